@@ -1,0 +1,147 @@
+"""How is one customer asked for? Retries and pages, from a query to what the lookup ends in."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from attrs import define, evolve, frozen
+
+from capillary_interactions._attempt import Attempt, Landing, Sender, Spent, Trip
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._events import BudgetSpent, Observers, RetryScheduled
+from capillary_interactions._names import ApiVersion
+from capillary_interactions._paging import is_short, marked, merge, next_offset
+from capillary_interactions._query import Query, path, spell
+from capillary_interactions._retry import BUDGET_SPENT, Again, decide, retrying
+from capillary_interactions._wire import Answered, Missing, Refused, Trouble
+
+# What the server sends where it is asked for no particular number.
+USUAL_PAGE: Final = 50
+
+
+@define(eq=False)
+class _Tries:
+    """The retries of one page: what the last one cost, and why there is no further one."""
+
+    cost: int = 0
+    spent: Spent | None = None
+
+
+@frozen(eq=False)
+class Asker:
+    """Asks for customers until there is an answer or nothing more to try.
+
+    Args:
+        config: How the client behaves.
+        sender: Sends one request.
+        observers: See each retry.
+        sleep: Waits, in seconds.
+        dice: Draws from 0 to 1.
+    """
+
+    config: ClientConfig
+    sender: Sender
+    observers: Observers
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    dice: Callable[[], float] = random.random
+
+    async def ask(self, trip: Trip) -> Landing:
+        """Everything about one customer, all pages of it.
+
+        Raises:
+            AuthenticationError: Every credential is refused.
+        """
+        query, size = trip.query, self.config.page_size
+        pages = query.limit is None and query.offset is None and self.config.api is ApiVersion.V1_1
+        landing = await self._page(trip, evolve(query, limit=size) if pages and size else query)
+        if not isinstance(landing, Answered):
+            return landing
+        if pages:
+            return await self._further(trip, landing, size or USUAL_PAGE)
+        return _ended(landing, truncated=query.limit is None and is_short(landing.customer))
+
+    async def _further(self, trip: Trip, first: Answered, size: int) -> Landing:
+        held = page = first.customer
+        offset = next_offset(held, page, 0, size)
+        if offset is None:
+            return first
+        for _ in range(self.config.max_pages - 1):
+            landing = await self._page(
+                trip, evolve(trip.query, limit=self.config.page_size, offset=offset)
+            )
+            if isinstance(landing, Missing | Refused):
+                break
+            if not isinstance(landing, Answered):
+                return landing
+            page = landing.customer
+            held, news = merge(held, page)
+            if not news:
+                break
+            offset = next_offset(held, page, offset, size)
+            if offset is None:
+                return Answered(held)
+        else:
+            return _ended(Answered(held), truncated=True)
+        return _ended(Answered(held), truncated=is_short(held))
+
+    async def _page(self, trip: Trip, query: Query) -> Landing:
+        """One page: a bare first attempt, and tenacity only when that failed."""
+        config = self.config
+        url = f"{config.base_url}{path(config.api)}?" + spell(
+            query, config.api, source=config.source, account_id=config.account_id
+        )
+        first = await self.sender.attempt(trip, url)
+        lane, verdict = first
+        if not isinstance(verdict, Trouble):
+            if not isinstance(verdict, Spent):
+                lane.budget.succeeded(0)
+            return verdict
+        tries = _Tries()
+        _, verdict = await retrying(
+            first,
+            partial(self.sender.attempt, trip, url),
+            partial(self._rule, trip, tries),
+            self.sleep,
+        )
+        if isinstance(verdict, Trouble):
+            return tries.spent or Spent(verdict.reason, verdict.status, verdict.retry_after)
+        return verdict
+
+    def _rule(self, trip: Trip, tries: _Tries, attempt: Attempt, number: int) -> float | None:
+        """Seconds until the next attempt, or None where there is none."""
+        lane, verdict = attempt
+        if not isinstance(verdict, Trouble):
+            if not isinstance(verdict, Spent):
+                lane.budget.succeeded(tries.cost)
+            return None
+        decision = decide(
+            self.config.retry,
+            verdict,
+            attempt=number,
+            budget=lane.budget,
+            time_left=trip.deadline.left(asyncio.get_running_loop().time()),
+            dice=self.dice(),
+        )
+        if isinstance(decision, Again):
+            tries.cost = decision.cost
+            lane.retries += 1
+            self.observers.emit(
+                RetryScheduled(
+                    credential=lane.place,
+                    attempt=number,
+                    delay=decision.delay,
+                    reason=verdict.reason,
+                    status=verdict.status,
+                )
+            )
+            return decision.delay
+        if decision.reason == BUDGET_SPENT:
+            self.observers.emit(BudgetSpent(credential=lane.place, reason=verdict.reason))
+        tries.spent = Spent(decision.reason or verdict.reason, verdict.status, decision.retry_after)
+        return None
+
+
+def _ended(answered: Answered, *, truncated: bool) -> Answered:
+    return Answered(marked(answered.customer, truncated)) if truncated else answered

@@ -1,0 +1,213 @@
+"""How is one request sent? Credential, turn, request, verdict; what each party learns from it."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from attrs import define, frozen
+
+from capillary_interactions._events import AttemptBegan, AttemptEnded, Observers
+from capillary_interactions._exchange import (
+    OversizedError,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+)
+from capillary_interactions._flight import Deadline
+from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._pace import TooLateError
+from capillary_interactions._query import Query
+from capillary_interactions._ration import Ration
+from capillary_interactions._reading import Reader
+from capillary_interactions._wire import (
+    Answered,
+    Denied,
+    Garbled,
+    Missing,
+    Refused,
+    Trouble,
+    classify,
+    quota_left,
+)
+
+REQUEST_ID = "x-cap-requestid"
+
+
+@frozen
+class Spent:
+    """No answer, and no further attempt.
+
+    Attributes:
+        reason: Why not.
+        status: The HTTP status of the last attempt, if it had one.
+        retry_after: Seconds after which asking again makes sense, or None if nobody knows.
+    """
+
+    reason: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+Landing = Answered | Missing | Refused | Garbled | Spent
+Attempt = tuple[Lane, Landing | Trouble]
+
+
+@define(eq=False)
+class Trip:
+    """One lookup under way.
+
+    Attributes:
+        query: What is asked.
+        deadline: When it must have ended.
+        urgent: Whether a person waits for it.
+        ration: A stream's part of the rate, or None.
+        attempts: Requests sent so far.
+        waited: Seconds spent so far waiting for quota or a cool-down.
+        request_id: The server's name for the last request.
+    """
+
+    query: Query
+    deadline: Deadline
+    urgent: bool = True
+    ration: Ration | None = None
+    attempts: int = 0
+    waited: float = 0.0
+    request_id: str | None = None
+
+
+@frozen(eq=False)
+class Sender:
+    """Sends one request at a time of each trip, and tells the credential how it went.
+
+    Args:
+        transport: Gets it there.
+        lanes: The credentials.
+        observers: See each attempt.
+        reader: Reads answers.
+        patience: Seconds for one request.
+    """
+
+    transport: Transport
+    lanes: Lanes
+    observers: Observers
+    reader: Reader
+    patience: float
+
+    async def attempt(self, trip: Trip, url: str) -> Attempt:
+        """One attempt, on whichever credential can send soonest and is not refused.
+
+        Raises:
+            AuthenticationError: Every credential is refused.
+        """
+        renewed = False
+        while True:
+            lane = self.lanes.soonest()
+            now = asyncio.get_running_loop().time()
+            verdict: Landing | Trouble | Denied | None = await lane.auth.ready(
+                trip.deadline.left(now)
+            )
+            if verdict is None:
+                verdict = await self._turn(trip, lane)
+            if verdict is None:
+                headers = lane.auth.headers()
+                verdict = await self._send(trip, lane, url, headers)
+                if isinstance(verdict, Denied) and verdict.conclusive and not renewed:
+                    # A token may have been revoked before its time: one fresh one, one more try.
+                    renewed = lane.auth.renew(headers)
+                    if renewed:
+                        continue
+            if not isinstance(verdict, Denied):
+                return lane, verdict
+            if lane.answered and not verdict.conclusive:
+                return lane, verdict.as_refused()
+            self.lanes.refuse(lane, verdict)
+
+    async def _turn(self, trip: Trip, lane: Lane) -> Spent | None:
+        """Wait for a slot and a place; what to tell if the deadline comes first."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            while True:
+                until = trip.deadline.at
+                try:
+                    if trip.ration is not None:
+                        await trip.ration.acquire(until)
+                    await lane.pace.acquire(deadline=until, urgent=trip.urgent)
+                except TooLateError as late:
+                    if trip.deadline.at != until:
+                        continue  # somebody more patient has come aboard meanwhile
+                    return Spent(
+                        f"the deadline comes before a slot of the quota (in {late.wait:.1f} s)",
+                        retry_after=late.wait,
+                    )
+                return None
+        finally:
+            trip.waited += loop.time() - begun
+
+    async def _send(
+        self, trip: Trip, lane: Lane, url: str, headers: Mapping[str, str]
+    ) -> Landing | Trouble | Denied:
+        loop = asyncio.get_running_loop()
+        sent = loop.time()
+        left = trip.deadline.left(sent)
+        trip.attempts += 1
+        attentive = self.observers.attentive
+        response: Response | None = None
+        lane.leaves()
+        try:
+            if attentive:
+                self._tell_begun(trip, lane)
+            response = await self.transport.send(
+                Request(url=url, headers=headers, credential=lane.place),
+                timeout=self.patience if left is None else min(self.patience, max(left, 0.001)),
+            )
+        except OversizedError as failed:
+            return Garbled(failed.reason, None, b"")
+        except TransportError as failed:
+            return _trouble(failed.reason)
+        finally:
+            lane.pace.release()
+            if attentive:
+                self._tell_ended(trip, lane, response, loop.time() - sent)
+        trip.request_id = response.headers.get(REQUEST_ID)
+        return self._learn(trip, lane, response, sent)
+
+    def _learn(
+        self, trip: Trip, lane: Lane, response: Response, sent: float
+    ) -> Landing | Trouble | Denied:
+        now = datetime.now(UTC)
+        verdict = classify(response, trip.query, self.reader, now)
+        if isinstance(verdict, Trouble):
+            if verdict.throttled:
+                lane.was_throttled(sent, verdict.retry_after)
+        elif not isinstance(verdict, Denied):
+            lane.answered = True
+            lane.was_answered()
+        left = quota_left(response.headers, now)
+        if left is not None:
+            lane.pace.quota_left(*left)
+            lane.tell_rate()
+        return verdict
+
+    def _tell_begun(self, trip: Trip, lane: Lane) -> None:
+        self.observers.emit(
+            AttemptBegan(credential=lane.place, attempt=trip.attempts, waited=trip.waited)
+        )
+
+    def _tell_ended(
+        self, trip: Trip, lane: Lane, response: Response | None, duration: float
+    ) -> None:
+        self.observers.emit(
+            AttemptEnded(
+                credential=lane.place,
+                attempt=trip.attempts,
+                status=None if response is None else response.status,
+                duration=duration,
+                request_id=None if response is None else response.headers.get(REQUEST_ID),
+            )
+        )
+
+
+def _trouble(reason: str) -> Trouble:
+    return Trouble(reason=reason, status=None, code=None, throttled=False, retry_after=None)

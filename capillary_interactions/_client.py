@@ -1,0 +1,398 @@
+"""One client: the parts put together, and little else."""
+
+import asyncio
+import logging
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+from weakref import WeakSet
+
+from capillary_interactions._asking import Asker
+from capillary_interactions._attempt import Landing, Sender, Spent, Trip
+from capillary_interactions._auth import auth_for
+from capillary_interactions._bulk import Source
+from capillary_interactions._check import seconds, whole
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._events import LookupEnded, Observer, Observers, TokenRefreshed
+from capillary_interactions._exchange import Transport
+from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
+from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._outcome import (
+    Found,
+    NotFound,
+    Outcome,
+    Rejected,
+    Unavailable,
+    Unreadable,
+    counted,
+)
+from capillary_interactions._pace import LocalPace, Pace
+from capillary_interactions._query import Identifier, Query, check_spelling
+from capillary_interactions._ration import Ration
+from capillary_interactions._reading import Reader
+from capillary_interactions._retry import Budget
+from capillary_interactions._snapshot import Snapshot, snapshot_of
+from capillary_interactions._stream import OutcomeStream
+from capillary_interactions._transport import SessionPool
+from capillary_interactions._wire import Answered, Garbled, Missing, Refused
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+_Landed = tuple[Landing, Trip]
+
+
+class InteractionsClient:
+    """Looks customers' interactions up, one or many at once, within the quota.
+
+    One client serves any number of tasks; make one for a program and share it. It may be used by
+    several event loops one after the other, but not by two at once.
+
+    Args:
+        config: How it behaves.
+        transport: What gets requests to the API: a session pool of its own by default; an
+            `aiohttp.ClientSession` of yours is used as it is and never closed; or anything with
+            the two methods of `Transport`.
+        pace: When requests may leave: for every credential the same, and shared by all of them;
+            by default each has one of its own by `config.rate`.
+        observers: Called with each event; see `capillary_interactions.events`.
+
+    Example:
+        async with InteractionsClient(ClientConfig.from_env()) as client:
+            outcome = await client.lookup(Identifier.mobile("919738522695"))
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        transport: "Transport | ClientSession | None" = None,
+        pace: Pace | None = None,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self._config = config
+        self._observers = Observers(tuple(observers))
+        self._transport = self._transport_of(transport)
+        self._lanes = Lanes(
+            tuple(self._lane(place, pace) for place in range(len(config.credentials))),
+            self._observers,
+        )
+        sender = Sender(
+            self._transport,
+            self._lanes,
+            self._observers,
+            Reader(config.timezone),
+            config.timeouts.attempt,
+        )
+        self._asker = Asker(config, sender, self._observers)
+        self._flights: Flights[_Landed] = Flights()
+        self._cache: Cache[_Landed] | None = Cache(config.cache_ttl) if config.cache_ttl else None
+        self._streams: WeakSet[OutcomeStream] = WeakSet()
+        self._endings: Counter[str] = Counter()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
+        self._closed = False
+
+    def _transport_of(self, given: "Transport | ClientSession | None") -> Transport:
+        if given is not None and hasattr(given, "send"):
+            return cast("Transport", given)
+        timeouts = self._config.timeouts
+        return SessionPool(
+            connections=self._config.in_flight,
+            attempt=timeouts.attempt,
+            connect=timeouts.connect,
+            max_body=self._config.max_body,
+            session=given,
+        )
+
+    def _lane(self, place: int, pace: Pace | None) -> Lane:
+        config = self._config
+        retry = config.retry
+        return Lane(
+            place,
+            auth_for(
+                config.credentials[place],
+                place=place,
+                base_url=config.base_url,
+                further=config.headers,
+                transport=self._transport,
+                patience=config.timeouts.attempt,
+                refreshed=lambda lifetime: self._observers.emit(
+                    TokenRefreshed(credential=place, lifetime=lifetime)
+                ),
+            ),
+            pace or LocalPace(config.rate, config.in_flight, retry.retry_after_max),
+            Budget(retry.budget),
+            self._observers,
+        )
+
+    @property
+    def config(self) -> ClientConfig:
+        """How it behaves."""
+        return self._config
+
+    async def __aenter__(self) -> Self:
+        self._closed = False
+        self._enter_loop()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self, drain: float = 0.0) -> None:
+        """Take no new work, let what is under way finish, then cancel the rest.
+
+        Streams read no further; what they have read still ends, and then they raise RuntimeError.
+        Lookups that are cancelled end as `Unavailable`.
+
+        Args:
+            drain: Seconds for what is under way.
+        """
+        seconds("drain", drain, zero=True)
+        self._closed = True
+        for stream in tuple(self._streams):
+            stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
+        await self._flights.land(drain)
+        for lane in self._lanes.all:
+            await lane.auth.aclose()
+        await self._transport.aclose()
+
+    async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
+        """One customer's interactions, or why there are none.
+
+        Args:
+            query: Whom, and what of theirs.
+            timeout: Seconds it may take altogether: waiting for quota, retries and all. By default
+                `config.timeouts.total`; `math.inf` for no limit.
+
+        Returns:
+            One of the five endings; `outcome.unwrap()` gives the answer or raises.
+
+        Raises:
+            ValueError: The query cannot be asked in this version of the API, or the timeout is
+                no duration.
+            AuthenticationError: The credentials are refused.
+            RuntimeError: The client is closed, or in use by another event loop.
+        """
+        asked = _query(query)
+        check_spelling(asked, self._config.api)
+        limit = self._config.timeouts.total if timeout is None else _limit(timeout)
+        return await self._run(asked, query, limit, urgent=True)
+
+    def stream(
+        self,
+        queries: Source[Any],
+        *,
+        key: Callable[[Any], Query | Identifier] | None = None,
+        ordered: bool = False,
+        in_flight: int | None = None,
+        timeout: float | None = None,
+        give_up_after: int | None = None,
+        share: float | None = None,
+    ) -> OutcomeStream:
+        """Outcomes of many lookups, as they end, from a source that may be endless.
+
+        To be entered with `async with` and iterated over with `async for`. A query that this
+        version of the API cannot ask ends as `Rejected`. Errors of the source and of `key` come
+        out bare, after the outcomes of what was read before them.
+
+        Args:
+            queries: What to look up, from any iterable or async iterable.
+            key: From an item of the source to its query; `outcome.item` is the item.
+            ordered: Whether outcomes come in the order of the source.
+            in_flight: Lookups under way at once, by default `config.in_flight` for each
+                credential; twice as many items are held at most.
+            timeout: Seconds each lookup may take; none by default.
+            give_up_after: Unavailable endings in a row after which `EndpointDownError` is raised.
+            share: The part of the rate this stream uses at most, more than 0 and at most 1.
+
+        Raises:
+            ConfigurationError: An argument cannot work.
+            AuthenticationError: While iterating: the credentials are refused.
+            EndpointDownError: While iterating: see `give_up_after`.
+            RuntimeError: The client is closed, or in use by another event loop.
+        """
+        config = self._config
+        at_once = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+        whole("in_flight", at_once)
+        if give_up_after is not None:
+            whole("give_up_after", give_up_after)
+        limit = None if timeout is None else _limit(timeout)
+        ration = None if share is None else Ration(_share(share), self._lanes)
+        self._check_open()
+
+        async def work(query: Query, item: Any) -> Outcome:
+            try:
+                check_spelling(query, config.api)
+            except ValueError as refused:
+                outcome = Rejected(query=query, item=item, reason=str(refused))
+                self._endings[outcome.ending] += 1
+                return outcome
+            return await self._run(query, item, limit, urgent=False, ration=ration)
+
+        stream = OutcomeStream(
+            work,
+            queries,
+            key=_query if key is None else lambda item: _query(key(item)),
+            at_once=at_once,
+            ordered=ordered,
+            give_up_after=give_up_after,
+        )
+        self._streams.add(stream)
+        return stream
+
+    async def lookup_all(self, queries: Source[Query | Identifier]) -> list[Outcome]:
+        """Every outcome of a short list, in its order.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+        """
+        async with self.stream(queries, ordered=True) as outcomes:
+            return [outcome async for outcome in outcomes]
+
+    def snapshot(self) -> Snapshot:
+        """What the client looks like now."""
+        return snapshot_of(self._lanes.all, counted(self._endings))
+
+    async def _run(
+        self,
+        query: Query,
+        item: Any,
+        limit: float | None,
+        *,
+        urgent: bool,
+        ration: Ration | None = None,
+    ) -> Outcome:
+        loop = self._enter_loop()
+        begun = loop.time()
+        deadline = None if limit is None else begun + limit
+        landed = None if self._cache is None else self._cache.get(query, begun)
+        if landed is None:
+            landed = await self._fly(query, deadline, urgent=urgent, ration=ration)
+        outcome = _outcome(landed, query, item, loop.time() - begun)
+        self._endings[outcome.ending] += 1
+        if self._observers.attentive:
+            self._observers.emit(
+                LookupEnded(
+                    ending=outcome.ending,
+                    attempts=outcome.attempts,
+                    elapsed=outcome.elapsed,
+                    waited=outcome.waited,
+                )
+            )
+        return outcome
+
+    async def _fly(
+        self, query: Query, deadline: float | None, *, urgent: bool, ration: Ration | None
+    ) -> _Landed:
+        trip = Trip(query, Deadline(deadline), urgent, ration)
+
+        async def depart(until: Deadline) -> _Landed:
+            trip.deadline = until
+            landed = (await self._asker.ask(trip), trip)
+            if self._cache is not None and isinstance(landed[0], Answered | Missing):
+                kept = Trip(query, until, request_id=trip.request_id)
+                self._cache.put(query, (landed[0], kept), asyncio.get_running_loop().time())
+            return landed
+
+        key = query if self._config.single_flight else object()
+        try:
+            return await self._flights.board(key, deadline, depart)
+        except LateError:
+            return Spent("no answer before the deadline"), trip
+        except GroundedError:
+            return Spent("the client was closed before an answer came"), trip
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the client is closed; enter it again with `async with`")
+
+    def _enter_loop(self) -> asyncio.AbstractEventLoop:
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return loop
+        if os.getpid() != self._process:
+            self._enter_process()
+        elif self._loop is not None and self._loop.is_running():
+            raise RuntimeError(
+                "the client is in use by another event loop that still runs; make one client "
+                "for each loop, and divide the rate between them"
+            )
+        self._loop = loop
+        return loop
+
+    def _enter_process(self) -> None:
+        if self._loop is not None:
+            raise RuntimeError(
+                "the client was used before this process was forked from its own; make a client "
+                "in each process, and divide the rate between them"
+            )
+        self._process = os.getpid()
+        _LOGGER.warning(
+            "a client made before a fork is used in process %d: each such process sends at the "
+            "full rate of %s, so divide the rate between them",
+            self._process,
+            self._config.rate,
+        )
+
+
+def _query(asked: object) -> Query:
+    if isinstance(asked, Query):
+        return asked
+    if isinstance(asked, Identifier):
+        return Query(asked)
+    raise ValueError(
+        f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
+        "a stream's key= makes one from other items"
+    )
+
+
+def _limit(timeout: float) -> float | None:
+    return None if timeout == math.inf else seconds("timeout", timeout)
+
+
+def _share(share: float) -> float:
+    if seconds("share", share) > 1:
+        raise ConfigurationError(f"share must be at most 1, not {share!r}")
+    return share
+
+
+def _outcome(landed: _Landed, query: Query, item: Any, elapsed: float) -> Outcome:
+    landing, trip = landed
+    common: dict[str, Any] = {
+        "query": query,
+        "item": item,
+        "attempts": trip.attempts,
+        "elapsed": elapsed,
+        "waited": min(trip.waited, elapsed),
+        "request_id": trip.request_id,
+    }
+    match landing:
+        case Answered():
+            return Found(customer=landing.customer, **common)
+        case Missing():
+            return NotFound(reason=landing.reason, code=landing.code, **common)
+        case Refused():
+            return Rejected(
+                reason=landing.reason, status=landing.status, code=landing.code, **common
+            )
+        case Garbled():
+            return Unreadable(reason=landing.reason, path=landing.path, body=landing.body, **common)
+        case Spent():
+            return Unavailable(
+                reason=landing.reason,
+                status=landing.status,
+                retry_after=landing.retry_after,
+                **common,
+            )

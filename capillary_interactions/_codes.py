@@ -1,0 +1,113 @@
+"""What does a status or a code mean? Tables, and nothing else.
+
+Source: the status codes published for this call and its siblings (docs.capillarytech.com), and the
+IANA registry for HTTP's own.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+
+class Kind(enum.Enum):
+    """Which way an answer that is none goes."""
+
+    MISSING = enum.auto()
+    REFUSED = enum.auto()
+    DENIED = enum.auto()
+    """The credentials are refused."""
+    FORBIDDEN = enum.auto()
+    """The credentials, or this one request: it depends on whether they were ever accepted."""
+    AGAIN = enum.auto()
+    THROTTLED = enum.auto()
+
+
+class Level(enum.Enum):
+    """Who says it; the former knows better what it is about."""
+
+    ITEM = enum.auto()
+    ERRORS = enum.auto()
+    REQUEST = enum.auto()
+
+
+@frozen
+class Meaning:
+    """What a code says.
+
+    Attributes:
+        kind: Which way the answer goes.
+        text: The same for a person; "" where the number says it all.
+    """
+
+    kind: Kind
+    text: str = ""
+
+
+_CHECK: Final = "wrong version, path or method; check base_url and api"
+_FAILED: Final = Meaning(Kind.AGAIN, "the server failed")
+_FAILURES: Final = (500, 502, 503, 504, 520, 522, 523, 524)
+
+_EVERYWHERE: Final[Mapping[int, Meaning]] = {
+    400: Meaning(Kind.REFUSED, "invalid or missing input"),
+    401: Meaning(Kind.DENIED, "credentials refused"),
+    403: Meaning(Kind.FORBIDDEN, "access refused"),
+    429: Meaning(Kind.THROTTLED, "too many requests"),
+    461: Meaning(Kind.AGAIN, "search engine busy"),
+    # Also a content delivery network's "server down"; both pass.
+    521: Meaning(Kind.AGAIN, "the customer or the server is busy"),
+    **dict.fromkeys(_FAILURES, _FAILED),
+    501: Meaning(Kind.REFUSED, "not implemented by the server"),
+    505: Meaning(Kind.REFUSED, "HTTP version not supported by the server"),
+}
+_WRONG_CALL: Final = dict.fromkeys((402, 404, 405, 406, 415), Meaning(Kind.REFUSED, _CHECK))
+
+_ITEM: Final[Mapping[int, Meaning]] = {
+    **_EVERYWHERE,
+    **dict.fromkeys((816, 1011, 1012, 8015), Meaning(Kind.MISSING, "customer not found")),
+    **dict.fromkeys((1013, 1020), Meaning(Kind.MISSING, "customer not registered for loyalty")),
+    **dict.fromkeys(
+        (1001, 1002, 1003, 1015, 1042, 1104), Meaning(Kind.REFUSED, "invalid or missing input")
+    ),
+    1044: Meaning(Kind.FORBIDDEN, "access refused"),
+    618: Meaning(Kind.REFUSED, "customer marked as fraud"),
+    # In a body these two are not what HTTP means by them.
+    408: Meaning(Kind.REFUSED, "MAC address does not match"),
+    407: _FAILED,
+}
+
+BODY: Final[Mapping[Level, Mapping[int, Meaning]]] = {
+    Level.ITEM: _ITEM,
+    Level.ERRORS: {**_ITEM, **_WRONG_CALL},
+    Level.REQUEST: {**_ITEM, **_WRONG_CALL},
+}
+
+HTTP: Final[Mapping[int, Meaning]] = {
+    **_EVERYWHERE,
+    **_WRONG_CALL,
+    **dict.fromkeys(_FAILURES, Meaning(Kind.AGAIN)),
+    407: Meaning(Kind.REFUSED, "a proxy wants credentials"),
+    408: Meaning(Kind.AGAIN, "the server timed out"),
+}
+
+SUCCESS: Final = frozenset({*range(200, 300), 1000})
+
+
+def of_status(status: int) -> Meaning:
+    """What an HTTP status means, the unlisted ones too."""
+    if status in HTTP:
+        return HTTP[status]
+    if 300 <= status < 400:  # noqa: PLR2004
+        return Meaning(Kind.REFUSED, "redirects are not followed; check base_url")
+    return Meaning(Kind.REFUSED if 400 <= status < 500 else Kind.AGAIN)  # noqa: PLR2004
+
+
+def of_code(code: int | None, level: Level) -> Meaning:
+    """What a code in a body means that reports a failure, the unlisted ones too."""
+    listed = None if code is None else BODY[level].get(code)
+    if listed is not None:
+        return listed
+    # A failure of the request as a whole tells nothing about the customer: it may pass.
+    passing = level is Level.REQUEST and (code is None or code >= 500)  # noqa: PLR2004
+    return _FAILED if passing else Meaning(Kind.REFUSED, "refused by the server")

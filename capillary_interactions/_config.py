@@ -1,0 +1,160 @@
+"""How does a client behave? One frozen value, checked when it is made.
+
+Every duration is a float of seconds.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from capillary_interactions._check import seconds, sendable, whole
+from capillary_interactions._credentials import BasicAuth, Credential, OAuth
+from capillary_interactions._endpoint import is_loopback, to_base_url
+from capillary_interactions._environment import settings
+from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._masking import show_keys
+from capillary_interactions._names import ApiVersion
+
+
+def _to_api(value: object) -> ApiVersion:
+    try:
+        return ApiVersion(value)  # type: ignore[arg-type]
+    except ValueError:
+        raise ConfigurationError(
+            f"api must be one of {', '.join(ApiVersion)}, not {value!r}"
+        ) from None
+
+
+def _to_auth(value: object) -> Credential | tuple[Credential, ...]:
+    if isinstance(value, BasicAuth | OAuth):
+        return value
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if not value:
+            raise ConfigurationError("auth must hold at least one credential, not none")
+        if all(isinstance(one, BasicAuth | OAuth) for one in value):
+            if len(set(value)) < len(value):
+                raise ConfigurationError("auth must not hold the same credential twice")
+            return tuple(value)
+    raise ConfigurationError("auth must be a BasicAuth, an OAuth, or a sequence of them")
+
+
+def _to_rate(value: object) -> RateLimit:
+    if isinstance(value, str):
+        return RateLimit.parse(value)
+    if isinstance(value, RateLimit):
+        return value
+    raise ConfigurationError(f"rate must be a RateLimit, not a {type(value).__name__}")
+
+
+def _to_headers(value: Mapping[str, str]) -> dict[str, str]:
+    headers = dict(value)
+    for name, text in headers.items():
+        sendable("a name in headers", name)
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ConfigurationError(f"headers: {name!r} is no header's name")
+        sendable(f"headers[{name!r}]", text)
+    return headers
+
+
+@frozen(kw_only=True)
+class ClientConfig:
+    """How one client behaves.
+
+    Args:
+        base_url: A URL, a `Cluster`, or a cluster's name ("eu", "us", "asia", "sea").
+        auth: A credential, or several: each then has a session and a pace of its own.
+        api: Which version of the call is asked.
+        source: Sent with every query that names none (INSTORE, ...).
+        account_id: Sent with every query that names none.
+        headers: Further request headers.
+        rate: The quota of each credential.
+        in_flight: Requests under way at once, for each credential.
+        retry: When and how often to try again.
+        timeouts: How long things may take.
+        page_size: Messages a page, sent as `limit`; None leaves it to the server (50).
+        max_pages: Pages of one customer at most.
+        timezone: The zone of the dates that the server sends without one.
+        single_flight: Whether equal queries in the air at once share one request.
+        cache_ttl: Seconds for which an answer is given again without asking; 0 for never.
+        max_body: Bytes of one answer at most, after decompression.
+        allow_http: Whether plain http:// may leave this machine.
+
+    Raises:
+        ConfigurationError: A setting cannot work; the message begins with its name.
+    """
+
+    base_url: str = field(converter=to_base_url, kw_only=False)
+    auth: Credential | tuple[Credential, ...] = field(converter=_to_auth, kw_only=False)
+    api: ApiVersion = field(default=ApiVersion.V1_1, converter=_to_api)
+    source: str | None = None
+    account_id: str | None = None
+    headers: Mapping[str, str] = field(
+        factory=dict, converter=_to_headers, repr=show_keys, hash=False
+    )
+    rate: RateLimit = field(factory=RateLimit, converter=_to_rate)
+    in_flight: int = 32
+    retry: RetryPolicy = field(factory=RetryPolicy)
+    timeouts: Timeouts = field(factory=Timeouts)
+    page_size: int | None = None
+    max_pages: int = 20
+    timezone: tzinfo = UTC
+    single_flight: bool = True
+    cache_ttl: float = 0.0
+    max_body: int = 8 * 1024 * 1024
+    allow_http: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Check each setting, and that they fit each other."""
+        for name in ("source", "account_id"):
+            if getattr(self, name) is not None:
+                sendable(name, getattr(self, name))
+        for name in ("in_flight", "max_pages", "max_body"):
+            whole(name, getattr(self, name))
+        if self.page_size is not None:
+            whole("page_size", self.page_size)
+        seconds("cache_ttl", self.cache_ttl, zero=True)
+        self._check_kinds()
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "http" and not (self.allow_http or is_loopback(parts.hostname or "")):
+            raise ConfigurationError(
+                "base_url must be https://: over http:// the credentials would cross the network "
+                "readable (allow_http=True permits it)"
+            )
+
+    def _check_kinds(self) -> None:
+        for name, kind in (
+            ("retry", RetryPolicy),
+            ("timeouts", Timeouts),
+            ("timezone", tzinfo),
+            ("single_flight", bool),
+            ("allow_http", bool),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ConfigurationError(
+                    f"{name} must be a {kind.__name__}, not a {type(value).__name__}"
+                )
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """Every credential, also where `auth` is a single one."""
+        return self.auth if isinstance(self.auth, tuple) else (self.auth,)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+        """The settings that the environment names, `CAPILLARY_BASE_URL` and the like.
+
+        Args:
+            environ: Where to look; `os.environ` by default.
+            overrides: Settings that count before the environment.
+
+        Raises:
+            ConfigurationError: Something needed is missing or wrong; the message begins with the
+                variable's name.
+        """
+        return cls(**{**settings(environ, given=frozenset(overrides)), **overrides})

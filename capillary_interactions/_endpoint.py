@@ -1,0 +1,78 @@
+"""Where is the API? Capillary's clusters, and what a base URL may be."""
+
+import enum
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from capillary_interactions._errors import ConfigurationError
+
+
+class Cluster(enum.StrEnum):
+    """Capillary's production clusters, by the address of their API."""
+
+    EUROPE = "https://eu.api.capillarytech.com"
+    US = "https://ushc.api.capillarytech.com"
+    ASIA = "https://apac.api.intouch.capillarytech.com"
+    SOUTHEAST_ASIA = "https://sea.api.capillarytech.com"
+
+
+_CLUSTER_NAMES: Final[Mapping[str, Cluster]] = {
+    "eu": Cluster.EUROPE,
+    "europe": Cluster.EUROPE,
+    "us": Cluster.US,
+    "asia": Cluster.ASIA,
+    "sea": Cluster.SOUTHEAST_ASIA,
+    "southeast_asia": Cluster.SOUTHEAST_ASIA,
+}
+
+
+def to_base_url(value: object) -> str:
+    """The URL that a setting means: itself, a cluster's, or that of a cluster's name.
+
+    Raises:
+        ConfigurationError: It is no URL that requests can be sent to.
+    """
+    if isinstance(value, Cluster):
+        return value.value
+    if not isinstance(value, str):
+        raise ConfigurationError(
+            f"base_url must be a URL, a Cluster or a cluster's name, not a {type(value).__name__}"
+        )
+    named = _CLUSTER_NAMES.get(value.strip().lower())
+    return named.value if named is not None else _checked_url(value.strip())
+
+
+def _checked_url(value: str) -> str:
+    # A URL may hold a password, so none of the messages repeats it.
+    names = ", ".join(_CLUSTER_NAMES)
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError as malformed:
+        raise ConfigurationError(
+            f"base_url is no URL ({type(malformed).__name__}); clusters by name: {names}"
+        ) from None
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        raise ConfigurationError(
+            f"base_url must begin with https:// and name a host, or be one of {names}"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("base_url must not hold credentials; give them as auth")
+    if parts.query or parts.fragment or "?" in value or "#" in value:
+        raise ConfigurationError("base_url must not hold a query or a fragment")
+    if re.search(r"[\s\x00-\x1f\x7f]", value):
+        raise ConfigurationError("base_url must not hold spaces or control characters")
+    return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, so that nothing crosses a network."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,61 @@
+"""What is raised when something is true of the whole program, not of one customer.
+
+CapillaryError
+├── ConfigurationError    a setting is wrong (also a ValueError)
+├── AuthenticationError   the credentials are refused
+├── EndpointDownError     a stream's stop rule: nothing answers any more
+└── LookupFailedError     one outcome, unwrapped though it was not Found (`_outcome.py`)
+"""
+
+from collections.abc import Mapping
+
+
+class CapillaryError(Exception):
+    """The root of every exception this library raises on its own account."""
+
+
+class ConfigurationError(CapillaryError, ValueError):
+    """A setting that cannot work; the message begins with the setting's name."""
+
+
+class AuthenticationError(CapillaryError):
+    """Capillary refuses the credentials, so no lookup can succeed.
+
+    Attributes:
+        reason: What was refused, in words; holds no secret.
+        status: The HTTP status of the refusal, or None if no answer carried one.
+        code: The code in the answer's body, if it named one.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, code: int | None = None) -> None:
+        super().__init__(reason, status, code)
+        self.reason = reason
+        self.status = status
+        self.code = code
+
+    def __str__(self) -> str:
+        told = [f"HTTP {self.status}"] if self.status is not None else []
+        told += [f"code {self.code}"] if self.code is not None else []
+        return f"{self.reason} ({', '.join(told)})" if told else self.reason
+
+
+class EndpointDownError(CapillaryError):
+    """A stream gave up because the endpoint has stopped answering.
+
+    Attributes:
+        consecutive: How many lookups in a row ended as Unavailable.
+        reason: The reason of the last of them.
+        counts: Endings so far in this stream, by their name ("found", "unavailable", ...).
+    """
+
+    def __init__(self, consecutive: int, reason: str, counts: Mapping[str, int]) -> None:
+        super().__init__(consecutive, reason, dict(counts))
+        self.consecutive = consecutive
+        self.reason = reason
+        self.counts = dict(counts)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.consecutive} lookups in a row had no answer (last: {self.reason}); "
+            "is the endpoint up, and are base_url and the network right?"
+        )

@@ -1,0 +1,177 @@
+"""Is this very lookup already in the air? Single-flight, and the optional short-lived cache.
+
+A flight is a task of its own that belongs to nobody: a passenger who leaves leaves the others
+alone, and the last one to leave takes the task down. Whatever it ends in, an error too, is
+everybody's.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+from attrs import define, field
+
+_T = TypeVar("_T")
+_MOST_KEPT: Final = 10_000
+
+
+@define
+class Deadline:
+    """A time that may be put off while it is being waited for, or None for never."""
+
+    at: float | None = None
+
+    def extend(self, at: float | None) -> None:
+        """Put it off, if the other time is later."""
+        if self.at is not None and (at is None or at > self.at):
+            self.at = at
+
+    def left(self, now: float) -> float | None:
+        """Seconds left, or None for any number."""
+        return None if self.at is None else self.at - now
+
+
+@define(eq=False)
+class _Flight(Generic[_T]):
+    key: Hashable
+    task: asyncio.Task[_T]
+    deadline: Deadline
+    passengers: int = 0
+
+
+class LateError(Exception):
+    """A passenger's own deadline came before the flight's end."""
+
+
+class GroundedError(Exception):
+    """The flight was taken down from outside: the client closes."""
+
+
+class Flights(Generic[_T]):
+    """The lookups that are in the air, by what they ask."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, _Flight[_T]] = {}
+        self._tasks: set[asyncio.Task[_T]] = set()
+
+    async def board(
+        self, key: Hashable, deadline: float | None, depart: Callable[[Deadline], Awaitable[_T]]
+    ) -> _T:
+        """What the flight of this key ends in; one departs if none is in the air.
+
+        Args:
+            key: What is asked.
+            deadline: The loop's time until which this passenger stays, or None.
+            depart: Makes the flight; its deadline is that of its most patient passenger.
+
+        Raises:
+            LateError: The deadline came first.
+        """
+        loop = asyncio.get_running_loop()
+        flight = self._flights.get(key)
+        if flight is None or flight.task.get_loop() is not loop:
+            flight = self._depart(key, deadline, depart)
+        else:
+            flight.deadline.extend(deadline)
+        flight.passengers += 1
+        try:
+            return await self._fly(loop, flight, deadline)
+        finally:
+            flight.passengers -= 1
+
+    def _depart(
+        self, key: Hashable, deadline: float | None, depart: Callable[[Deadline], Awaitable[_T]]
+    ) -> _Flight[_T]:
+        until = Deadline(deadline)
+
+        async def fly() -> _T:
+            try:
+                return await depart(until)
+            finally:
+                self._close(flight)
+
+        flight = _Flight(key, asyncio.get_running_loop().create_task(fly()), until)
+        self._flights[key] = flight
+        self._tasks.add(flight.task)
+        flight.task.add_done_callback(self._tasks.discard)
+        return flight
+
+    async def _fly(
+        self, loop: asyncio.AbstractEventLoop, flight: _Flight[_T], deadline: float | None
+    ) -> _T:
+        landed: asyncio.Future[None] = loop.create_future()
+
+        def land(_: object = None) -> None:
+            if not landed.done():
+                landed.set_result(None)
+
+        flight.task.add_done_callback(land)
+        timer = None if deadline is None else loop.call_at(deadline, land)
+        try:
+            await landed
+        except asyncio.CancelledError:
+            await self._leave(flight)
+            raise
+        finally:
+            flight.task.remove_done_callback(land)
+            if timer is not None:
+                timer.cancel()
+        if flight.task.cancelled():
+            raise GroundedError
+        if flight.task.done():
+            return flight.task.result()
+        await self._leave(flight)
+        raise LateError
+
+    async def land(self, patience: float) -> None:
+        """Let every flight end, and take down those that have not after `patience` seconds."""
+        loop = asyncio.get_running_loop()
+        tasks = {task for task in self._tasks if task.get_loop() is loop}
+        if tasks and patience > 0:
+            _, tasks = await asyncio.wait(tasks, timeout=patience)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _close(self, flight: _Flight[_T]) -> None:
+        if self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
+
+    async def _leave(self, flight: _Flight[_T]) -> None:
+        if flight.passengers > 1 or flight.task.done():
+            return
+        # Closed at once: who asks from now on gets a flight of its own, not this one's end.
+        self._close(flight)
+        flight.task.cancel()
+        await asyncio.wait({flight.task})
+
+
+@define
+class Cache(Generic[_T]):
+    """What lookups ended in, for a short while, the most recent ten thousand.
+
+    Attributes:
+        ttl: Seconds for which a result is given again.
+    """
+
+    ttl: float
+    _kept: OrderedDict[Hashable, tuple[float, _T]] = field(factory=OrderedDict, init=False)
+
+    def get(self, key: Hashable, now: float) -> _T | None:
+        """The result kept for a key, if it is still fresh."""
+        found = self._kept.get(key)
+        if found is None:
+            return None
+        if now >= found[0]:
+            del self._kept[key]
+            return None
+        return found[1]
+
+    def put(self, key: Hashable, result: _T, now: float) -> None:
+        """Keep a result; the oldest makes room."""
+        self._kept[key] = (now + self.ttl, result)
+        self._kept.move_to_end(key)
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)

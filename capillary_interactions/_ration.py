@@ -1,0 +1,46 @@
+"""A stream's part of the rate: a smaller bucket that it passes before the common gate."""
+
+import asyncio
+
+from aiolimiter import AsyncLimiter
+
+from capillary_interactions._lane import Lanes
+from capillary_interactions._pace import TooLateError
+
+
+class Ration:
+    """Lets one stream use a part of the rate, whatever that rate is at the moment.
+
+    Args:
+        share: The part, more than 0 and at most 1.
+        lanes: Whose rate, all together.
+    """
+
+    def __init__(self, share: float, lanes: Lanes) -> None:
+        self._share = share
+        self._lanes = lanes
+        self._rate = 0.0
+        self._limiter: AsyncLimiter | None = None
+
+    async def acquire(self, deadline: float | None) -> None:
+        """Wait for a part of the rate.
+
+        Raises:
+            TooLateError: The deadline came first.
+        """
+        limiter = self._current()
+        if deadline is None or limiter.has_capacity():
+            await limiter.acquire()
+            return
+        try:
+            async with asyncio.timeout_at(deadline):
+                await limiter.acquire()
+        except TimeoutError:
+            raise TooLateError(1 / self._rate) from None
+
+    def _current(self) -> AsyncLimiter:
+        rate = self._share * self._lanes.rate
+        if self._limiter is None or rate != self._rate:
+            self._rate = rate
+            self._limiter = AsyncLimiter(1, 1 / rate)
+        return self._limiter

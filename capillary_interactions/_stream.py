@@ -1,0 +1,85 @@
+"""Outcomes of many lookups, as they end: the fan-out, dressed for customers."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from capillary_interactions._bulk import FanOut, Source
+from capillary_interactions._errors import EndpointDownError
+from capillary_interactions._outcome import Outcome, Unavailable, counted
+from capillary_interactions._query import Query
+
+
+class OutcomeStream:
+    """Outcomes to enter, iterate over and leave; made by `InteractionsClient.stream`.
+
+    Args:
+        work: Looks a query up; its outcome keeps the item.
+        source: The items.
+        key: From an item to its query.
+        at_once: Lookups under way at once; twice as many items are held at most.
+        ordered: Whether outcomes come in the order of the source.
+        give_up_after: Unavailable endings in a row after which the stream raises, or None.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Query, Any], Awaitable[Outcome]],
+        source: Source[Any],
+        *,
+        key: Callable[[Any], Query],
+        at_once: int,
+        ordered: bool,
+        give_up_after: int | None,
+    ) -> None:
+        self._work = work
+        self._key = key
+        self._fan: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
+            self._counted, source, prepare=self._prepared, at_once=at_once, ordered=ordered
+        )
+        self._give_up_after = give_up_after
+        self._endings: Counter[str] = Counter()
+        self._unavailable = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._fan.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        return await self._fan.__anext__()
+
+    def stop_reading(self, error: BaseException | None = None) -> None:
+        """Take no more items from the source; what was taken still ends.
+
+        Args:
+            error: Raised after the last outcome, or None to end like a source that is used up.
+        """
+        self._fan.stop_reading(error)
+
+    def _prepared(self, item: Any) -> tuple[Any, Query]:
+        return item, self._key(item)
+
+    async def _counted(self, prepared: tuple[Any, Query]) -> Outcome:
+        item, query = prepared
+        outcome = await self._work(query, item)
+        self._endings[outcome.ending] += 1
+        if not isinstance(outcome, Unavailable):
+            self._unavailable = 0
+            return outcome
+        self._unavailable += 1
+        if self._give_up_after is not None and self._unavailable >= self._give_up_after:
+            self._fan.stop_reading(
+                EndpointDownError(self._unavailable, outcome.reason, counted(self._endings))
+            )
+        return outcome

@@ -1,0 +1,80 @@
+"""In which ways can one attempt end? The closed union that `classify` gives."""
+
+from attrs import field, frozen
+
+from capillary_interactions._models import CustomerInteractions
+
+
+@frozen
+class Answered:
+    """An answer to the question."""
+
+    customer: CustomerInteractions
+
+
+@frozen
+class Missing:
+    """The API does not know this customer."""
+
+    reason: str
+    code: int | None = None
+
+
+@frozen
+class Refused:
+    """The request is wrong, and stays wrong."""
+
+    reason: str
+    status: int | None = None
+    code: int | None = None
+
+
+@frozen
+class Garbled:
+    """The answer is not what this version understands.
+
+    Attributes:
+        path: Where in the answer, or None for the whole.
+        body: The beginning of it.
+    """
+
+    reason: str
+    path: str | None
+    body: bytes = field(repr=lambda value: f"<{len(value)} bytes>")
+
+
+@frozen
+class Denied:
+    """The credentials are refused.
+
+    Attributes:
+        conclusive: Whether it is them for sure; otherwise only while they were never accepted.
+    """
+
+    reason: str
+    status: int | None = None
+    code: int | None = None
+    conclusive: bool = True
+
+    def as_refused(self) -> Refused:
+        """The same, where the credentials are known to be good: it is about this request."""
+        return Refused(self.reason, self.status, self.code)
+
+
+@frozen
+class Trouble:
+    """No answer this time; another attempt may bring one.
+
+    Attributes:
+        throttled: Whether the quota is why.
+        retry_after: Seconds that the server asks to wait, or None.
+    """
+
+    reason: str
+    status: int | None = None
+    code: int | None = None
+    throttled: bool = False
+    retry_after: float | None = None
+
+
+Verdict = Answered | Missing | Refused | Garbled | Denied | Trouble

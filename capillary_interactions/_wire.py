@@ -1,0 +1,235 @@
+"""What does an answer mean? From status, headers and body to one verdict, by the tables.
+
+Three levels can speak, each alone: the item (the customer asked for), the request, and HTTP. The
+most specific code wins, so an HTTP 200 may be a failure and a request's "500" about one customer.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+from attrs import frozen
+
+from capillary_interactions._codes import BODY, SUCCESS, Kind, Level, Meaning, of_code, of_status
+from capillary_interactions._exchange import Response
+from capillary_interactions._hints import quota_left, retry_after
+from capillary_interactions._hooks import Mismatch
+from capillary_interactions._masking import mask_text
+from capillary_interactions._query import Query
+from capillary_interactions._reading import Reader
+from capillary_interactions._verdicts import (
+    Answered,
+    Denied,
+    Garbled,
+    Missing,
+    Refused,
+    Trouble,
+    Verdict,
+)
+
+__all__ = [
+    "Answered",
+    "Denied",
+    "Garbled",
+    "Missing",
+    "Refused",
+    "Trouble",
+    "Verdict",
+    "classify",
+    "quota_left",
+    "retry_after",
+]
+
+_BODY_KEPT: Final = 2048
+_NO_CODE: Final = 10**6
+_BOM: Final = b"\xef\xbb\xbf"
+_CHARSET: Final = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
+# Text encodings of Python's own that no server means, some of them slow on purpose.
+_NO_CHARSET: Final = frozenset(
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
+)
+_UNAUTHORISED: Final = "authorization status unavailable"
+_NOT_JSON: Final = object()
+
+
+def classify(response: Response, query: Query, reader: Reader, now: datetime) -> Verdict:
+    """What an answer means. It never raises, whatever came.
+
+    Args:
+        response: The answer.
+        query: What was asked; whoever it is about is masked in every reason.
+        reader: Reads the models.
+        now: The time, for a Retry-After that is a date.
+    """
+    status = response.status
+    body = _parsed(response)
+    failed = _failure(body)
+    if failed is None and 200 <= status < 300 and body is not _NOT_JSON:  # noqa: PLR2004
+        return _read(response, body, reader)
+    wait = retry_after(response.headers.get("retry-after"), now)
+    if failed is None:
+        return _by_status(response, body, query, wait)
+    told = failed.told(query)
+    if _is_about_access(failed.message, status, failed.code):
+        return Denied(f"access refused{told}", status, failed.code, conclusive=False)
+    if _status_decides(failed, status):
+        meaning = of_status(status)
+        reason = f"HTTP {status}{_after(': ', meaning.text)}{told}"
+    else:
+        meaning = of_code(failed.code, failed.level)
+        reason = f"{meaning.text}{told}"
+    return _verdict(meaning, reason, status, failed.code, wait)
+
+
+def _read(response: Response, body: Any, reader: Reader) -> Verdict:
+    try:
+        return Answered(reader.read(body))
+    except Mismatch as wrong:
+        return Garbled(str(wrong), wrong.path or None, response.body[:_BODY_KEPT])
+
+
+def _by_status(response: Response, body: Any, query: Query, wait: float | None) -> Verdict:
+    status, meaning = response.status, of_status(response.status)
+    what = ""
+    if body is _NOT_JSON:
+        what = f" with {'a body that is not JSON' if response.body else 'an empty body'}"
+        if _is_about_access(response.body[:_BODY_KEPT].decode("latin-1"), status, None):
+            return Denied(f"HTTP {status}: {_UNAUTHORISED}", status, conclusive=False)
+    said = body.get("message") if isinstance(body, dict) else None
+    text = _masked(said, query) if isinstance(said, str) else ""
+    reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_after(': ', text)}"
+    return _verdict(meaning, reason, status, None, wait)
+
+
+def _verdict(
+    meaning: Meaning, reason: str, status: int, code: int | None, wait: float | None
+) -> Verdict:
+    match meaning.kind:
+        case Kind.MISSING:
+            return Missing(reason, code)
+        case Kind.REFUSED:
+            return Refused(reason, status, code)
+        case Kind.DENIED | Kind.FORBIDDEN:
+            return Denied(reason, status, code, conclusive=meaning.kind is Kind.DENIED)
+        case Kind.AGAIN | Kind.THROTTLED:
+            throttled = meaning.kind is Kind.THROTTLED
+            return Trouble(reason, status, code, throttled=throttled, retry_after=wait)
+
+
+@frozen
+class _Said:
+    """What one level of a body says about how it went."""
+
+    level: Level
+    failed: bool
+    code: int | None
+    message: str
+
+    def told(self, query: Query) -> str:
+        """Its code and message, as the end of a reason."""
+        code = "" if self.code is None else f" ({self.code})"
+        return f"{code}{_after(': ', _masked(self.message, query))}"
+
+
+def _failure(body: Any) -> _Said | None:
+    """The most specific failure that a body reports, or None."""
+    nameless: _Said | None = None
+    for said in _statements(body):
+        if not said.failed:
+            return nameless
+        if said.code is not None:
+            return said
+        nameless = nameless or said
+    return nameless
+
+
+def _statements(body: Any) -> Iterator[_Said]:
+    """What the levels of a body say, the most specific first."""
+    if not isinstance(body, dict):
+        return
+    response = _object(body.get("response"))
+    item = _object(_object(response.get("customer")).get("item_status"))
+    if item:
+        yield _said(Level.ITEM, item, item.get("success"))
+    errors = body.get("errors")
+    for error in errors if isinstance(errors, list) else [errors]:
+        if isinstance(error, dict) and error:
+            said = _said(Level.ERRORS, error, error.get("status"))
+            if said.failed:
+                yield said
+    for status in (_object(response.get("status")), _object(body.get("status"))):
+        if status:
+            yield _said(Level.REQUEST, status, status.get("success"))
+    if "code" in body and ("success" in body or isinstance(body.get("status"), bool)):
+        yield _said(Level.REQUEST, body, body.get("success", body.get("status")))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _said(level: Level, status: Mapping[str, Any], success: Any) -> _Said:
+    code = _code(status.get("code"))
+    if code is None:
+        code = _code(status.get("response_code"))
+    word = success.lower() if isinstance(success, str) else success
+    if word in (True, "true"):
+        failed = False
+    elif word in (False, "false"):
+        failed = True
+    else:
+        failed = code not in SUCCESS and (code is not None or level is Level.ERRORS)
+    message = status.get("message")
+    return _Said(level, failed, code, message if isinstance(message, str) else "")
+
+
+def _code(value: Any) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value):
+        value = int(value)
+    # Longer than any code: perhaps somebody's number.
+    return value if value.__class__ is int and 0 <= value < _NO_CODE else None
+
+
+def _status_decides(said: _Said, status: int) -> bool:
+    """Whether HTTP's own status says more than the code in the body."""
+    # The quota is felt, and a redirect is not followed, whatever else is said.
+    if status == 429 or 300 <= status < 400:  # noqa: PLR2004
+        return True
+    if said.code not in BODY[said.level]:
+        return status >= 400  # noqa: PLR2004
+    # "All requests have failed" is what is said of a refused token, too.
+    return status == 401 and said.level is Level.REQUEST  # noqa: PLR2004
+
+
+def _is_about_access(text: str, status: int, code: int | None) -> bool:
+    return 503 in (status, code) and _UNAUTHORISED in text.lower()  # noqa: PLR2004
+
+
+def _masked(message: str, query: Query) -> str:
+    value = query.identifier.value
+    return mask_text(message, value, value.strip(), quote(value, safe=""))
+
+
+def _after(separator: str, text: str) -> str:
+    return f"{separator}{text}" if text else ""
+
+
+def _parsed(response: Response) -> Any:
+    """The body as JSON, or `_NOT_JSON`."""
+    body = response.body
+    charset = _CHARSET.search(response.headers.get("content-type", ""))
+    try:
+        if charset is None:
+            return orjson.loads(body.removeprefix(_BOM))
+        codec = codecs.lookup(charset[1]).name
+        if codec in {"utf-8", "ascii"}:
+            return orjson.loads(body.removeprefix(_BOM))
+        if codec in _NO_CHARSET:
+            return _NOT_JSON
+        return orjson.loads(body.decode(codec).removeprefix("\ufeff"))
+    except (ValueError, LookupError):  # UnicodeError and orjson's error are ValueErrors
+        return _NOT_JSON

@@ -1,0 +1,163 @@
+"""Who is behind an identifier, and what was sent to them?
+
+A customer is computed from a hash of the identifier, so that there are as many as anyone asks
+for, each the same every time, and none is stored.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from attrs import field, frozen
+
+LISTED: Final = ("survey", "missed_call", "email", "sms")
+"""Interactions that an answer lists even when there are none."""
+
+_CHANNELS: Final = ("email", "sms", "whatsapp", "zalo", "line", "viber", "emailbulk", "feedback")
+_BY_ADDRESS: Final = frozenset({"email", "emailbulk"})
+
+# Half of the customers have little, a few have much: what is drawn is the most for the channel.
+_FEW: Final = (0, 0, 1, 2, 3, 5, 8, 24)
+_DELIVERED: Final = ("DELIVERED", "DELIVERED", "DELIVERED", "OPENED")
+_UNDELIVERED: Final = ("SOFT_BOUNCED", "NOT-DELIVERED", "SENT", "FAILED", "GTW_NOT_FOUND")
+_TRANSACTIONS: Final = (
+    "Rewards redeemed",
+    "Account merge confirmation",
+    "Email change OTP",
+    "One Time Password (OTP) for points redemption request.",
+    "Points expire soon",
+)
+_CAMPAIGNS: Final = ("Spring news", "Sale ends tonight", "A voucher for you", "We miss you")
+_NEWEST: Final = datetime(2025, 6, 1, tzinfo=UTC)
+_WHOLE: Final = float(1 << 64)
+
+
+class Sent(NamedTuple):
+    """One message; a named tuple because ten of them are made for each request."""
+
+    id: int
+    receiver: str
+    subject: str
+    campaign_id: int
+    status: str
+    sent_at: datetime
+    delivered_at: datetime | None
+    user_id: int
+
+
+@frozen(kw_only=True)
+class History:
+    """One customer and everything that was sent to them.
+
+    Attributes:
+        id: The server's number for the customer.
+        mobile: The mobile number.
+        email: The address.
+        external_id: The number in other systems, or nothing.
+        channels: The messages of each channel that has any, newest first.
+        social: How many interactions of which type on which network: (network, type, count).
+        scores: The net promoter score of each survey that was answered.
+    """
+
+    id: int
+    mobile: str = field(repr=False)
+    email: str = field(repr=False)
+    external_id: str = field(repr=False)
+    channels: tuple[tuple[str, tuple[Sent, ...]], ...]
+    social: tuple[tuple[str, str, int], ...]
+    scores: tuple[int, ...]
+
+
+@frozen(kw_only=True)
+class Population:
+    """Which customers there are.
+
+    Attributes:
+        seed: Another seed, other histories.
+        unknown: The share of identifiers that are nobody's.
+        messages: The number of e-mails (and of all messages) of each customer; None for some.
+    """
+
+    seed: int
+    unknown: float
+    messages: int | None
+
+    def find(self, identifier: str) -> History | None:
+        """The customer with this identifier, or None for an unknown one."""
+        text = identifier.encode(errors="backslashreplace")
+        digest = hashlib.blake2b(text, digest_size=24, key=str(self.seed).encode()[:64]).digest()
+        # The share has bytes of its own: changing it changes nobody's history.
+        if int.from_bytes(digest[:8]) / _WHOLE < self.unknown:
+            return None
+        return _history(identifier, random.Random(int.from_bytes(digest[8:])), self.messages)  # noqa: S311
+
+
+def _history(identifier: str, dice: random.Random, messages: int | None) -> History:
+    number = dice.randrange(1, 100_000)
+    mobile = identifier if identifier.lstrip("+").isdecimal() else f"9190000{number:05d}"
+    email = identifier if "@" in identifier else f"customer.{number}@example.com"
+    user = dice.randrange(100_000_000, 200_000_000)
+    # In steps of two hundred thousand: no two customers of a test are likely to share a number.
+    first = 1_600_000_000_000 + dice.randrange(1_000_000) * 200_000
+    ids = iter(range(first, first + 200_000_000))
+    counts = _counts(dice) if messages is None else [("email", messages)]
+    channels = tuple(
+        (name, tuple(_messages(dice, ids, email if name in _BY_ADDRESS else mobile, user, count)))
+        for name, count in counts
+        if count
+    )
+    return History(
+        id=user % 1_000_000,
+        mobile=mobile,
+        email=email,
+        external_id="" if number % 2 else f"EXT{number}",
+        channels=channels,
+        social=_social(dice) if number % 5 == 0 else (),
+        scores=tuple(dice.choices(range(11), k=number % 3)) if number % 7 == 0 else (),
+    )
+
+
+def _counts(dice: random.Random) -> list[tuple[str, int]]:
+    used = dice.sample(_CHANNELS, dice.choice((0, 1, 1, 2, 3)))
+    return [(name, dice.randint(0, dice.choice(_FEW))) for name in _CHANNELS if name in used]
+
+
+def _social(dice: random.Random) -> tuple[tuple[str, str, int], ...]:
+    return (
+        ("facebook", "checkin", dice.randint(1, 3)),
+        ("twitter", "tweet", dice.randint(1, 20)),
+        ("twitter", "retweet", dice.randint(1, 9)),
+    )
+
+
+def _messages(
+    dice: random.Random, ids: Iterator[int], receiver: str, user: int, count: int
+) -> Iterator[Sent]:
+    roll = dice.random
+    sent_at = _NEWEST - timedelta(seconds=int(roll() * 1_000_000))
+    for _ in range(count):
+        delivered = roll() < 0.7  # noqa: PLR2004 - most messages arrive
+        statuses = _DELIVERED if delivered else _UNDELIVERED
+        delay = timedelta(seconds=int(roll() * 20))
+        campaign = int(roll() * 500) if roll() < 0.5 else -1  # noqa: PLR2004 - every second
+        yield Sent(
+            id=next(ids),
+            receiver=receiver,
+            subject=_subject(roll(), campaign),
+            campaign_id=campaign,
+            status=statuses[int(roll() * len(statuses))],
+            sent_at=sent_at,
+            delivered_at=sent_at + delay if delivered else None,
+            user_id=user if roll() < 0.8 else -1,  # noqa: PLR2004 - some have no user
+        )
+        sent_at -= timedelta(seconds=int(roll() * 400_000) + 1)
+
+
+def _subject(roll: float, campaign: int) -> str:
+    if campaign != -1:
+        return _CAMPAIGNS[int(roll * len(_CAMPAIGNS))]
+    if roll < 0.2:  # noqa: PLR2004 - one in five carries a code, which nobody should log
+        return f"{100_000 + int(roll * 4_000_000)} is your code"
+    return _TRANSACTIONS[int(roll * len(_TRANSACTIONS))]

@@ -1,0 +1,128 @@
+"""What does a request ask, and is it a request at all?
+
+Written from the vendor's pages and not from the client's code, for it is here to judge that code.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from attrs import field, frozen
+
+V1_1: Final = "/v1.1/customer/interaction"
+V2: Final = "/v2/customers/interaction"
+
+NETWORKS: Final = ("facebook", "twitter", "foursquare", "capillary")
+
+_TYPES: Final = (
+    *("email", "emailbulk", "checkin", "like", "comment", "mention", "retweet", "tweet"),
+    *("feedback", "whatsapp", "zalo", "line", "viber"),
+    # Not in the tables of filters, but named by published answers.
+    *("sms", "phone", "missed_call", "survey"),
+)
+_NAMES_V1_1: Final = (
+    *("mobile", "email", "external_id", "card_number", "card_external_id"),
+    *("id", "user_id"),
+)
+_NAMES_V2: Final = ("mobile", "email", "external_id")
+
+
+@frozen(kw_only=True)
+class Question:
+    """One customer's history, or a part of it.
+
+    Attributes:
+        name: The kind of identifier.
+        identifier: The identifier.
+        network: Only this network.
+        type: Only this type of interaction.
+        limit: At most so many messages in each interaction; None leaves it to the server.
+        offset: So many messages of each interaction are skipped.
+    """
+
+    name: str
+    identifier: str = field(repr=False)
+    network: str | None = None
+    type: str | None = None
+    limit: int | None = None
+    offset: int = 0
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """Why a request is none.
+
+    Attributes:
+        code: Capillary's code.
+        message: What is wrong.
+        identifier: Whom it was about, if it got that far.
+    """
+
+    code: int
+    message: str
+    identifier: str | None = field(default=None, repr=False)
+
+
+def read_question(path: str, query: str) -> Question | Refusal:
+    """What a query string asks of one of the two paths.
+
+    Args:
+        path: `V1_1` or `V2`.
+        query: The raw query string.
+    """
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    name = _name_v1_1(parameters) if path == V1_1 else parameters.get("identifierName", "")
+    names = _NAMES_V1_1 if path == V1_1 else _NAMES_V2
+    if not name:
+        return Refusal(code=1104, message="Invalid input: an identifier is mandatory")
+    if name not in names:
+        return Refusal(code=400, message=f"identifierName must be one of {', '.join(names)}")
+    spelled = name if path == V1_1 else "identifierValue"
+    identifier = parameters.get(spelled, "")
+    if not identifier.strip():
+        return Refusal(code=1104, message=f"Invalid input: {spelled} is mandatory")
+    wrong = _wrong(path, identifier, parameters)
+    if wrong is not None:
+        return Refusal(code=400, message=wrong, identifier=identifier)
+    paged = path == V1_1
+    return Question(
+        name=name,
+        identifier=identifier,
+        network=parameters.get("network"),
+        type=parameters.get("type"),
+        limit=int(parameters["limit"]) if paged and "limit" in parameters else None,
+        offset=int(parameters.get("offset", "0")) if paged else 0,
+    )
+
+
+def _name_v1_1(parameters: Mapping[str, str]) -> str:
+    # `email=a%40b.co` alone is published as well as `identifierName=email&email=...`.
+    given = parameters.get("identifierName")
+    return given or next((name for name in _NAMES_V1_1 if name in parameters), "")
+
+
+def _wrong(path: str, identifier: str, parameters: Mapping[str, str]) -> str | None:
+    network, kind = parameters.get("network"), parameters.get("type")
+    if network is not None and network not in NETWORKS:
+        return f"network must be one of {', '.join(NETWORKS)}"
+    if kind is not None and kind not in _TYPES:
+        return f"type must be one of {', '.join(_TYPES)}"
+    return None if path == V2 else _wrong_v1_1(identifier, parameters)
+
+
+def _wrong_v1_1(identifier: str, parameters: Mapping[str, str]) -> str | None:
+    # A sibling of the v1.1 call reads a comma as several customers.
+    if "," in identifier:
+        return "this call is for one customer: no comma in the identifier"
+    if parameters.get("format", "json") != "json":
+        return "the sandbox speaks format=json only"
+    for name, least in (("limit", 1), ("offset", 0)):
+        text = parameters.get(name)
+        if text is not None and not (_is_whole(text) and int(text) >= least):
+            return f"{name} must be a whole number of {least} or more"
+    return None
+
+
+def _is_whole(text: str) -> bool:
+    # Python refuses to read numbers of some thousand digits, and raises.
+    return text.isascii() and text.isdecimal() and len(text) < 10  # noqa: PLR2004

@@ -1,0 +1,194 @@
+"""The sandbox itself: when does it run, and what has it seen?"""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+from aiohttp import web
+from attrs import define, field
+
+from capillary_interactions.sandbox._book import whole
+from capillary_interactions.sandbox._control import answer_control, is_control
+from capillary_interactions.sandbox._desk import Desk, population
+from capillary_interactions.sandbox._door import Door
+from capillary_interactions.sandbox._faults import check_name
+from capillary_interactions.sandbox._settings import Settings, client_config
+from capillary_interactions.sandbox._tally import Counts
+
+if TYPE_CHECKING:
+    from capillary_interactions._config import ClientConfig
+
+
+@define(kw_only=True, slots=False, eq=False, repr=False)
+class Sandbox(Settings):
+    """A real HTTP server that behaves like Capillary's API, for tests and trials.
+
+    Each setting can be changed while it runs, but for `host`, `port`, `accounts` and `oauth`.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 for any free one.
+        rate: The quota of each credential, in a strict sliding window: a pair, a `RateLimit`, text
+            such as "1000/60", or None for no quota.
+        latency: Seconds before an answer; a pair is drawn from uniformly.
+        faults: The probability of one of `MIXED_FAULTS`, or a probability for each name.
+        script: Faults for the next requests that pass credentials and quota, in order; None means
+            a right answer. After that the dice are thrown again.
+        seed: Another seed, other customers and other dice.
+        accounts: Plain passwords by user name.
+        oauth: Secrets by client key.
+        token_ttl: Seconds for which a token is good.
+        shape: "flat", "envelope" or "envelope_old".
+        unknown: The share of identifiers that are nobody's.
+        messages: If given, each customer has exactly this many e-mails and nothing else.
+        page_size: Messages a page where a request does not say.
+        ignore_offset: Whether every page is the first one.
+        retry_after: With 429: by default the whole seconds until a slot is free, at least 1; a
+            number is sent instead (rounded up), None leaves the header out.
+        fault_retry_after: Seconds that the fault error_503_retry_after asks for, rounded up.
+        slow_body: Seconds that the fault slow_body takes.
+        drop_keepalive: The probability that a request on a reused connection is answered by
+            closing it without a byte.
+        answers: Canned answers by identifier: a JSON-able body or bytes for a 200, or a triple of
+            status, headers and body. Credentials, quota and faults come before them.
+
+    Raises:
+        ValueError: A setting cannot be; the message names it.
+    """
+
+    _desk: Desk = field(init=False)
+    _door: Door | None = field(init=False, default=None)
+    _runner: web.ServerRunner | None = field(init=False, default=None)
+    _base_url: str | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        """Make what the settings do not hold."""
+        self._desk = Desk(self)
+
+    def __repr__(self) -> str:
+        """Its address; the settings hold secrets."""
+        return f"<Sandbox {self._base_url or 'not running'}>"
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            RuntimeError: It is listening already.
+            OSError: The port is taken.
+        """
+        if self._runner is not None:
+            raise RuntimeError("this sandbox is running already")
+        self._door = Door(self._receive)
+        # What still runs when the sandbox stops is cancelled first, so nothing needs the time.
+        runner = web.ServerRunner(self._door, shutdown_timeout=0.2)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.host, self.port, backlog=1024).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        port = runner.addresses[0][1]
+        self._base_url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{port}"
+
+    async def stop(self) -> None:
+        """Close the port and every connection, whatever is still being answered."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        await self._desk.abandon()
+        await runner.cleanup()
+        # Once more, for what came in while the port was closing.
+        await self._desk.abandon()
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens; of use to `ClientConfig` as it is.
+
+        Raises:
+            RuntimeError: It has never been started.
+        """
+        if self._base_url is None:
+            raise RuntimeError("this sandbox has not been started: use `async with Sandbox(...)`")
+        return self._base_url
+
+    def client_config(self, **overrides: Any) -> "ClientConfig":
+        """A configuration with this sandbox's address, first account and quota."""
+        return client_config(self, self.base_url, overrides)
+
+    def inject(self, *names: str | None) -> None:
+        """Append faults to the script; None is a right answer."""
+        self.script.extend([name if name is None else check_name(name) for name in names])
+
+    def revoke_tokens(self) -> None:
+        """Make every token issued so far worthless, as if it had expired."""
+        self._desk.revoke_tokens()
+
+    @property
+    def counts(self) -> Counts:
+        """What it has seen since it was made, or since `reset_counts`."""
+        return self._desk.tally.counts(0 if self._door is None else self._door.accepted)
+
+    def reset_counts(self) -> None:
+        """Begin counting anew; the quota is as if nothing had been asked."""
+        self._desk.reset()
+        if self._door is not None:
+            self._door.accepted = 0
+
+    def received_for(self, identifier: str) -> int:
+        """How many requests asked for this identifier."""
+        return self._desk.tally.received_for(identifier)
+
+    def arrivals(self, credential: str | None = None) -> tuple[float, ...]:
+        """Monotonic times of arrival, of one user name or client key, or of all."""
+        return self._desk.tally.arrivals(credential)
+
+    def most_in_any_window(self, per: float, credential: str | None = None) -> int:
+        """The most requests received in any half-open window of `per` seconds.
+
+        Every request counts, those answered with 429 included.
+
+        Args:
+            per: Seconds.
+            credential: A user name or client key; None for the one with the most.
+        """
+        return self._desk.tally.most_in_any_window(per, credential)
+
+    def expected(self, identifier: str) -> dict[str, Any] | None:
+        """All that it serves for an identifier, in the flat shape and on one page.
+
+        None for an unknown customer. A canned answer is given as it is if it is a JSON object, and
+        is None otherwise.
+        """
+        canned = self.answers.get(identifier)
+        if canned is not None:
+            try:
+                body = orjson.loads(canned.body)
+            except orjson.JSONDecodeError:
+                return None
+            return body if isinstance(body, dict) else None
+        history = population(self).find(identifier)
+        return None if history is None else whole(history, identifier)
+
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        door = self._door
+        if door is None:
+            raise RuntimeError("a request came in before the sandbox was started")
+        if is_control(request):
+            door.uncount(request.protocol)
+            return await answer_control(self, request)
+        return await self._desk.receive(request, reused=door.is_reused(request.protocol))

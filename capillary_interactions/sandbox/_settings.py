@@ -1,0 +1,177 @@
+"""How does a sandbox behave? Checked when it is made and again when it is changed.
+
+Every duration is a float of seconds.
+"""
+
+import base64
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
+
+from attrs import asdict, define, field, setters
+
+from capillary_interactions.sandbox._answer import Answer, to_answers
+from capillary_interactions.sandbox._faults import check_name, to_faults
+from capillary_interactions.sandbox._shapes import Shape
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+    from capillary_interactions._config import ClientConfig
+    from capillary_interactions._limits import RateLimit
+
+Rate = tuple[int, float]
+
+
+def to_rate(value: "tuple[int, float] | RateLimit | str | None") -> Rate | None:
+    """Requests and seconds, from a pair, a `RateLimit`, or text such as "1000/60".
+
+    Raises:
+        ValueError: It is none of these, or a figure is not above zero.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*", value, re.ASCII)
+        if found is None:
+            raise ValueError(f"rate must be written REQUESTS/SECONDS, not {value!r}")
+        requests, per = int(found[1]), float(found[2])
+    elif isinstance(value, tuple | list):
+        requests, per = value
+    else:
+        requests, per = value.requests, value.per
+    if requests < 1 or not 0 < per < math.inf:
+        raise ValueError(f"rate needs a request or more and a time above zero, not {value!r}")
+    return int(requests), float(per)
+
+
+def _to_latency(value: float | tuple[float, float]) -> float | tuple[float, float]:
+    low, high = (value[0], value[1]) if isinstance(value, tuple | list) else (value, value)
+    if not 0 <= low <= high < math.inf:
+        raise ValueError(f"latency must be seconds, or a rising pair of them, not {value!r}")
+    return (low, high) if low != high else low
+
+
+def _to_script(value: Iterable[str | None]) -> deque[str | None]:
+    return deque(name if name is None else check_name(name) for name in value)
+
+
+def _to_accounts(value: Mapping[str, str] | None) -> dict[str, str]:
+    return {"sandbox": "sandbox"} if value is None else dict(value)
+
+
+def _to_oauth(value: Mapping[str, str] | None) -> dict[str, str]:
+    return {"sandbox-key": "sandbox-secret"} if value is None else dict(value)
+
+
+def _between(
+    low: float, high: float, *besides: object
+) -> "Callable[[object, Attribute[Any], Any], None]":
+    """A validator that takes numbers in a range, and what is named besides."""
+
+    def check(_: object, attribute: "Attribute[Any]", value: Any) -> None:
+        if any(value is one for one in besides):
+            return
+        if not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"{attribute.name} must be from {low:g} to {high:g}, not {value!r}")
+
+    return check
+
+
+def _check_shape(_: object, __: object, value: object) -> None:
+    if value not in get_args(Shape):
+        raise ValueError(f"shape must be one of {', '.join(get_args(Shape))}, not {value!r}")
+
+
+_SECONDS: Final = _between(0, 1e9)
+_SHARE: Final = _between(0, 1)
+_AUTO: Final = "auto"
+
+
+# A plain class with a dict: the sandbox derives from it and adds what it needs to run.
+@define(kw_only=True, slots=False, eq=False, repr=False)
+class Settings:
+    """Every setting of a sandbox, as `Sandbox` describes them."""
+
+    host: str = field(default="127.0.0.1", on_setattr=setters.frozen)
+    port: int = field(default=0, on_setattr=setters.frozen)
+    rate: Rate | None = field(default=None, converter=to_rate)
+    latency: float | tuple[float, float] = field(default=0.0, converter=_to_latency)
+    faults: float | Mapping[str, float] = field(default=0.0, converter=to_faults)
+    script: deque[str | None] = field(default=(), converter=_to_script)
+    seed: int = 0
+    accounts: Mapping[str, str] = field(
+        default=None, converter=_to_accounts, on_setattr=setters.frozen
+    )
+    oauth: Mapping[str, str] = field(default=None, converter=_to_oauth, on_setattr=setters.frozen)
+    token_ttl: float = field(default=300.0, validator=_SECONDS)
+    shape: Shape = field(default="flat", validator=_check_shape)
+    unknown: float = field(default=0.05, validator=_SHARE)
+    messages: int | None = field(default=None, validator=_between(0, 1_000_000, None))
+    page_size: int = field(default=50, validator=_between(1, 1_000_000))
+    ignore_offset: bool = False
+    retry_after: float | EllipsisType | None = field(
+        default=..., validator=_between(0, 1e9, None, ...)
+    )
+    fault_retry_after: float = field(default=1.0, validator=_SECONDS)
+    slow_body: float = field(default=1.0, validator=_SECONDS)
+    drop_keepalive: float = field(default=0.0, validator=_SHARE)
+    answers: Mapping[str, Answer] = field(default=None, converter=to_answers)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON, for a sandbox in another process."""
+        written = asdict(self, recurse=False)
+        if self.retry_after is ...:
+            written["retry_after"] = _AUTO
+        if isinstance(self.faults, Mapping):
+            written["faults"] = dict(self.faults)
+        written["script"] = list(self.script)
+        written["answers"] = {
+            identifier: {
+                "status": answer.status,
+                "headers": {**answer.headers, "Content-Type": answer.content_type},
+                "body": base64.b64encode(answer.body).decode(),
+            }
+            for identifier, answer in self.answers.items()
+        }
+        return written
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        return cls(**read_json(written))
+
+
+def read_json(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, from what `Settings.to_json` wrote of them."""
+    settings = dict(written)
+    if settings.get("retry_after") == _AUTO:
+        settings["retry_after"] = ...
+    if "answers" in settings:
+        settings["answers"] = {
+            identifier: (canned["status"], canned["headers"], base64.b64decode(canned["body"]))
+            for identifier, canned in settings["answers"].items()
+        }
+    return settings
+
+
+def client_config(
+    settings: Settings, base_url: str, overrides: Mapping[str, Any]
+) -> "ClientConfig":
+    """The configuration of a client for a sandbox: its address, first account and quota."""
+    # Only here does the sandbox meet the client that it judges.
+    from capillary_interactions._config import ClientConfig  # noqa: PLC0415
+    from capillary_interactions._credentials import BasicAuth, OAuth  # noqa: PLC0415
+    from capillary_interactions._limits import RateLimit  # noqa: PLC0415
+
+    chosen: dict[str, Any] = {"base_url": base_url}
+    if settings.accounts:
+        chosen["auth"] = BasicAuth(*next(iter(settings.accounts.items())))
+    elif settings.oauth:
+        chosen["auth"] = OAuth(*next(iter(settings.oauth.items())))
+    if settings.rate is not None:
+        chosen["rate"] = RateLimit(*settings.rate)
+    return ClientConfig(**{**chosen, **overrides})

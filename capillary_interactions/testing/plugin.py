@@ -1,0 +1,1 @@
+"""The pytest plugin: `capillary_sandbox`, a real server for one test."""
