@@ -4,38 +4,42 @@ A typed asyncio client for the *Get Customer Interactions* API: one lookup insid
 handler, or millions over days, paced, retried, and each tied to exactly one outcome.
 """
 
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._credentials import BasicAuth, OAuth
-from capillary_interactions._endpoint import Cluster
-from capillary_interactions._errors import (
-    AuthenticationError,
-    CapillaryError,
-    ConfigurationError,
-    EndpointDownError,
-)
-from capillary_interactions._jsonable import to_jsonable
-from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
-from capillary_interactions._models import (
-    Customer,
-    CustomerInteractions,
-    Interaction,
-    Location,
-    Message,
-    Survey,
-)
-from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
-from capillary_interactions._outcome import (
-    Found,
-    LookupFailedError,
-    NotFound,
-    Outcome,
-    Rejected,
-    Unavailable,
-    Unreadable,
-)
-from capillary_interactions._query import Identifier, Query
-from capillary_interactions._snapshot import CredentialSnapshot, Snapshot
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from capillary_interactions._client import InteractionsClient
+    from capillary_interactions._config import ClientConfig
+    from capillary_interactions._credentials import BasicAuth, OAuth
+    from capillary_interactions._endpoint import Cluster
+    from capillary_interactions._errors import (
+        AuthenticationError,
+        CapillaryError,
+        ConfigurationError,
+        EndpointDownError,
+    )
+    from capillary_interactions._jsonable import to_jsonable
+    from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
+    from capillary_interactions._models import (
+        Customer,
+        CustomerInteractions,
+        Interaction,
+        Location,
+        Message,
+        Survey,
+    )
+    from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
+    from capillary_interactions._outcome import (
+        Found,
+        LookupFailedError,
+        NotFound,
+        Outcome,
+        Rejected,
+        Unavailable,
+        Unreadable,
+    )
+    from capillary_interactions._query import Identifier, Query
+    from capillary_interactions._snapshot import CredentialSnapshot, Snapshot
 
 __all__ = [
     "ApiVersion",
@@ -73,3 +77,60 @@ __all__ = [
     "Unreadable",
     "to_jsonable",
 ]
+
+_HOMES = {
+    name: home
+    for home, names in {
+        "_client": ("InteractionsClient",),
+        "_config": ("ClientConfig",),
+        "_credentials": ("BasicAuth", "OAuth"),
+        "_endpoint": ("Cluster",),
+        "_errors": (
+            "AuthenticationError",
+            "CapillaryError",
+            "ConfigurationError",
+            "EndpointDownError",
+        ),
+        "_jsonable": ("to_jsonable",),
+        "_limits": ("RateLimit", "RetryPolicy", "Timeouts"),
+        "_models": (
+            "Customer",
+            "CustomerInteractions",
+            "Interaction",
+            "Location",
+            "Message",
+            "Survey",
+        ),
+        "_names": ("ApiVersion", "IdentifierName", "InteractionType", "Network"),
+        "_outcome": (
+            "Found",
+            "LookupFailedError",
+            "NotFound",
+            "Outcome",
+            "Rejected",
+            "Unavailable",
+            "Unreadable",
+        ),
+        "_query": ("Identifier", "Query"),
+        "_snapshot": ("CredentialSnapshot", "Snapshot"),
+    }.items()
+    for name in names
+}
+
+
+# pytest passes through here in every run, on its way to the plugin in `testing/`: nothing, aiohttp
+# least of all, is imported before somebody asks for it. Type checkers must not see this: to them
+# it would make every misspelt name a valid one.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """One of the public names, imported when it is first asked for."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return __all__

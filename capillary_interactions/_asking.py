@@ -116,13 +116,15 @@ class Asker:
             if not isinstance(verdict, Spent):
                 lane.budget.succeeded(tries.cost)
             return None
+        left = trip.deadline.left(asyncio.get_running_loop().time())
         decision = decide(
             self.config.retry,
             verdict,
             attempt=number,
             budget=lane.budget,
-            time_left=trip.deadline.left(asyncio.get_running_loop().time()),
+            time_left=left,
             dice=self.dice(),
+            cool_down=0.0 if left is None else self.sender.lanes.cool_down,
         )
         if isinstance(decision, Again):
             tries.cost = decision.cost

@@ -16,7 +16,7 @@ from capillary_interactions._exchange import (
 )
 from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane, Lanes
-from capillary_interactions._pace import TooLateError
+from capillary_interactions._pace import ElsewhereError, TooLateError
 from capillary_interactions._query import Query
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
@@ -59,9 +59,8 @@ class Trip:
 
     Attributes:
         query: What is asked.
-        deadline: When it must have ended.
-        urgent: Whether a person waits for it.
-        ration: A stream's part of the rate, or None.
+        deadline: When it must have ended, and whether a person waits for it.
+        ration: A stream's part of the rate, or None; not kept to once a person waits.
         attempts: Requests sent so far.
         waited: Seconds spent so far waiting for quota or a cool-down.
         request_id: The server's name for the last request.
@@ -69,7 +68,6 @@ class Trip:
 
     query: Query
     deadline: Deadline
-    urgent: bool = True
     ration: Ration | None = None
     attempts: int = 0
     waited: float = 0.0
@@ -86,6 +84,7 @@ class Sender:
         observers: See each attempt.
         reader: Reads answers.
         patience: Seconds for one request.
+        tells_departure: Whether the transport calls `Request.departed`.
     """
 
     transport: Transport
@@ -93,6 +92,7 @@ class Sender:
     observers: Observers
     reader: Reader
     patience: float
+    tells_departure: bool = False
 
     async def attempt(self, trip: Trip, url: str) -> Attempt:
         """One attempt, on whichever credential can send soonest and is not refused.
@@ -100,7 +100,7 @@ class Sender:
         Raises:
             AuthenticationError: Every credential is refused.
         """
-        renewed = False
+        renewed: tuple[Lane, ...] = ()
         while True:
             lane = self.lanes.soonest()
             now = asyncio.get_running_loop().time()
@@ -108,14 +108,17 @@ class Sender:
                 trip.deadline.left(now)
             )
             if verdict is None:
-                verdict = await self._turn(trip, lane)
+                try:
+                    verdict = await self._turn(trip, lane)
+                except ElsewhereError:
+                    continue
             if verdict is None:
                 headers = lane.auth.headers()
                 verdict = await self._send(trip, lane, url, headers)
-                if isinstance(verdict, Denied) and verdict.conclusive and not renewed:
+                if isinstance(verdict, Denied) and verdict.conclusive and lane not in renewed:
                     # A token may have been revoked before its time: one fresh one, one more try.
-                    renewed = lane.auth.renew(headers)
-                    if renewed:
+                    renewed = (*renewed, lane)
+                    if lane.auth.renew(headers):
                         continue
             if not isinstance(verdict, Denied):
                 return lane, verdict
@@ -131,9 +134,9 @@ class Sender:
             while True:
                 until = trip.deadline.at
                 try:
-                    if trip.ration is not None:
+                    if trip.ration is not None and not trip.deadline.urgent:
                         await trip.ration.acquire(until)
-                    await lane.pace.acquire(deadline=until, urgent=trip.urgent)
+                    await lane.pace.acquire(deadline=until, urgent=trip.deadline.urgent)
                 except TooLateError as late:
                     if trip.deadline.at != until:
                         continue  # somebody more patient has come aboard meanwhile
@@ -154,24 +157,28 @@ class Sender:
         trip.attempts += 1
         attentive = self.observers.attentive
         response: Response | None = None
+        departed = lane.departure() if self.tells_departure else None
         lane.leaves()
         try:
             if attentive:
                 self._tell_begun(trip, lane)
             response = await self.transport.send(
-                Request(url=url, headers=headers, credential=lane.place),
+                Request(url=url, headers=headers, credential=lane.place, departed=departed),
                 timeout=self.patience if left is None else min(self.patience, max(left, 0.001)),
             )
+            trip.request_id = response.headers.get(REQUEST_ID)
+            return self._learn(trip, lane, response, sent)
         except OversizedError as failed:
             return Garbled(failed.reason, None, b"")
         except TransportError as failed:
             return _trouble(failed.reason)
         finally:
+            if departed is not None:
+                departed()
+            # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
             if attentive:
                 self._tell_ended(trip, lane, response, loop.time() - sent)
-        trip.request_id = response.headers.get(REQUEST_ID)
-        return self._learn(trip, lane, response, sent)
 
     def _learn(
         self, trip: Trip, lane: Lane, response: Response, sent: float
@@ -180,6 +187,8 @@ class Sender:
         verdict = classify(response, trip.query, self.reader, now)
         if isinstance(verdict, Trouble):
             if verdict.throttled:
+                # First, for the pause makes whoever waits here too late, but not elsewhere.
+                self.lanes.relieve(lane)
                 lane.was_throttled(sent, verdict.retry_after)
         elif not isinstance(verdict, Denied):
             lane.answered = True

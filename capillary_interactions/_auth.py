@@ -4,6 +4,7 @@ import asyncio
 import base64
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import orjson
@@ -11,6 +12,7 @@ from attrs import field, frozen
 
 from capillary_interactions._credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._exchange import Request, Response, Transport, TransportError
+from capillary_interactions._hints import retry_after
 from capillary_interactions._wire import Denied, Trouble
 
 TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
@@ -21,6 +23,11 @@ _USUAL_LIFETIME: Final = 300.0
 # the last seconds of its own, for the request must arrive before it ends.
 _EARLY: Final = 0.8
 _LAST: Final = 0.95
+# After a failed request for a token: the first pause before the next one, and the longest; a
+# server that asks for a longer one gets it, up to an hour.
+_PAUSE_FIRST: Final = 0.5
+_PAUSE_MOST: Final = 30.0
+_PAUSE_ASKED: Final = 3600.0
 
 _THROTTLED: Final = 429
 _FAULTS: Final = 500
@@ -94,7 +101,7 @@ def read_token(response: Response) -> Token | Denied | Trouble:
             status=status,
             code=None,
             throttled=status == _THROTTLED,
-            retry_after=None,
+            retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
         )
     try:
         answer = orjson.loads(response.body)
@@ -130,6 +137,8 @@ def _lifetime(given: Mapping[str, Any]) -> float:
 class OAuthHeaders:
     """The headers of an OAuth client: one token for all, refreshed early by one task.
 
+    Where tokens cannot be had, the task asks again ever more slowly, however many want one.
+
     Args:
         credential: The key and secret.
         further: Headers to send besides.
@@ -156,6 +165,8 @@ class OAuthHeaders:
         self._refreshed = refreshed
         self._headers: Mapping[str, str] = {}
         self._renew_at = self._valid_until = float("-inf")
+        self._failures = 0
+        self._ask_at = float("-inf")
         self._task: asyncio.Task[Denied | Trouble | None] | None = None
 
     async def ready(self, timeout: float | None) -> Denied | Trouble | None:  # noqa: ASYNC109
@@ -202,8 +213,23 @@ class OAuthHeaders:
         return self._task
 
     async def _refresh(self) -> Denied | Trouble | None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._ask_at:
+            await asyncio.sleep(self._ask_at - loop.time())
+        token = await self._ask()
+        if isinstance(token, Trouble):
+            self._ask_at = loop.time() + self._pause(token.retry_after)
+            self._failures += 1
+            return token
+        self._failures = 0
+        if isinstance(token, Denied):
+            return token
+        self._keep(token, loop.time())
+        return None
+
+    async def _ask(self) -> Token | Denied | Trouble:
         try:
-            response = await self._transport.send(self._request, timeout=self._patience)
+            return read_token(await self._transport.send(self._request, timeout=self._patience))
         except TransportError as failed:
             return Trouble(
                 reason=f"no OAuth token: {failed.reason}",
@@ -212,15 +238,17 @@ class OAuthHeaders:
                 throttled=False,
                 retry_after=None,
             )
-        token = read_token(response)
-        if not isinstance(token, Token):
-            return token
-        now = asyncio.get_running_loop().time()
+
+    def _pause(self, hint: float | None) -> float:
+        if hint:
+            return min(hint, _PAUSE_ASKED)
+        return min(_PAUSE_MOST, _PAUSE_FIRST * 2.0 ** min(self._failures, 10))
+
+    def _keep(self, token: Token, now: float) -> None:
         self._headers = {**self._further, _TOKEN_HEADER: token.text}
         self._renew_at = now + _EARLY * token.lifetime
         self._valid_until = now + _LAST * token.lifetime
         self._refreshed(token.lifetime)
-        return None
 
 
 def _attribution(credential: OAuth) -> dict[str, str]:

@@ -17,6 +17,17 @@ _R = TypeVar("_R")
 Source = Iterable[_I] | AsyncIterable[_I]
 
 
+class _UsedUpError(Exception):
+    """The source has no more items."""
+
+
+def _told(odd: StopAsyncIteration) -> RuntimeError:
+    # As in a generator (PEP 479): raised on, it would look like the end.
+    error = RuntimeError("what is called for an item raised StopAsyncIteration")
+    error.__cause__ = odd
+    return error
+
+
 class FanOut(Generic[_I, _P, _R]):
     """Results of a coroutine over the items of a source, as an async iterator to enter and leave.
 
@@ -132,26 +143,8 @@ class FanOut(Generic[_I, _P, _R]):
         self._news.set()
 
     async def _run(self) -> None:
-        while True:
-            async with self._reading:
-                while self._room <= 0 and not self._stopped:
-                    self._taken.clear()
-                    await self._taken.wait()
-                if self._stopped:
-                    return
-                try:
-                    item = self._prepare(await self._pull())
-                except StopAsyncIteration:
-                    self._stopped = True
-                    return
-                except Exception as error:  # noqa: BLE001 - the source's own, raised by __anext__
-                    self.stop_reading(error)
-                    return
-                finally:
-                    self._puller = None
-                number = self._read
-                self._read += 1
-                self._room -= 1
+        while (taken := await self._take()) is not None:
+            number, item = taken
             self._hire()
             try:
                 result = await self._work(item)
@@ -160,15 +153,45 @@ class FanOut(Generic[_I, _P, _R]):
                 return
             self._give(number, result)
 
+    async def _take(self) -> tuple[int, _P] | None:
+        """The next item and its number; None where nothing more is read."""
+        async with self._reading:
+            while self._room <= 0 and not self._stopped:
+                self._taken.clear()
+                await self._taken.wait()
+            if self._stopped:
+                return None
+            try:
+                item = self._prepare(await self._pull())
+            except _UsedUpError:
+                self._stopped = True
+                return None
+            except StopAsyncIteration as odd:
+                self.stop_reading(_told(odd))
+                return None
+            except (Exception, asyncio.CancelledError) as error:
+                # Nobody here cancels as long as more is wanted, so a cancellation is the source's
+                # own, and must not look like its end. Either is raised by __anext__.
+                if self._stopped and isinstance(error, asyncio.CancelledError):
+                    raise
+                self.stop_reading(error)
+                return None
+            finally:
+                self._puller = None
+            self._room -= 1
+            self._read += 1
+            return self._read - 1, item
+
     async def _pull(self) -> _I:
         if self._next is not None:
             self._puller = asyncio.current_task()
-            return await self._next()
-        if self._iterator is None:  # pragma: no cover - one of the two is set by _begin()
-            raise StopAsyncIteration
-        for item in self._iterator:
+            try:
+                return await self._next()
+            except StopAsyncIteration:
+                raise _UsedUpError from None
+        for item in self._iterator or ():
             return item
-        raise StopAsyncIteration
+        raise _UsedUpError
 
     def _fail(self, error: Exception) -> None:
         if self._work_error is None:

@@ -38,10 +38,13 @@ def sendable(name: str, value: object) -> str:
     """A string that can stand in a header; the message never repeats it, it may be a secret.
 
     Raises:
-        ConfigurationError: It is no string, blank, or holds control characters.
+        ConfigurationError: It is no string, blank, or holds what cannot be sent.
     """
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a string that is not blank")
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in value):  # noqa: PLR2004 - header injection
         raise ConfigurationError(f"{name} must not hold control characters")
+    # The environment gives bytes that are no UTF-8 as lone surrogates.
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ConfigurationError(f"{name} must be valid Unicode (it holds a lone surrogate)")
     return value

@@ -1,35 +1,26 @@
 """One client: the parts put together, and little else."""
 
 import asyncio
-import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import WeakSet
 
 from capillary_interactions._asking import Asker
-from capillary_interactions._attempt import Landing, Sender, Spent, Trip
+from capillary_interactions._attempt import Sender, Spent, Trip
 from capillary_interactions._auth import auth_for
 from capillary_interactions._bulk import Source
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._ending import Landed, ended
 from capillary_interactions._events import LookupEnded, Observer, Observers, TokenRefreshed
 from capillary_interactions._exchange import Transport
 from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
+from capillary_interactions._home import Home
 from capillary_interactions._lane import Lane, Lanes
-from capillary_interactions._outcome import (
-    Found,
-    NotFound,
-    Outcome,
-    Rejected,
-    Unavailable,
-    Unreadable,
-    counted,
-)
+from capillary_interactions._outcome import Outcome, Rejected, counted
 from capillary_interactions._pace import LocalPace, Pace
 from capillary_interactions._query import Identifier, Query, check_spelling
 from capillary_interactions._ration import Ration
@@ -38,13 +29,10 @@ from capillary_interactions._retry import Budget
 from capillary_interactions._snapshot import Snapshot, snapshot_of
 from capillary_interactions._stream import OutcomeStream
 from capillary_interactions._transport import SessionPool
-from capillary_interactions._wire import Answered, Garbled, Missing, Refused
+from capillary_interactions._wire import Answered, Missing
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
-
-_LOGGER: Final = logging.getLogger("capillary_interactions")
-_Landed = tuple[Landing, Trip]
 
 
 class InteractionsClient:
@@ -88,15 +76,14 @@ class InteractionsClient:
             self._observers,
             Reader(config.timezone),
             config.timeouts.attempt,
+            tells_departure=getattr(self._transport, "tells_departure", False),
         )
         self._asker = Asker(config, sender, self._observers)
-        self._flights: Flights[_Landed] = Flights()
-        self._cache: Cache[_Landed] | None = Cache(config.cache_ttl) if config.cache_ttl else None
+        self._flights: Flights[Landed] = Flights()
+        self._cache: Cache[Landed] | None = Cache(config.cache_ttl) if config.cache_ttl else None
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings: Counter[str] = Counter()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = os.getpid()
-        self._closed = False
+        self._home = Home(config.rate)
 
     def _transport_of(self, given: "Transport | ClientSession | None") -> Transport:
         if given is not None and hasattr(given, "send"):
@@ -137,8 +124,8 @@ class InteractionsClient:
         return self._config
 
     async def __aenter__(self) -> Self:
-        self._closed = False
-        self._enter_loop()
+        self._home.closed = False
+        self._home.enter()
         return self
 
     async def __aexit__(
@@ -159,7 +146,7 @@ class InteractionsClient:
             drain: Seconds for what is under way.
         """
         seconds("drain", drain, zero=True)
-        self._closed = True
+        self._home.closed = True
         for stream in tuple(self._streams):
             stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
         await self._flights.land(drain)
@@ -228,16 +215,14 @@ class InteractionsClient:
         if give_up_after is not None:
             whole("give_up_after", give_up_after)
         limit = None if timeout is None else _limit(timeout)
-        ration = None if share is None else Ration(_share(share), self._lanes)
-        self._check_open()
+        ration = None if share is None else Ration(share, self._lanes)
+        self._home.check_open()
 
         async def work(query: Query, item: Any) -> Outcome:
             try:
                 check_spelling(query, config.api)
             except ValueError as refused:
-                outcome = Rejected(query=query, item=item, reason=str(refused))
-                self._endings[outcome.ending] += 1
-                return outcome
+                return self._ended(Rejected(query=query, item=item, reason=str(refused)))
             return await self._run(query, item, limit, urgent=False, ration=ration)
 
         stream = OutcomeStream(
@@ -273,13 +258,15 @@ class InteractionsClient:
         urgent: bool,
         ration: Ration | None = None,
     ) -> Outcome:
-        loop = self._enter_loop()
+        loop = self._home.enter()
         begun = loop.time()
         deadline = None if limit is None else begun + limit
         landed = None if self._cache is None else self._cache.get(query, begun)
         if landed is None:
             landed = await self._fly(query, deadline, urgent=urgent, ration=ration)
-        outcome = _outcome(landed, query, item, loop.time() - begun)
+        return self._ended(ended(landed, query, item, loop.time() - begun))
+
+    def _ended(self, outcome: Outcome) -> Outcome:
         self._endings[outcome.ending] += 1
         if self._observers.attentive:
             self._observers.emit(
@@ -294,10 +281,10 @@ class InteractionsClient:
 
     async def _fly(
         self, query: Query, deadline: float | None, *, urgent: bool, ration: Ration | None
-    ) -> _Landed:
-        trip = Trip(query, Deadline(deadline), urgent, ration)
+    ) -> Landed:
+        trip = Trip(query, Deadline(deadline, urgent), ration)
 
-        async def depart(until: Deadline) -> _Landed:
+        async def depart(until: Deadline) -> Landed:
             trip.deadline = until
             landed = (await self._asker.ask(trip), trip)
             if self._cache is not None and isinstance(landed[0], Answered | Missing):
@@ -307,44 +294,11 @@ class InteractionsClient:
 
         key = query if self._config.single_flight else object()
         try:
-            return await self._flights.board(key, deadline, depart)
+            return await self._flights.board(key, deadline, depart, urgent=urgent)
         except LateError:
             return Spent("no answer before the deadline"), trip
         except GroundedError:
             return Spent("the client was closed before an answer came"), trip
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RuntimeError("the client is closed; enter it again with `async with`")
-
-    def _enter_loop(self) -> asyncio.AbstractEventLoop:
-        self._check_open()
-        loop = asyncio.get_running_loop()
-        if loop is self._loop:
-            return loop
-        if os.getpid() != self._process:
-            self._enter_process()
-        elif self._loop is not None and self._loop.is_running():
-            raise RuntimeError(
-                "the client is in use by another event loop that still runs; make one client "
-                "for each loop, and divide the rate between them"
-            )
-        self._loop = loop
-        return loop
-
-    def _enter_process(self) -> None:
-        if self._loop is not None:
-            raise RuntimeError(
-                "the client was used before this process was forked from its own; make a client "
-                "in each process, and divide the rate between them"
-            )
-        self._process = os.getpid()
-        _LOGGER.warning(
-            "a client made before a fork is used in process %d: each such process sends at the "
-            "full rate of %s, so divide the rate between them",
-            self._process,
-            self._config.rate,
-        )
 
 
 def _query(asked: object) -> Query:
@@ -360,39 +314,3 @@ def _query(asked: object) -> Query:
 
 def _limit(timeout: float) -> float | None:
     return None if timeout == math.inf else seconds("timeout", timeout)
-
-
-def _share(share: float) -> float:
-    if seconds("share", share) > 1:
-        raise ConfigurationError(f"share must be at most 1, not {share!r}")
-    return share
-
-
-def _outcome(landed: _Landed, query: Query, item: Any, elapsed: float) -> Outcome:
-    landing, trip = landed
-    common: dict[str, Any] = {
-        "query": query,
-        "item": item,
-        "attempts": trip.attempts,
-        "elapsed": elapsed,
-        "waited": min(trip.waited, elapsed),
-        "request_id": trip.request_id,
-    }
-    match landing:
-        case Answered():
-            return Found(customer=landing.customer, **common)
-        case Missing():
-            return NotFound(reason=landing.reason, code=landing.code, **common)
-        case Refused():
-            return Rejected(
-                reason=landing.reason, status=landing.status, code=landing.code, **common
-            )
-        case Garbled():
-            return Unreadable(reason=landing.reason, path=landing.path, body=landing.body, **common)
-        case Spent():
-            return Unavailable(
-                reason=landing.reason,
-                status=landing.status,
-                retry_after=landing.retry_after,
-                **common,
-            )

@@ -51,7 +51,9 @@ def _to_rate(value: object) -> RateLimit:
     raise ConfigurationError(f"rate must be a RateLimit, not a {type(value).__name__}")
 
 
-def _to_headers(value: Mapping[str, str]) -> dict[str, str]:
+def _to_headers(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
     headers = dict(value)
     for name, text in headers.items():
         sendable("a name in headers", name)
@@ -154,7 +156,7 @@ class ClientConfig:
             overrides: Settings that count before the environment.
 
         Raises:
-            ConfigurationError: Something needed is missing or wrong; the message begins with the
-                variable's name.
+            ConfigurationError: Something needed is missing or wrong; the message names the
+                variable or the setting.
         """
         return cls(**{**settings(environ, given=frozenset(overrides)), **overrides})

@@ -45,9 +45,10 @@ class BasicAuth:
         Raises:
             ConfigurationError: The digest has another form.
         """
-        if re.fullmatch(r"[0-9a-fA-F]{32}", digest) is None:
+        text = str(digest)
+        if re.fullmatch(r"[0-9a-fA-F]{32}", text) is None:
             raise ConfigurationError("BasicAuth.from_md5 needs 32 hexadecimal digits")
-        return cls(username, digest.lower(), digested=True)
+        return cls(username, text.lower(), digested=True)
 
     def md5(self) -> str:
         """The password as the API wants it: its MD5 in hexadecimal digits."""

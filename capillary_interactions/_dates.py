@@ -42,7 +42,7 @@ def dates_in(zone: tzinfo) -> Parse:
                     return from_iso(f"{text[6:10]}{text[2:6]}{text[:2]}{text[10:]}+00:00")
                 if text[7] == "-":
                     return from_iso(f"{text}+00:00")
-            elif len(text) == 20 and text[19] == "Z" and text[13] == ":" and text[7] == "-":  # noqa: PLR2004
+            elif len(text) == 20 and text[7::3] == "-T::Z":  # noqa: PLR2004
                 return from_iso(text)
         except ValueError:
             pass

@@ -1,6 +1,6 @@
 """One request and its answer as plain values: what rules and transports hand each other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from attrs import field, frozen
@@ -17,12 +17,14 @@ class Request:
         headers: All of them.
         credential: Which of the client's credentials sends it, counted from 0.
         body: JSON to post, or None to get.
+        departed: For transports that can tell: to be called as the request goes on the wire.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=show_keys)
     credential: int = 0
     body: bytes | None = field(default=None, repr=False)
+    departed: Callable[[], None] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -31,7 +33,7 @@ class Response:
 
     Attributes:
         status: The HTTP status.
-        headers: By lower-case name.
+        headers: Found by lower-case name.
         body: The whole body, decompressed.
     """
 

@@ -7,8 +7,8 @@ everybody's.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
@@ -18,9 +18,15 @@ _MOST_KEPT: Final = 10_000
 
 @define
 class Deadline:
-    """A time that may be put off while it is being waited for, or None for never."""
+    """A time that may be put off while it is being waited for.
+
+    Attributes:
+        at: The time, or None for never.
+        urgent: Whether a person waits; once one does, one does until the end.
+    """
 
     at: float | None = None
+    urgent: bool = True
 
     def extend(self, at: float | None) -> None:
         """Put it off, if the other time is later."""
@@ -37,7 +43,7 @@ class _Flight(Generic[_T]):
     key: Hashable
     task: asyncio.Task[_T]
     deadline: Deadline
-    passengers: int = 0
+    passengers: set[asyncio.Future[None]] = field(factory=set)
 
 
 class LateError(Exception):
@@ -56,14 +62,21 @@ class Flights(Generic[_T]):
         self._tasks: set[asyncio.Task[_T]] = set()
 
     async def board(
-        self, key: Hashable, deadline: float | None, depart: Callable[[Deadline], Awaitable[_T]]
+        self,
+        key: Hashable,
+        deadline: float | None,
+        depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
+        *,
+        urgent: bool = True,
     ) -> _T:
         """What the flight of this key ends in; one departs if none is in the air.
 
         Args:
             key: What is asked.
             deadline: The loop's time until which this passenger stays, or None.
-            depart: Makes the flight; its deadline is that of its most patient passenger.
+            depart: Makes the flight; its deadline is that of its most patient passenger, and it
+                is urgent from the moment that one is aboard for whom it is.
+            urgent: Whether a person waits.
 
         Raises:
             LateError: The deadline came first.
@@ -71,57 +84,54 @@ class Flights(Generic[_T]):
         loop = asyncio.get_running_loop()
         flight = self._flights.get(key)
         if flight is None or flight.task.get_loop() is not loop:
-            flight = self._depart(key, deadline, depart)
+            flight = self._depart(key, Deadline(deadline, urgent), depart)
         else:
             flight.deadline.extend(deadline)
-        flight.passengers += 1
-        try:
-            return await self._fly(loop, flight, deadline)
-        finally:
-            flight.passengers -= 1
+            flight.deadline.urgent |= urgent
+        return await self._fly(loop, flight, deadline)
 
     def _depart(
-        self, key: Hashable, deadline: float | None, depart: Callable[[Deadline], Awaitable[_T]]
+        self,
+        key: Hashable,
+        until: Deadline,
+        depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
     ) -> _Flight[_T]:
-        until = Deadline(deadline)
-
-        async def fly() -> _T:
-            try:
-                return await depart(until)
-            finally:
-                self._close(flight)
-
-        flight = _Flight(key, asyncio.get_running_loop().create_task(fly()), until)
+        task = asyncio.get_running_loop().create_task(depart(until))
+        flight = _Flight(key, task, until)
         self._flights[key] = flight
-        self._tasks.add(flight.task)
-        flight.task.add_done_callback(self._tasks.discard)
+        self._tasks.add(task)
+
+        def land(task: asyncio.Task[_T]) -> None:
+            self._tasks.discard(task)
+            self._close(flight)
+            if not task.cancelled():
+                task.exception()  # else asyncio complains of one that nobody was left to see
+            for passenger in flight.passengers:
+                _wake(passenger)
+
+        task.add_done_callback(land)
         return flight
 
     async def _fly(
         self, loop: asyncio.AbstractEventLoop, flight: _Flight[_T], deadline: float | None
     ) -> _T:
-        landed: asyncio.Future[None] = loop.create_future()
-
-        def land(_: object = None) -> None:
-            if not landed.done():
-                landed.set_result(None)
-
-        flight.task.add_done_callback(land)
-        timer = None if deadline is None else loop.call_at(deadline, land)
+        passenger: asyncio.Future[None] = loop.create_future()
+        flight.passengers.add(passenger)
+        timer = None if deadline is None else loop.call_at(deadline, _wake, passenger)
         try:
-            await landed
+            await passenger
         except asyncio.CancelledError:
-            await self._leave(flight)
+            await self._leave(flight, passenger)
             raise
         finally:
-            flight.task.remove_done_callback(land)
+            flight.passengers.discard(passenger)
             if timer is not None:
                 timer.cancel()
         if flight.task.cancelled():
             raise GroundedError
         if flight.task.done():
             return flight.task.result()
-        await self._leave(flight)
+        await self._leave(flight, passenger)
         raise LateError
 
     async def land(self, patience: float) -> None:
@@ -139,13 +149,19 @@ class Flights(Generic[_T]):
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
 
-    async def _leave(self, flight: _Flight[_T]) -> None:
-        if flight.passengers > 1 or flight.task.done():
+    async def _leave(self, flight: _Flight[_T], passenger: asyncio.Future[None]) -> None:
+        flight.passengers.discard(passenger)
+        if flight.passengers or flight.task.done():
             return
         # Closed at once: who asks from now on gets a flight of its own, not this one's end.
         self._close(flight)
         flight.task.cancel()
         await asyncio.wait({flight.task})
+
+
+def _wake(passenger: asyncio.Future[None]) -> None:
+    if not passenger.done():
+        passenger.set_result(None)
 
 
 @define

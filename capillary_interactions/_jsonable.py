@@ -82,7 +82,10 @@ def _written(value: _Model, fields: Mapping[str, Any]) -> dict[str, Any]:
     written = {name: each for name, each in fields.items() if each is not None}
     for name, each in value.extra.items():
         if each is not None:
-            written.setdefault(name, _plain(each))
+            # The envelope's own word may be the flat answer's word for something else.
+            while name in written:
+                name = f"_{name}"  # noqa: PLW2901 - the name under which it is written
+            written[name] = _plain(each)
     return written
 
 

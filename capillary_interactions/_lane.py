@@ -1,5 +1,7 @@
 """One credential with everything that is its own: pace, retry budget, headers, and its record."""
 
+from collections.abc import Callable
+
 from attrs import define, field
 
 from capillary_interactions._auth import Auth
@@ -48,6 +50,11 @@ class Lane:
     def __attrs_post_init__(self) -> None:
         """Remember the rate, to tell when it changes."""
         self._rate = self.pace.rate
+
+    def departure(self) -> Callable[[], None] | None:
+        """What to call once the request that leaves is on the wire, if the pace wants to know."""
+        wanted: Callable[[], Callable[[], None]] | None = getattr(self.pace, "departure", None)
+        return None if wanted is None else wanted()
 
     def leaves(self) -> None:
         """A request leaves."""
@@ -101,11 +108,21 @@ class Lanes:
         """Requests a second of all credentials in use together."""
         return sum(lane.pace.rate for lane in self._open)
 
+    @property
+    def cool_down(self) -> float:
+        """Seconds for which none of the credentials in use sends anything."""
+        return min(lane.pace.state().cool_down for lane in self._open)
+
     def soonest(self) -> Lane:
         """The credential that can send soonest, of those that are not refused."""
         if len(self._open) == 1:
             return self._open[0]
         return min(self._open, key=lambda lane: (lane.pace.delay(), lane.requests))
+
+    def relieve(self, lane: Lane) -> None:
+        """A credential pauses: whoever waits for it goes to the others, if there are others."""
+        if len(self._open) > 1:
+            lane.pace.dissolve()
 
     def refuse(self, lane: Lane, denied: Denied) -> None:
         """Leave a credential out.
@@ -122,7 +139,9 @@ class Lanes:
                 CredentialRefused(credential=lane.place, reason=denied.reason, left=len(left))
             )
             self._open = left
-        if not self._open:
+        if self._open:
+            lane.pace.dissolve()
+        else:
             for other in self._all:
                 other.refused = None
             self._open = self._all

@@ -50,20 +50,29 @@ def mask_text(text: str, *values: str) -> str:
         values: Values known to be personal (the identifier asked for), masked wherever they stand.
     """
     cut = len(text) > _MOST_READ
-    text = text[:_MOST_READ]
-    for value in values:
+    # First of all, or a line break inside a value would hide it until it is gone.
+    text = _one_line(text[:_MOST_READ])
+    for value in map(_one_line, values):
         if value:
-            # A masked value holds no backslash unless the value does: escape it for the template.
-            masked = mask(value).replace("\\", r"\\")
-            text = re.sub(re.escape(value), masked, text, flags=re.IGNORECASE)
+            text = _without(value, text)
     if cut:
         # What stands at the cut may be the beginning of a value.
         text = text[: -max(map(len, values), default=0) or None]
     text = _QUERY_STRING.sub("?***", text)
     text = _EMAIL.sub(lambda found: mask(found[0]), text)
     text = _LONG_NUMBER.sub(lambda found: mask(found[0]), text)
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _without(value: str, text: str) -> str:
+    known = re.compile(re.escape(value), re.IGNORECASE)
+    text = known.sub(lambda _: mask(value), text)
+    # What a mask leaves of a value may be the beginning of the next one ("ab...abab...ab").
+    return known.sub("***", text)
 
 
 def mask_codes(text: str) -> str:

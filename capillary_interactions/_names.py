@@ -6,9 +6,15 @@ reference/get-customer-interactions).
 """
 
 import enum
-from typing import Self, TypeVar
+import re
+from typing import Final, Self, TypeVar
+
+from capillary_interactions._masking import mask_text
 
 _E = TypeVar("_E", bound=enum.StrEnum)
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def one_of(kind: type[_E], value: object, what: str) -> _E:
@@ -27,26 +33,25 @@ def one_of(kind: type[_E], value: object, what: str) -> _E:
     try:
         return kind(value)
     except ValueError:
-        raise ValueError(f"{what} must be one of {accepted}, not {value!r}") from None
+        # Masked: arguments in the wrong order put a phone number here.
+        raise ValueError(f"{what} must be one of {accepted}, not {mask_text(value)!r}") from None
 
 
-def check_text(value: object, what: str) -> None:
+def check_text(value: object, what: str, *, blank: bool = False) -> None:
     """Whether a text can be sent.
 
     Raises:
-        ValueError: It is no string, blank, or holds what no URL should.
+        ValueError: It is no string, blank where that has no sense, or holds what no URL should.
     """
     # The value itself stays out of the messages: it may be a phone number with a typing error.
     if not isinstance(value, str):
         raise ValueError(f"{what} must be a string, not a {type(value).__name__}")  # noqa: TRY004
-    if not value.strip():
+    if not blank and not value.strip():
         raise ValueError(f"{what} must not be blank")
-    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in value):  # noqa: PLR2004 - C0, DEL, C1
+    if _CONTROL.search(value):
         raise ValueError(f"{what} must not hold control characters (line breaks, tabs, NUL)")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{what} must be valid Unicode (it holds a lone surrogate)") from None
+    if _SURROGATE.search(value):
+        raise ValueError(f"{what} must be valid Unicode (it holds a lone surrogate)")
 
 
 class ApiVersion(enum.StrEnum):

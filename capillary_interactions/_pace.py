@@ -7,93 +7,23 @@ One timer serves the head of the queue: a crowd of waiters costs nothing while i
 
 import asyncio
 from collections import OrderedDict
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from aiolimiter import AsyncLimiter
-from attrs import frozen
 
-from capillary_interactions._bucket import Bucket, plan
+from capillary_interactions._bucket import Bucket, first_after_pause, plan
+from capillary_interactions._departures import Departures
 from capillary_interactions._limits import RateLimit
+from capillary_interactions._pacing import ElsewhereError, Pace, PaceState, TooLateError
 from capillary_interactions._pressure import Pressure
+
+__all__ = ["ElsewhereError", "LocalPace", "Pace", "PaceState", "TooLateError"]
 
 # Of ten slots, streams keep one, however many single lookups are waiting.
 _URGENT_IN_A_ROW: Final = 9
-
-
-class TooLateError(Exception):
-    """The caller's deadline would pass before its turn comes.
-
-    Attributes:
-        wait: Seconds after which there would be a slot.
-    """
-
-    def __init__(self, wait: float) -> None:
-        super().__init__(wait)
-        self.wait = wait
-
-
-@frozen(kw_only=True)
-class PaceState:
-    """What a pace looks like at one moment.
-
-    Attributes:
-        rate: Requests a second that it lets through.
-        slots_left: Requests that could leave at once.
-        waiting: Callers in its queue.
-        in_flight: Requests under way.
-        cool_down: Seconds for which nothing leaves.
-    """
-
-    rate: float
-    slots_left: int
-    waiting: int
-    in_flight: int
-    cool_down: float
-
-
-class Pace(Protocol):
-    """What the client asks of a pace; the shared quota is another one."""
-
-    async def acquire(self, *, deadline: float | None, urgent: bool) -> None:
-        """Wait for a slot and a place.
-
-        Args:
-            deadline: The loop's time by which the slot must come, or None.
-            urgent: Whether a person waits, so that it goes before those for whom nobody does.
-
-        Raises:
-            TooLateError: The slot would come after the deadline; raised as soon as that is known.
-        """
-        ...
-
-    def release(self) -> None:
-        """Give the place back; the request is over."""
-        ...
-
-    def throttled(self, sent_at: float, hint: float | None) -> None:
-        """A request that left at `sent_at` was refused for its rate."""
-        ...
-
-    def answered(self) -> None:
-        """A request was answered."""
-        ...
-
-    def quota_left(self, remaining: float, reset: float) -> None:
-        """The server told what is left of the quota."""
-        ...
-
-    @property
-    def rate(self) -> float:
-        """Requests a second that it lets through."""
-        ...
-
-    def delay(self) -> float:
-        """Seconds that a newcomer would wait."""
-        ...
-
-    def state(self) -> PaceState:
-        """What it looks like now."""
-        ...
+# Two buckets reckon alike but for float dust; for that, nobody is to wait a second time.
+_SLACK: Final = 1e-6
 
 
 # Whoever waits, in order, with its deadline.
@@ -114,6 +44,7 @@ class LocalPace:
         self._places = places
         self._pressure = Pressure(figures.rate, longest_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
+        self._departures = Departures(figures.leaving, figures.rate)
         self._urgent: _Queue = OrderedDict()
         self._patient: _Queue = OrderedDict()
         self._urgent_in_a_row = 0
@@ -154,7 +85,7 @@ class LocalPace:
         except asyncio.CancelledError:
             if turn in queue:
                 del queue[turn]
-            else:
+            elif not turn.cancelled() and turn.exception() is None:
                 # Granted in the very moment of the cancellation: slot and place go back.
                 self._unsettled -= 1
                 self._bucket.give_back(loop.time())
@@ -171,10 +102,12 @@ class LocalPace:
             if limiter is None:
                 before = self._bucket.level(loop.time()) - self._unsettled
                 limiter = self._limiter = AsyncLimiter(
-                    self._bucket.capacity, self._bucket.capacity / self._bucket.rate
+                    self._bucket.capacity + _SLACK,
+                    (self._bucket.capacity + _SLACK) / self._bucket.rate,
                 )
                 await limiter.acquire(min(self._bucket.capacity, max(0.0, before)))
             await limiter.acquire()
+            self._departures.left(loop.time())
         except asyncio.CancelledError:
             self._bucket.give_back(loop.time())
             self.release()
@@ -182,18 +115,35 @@ class LocalPace:
         finally:
             self._unsettled -= 1
 
+    def departure(self) -> Callable[[], None]:
+        """Of a request that was let through just now: to be called when it is on the wire.
+
+        A connection may have to be opened first, and the quota counts where requests arrive.
+        """
+        departed = self._departures.awaits(self._now())
+        return lambda: departed(self._now())
+
     def release(self) -> None:
         """Give the place back; the request is over."""
         self._in_flight = max(0, self._in_flight - 1)
         if self._urgent or self._patient:
             self._pump()
 
+    def dissolve(self) -> None:
+        """Send whoever waits to another pace; see `Pace.dissolve`."""
+        for queue in (self._urgent, self._patient):
+            turns = tuple(queue)
+            queue.clear()
+            for turn in turns:
+                if not turn.done():
+                    turn.set_exception(ElsewhereError())
+
     def throttled(self, sent_at: float, hint: float | None) -> None:
         """Everybody pauses; see `Pressure.throttled`."""
         now = self._now()
+        before = self._outlook(now)
         self._pressure.throttled(now, sent_at, hint)
-        self._refuse_late(now)
-        self._pump()
+        self._look_ahead(now, before)
 
     def answered(self) -> None:
         """A request was answered."""
@@ -202,8 +152,9 @@ class LocalPace:
     def quota_left(self, remaining: float, reset: float) -> None:
         """The server told what is left of the quota; it may only tighten."""
         now = self._now()
+        before = self._outlook(now)
         self._pressure.quota_left(now, remaining, reset)
-        self._pump()
+        self._look_ahead(now, before)
 
     @property
     def rate(self) -> float:
@@ -212,12 +163,13 @@ class LocalPace:
 
     def delay(self) -> float:
         """Seconds that a newcomer would wait."""
-        return self._forecast(self._now(), urgent=False)
+        return self._soonest(self._now(), len(self._urgent) + len(self._patient))
 
     def state(self) -> PaceState:
         """What it looks like now."""
         now = self._now()
-        free = self._bucket.capacity - self._bucket.level(now)
+        self._soonest(now)  # the bucket as it is after a cool-down
+        free = min(self._bucket.capacity - self._bucket.level(now), self._departures.free(now))
         pause = self._pressure.pause(now)
         return PaceState(
             rate=self._pressure.effective(now),
@@ -236,6 +188,7 @@ class LocalPace:
         self._urgent.clear()
         self._patient.clear()
         self._in_flight = self._unsettled = 0
+        self._departures.clear()
         # A limiter belongs to its loop; the new one is filled as far as the bucket is.
         self._limiter = self._timer = None
         return loop
@@ -244,24 +197,32 @@ class LocalPace:
         """Seconds until the slot after `ahead` others, were there places enough."""
         pressure, bucket = self._pressure, self._bucket
         if now < pressure.blocked_until:
-            return pressure.blocked_until - now + ahead / bucket.rate
+            # The bucket will be full then: the first one out waits for its slot like the others.
+            freed = pressure.blocked_until
+            rate = pressure.effective(freed)
+            return freed - now + first_after_pause(rate) + ahead / rate
         if pressure.blocked_until != self._filled_for:
             self._filled_for = pressure.blocked_until
             bucket.fill(pressure.blocked_until)
+            self._departures.fill(pressure.blocked_until)
             self._limiter = None
         rate = pressure.effective(now)
         if rate != bucket.rate:
             bucket.change_rate(now, rate)
+            self._departures.change_rate(now, rate)
             self._limiter = None
-        return bucket.delay(now, ahead)
+        return max(bucket.delay(now, ahead), self._departures.delay(now, ahead + self._unsettled))
 
     def _forecast(self, now: float, *, urgent: bool) -> float:
-        ahead = len(self._urgent)
-        if not urgent:
-            ahead += len(self._patient)
-        elif self._patient:
-            ahead += ahead // _URGENT_IN_A_ROW
-        return self._soonest(now, ahead)
+        queue = self._urgent if urgent else self._patient
+        return self._soonest(now, self._ahead(len(queue), urgent=urgent))
+
+    def _ahead(self, before: int, *, urgent: bool) -> int:
+        """How many of both queues go first, where `before` of one's own do."""
+        in_a_row = min(self._urgent_in_a_row, _URGENT_IN_A_ROW)
+        if urgent:
+            return before + min(len(self._patient), (in_a_row + before) // _URGENT_IN_A_ROW)
+        return before + min(len(self._urgent), (before + 1) * _URGENT_IN_A_ROW - in_a_row)
 
     def _let_in(self, now: float) -> None:
         self._bucket.take(now)
@@ -300,9 +261,23 @@ class LocalPace:
             if not turn.done():
                 turn.set_exception(TooLateError(self._soonest(self._now(), ahead)))
 
-    def _refuse_late(self, now: float) -> None:
+    def _outlook(self, now: float) -> tuple[float, float]:
+        return self._pressure.blocked_until, self._pressure.effective(now)
+
+    def _look_ahead(self, now: float, before: tuple[float, float]) -> None:
+        """If the outlook has changed: set the timer anew, and refuse whoever is late by it."""
+        if self._outlook(now) == before:
+            return
+        self._refuse_late(now, self._urgent, urgent=True)
+        self._refuse_late(now, self._patient, urgent=False)
+        self._pump()
+
+    def _refuse_late(self, now: float, queue: _Queue, *, urgent: bool) -> None:
         """Tell whoever cannot make its deadline any more, now and not then."""
-        for queue in (self._urgent, self._patient):
-            for ahead, (turn, deadline) in enumerate(tuple(queue.items())):
-                if deadline is not None and now + self._soonest(now, ahead) > deadline:
-                    self._expire(queue, turn)
+        before = 0
+        for turn, deadline in tuple(queue.items()):
+            wait = self._soonest(now, self._ahead(before, urgent=urgent))
+            if deadline is not None and now + wait > deadline:
+                self._expire(queue, turn)
+            else:
+                before += 1

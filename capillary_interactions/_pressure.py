@@ -78,7 +78,9 @@ class Pressure:
         if self.rate >= self.configured or now < self.blocked_until:
             return
         self._successes += 1
-        near = self._too_high is not None and self.rate >= _NEAR * self._too_high
+        # Beyond the rate that was throttled, without being so again: it is out of date.
+        top = self._too_high
+        near = top is not None and _NEAR * top <= self.rate <= top
         every, step = (_NEAR_STEP_EVERY, _NEAR_STEP) if near else (_STEP_EVERY, _STEP)
         if self._successes >= every:
             self._successes = 0
@@ -102,10 +104,7 @@ class Pressure:
 
     def effective(self, now: float) -> float:
         """Requests a second to send at: the rate, or less while the server says so."""
-        if self._ceiling is None:
-            return self.rate
-        if now >= self._ceiling_until:
-            self._ceiling = None
+        if self._ceiling is None or now >= self._ceiling_until:
             return self.rate
         return min(self.rate, self._ceiling)
 

@@ -4,6 +4,8 @@ import asyncio
 
 from aiolimiter import AsyncLimiter
 
+from capillary_interactions._check import seconds
+from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._lane import Lanes
 from capillary_interactions._pace import TooLateError
 
@@ -14,9 +16,14 @@ class Ration:
     Args:
         share: The part, more than 0 and at most 1.
         lanes: Whose rate, all together.
+
+    Raises:
+        ConfigurationError: The share is no such part.
     """
 
     def __init__(self, share: float, lanes: Lanes) -> None:
+        if seconds("share", share) > 1:
+            raise ConfigurationError(f"share must be at most 1, not {share!r}")
         self._share = share
         self._lanes = lanes
         self._rate = 0.0

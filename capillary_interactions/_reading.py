@@ -4,7 +4,6 @@ Either version of the call may answer in either shape, so the body decides (`_en
 other one).
 """
 
-from collections.abc import Mapping
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Any, Final
@@ -67,22 +66,6 @@ class Reader:
                 return self._envelope(body)
         found = "an object with neither" if isinstance(body, dict) else kind(body)
         raise Mismatch("", 'an object with "interaction" or "response"', found)
-
-    def read_flat(self, body: Mapping[str, Any]) -> CustomerInteractions:
-        """An answer of the form `{"name": ..., "interaction": [...]}`.
-
-        Raises:
-            Mismatch: It is none.
-        """
-        return self._flat(body)
-
-    def read_envelope(self, body: Mapping[str, Any]) -> CustomerInteractions:
-        """An answer of the form `{"response": {"customer": {"interactions": ...}}}`.
-
-        Raises:
-            Mismatch: It is none.
-        """
-        return self._envelope(body)
 
 
 # Writing the functions takes some milliseconds, and there are as many clients as there are fields

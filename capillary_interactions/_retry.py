@@ -77,6 +77,7 @@ def decide(
     budget: Budget,
     time_left: float | None,
     dice: float,
+    cool_down: float = 0.0,
 ) -> Again | Enough:
     """Whether a failed attempt is followed by another.
 
@@ -88,6 +89,7 @@ def decide(
             counts as well.
         time_left: Seconds to the caller's deadline, or None.
         dice: A draw from 0 to 1.
+        cool_down: Seconds for which nothing is sent anyway.
     """
     hint = trouble.retry_after
     if attempt >= policy.attempts:
@@ -98,8 +100,9 @@ def decide(
     # A throttled credential's pause is the pace's: it holds for everybody, this one included.
     if hint is not None and not trouble.throttled:
         wait += hint
-    if time_left is not None and wait >= time_left:
-        return Enough(f"no time for another attempt before the deadline: {trouble.reason}", hint)
+    if time_left is not None and max(wait, cool_down) >= time_left:
+        told = f"no time for another attempt before the deadline: {trouble.reason}"
+        return Enough(told, hint if hint is not None else cool_down or None)
     cost = COST_THROTTLED if trouble.throttled else COST
     if not budget.spend(cost):
         return Enough(BUDGET_SPENT, hint)

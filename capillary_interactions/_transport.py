@@ -2,13 +2,20 @@
 
 import asyncio
 import importlib.metadata
+import os
 import ssl
-from typing import Final
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from yarl import URL
 
 from capillary_interactions._exchange import OversizedError, Request, Response, TransportError
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 # aiohttp sends a GET again by itself when a kept-alive connection turns out to be closed: one that
 # the quota does not know of. As another kind of error the same thing comes to our own retry.
@@ -34,6 +41,26 @@ _SEND_ONCE: Final = (_send_once,)
 _NEVER_ROUND: Final = float("inf")
 
 
+# Whom to tell when the request of this task has its connection: it is written at once then.
+_DEPARTED: Final = ContextVar[Callable[[], None] | None]("departed", default=None)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells when a request has its connection."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> "Connection":
+        connection = await super().connect(req, traces, timeout)
+        departed = _DEPARTED.get()
+        if departed is not None:
+            departed()
+        return connection
+
+
 class SessionPool:
     """aiohttp sessions, one for each credential, opened in the event loop that first needs them.
 
@@ -44,6 +71,9 @@ class SessionPool:
         connect: Seconds for opening a connection.
         max_body: Bytes of an answer at most, after decompression.
         session: A session of the caller's to use for every credential; it is never closed here.
+
+    Attributes:
+        tells_departure: Whether `Request.departed` is called.
     """
 
     def __init__(
@@ -59,6 +89,7 @@ class SessionPool:
         self._connect = connect
         self._max_body = max_body
         self._borrowed = session
+        self.tells_departure = session is None
         self._sessions: dict[int, aiohttp.ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._usual = attempt
@@ -67,6 +98,7 @@ class SessionPool:
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send one request, once; see `Transport.send`."""
         session = self._borrowed or await self._session(request.credential)
+        _DEPARTED.set(request.departed)
         try:
             async with session.request(
                 "GET" if request.body is None else "POST",
@@ -74,12 +106,13 @@ class SessionPool:
                 headers=request.headers,
                 data=request.body,
                 allow_redirects=False,
+                # A borrowed session may raise by default, and with the whole URL in the text.
+                raise_for_status=False,
                 middlewares=_SEND_ONCE,
                 timeout=self._usual_timeout if timeout == self._usual else self._timeout(timeout),
             ) as response:
                 body = await self._read(response)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Response(status=response.status, headers=headers, body=body)
+                return Response(status=response.status, headers=response.headers, body=body)
         except TransportError:
             raise
         except TimeoutError as late:
@@ -106,7 +139,7 @@ class SessionPool:
 
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=60),
+            connector=_Connector(limit=self._connections, ttl_dns_cache=60),
             # A content delivery network stands in front and hands out cookies that tell nothing.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": _user_agent()},
@@ -144,6 +177,11 @@ def _lateness(late: TimeoutError, timeout: float, connect: float) -> str:
     return f"no whole answer within {timeout:.3g} s"
 
 
+def _system_error(error: OSError) -> str:
+    """The system's own words for it; asyncio's name the address instead of the cause."""
+    return type(error).__name__ if error.errno is None else os.strerror(error.errno)
+
+
 def _failure(failed: Exception) -> str:  # noqa: PLR0911 - a table in the form of a match
     """What happened, in words. Never the error's own text: it may hold the whole URL."""
     match failed:
@@ -154,7 +192,7 @@ def _failure(failed: Exception) -> str:  # noqa: PLR0911 - a table in the form o
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
             return "the TLS handshake failed"
         case aiohttp.ClientConnectorError():
-            return f"no connection: {failed.os_error.strerror or type(failed.os_error).__name__}"
+            return f"no connection: {_system_error(failed.os_error)}"
         case _DroppedError() | ConnectionError():
             return "the connection was closed before an answer came"
         case aiohttp.ClientPayloadError():

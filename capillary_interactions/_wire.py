@@ -54,6 +54,8 @@ _NO_CHARSET: Final = frozenset(
 )
 _UNAUTHORISED: Final = "authorization status unavailable"
 _NOT_JSON: Final = object()
+# Without any of these, a body says nothing about how the request went.
+_SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
 
 
 def classify(response: Response, query: Query, reader: Reader, now: datetime) -> Verdict:
@@ -137,6 +139,8 @@ class _Said:
 
 def _failure(body: Any) -> _Said | None:
     """The most specific failure that a body reports, or None."""
+    if not isinstance(body, dict) or _SPEAKERS.isdisjoint(body):
+        return None
     nameless: _Said | None = None
     for said in _statements(body):
         if not said.failed:
@@ -147,10 +151,8 @@ def _failure(body: Any) -> _Said | None:
     return nameless
 
 
-def _statements(body: Any) -> Iterator[_Said]:
+def _statements(body: Mapping[str, Any]) -> Iterator[_Said]:
     """What the levels of a body say, the most specific first."""
-    if not isinstance(body, dict):
-        return
     response = _object(body.get("response"))
     item = _object(_object(response.get("customer")).get("item_status"))
     if item:
@@ -164,8 +166,9 @@ def _statements(body: Any) -> Iterator[_Said]:
     for status in (_object(response.get("status")), _object(body.get("status"))):
         if status:
             yield _said(Level.REQUEST, status, status.get("success"))
-    if "code" in body and ("success" in body or isinstance(body.get("status"), bool)):
-        yield _said(Level.REQUEST, body, body.get("success", body.get("status")))
+    word = body.get("status")
+    if "success" in body or (isinstance(word, bool | str) and _truth(word) is not None):
+        yield _said(Level.REQUEST, body, body.get("success", word))
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -176,15 +179,20 @@ def _said(level: Level, status: Mapping[str, Any], success: Any) -> _Said:
     code = _code(status.get("code"))
     if code is None:
         code = _code(status.get("response_code"))
-    word = success.lower() if isinstance(success, str) else success
-    if word in (True, "true"):
-        failed = False
-    elif word in (False, "false"):
-        failed = True
-    else:
+    told = _truth(success)
+    if told is None:
         failed = code not in SUCCESS and (code is not None or level is Level.ERRORS)
+    else:
+        failed = not told
     message = status.get("message")
     return _Said(level, failed, code, message if isinstance(message, str) else "")
+
+
+def _truth(value: Any) -> bool | None:
+    word = value.lower() if isinstance(value, str) else value
+    if word in (True, "true"):
+        return True
+    return False if word in (False, "false") else None
 
 
 def _code(value: Any) -> int | None:
@@ -200,7 +208,9 @@ def _status_decides(said: _Said, status: int) -> bool:
     if status == 429 or 300 <= status < 400:  # noqa: PLR2004
         return True
     if said.code not in BODY[said.level]:
-        return status >= 400  # noqa: PLR2004
+        # Even a code that is not listed names a failure, where a bare 500 names none.
+        named = said.code is not None and said.level is not Level.REQUEST
+        return status >= 400 and not (named and status == 500)  # noqa: PLR2004
     # "All requests have failed" is what is said of a refused token, too.
     return status == 401 and said.level is Level.REQUEST  # noqa: PLR2004
 

@@ -68,14 +68,15 @@ def _to_oauth(value: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _between(
-    low: float, high: float, *besides: object
+    low: float, high: float, *besides: object, whole: bool = False
 ) -> "Callable[[object, Attribute[Any], Any], None]":
-    """A validator that takes numbers in a range, and what is named besides."""
+    """A validator that takes (whole) numbers in a range, and what is named besides."""
+    kind = int if whole else int | float
 
     def check(_: object, attribute: "Attribute[Any]", value: Any) -> None:
         if any(value is one for one in besides):
             return
-        if not isinstance(value, int | float) or not low <= value <= high:
+        if not isinstance(value, kind) or not low <= value <= high:
             raise ValueError(f"{attribute.name} must be from {low:g} to {high:g}, not {value!r}")
 
     return check
@@ -110,8 +111,8 @@ class Settings:
     token_ttl: float = field(default=300.0, validator=_SECONDS)
     shape: Shape = field(default="flat", validator=_check_shape)
     unknown: float = field(default=0.05, validator=_SHARE)
-    messages: int | None = field(default=None, validator=_between(0, 1_000_000, None))
-    page_size: int = field(default=50, validator=_between(1, 1_000_000))
+    messages: int | None = field(default=None, validator=_between(0, 1_000_000, None, whole=True))
+    page_size: int = field(default=50, validator=_between(1, 1_000_000, whole=True))
     ignore_offset: bool = False
     retry_after: float | EllipsisType | None = field(
         default=..., validator=_between(0, 1e9, None, ...)
@@ -123,7 +124,8 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON, for a sandbox in another process."""
-        written = asdict(self, recurse=False)
+        # What a running sandbox holds beside its settings is not for writing.
+        written = asdict(self, recurse=False, filter=lambda attribute, _: attribute.init)
         if self.retry_after is ...:
             written["retry_after"] = _AUTO
         if isinstance(self.faults, Mapping):

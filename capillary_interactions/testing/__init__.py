@@ -6,18 +6,52 @@
 - The pytest fixture `capillary_sandbox` (on by installing this package) is a real server.
 """
 
-from capillary_interactions._exchange import TransportError
-from capillary_interactions.testing._bodies import interactions, message
-from capillary_interactions.testing._clock import JumpingEventLoop, run_without_waiting
-from capillary_interactions.testing._transport import Answer, Asked, FakeTransport
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from capillary_interactions._exchange import Response, TransportError
+    from capillary_interactions.testing._bodies import interactions, message
+    from capillary_interactions.testing._clock import JumpingEventLoop, run_without_waiting
+    from capillary_interactions.testing._transport import Answer, Asked, FakeTransport, after
 
 __all__ = [
     "Answer",
     "Asked",
     "FakeTransport",
     "JumpingEventLoop",
+    "Response",
     "TransportError",
+    "after",
     "interactions",
     "message",
     "run_without_waiting",
 ]
+
+_HOMES = {
+    "Answer": "capillary_interactions.testing._transport",
+    "Asked": "capillary_interactions.testing._transport",
+    "FakeTransport": "capillary_interactions.testing._transport",
+    "JumpingEventLoop": "capillary_interactions.testing._clock",
+    "Response": "capillary_interactions._exchange",
+    "TransportError": "capillary_interactions._exchange",
+    "after": "capillary_interactions.testing._transport",
+    "interactions": "capillary_interactions.testing._bodies",
+    "message": "capillary_interactions.testing._bodies",
+    "run_without_waiting": "capillary_interactions.testing._clock",
+}
+
+
+# Every run of pytest passes through here on its way to the plugin: nothing is imported before it
+# is asked for.
+def __getattr__(name: str) -> object:
+    """One of the public names, imported when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,11 +1,16 @@
 """An event loop whose clock jumps: a wait of an hour takes no time, and its order holds."""
 
 import asyncio
+import math
 import selectors
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
+_NANOSECOND: Final = 1e-9
+# After so many turns in which no time passes, what keeps the loop busy is a timer that waits for
+# less than a float can tell; a real clock would have moved.
+_TURNS: Final = 100
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -14,14 +19,27 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select(None)
         ready = super().select(0)
         if not ready and timeout > 0:
-            self.now += timeout
+            self.now = _moved(self.now, timeout)
+            self._turns = 0
+        else:
+            self._turns += 1
+            if self._turns > _TURNS:
+                self.now = _moved(self.now, _NANOSECOND)
         return ready
+
+
+def _moved(now: float, seconds: float) -> float:
+    # asyncio runs what is due within a nanosecond. After half a year of seconds a float has none,
+    # and without this step a timer would be due for ever and never run.
+    later = now + seconds
+    return later if later + _NANOSECOND > later else math.nextafter(later, math.inf)
 
 
 class JumpingEventLoop(asyncio.SelectorEventLoop):

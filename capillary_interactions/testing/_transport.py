@@ -1,14 +1,15 @@
 """A transport that answers from a script and records what it was asked."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from capillary_interactions._exchange import Request, Response
+from capillary_interactions._exchange import Request, Response, TransportError
 from capillary_interactions._masking import show_keys
 from capillary_interactions.testing._bodies import interactions
 
@@ -34,13 +35,33 @@ class Asked:
     body: bytes | None = field(default=None, repr=False)
 
 
-# What a script may hold: a JSON body (sent with 200), a status (with no body), a whole response,
-# an exception to raise, or a function that makes any of these from what was asked.
-Answer = Mapping[str, Any] | bytes | int | Response | BaseException | Callable[[Asked], "Answer"]
+@frozen
+class _Late:
+    seconds: float
+    answer: "Answer"
+
+
+# What a script may hold: a JSON body (sent with 200), its bytes, a status (with no body), a whole
+# response, an exception to raise, any of these `after` some time, or a function that makes any of
+# these from what was asked.
+Answer = (
+    Mapping[str, Any] | bytes | int | Response | BaseException | _Late | Callable[[Asked], "Answer"]
+)
+
+
+def after(seconds: float, answer: Answer) -> Answer:
+    """An answer that takes its time, or fails the request where it has less than that.
+
+    With `run_without_waiting` nobody waits for it.
+    """
+    return _Late(seconds, answer)
 
 
 class FakeTransport:
     """Answers without a network, for `InteractionsClient(config, transport=...)`.
+
+    A request for a token (with `OAuth`) is a request like every other, and takes its answer from
+    the script too.
 
     Args:
         script: Answers to the requests in their order.
@@ -80,17 +101,20 @@ class FakeTransport:
             body=request.body,
         )
         self.requests.append(asked)
-        return _response(self._script.popleft() if self._script else self._default, asked)
+        answer = self._script.popleft() if self._script else self._default
+        return await _response(answer, asked, timeout)
 
     async def aclose(self) -> None:
         """Note that the client has let go."""
         self.closed = True
 
 
-def _response(answer: Answer, asked: Asked) -> Response:
+async def _response(answer: Answer, asked: Asked, patience: float) -> Response:
     match answer:
         case Response():
-            return answer
+            # Headers are found by lower-case name, however a script spells them.
+            headers = {name.lower(): text for name, text in answer.headers.items()}
+            return evolve(answer, headers=headers)
         case BaseException():
             raise answer
         case int():
@@ -99,5 +123,10 @@ def _response(answer: Answer, asked: Asked) -> Response:
             return Response(status=200, body=answer)
         case Mapping():
             return Response(status=200, body=orjson.dumps(dict(answer)))
+        case _Late():
+            await asyncio.sleep(min(answer.seconds, patience))
+            if answer.seconds > patience:
+                raise TransportError(f"no whole answer within {patience:.3g} s")
+            return await _response(answer.answer, asked, patience - answer.seconds)
         case _:
-            return _response(answer(asked), asked)
+            return await _response(answer(asked), asked, patience)

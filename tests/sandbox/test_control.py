@@ -1,0 +1,120 @@
+"""The private path: what it answers, and to whom."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+import pytest
+from aiohttp import web
+
+from capillary_interactions.sandbox import Sandbox
+from capillary_interactions.sandbox._control import is_control
+
+from .asking import ask, get, post
+
+
+@pytest.mark.parametrize(
+    ("path", "remote", "expected"),
+    [
+        ("/_sandbox/counts", "127.0.0.1", True),
+        ("/_sandbox/counts", "127.3.2.1", True),
+        ("/_sandbox/counts", "::1", True),
+        ("/_sandbox/counts", "192.168.1.2", False),
+        ("/_sandbox/counts", "2001:db8::1", False),
+        ("/_sandbox/counts", "", False),
+        ("/_sandbox/counts", "unix:", False),
+        ("/_sandbox/counts", None, False),
+        ("/_sandboxes", "127.0.0.1", False),
+        ("/v1.1/customer/interaction", "127.0.0.1", False),
+    ],
+)
+def test_is_for_this_machine_only(path: str, remote: str | None, expected: bool) -> None:
+    """From anywhere else it is a path like any other that does not exist."""
+    request = cast("web.BaseRequest", SimpleNamespace(raw_path=path, remote=remote))
+    assert is_control(request) is expected
+
+
+async def test_answers_a_stranger_as_it_answers_unknown_paths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """404 in Capillary's words, and counted like every request."""
+    monkeypatch.setattr(web.BaseRequest, "remote", "203.0.113.7")
+    async with Sandbox() as sandbox:
+        reply = await post(sandbox.base_url, "/_sandbox/change", {"unknown": 1.0})
+        assert reply.status == 404
+        assert reply.json["errors"][0]["code"] == 404
+        assert (sandbox.unknown, sandbox.counts.received) == (0.05, 1)
+
+
+async def test_is_in_no_count() -> None:
+    """Asking for the counts changes none of them, connections included."""
+    async with Sandbox() as sandbox:
+        await ask(sandbox.base_url, "1")
+        before = sandbox.counts
+        for _ in range(3):
+            counts = (await post(sandbox.base_url, "/_sandbox/counts", {})).json
+            assert (counts["received"], counts["connections"]) == (1, 1)
+        # A connection is counted when it is made: let the last one be seen to the end.
+        await asyncio.sleep(0)
+        assert sandbox.counts == before
+
+
+@pytest.mark.parametrize(
+    ("question", "arguments", "answer"),
+    [
+        ("received_for", {"identifier": "1"}, 2),
+        ("most_in_any_window", {"per": 60}, 2),
+        ("most_in_any_window", {"per": 60, "credential": "nobody"}, 0),
+        ("arrivals", {"credential": "nobody"}, []),
+        ("expected", {"identifier": "canned"}, {"a": 1}),
+        ("inject", {"names": ["hang", None]}, None),
+        ("revoke_tokens", {}, None),
+        ("reset_counts", {}, None),
+        ("change", {"unknown": 0.5, "retry_after": "auto"}, None),
+    ],
+)
+async def test_answers(question: str, arguments: dict[str, Any], answer: object) -> None:
+    """JSON arguments in, a JSON value out."""
+    async with Sandbox(answers={"canned": {"a": 1}}) as sandbox:
+        for _ in range(2):
+            await ask(sandbox.base_url, "1")
+        reply = await post(sandbox.base_url, f"/_sandbox/{question}", arguments)
+        assert (reply.status, reply.json) == (200, answer)
+        changed = (list(sandbox.script), sandbox.counts.received, sandbox.unknown)
+    assert changed == {
+        "inject": (["hang", None], 2, 0.05),
+        "reset_counts": ([], 0, 0.05),
+        "change": ([], 2, 0.5),
+    }.get(question, ([], 2, 0.05))
+
+
+@pytest.mark.parametrize(
+    ("question", "body", "status", "word"),
+    [
+        ("shutdown", {}, 404, "received_for"),
+        ("", {}, 404, "counts"),
+        ("received_for", {}, 400, "identifier"),
+        ("received_for", {"other": 1}, 400, "other"),
+        ("most_in_any_window", {}, 400, "per"),
+        ("inject", {}, 400, "names"),
+        ("inject", {"names": ["fire"]}, 400, "fire"),
+        ("change", {"page_size": 0}, 400, "page_size"),
+        ("counts", "text", 200, "received"),
+    ],
+)
+async def test_says_what_is_wrong(question: str, body: object, status: int, word: str) -> None:
+    """A bad question is answered, and the sandbox goes on."""
+    async with Sandbox() as sandbox:
+        reply = await post(sandbox.base_url, f"/_sandbox/{question}", body)
+        assert reply.status == status
+        assert word in orjson.dumps(reply.json).decode()
+        assert (await ask(sandbox.base_url, "1")).status == 200
+
+
+async def test_takes_nothing_but_post() -> None:
+    """A GET on the private path learns how it is meant."""
+    async with Sandbox() as sandbox:
+        reply = await get(sandbox.base_url, "/_sandbox/counts")
+        assert reply.status == 404
+        assert reply.json["error"].startswith("POST ")

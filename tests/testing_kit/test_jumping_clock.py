@@ -1,0 +1,130 @@
+"""The clock that jumps: nothing waits, and everything happens in its order."""
+
+import asyncio
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capillary_interactions.testing import JumpingEventLoop, run_without_waiting
+
+
+def test_gives_back_what_the_coroutine_returns() -> None:
+    """It is `asyncio.run` otherwise."""
+
+    async def main() -> str:
+        await asyncio.sleep(3600)
+        return "done"
+
+    assert run_without_waiting(main()) == "done"
+
+
+def test_lets_errors_out() -> None:
+    """What the coroutine raises is raised."""
+
+    async def main() -> None:
+        await asyncio.sleep(1)
+        raise LookupError("x")
+
+    with pytest.raises(LookupError, match="x"):
+        run_without_waiting(main())
+
+
+def test_skips_a_year_in_no_time() -> None:
+    """The loop's clock has moved by what was slept, the real one has not."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(365 * 24 * 3600)
+        return loop.time() - began
+
+    began = time.monotonic()
+    assert run_without_waiting(main()) == pytest.approx(365 * 24 * 3600)
+    assert time.monotonic() - began < 5
+
+
+@settings(max_examples=50, deadline=None)
+@given(waits=st.lists(st.integers(0, 1_000), max_size=30))
+def test_wakes_everybody_at_their_time(waits: list[int]) -> None:
+    """Each sleeper wakes when its seconds have passed by the clock, the shorter ones first."""
+    woken = list[tuple[float, int]]()
+
+    async def sleeper(seconds: int) -> None:
+        await asyncio.sleep(seconds)
+        woken.append((asyncio.get_running_loop().time(), seconds))
+
+    async def main() -> None:
+        await asyncio.gather(*map(sleeper, waits))
+
+    run_without_waiting(main())
+    assert [seconds for _, seconds in woken] == sorted(waits)
+    for at, seconds in woken:
+        assert at == pytest.approx(seconds, abs=1e-6)
+
+
+def test_lets_timeouts_happen() -> None:
+    """A timeout comes at its time, and before what would have taken longer."""
+
+    async def main() -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.sleep(6)
+        async with asyncio.timeout(5):
+            await asyncio.sleep(4)
+        return asyncio.get_running_loop().time()
+
+    assert run_without_waiting(main()) == pytest.approx(9)
+
+
+def test_hardly_moves_while_there_is_work() -> None:
+    """A task that only lets others run costs next to no time."""
+
+    async def main() -> float:
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        return asyncio.get_running_loop().time()
+
+    assert 0 <= run_without_waiting(main()) < 1e-4
+
+
+def test_moves_for_a_task_that_asks_it_again_and_again() -> None:
+    """Somebody who waits by looking at the clock gets there, as with a real one."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        while loop.time() < 5e-8:
+            await asyncio.sleep(0)
+
+    run_without_waiting(main())
+
+
+def test_waits_for_a_thread_when_nothing_else_is_left() -> None:
+    """Where no timer is due, real work in a thread is waited for."""
+
+    async def main() -> str:
+        await asyncio.to_thread(time.sleep, 0.01)
+        return await asyncio.to_thread(lambda: "from a thread")
+
+    assert run_without_waiting(main()) == "from a thread"
+
+
+def test_begins_at_zero_each_time() -> None:
+    """Two runs do not know of each other."""
+    times = list[float]()
+
+    async def main() -> None:
+        times.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(10)
+
+    for _ in range(2):
+        run_without_waiting(main())
+    assert times == [0, 0]
+
+
+def test_is_a_loop_that_can_be_run_by_hand() -> None:
+    """With `asyncio.Runner` or pytest-asyncio's own loop factories."""
+    with asyncio.Runner(loop_factory=JumpingEventLoop) as runner:
+        runner.run(asyncio.sleep(100))
+        assert runner.get_loop().time() == pytest.approx(100)

@@ -1,0 +1,1 @@
+"""Code that is never run: what mypy says of it is the test."""

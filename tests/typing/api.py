@@ -1,0 +1,319 @@
+"""Each public signature, used as the contract says; never run, only read by mypy.
+
+A name that goes, an argument that changes its place or its type, and an ending that a `match`
+forgets are type errors here.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Never, assert_never, assert_type
+
+from capillary_interactions import (
+    ApiVersion,
+    AuthenticationError,
+    BasicAuth,
+    CapillaryError,
+    ClientConfig,
+    Cluster,
+    ConfigurationError,
+    CredentialSnapshot,
+    Customer,
+    CustomerInteractions,
+    EndpointDownError,
+    Found,
+    Identifier,
+    IdentifierName,
+    Interaction,
+    InteractionsClient,
+    InteractionType,
+    Location,
+    LookupFailedError,
+    Message,
+    Network,
+    NotFound,
+    OAuth,
+    Outcome,
+    Query,
+    RateLimit,
+    Rejected,
+    RetryPolicy,
+    Snapshot,
+    Survey,
+    Timeouts,
+    Unavailable,
+    Unreadable,
+    to_jsonable,
+)
+from capillary_interactions.events import (
+    AttemptBegan,
+    AttemptEnded,
+    BudgetSpent,
+    CooledDown,
+    CredentialRefused,
+    Event,
+    LookupEnded,
+    Observer,
+    RateChanged,
+    RetryScheduled,
+    Throttled,
+    TokenRefreshed,
+)
+from capillary_interactions.testing import (
+    FakeTransport,
+    interactions,
+    message,
+    run_without_waiting,
+)
+
+
+def ask() -> Query:
+    """Identifiers and queries, with members and with everything left out."""
+    for identifier in (
+        Identifier.mobile("919738522695"),
+        Identifier.email("a@b.co"),
+        Identifier.external_id("X1"),
+        Identifier.card_number("1"),
+        Identifier.card_external_id("1"),
+        Identifier(IdentifierName.MOBILE, "919738522695"),
+        Identifier("mobile", "919738522695"),
+    ):
+        assert_type(identifier, Identifier)
+        assert_type(identifier.name, IdentifierName)
+        assert_type(identifier.value, str)
+    query = Query(
+        Identifier.mobile("919738522695"),
+        network=Network.CAPILLARY,
+        type=InteractionType.custom("new-type"),
+        limit=50,
+        offset=0,
+        source="INSTORE",
+        account_id="1234",
+        extra={"user_id": "true"},
+    )
+    assert_type(query.network, Network | None)
+    assert_type(query.type, InteractionType | None)
+    assert_type(query.limit, int | None)
+    assert_type(query.offset, int | None)
+    assert_type(query.source, str | None)
+    assert_type(query.account_id, str | None)
+    assert_type(query.extra, Mapping[str, str])
+    assert_type(InteractionType.custom("x"), InteractionType)
+    Query(Identifier.mobile("1"), network="capillary", type="whatsapp")
+    return Query(Identifier.mobile("1"))
+
+
+def configure(zone: tzinfo) -> ClientConfig:
+    """Every setting by its name, and each form that a setting may take."""
+    basic = BasicAuth("till.1", "password")
+    assert_type(basic.md5(), str)
+    oauth = OAuth("key", "secret", attribution=("STORE_CODE", "S1"))
+    rate = RateLimit(1000, 60.0, 10)
+    assert_type(RateLimit.parse("1000/60"), RateLimit)
+    assert_type(rate.requests, int)
+    assert_type(rate.per, float)
+    assert_type(rate.burst, int | None)
+    config = ClientConfig(
+        Cluster.EUROPE,
+        [basic, oauth, BasicAuth.from_md5("till.2", "202cb962ac59075b964b07152d234b70")],
+        api=ApiVersion.V2,
+        source="INSTORE",
+        account_id="1234",
+        headers={"X-Trace": "1"},
+        rate=RateLimit(requests=1000, per=60.0, burst=None),
+        in_flight=32,
+        retry=RetryPolicy(
+            attempts=5,
+            wait_initial=0.5,
+            wait_max=30.0,
+            throttled_initial=1.0,
+            budget=500,
+            retry_after_max=3600.0,
+        ),
+        timeouts=Timeouts(total=60.0, attempt=20.0, connect=5.0),
+        page_size=None,
+        max_pages=20,
+        timezone=zone,
+        single_flight=True,
+        cache_ttl=0.0,
+        max_body=8 * 1024 * 1024,
+        allow_http=False,
+    )
+    assert_type(config.base_url, str)
+    assert_type(config.credentials, tuple[BasicAuth | OAuth, ...])
+    assert_type(config.api, ApiVersion)
+    assert_type(config.timezone, tzinfo)
+    assert_type(ClientConfig("eu", oauth, api="v1.1", rate="50/1").rate, RateLimit)
+    assert_type(ClientConfig.from_env(), ClientConfig)
+    return ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu"}, in_flight=8, timezone=UTC)
+
+
+async def look_up(config: ClientConfig, queries: list[Query], observer: Observer) -> None:
+    """One lookup, a list, and a stream of each kind of source."""
+    async with InteractionsClient(config, observers=(observer,)) as client:
+        assert_type(client, InteractionsClient)
+        assert_type(await client.lookup(queries[0]), Outcome)
+        assert_type(await client.lookup(Identifier.mobile("1"), timeout=2.0), Outcome)
+        assert_type(await client.lookup_all(queries), list[Outcome])
+        async with client.stream(queries) as outcomes:
+            async for outcome in outcomes:
+                assert_type(outcome, Outcome)
+        async with client.stream(
+            _events(), key=lambda event: Query(Identifier.mobile(str(event["mobile"]))),
+            ordered=True, in_flight=8, timeout=5.0, give_up_after=20,
+        ) as outcomes:  # fmt: skip
+            assert_type([each async for each in outcomes], list[Outcome])
+        assert_type(client.snapshot(), Snapshot)
+        assert_type(client.config, ClientConfig)
+        await client.aclose(drain=5.0)
+    InteractionsClient(config, transport=FakeTransport([interactions(email=[message(1)])]))
+    InteractionsClient(config, transport=None, pace=None, observers=[])
+
+
+async def _events() -> AsyncIterator[Mapping[str, Any]]:
+    yield {"mobile": "919738522695"}
+
+
+def watch(client: InteractionsClient) -> None:
+    """What a client looks like at one moment."""
+    snapshot = client.snapshot()
+    assert_type(snapshot.rate, float)
+    assert_type(snapshot.slots_left, int)
+    assert_type(snapshot.waiting, int)
+    assert_type(snapshot.in_flight, int)
+    assert_type(snapshot.cool_down, float)
+    assert_type(snapshot.retry_budget, float)
+    assert_type(snapshot.endings, Mapping[str, int])
+    assert_type(snapshot.credentials, tuple[CredentialSnapshot, ...])
+    assert_type(snapshot.credentials[0].refused, str | None)
+
+
+def end(outcome: Outcome) -> str:
+    """Each ending has its fields, and after the five there is nothing left."""
+    assert_type(outcome.query, Query)
+    assert_type(outcome.attempts, int)
+    assert_type(outcome.elapsed, float)
+    assert_type(outcome.waited, float)
+    assert_type(outcome.request_id, str | None)
+    match outcome:
+        case Found():
+            assert_type(outcome.customer, CustomerInteractions)
+            assert_type(outcome.unwrap(), CustomerInteractions)
+            return "found"
+        case NotFound():
+            assert_type(outcome.code, int | None)
+            return outcome.reason
+        case Rejected():
+            assert_type(outcome.status, int | None)
+            assert_type(outcome.code, int | None)
+            return outcome.reason
+        case Unreadable():
+            assert_type(outcome.path, str | None)
+            assert_type(outcome.body, bytes)
+            return outcome.reason
+        case Unavailable():
+            assert_type(outcome.status, int | None)
+            assert_type(outcome.retry_after, float | None)
+            return outcome.reason
+        case _:
+            assert_never(outcome)
+
+
+def forget_an_ending(outcome: Outcome) -> str:
+    """A `match` that forgets one is a type error: the ignore is unused once it is none."""
+    match outcome:
+        case Found() | NotFound() | Rejected() | Unreadable():
+            return "known"
+        case _:
+            assert_never(outcome)  # type: ignore[arg-type]
+
+
+def unwrap(failed: Unavailable) -> Never:
+    """A failure gives nothing back."""
+    failed.unwrap()
+
+
+def unwrap_any(outcome: Outcome) -> CustomerInteractions:
+    """Whatever the ending, what comes back is the answer."""
+    if isinstance(outcome, Found):
+        return outcome.customer
+    return outcome.unwrap()
+
+
+def read(customer: CustomerInteractions) -> Iterable[str]:
+    """Every field of an answer."""
+    assert_type(customer.name, str | None)
+    assert_type(customer.interactions, tuple[Interaction, ...])
+    assert_type(customer.warnings, tuple[Any, ...])
+    assert_type(customer.customer, Customer | None)
+    assert_type(customer.truncated, bool)
+    assert_type(customer.extra, Mapping[str, Any])
+    assert_type(customer.messages(), Iterator[tuple[Interaction, Message]])
+    for kind, each in customer.messages():
+        assert_type(kind.name, str)
+        assert_type(kind.count, int)
+        assert_type(kind.network, str | None)
+        assert_type(kind.messages, tuple[Message, ...])
+        assert_type(kind.surveys, tuple[Survey, ...])
+        assert_type(kind.locations, tuple[Location, ...])
+        assert_type(kind.used, bool | None)
+        assert_type(kind.last_interaction_at, datetime | None)
+        assert_type(each.id, int | None)
+        assert_type(each.receiver, str | None)
+        assert_type(each.sender, str | None)
+        assert_type(each.subject, str | None)
+        assert_type(each.campaign_id, int | None)
+        assert_type(each.status, str | None)
+        assert_type(each.sent_at, datetime | None)
+        assert_type(each.delivered_at, datetime | None)
+        assert_type(each.user_id, int | None)
+        assert_type(each.extra, Mapping[str, Any])
+        yield kind.name
+    if customer.customer is not None:
+        assert_type(customer.customer.id, int | None)
+        assert_type(customer.customer.mobile, str | None)
+        assert_type(customer.customer.email, str | None)
+        assert_type(customer.customer.external_id, str | None)
+    assert_type(to_jsonable(customer), Any)
+
+
+def fail(raised: CapillaryError) -> str:
+    """What an exception holds."""
+    if isinstance(raised, LookupFailedError):
+        assert_type(raised.outcome, NotFound | Rejected | Unreadable | Unavailable)
+    if isinstance(raised, AuthenticationError):
+        assert_type(raised.reason, str)
+        assert_type(raised.status, int | None)
+        assert_type(raised.code, int | None)
+    if isinstance(raised, EndpointDownError):
+        assert_type(raised.consecutive, int)
+        assert_type(raised.counts, dict[str, int])
+    if isinstance(raised, ConfigurationError):
+        wrong: ValueError = raised
+        return str(wrong)
+    return str(raised)
+
+
+def observe(event: Event) -> str:
+    """The events are a closed union too."""
+    match event:
+        case AttemptBegan() | AttemptEnded() | RetryScheduled():
+            assert_type(event.attempt, int)
+            return str(event.credential)
+        case Throttled() | CooledDown() | RateChanged() | BudgetSpent():
+            return str(event.credential)
+        case TokenRefreshed() | CredentialRefused():
+            return str(event.credential)
+        case LookupEnded():
+            return event.ending
+        case _:
+            assert_never(event)
+
+
+def run(config: ClientConfig) -> Outcome:
+    """What `run_without_waiting` gives is what the coroutine returns."""
+
+    async def main() -> Outcome:
+        async with InteractionsClient(config, transport=FakeTransport()) as client:
+            return await client.lookup(ask())
+
+    return run_without_waiting(main())
