@@ -1,0 +1,61 @@
+"""One "too many requests" quiets everybody who shares the credential."""
+
+import asyncio
+from typing import Final
+
+from capillary_interactions import BasicAuth, Found, RateLimit
+
+from .clients import PATIENT, client_for, mobiles
+from .wire import Received, Wire, answer
+
+PER_SECOND: Final = 200
+THROTTLED: Final = answer(429, b"", "Retry-After: 2")
+# What had left before the refusal came back arrives a moment after it.
+ON_THE_WAY: Final = 0.15
+
+
+async def test_quiets_a_crowd_for_as_long_as_the_server_asked() -> None:
+    """Nothing arrives for two seconds, and then all the rest, at the pace and in no burst."""
+    loop, refused = asyncio.get_running_loop(), list[float]()
+
+    async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
+        if len(wire.received) == 10:
+            refused.append(loop.time())
+            writer.write(THROTTLED)
+            return
+        writer.write(answer())
+
+    async with Wire(behave) as wire:
+        limit = RateLimit(PER_SECOND, 1.0, burst=1)
+        async with client_for(wire.base_url, rate=limit, in_flight=64, retry=PATIENT) as client:
+            outcomes = await asyncio.gather(*map(client.lookup, mobiles(64)))
+    assert all(isinstance(outcome, Found) for outcome in outcomes)
+    assert sum(outcome.attempts for outcome in outcomes) == len(wire.received) == 65
+    (since,) = refused
+    after = [request.at - since for request in wire.received if request.at > since]
+    assert not [at for at in after if ON_THE_WAY < at < 1.99]
+    late = [at for at in after if at >= 1.99]
+    assert len(late) > 20
+    # At the pace: as long as it takes for so many, and never many at once.
+    assert late[-1] - late[0] >= 0.8 * (len(late) - 1) / PER_SECOND
+    assert max(sum(at <= other < at + 0.05 for other in late) for at in late) <= 20
+    waited = [outcome.waited for outcome in outcomes]
+    assert max(waited) >= 1.9
+
+
+async def test_leaves_another_credential_alone() -> None:
+    """The pause is of the one that was refused; the other one goes on."""
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        refused = received.till == "first"
+        writer.write(answer(429, b"", "Retry-After: 60") if refused else answer())
+
+    async with Wire(behave) as wire:
+        auth = (BasicAuth("first", "word"), BasicAuth("second", "word"))
+        async with client_for(wire.base_url, auth=auth, retry=PATIENT) as client:
+            outcomes = [await client.lookup(each) for each in mobiles(20)]
+            throttled, other = client.snapshot().credentials
+    assert all(isinstance(outcome, Found) for outcome in outcomes)
+    assert throttled.requests == 1
+    assert throttled.cool_down > 50
+    assert (other.requests, other.cool_down) == (20, 0)

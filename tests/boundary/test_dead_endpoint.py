@@ -1,0 +1,63 @@
+"""An endpoint that only fails: retries are bounded for the whole program, not for each lookup."""
+
+from collections import Counter
+
+import pytest
+
+from capillary_interactions import (
+    BasicAuth,
+    EndpointDownError,
+    InteractionsClient,
+    Outcome,
+    RetryPolicy,
+    Unavailable,
+)
+from capillary_interactions.sandbox import SandboxProcess
+
+from .clients import FREE, mobiles
+
+
+@pytest.mark.parametrize(("lookups", "credentials"), [(2000, 1), (500, 2)])
+async def test_costs_a_bounded_number_of_retries(lookups: int, credentials: int) -> None:
+    """Two thousand lookups cost two thousand requests and about forty for each credential."""
+    accounts = {f"till{number}": "word" for number in range(credentials)}
+    async with SandboxProcess(faults={"error_500": 1.0}, accounts=accounts) as sandbox:
+        auth = tuple(BasicAuth(*account) for account in accounts.items())
+        # The budget is the usual one; only the waits are shorter, for they are no matter here.
+        retry = RetryPolicy(wait_initial=0.01, wait_max=0.1, throttled_initial=0.01)
+        config = sandbox.client_config(rate=FREE, auth=auth, retry=retry)
+        assert config.retry.budget == 500
+        async with (
+            InteractionsClient(config) as client,
+            client.stream(mobiles(lookups)) as outcomes,
+        ):
+            endings = [outcome async for outcome in outcomes]
+            left = [each.retry_budget for each in client.snapshot().credentials]
+        counts = sandbox.counts()
+    assert len(endings) == lookups
+    assert all(isinstance(outcome, Unavailable) for outcome in endings)
+    assert {outcome.status for outcome in endings if isinstance(outcome, Unavailable)} == {500}
+    assert counts.received == sum(outcome.attempts for outcome in endings)
+    assert lookups + 35 <= counts.received <= lookups + 40 * credentials
+    assert all(0 <= tokens < 14 for tokens in left)
+    reasons = Counter(outcome.reason for outcome in endings if isinstance(outcome, Unavailable))
+    assert reasons["retry budget spent"] > lookups - 100
+
+
+async def test_stops_a_stream_that_is_told_to_give_up() -> None:
+    """The stop rule raises after so many endings in a row, with the counts so far."""
+    async with SandboxProcess(faults={"error_500": 1.0}) as sandbox:
+        config = sandbox.client_config(rate=FREE, retry=RetryPolicy(attempts=1))
+        async with InteractionsClient(config) as client:
+            taken = list[Outcome]()
+
+            async def take() -> None:
+                async with client.stream(mobiles(2000), give_up_after=20, in_flight=4) as outcomes:
+                    async for outcome in outcomes:
+                        taken.append(outcome)
+
+            with pytest.raises(EndpointDownError) as raised:
+                await take()
+    assert raised.value.consecutive == 20
+    assert 20 <= len(taken) <= 24
+    assert raised.value.counts["found"] == 0

@@ -1,0 +1,50 @@
+"""A server that fails three requests in ten: every lookup ends once, and with the right data."""
+
+from collections import Counter
+
+import pytest
+
+from capillary_interactions import Found, InteractionsClient, NotFound, to_jsonable
+from capillary_interactions.sandbox import MIXED_FAULTS, Sandbox, SandboxProcess
+
+from .clients import FREE, PATIENT, mobiles
+
+
+@pytest.mark.parametrize(("lookups", "ordered"), [(1000, False), (200, True)])
+async def test_finds_every_known_customer(lookups: int, ordered: bool) -> None:
+    """A thousand lookups, a thousand outcomes, none twice, none wrong."""
+    asked = mobiles(lookups)
+    async with SandboxProcess(faults=0.3, fault_retry_after=0, seed=4) as sandbox:
+        config = sandbox.client_config(rate=FREE, retry=PATIENT)
+        async with (
+            InteractionsClient(config) as client,
+            client.stream(asked, ordered=ordered) as outcomes,
+        ):
+            endings = [outcome async for outcome in outcomes]
+        counts = sandbox.counts()
+    assert Counter(outcome.item for outcome in endings) == Counter(asked)
+    if ordered:
+        assert [outcome.item for outcome in endings] == asked
+    truth = Sandbox(seed=4)
+    for outcome in endings:
+        assert outcome.query.identifier is outcome.item
+        expected = truth.expected(outcome.query.identifier.value)
+        if expected is None:
+            assert isinstance(outcome, NotFound)
+        else:
+            assert isinstance(outcome, Found)
+            assert to_jsonable(outcome.customer) == expected
+    assert counts.received == sum(outcome.attempts for outcome in endings)
+    assert 0.25 * lookups < counts.faulted < 0.7 * lookups
+
+
+@pytest.mark.parametrize("fault", MIXED_FAULTS)
+async def test_survives_each_fault_twice_in_a_row(fault: str) -> None:
+    """Every one of the mix passes when asked again."""
+    async with Sandbox(script=[fault, fault], unknown=0, fault_retry_after=0) as sandbox:
+        config = sandbox.client_config(rate=FREE, retry=PATIENT)
+        async with InteractionsClient(config) as client:
+            outcome = await client.lookup(mobiles(1)[0])
+        assert isinstance(outcome, Found)
+        assert outcome.attempts == 3
+        assert sandbox.counts.faulted == 2

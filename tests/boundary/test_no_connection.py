@@ -1,0 +1,142 @@
+"""Servers that cannot even be reached: who says so, after how many attempts, and how quickly."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import pytest
+
+from capillary_interactions import Found, InteractionsClient, Outcome, Timeouts, Unavailable
+
+from .clients import CUSTOMER, client_for, mobiles
+from .leaks import nothing_left
+from .wire import Wire, always, answer
+
+# Only where the connection cannot come is the time for it short.
+PATIENT: Final = 5.0
+CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
+
+
+@asynccontextmanager
+async def refusing() -> AsyncIterator[str]:
+    """A port on which nobody listens."""
+    with socket.socket() as held:
+        # Bound and not listening, so that nobody else gets it meanwhile.
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[str]:
+    """A port whose queue is full: the system drops what else comes, as a firewall would."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        port = listening.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}"
+        for each in waiting:
+            each.close()
+
+
+@asynccontextmanager
+async def nameless() -> AsyncIterator[str]:
+    """A host name that no resolver knows (RFC 6761)."""
+    yield "https://no-such-host.invalid"
+
+
+@asynccontextmanager
+async def plain() -> AsyncIterator[str]:
+    """A server that does not speak TLS."""
+
+    async def complain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(complain, "127.0.0.1", 0) as server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def self_signed() -> AsyncIterator[str]:
+    """A server whose certificate nobody has signed but itself."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    async with Wire(always(answer()), tls=tls) as wire:
+        yield wire.base_url
+
+
+@asynccontextmanager
+async def broken_off() -> AsyncIterator[str]:
+    """A server that breaks the handshake off."""
+    async with Wire(always(answer()), tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as wire:
+        yield wire.base_url
+
+
+Place = Callable[[], AbstractAsyncContextManager[str]]
+ROWS: Final[tuple[tuple[Place, float, str], ...]] = (
+    (nameless, PATIENT, "the host name does not resolve"),
+    (refusing, PATIENT, "no connection: Connection refused"),
+    (silent, 0.05, "no connection within 0.05 s"),
+    (plain, PATIENT, "the TLS handshake failed"),
+    (self_signed, PATIENT, "the server's TLS certificate is not accepted"),
+    (broken_off, PATIENT, "no connection: ConnectionResetError"),
+)
+
+
+def check(outcome: Outcome, reason: str) -> None:
+    """The ending of a lookup that never reached anybody."""
+    assert isinstance(outcome, Unavailable)
+    assert outcome.reason == reason
+    assert outcome.status is None
+    assert outcome.attempts == 3
+    assert "127.0.0.1" not in outcome.reason
+
+
+@pytest.mark.parametrize(("place", "connect", "reason"), ROWS)
+async def test_is_unavailable(place: Place, connect: float, reason: str) -> None:
+    """Three attempts, one clear reason without the address, and nothing left."""
+    timeouts = Timeouts(connect=connect)
+    async with (
+        place() as base_url,
+        nothing_left(),
+        client_for(base_url, timeouts=timeouts) as client,
+    ):
+        outcome = await client.lookup(CUSTOMER)
+    check(outcome, reason)
+    assert outcome.elapsed < 2.0
+
+
+@pytest.mark.parametrize(("place", "connect", "reason"), ROWS)
+async def test_leaves_nothing_over_many_rounds(place: Place, connect: float, reason: str) -> None:
+    """Fifty lookups fail as one does, and no descriptor stays open."""
+    timeouts = Timeouts(connect=connect)
+    async with (
+        place() as base_url,
+        nothing_left(),
+        client_for(base_url, timeouts=timeouts) as client,
+    ):
+        for outcome in await client.lookup_all(mobiles(50)):
+            check(outcome, reason)
+
+
+async def test_reaches_a_server_whose_certificate_it_knows() -> None:
+    """TLS works where the certificate is trusted, so the failures above are about trust."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    trusting = ssl.create_default_context(cafile=str(CERTIFICATE))
+    async with Wire(always(answer()), tls=tls) as wire:
+        connector = aiohttp.TCPConnector(ssl=trusting)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            config = client_for(wire.base_url).config
+            async with InteractionsClient(config, transport=session) as client:
+                assert isinstance(await client.lookup(CUSTOMER), Found)

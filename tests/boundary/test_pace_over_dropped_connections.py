@@ -1,0 +1,41 @@
+"""Kept-alive connections that the server drops: aiohttp would resend, and nobody would count."""
+
+import asyncio
+
+from capillary_interactions import Found, InteractionsClient, NotFound
+from capillary_interactions.sandbox import SandboxProcess
+
+from .clients import PATIENT, mobiles
+
+
+async def test_counts_what_is_sent_again() -> None:
+    """Every request that arrives is one that we know of, and is paced."""
+    async with SandboxProcess(rate=(100, 1.0), drop_keepalive=0.5) as sandbox:
+        config = sandbox.client_config(in_flight=64, retry=PATIENT)
+        async with (
+            InteractionsClient(config) as client,
+            client.stream(mobiles(300)) as outcomes,
+        ):
+            endings = [outcome async for outcome in outcomes]
+            sent = client.snapshot().requests
+        counts, most = sandbox.counts(), sandbox.most_in_any_window(1.0)
+    assert len(endings) == 300
+    assert all(isinstance(outcome, Found | NotFound) for outcome in endings)
+    assert counts.dropped > 50
+    assert counts.throttled == 0
+    assert most <= 100
+    assert counts.received == sent == sum(outcome.attempts for outcome in endings)
+    assert counts.received == 300 + counts.dropped
+
+
+async def test_answers_on_a_connection_that_is_always_dropped() -> None:
+    """The retry takes a new connection, so one drop costs one request."""
+    async with SandboxProcess(drop_keepalive=1.0, unknown=0) as sandbox:
+        config = sandbox.client_config(retry=PATIENT)
+        async with InteractionsClient(config) as client:
+            first, *others = [await client.lookup(each) for each in mobiles(5)]
+        counts = await asyncio.to_thread(sandbox.counts)
+    assert first.attempts == 1
+    assert all(isinstance(outcome, Found) for outcome in (first, *others))
+    assert counts.received == 1 + sum(outcome.attempts for outcome in others)
+    assert counts.received == 5 + counts.dropped

@@ -1,0 +1,141 @@
+"""Every published answer, served by a real server and read by the client."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from capillary_interactions import (
+    ApiVersion,
+    Found,
+    Message,
+    NotFound,
+    Outcome,
+    Unavailable,
+    Unreadable,
+    to_jsonable,
+)
+from capillary_interactions.sandbox import Sandbox, SandboxProcess
+
+from .clients import CUSTOMER, MOBILE, client_for
+
+SAMPLES: Final = Path(__file__).parents[1] / "samples"
+
+
+def sample(name: str) -> Any:
+    """A published answer."""
+    return orjson.loads((SAMPLES / f"{name}.json").read_bytes())
+
+
+async def ask(served: Any, api: ApiVersion = ApiVersion.V1_1) -> Outcome:
+    """What a lookup ends in where the server answers with this."""
+    async with Sandbox(answers={MOBILE: served}) as sandbox:
+        config = sandbox.client_config()
+        async with client_for(sandbox.base_url, auth=config.auth, api=api) as client:
+            return await client.lookup(CUSTOMER)
+
+
+async def test_reads_the_documented_answer_from_another_process() -> None:
+    """Eight messages, every documented field, and back to the same JSON."""
+    served = sample("documented")
+    async with SandboxProcess(answers={MOBILE: served}) as sandbox:
+        auth = sandbox.client_config().auth
+        async with client_for(sandbox.base_url, auth=auth) as client:
+            outcome = await client.lookup(CUSTOMER)
+    assert isinstance(outcome, Found)
+    assert to_jsonable(outcome.customer) == served
+    assert outcome.customer.name == "capillary"
+    listed = [(each.name, each.count, each.network) for each in outcome.customer.interactions]
+    assert listed == [("email", 8, "capillary")]
+    assert outcome.customer.warnings == ()
+    assert not outcome.customer.truncated
+    assert outcome.attempts == 1
+    assert outcome.request_id is not None
+    messages = outcome.customer.interactions[0].messages
+    assert len(messages) == 8
+    address = served["interaction"][0]["messageList"][0]["receiver"]
+    assert messages[0] == Message(
+        id=1685581782856,
+        receiver=address,
+        subject="Rewards redeemed",
+        campaign_id=469,
+        status="SOFT_BOUNCED",
+        sent_at=datetime(2023, 6, 9, 14, 5, 20, tzinfo=UTC),
+        delivered_at=None,
+        user_id=177269954,
+    )
+    assert messages[1].campaign_id is None
+    assert messages[1].delivered_at == datetime(2023, 6, 2, 9, 24, 40, tzinfo=UTC)
+    assert messages[2].user_id is None
+
+
+@pytest.mark.parametrize("api", ApiVersion)
+async def test_reads_every_channel_of_a_flat_answer(api: ApiVersion) -> None:
+    """Either version may answer in this shape, and it comes back as it was sent."""
+    served = sample("flat_channels")
+    outcome = await ask(served, api)
+    assert isinstance(outcome, Found)
+    assert to_jsonable(outcome.customer) == served
+    counts = {each.name: each.count for each in outcome.customer.interactions}
+    assert counts == {"survey": 0, "viber": 1, "email": 0, "missed_call": 0, "sms": 2}
+
+
+@pytest.mark.parametrize("api", ApiVersion)
+@pytest.mark.parametrize("name", ["envelope", "envelope_old"])
+async def test_reads_an_envelope(name: str, api: ApiVersion) -> None:
+    """Either version may answer in this shape; it becomes the same model."""
+    served = sample(name)["response"]["customer"]
+    outcome = await ask(sample(name), api)
+    assert isinstance(outcome, Found)
+    known = outcome.customer.customer
+    assert known is not None
+    assert known.mobile == served["mobile"]
+    networks = served["interactions"]["network"]
+    names = [each["name"] for each in (networks if isinstance(networks, list) else [networks])]
+    assert {each.network for each in outcome.customer.interactions} <= set(names)
+    assert list(outcome.customer.messages())
+    for _, message in outcome.customer.messages():
+        assert isinstance(message.id, int)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("error_flat_not_found", 8015), ("error_envelope_not_found", 1012)]
+)
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+async def test_knows_an_unknown_customer(name: str, code: int, status: int) -> None:
+    """The most specific code wins, whatever the request level and HTTP say."""
+    outcome = await ask((status, {}, sample(name)))
+    assert isinstance(outcome, NotFound)
+    assert outcome.code == code
+    assert outcome.attempts == 1
+
+
+async def test_asks_again_where_all_requests_have_failed() -> None:
+    """A failure without an item's code may pass."""
+    outcome = await ask(sample("error_envelope_failed"))
+    assert isinstance(outcome, Unavailable)
+    assert outcome.attempts == 3
+    assert "All requests have failed" in outcome.reason
+
+
+async def test_does_not_take_a_token_for_a_customer() -> None:
+    """A body of another call has neither shape."""
+    outcome = await ask(sample("token"))
+    assert isinstance(outcome, Unreadable)
+    assert outcome.attempts == 1
+
+
+def test_knows_every_sample() -> None:
+    """A sample that is added needs a test here."""
+    assert sorted(path.stem for path in SAMPLES.iterdir()) == [
+        "documented",
+        "envelope",
+        "envelope_old",
+        "error_envelope_failed",
+        "error_envelope_not_found",
+        "error_flat_not_found",
+        "flat_channels",
+        "token",
+    ]

@@ -1,0 +1,65 @@
+"""Several tills send at the sum of their rates, and none of them over its own."""
+
+import itertools
+
+import pytest
+
+from capillary_interactions import (
+    AuthenticationError,
+    BasicAuth,
+    Found,
+    InteractionsClient,
+    NotFound,
+    OAuth,
+)
+from capillary_interactions.sandbox import Sandbox, SandboxProcess
+
+from .clients import FREE, mobiles
+
+TILLS = {"first": "one", "second": "two", "third": "three"}
+
+
+async def test_sends_at_the_sum_of_the_rates() -> None:
+    """Three tills of 50 a second look up 300 customers in two seconds, and nobody is throttled."""
+    async with SandboxProcess(rate=(50, 1.0), accounts=TILLS) as sandbox:
+        auth = tuple(itertools.starmap(BasicAuth, TILLS.items()))
+        async with InteractionsClient(sandbox.client_config(auth=auth)) as client:
+            outcomes = await client.lookup_all(mobiles(300))
+        counts = sandbox.counts()
+        times = {till: sandbox.arrivals(till) for till in TILLS}
+        most = max(sandbox.most_in_any_window(1.0, till) for till in TILLS)
+    assert all(isinstance(outcome, Found | NotFound) for outcome in outcomes)
+    assert counts.throttled == 0
+    assert most <= 50
+    assert all(80 <= len(arrived) <= 120 for arrived in times.values())
+    # Two thirds would be what two of them send.
+    every = sorted(itertools.chain(*times.values()))
+    assert 299 / (every[-1] - every[0]) >= 0.7 * 150
+
+
+async def test_mixes_tills_and_tokens() -> None:
+    """Each credential proves itself in its own way, on a connection of its own."""
+    async with Sandbox(unknown=0) as sandbox:
+        auth = (BasicAuth("sandbox", "sandbox"), OAuth("sandbox-key", "sandbox-secret"))
+        async with InteractionsClient(sandbox.client_config(auth=auth, rate=FREE)) as client:
+            outcomes = [await client.lookup(each) for each in mobiles(10)]
+        assert all(isinstance(outcome, Found) for outcome in outcomes)
+        assert len(sandbox.arrivals("sandbox")) == len(sandbox.arrivals("sandbox-key")) == 5
+        # Two for the questions; the token was fetched on one of them.
+        assert sandbox.counts.connections == 2
+
+
+async def test_leaves_out_the_one_that_is_refused() -> None:
+    """The others carry its share, and only when none is left is it an error."""
+    async with Sandbox(unknown=0, accounts=TILLS) as sandbox:
+        auth = (BasicAuth("first", "wrong"), BasicAuth("second", "two"), BasicAuth("x", "y"))
+        async with InteractionsClient(sandbox.client_config(auth=auth, rate=FREE)) as client:
+            outcomes = await client.lookup_all(mobiles(100))
+            refused = [each.refused is not None for each in client.snapshot().credentials]
+        assert all(isinstance(outcome, Found) for outcome in outcomes)
+        assert refused == [True, False, True]
+        assert sandbox.counts.refused <= 2 * 32
+        config = sandbox.client_config(auth=(auth[0], auth[2]), rate=FREE)
+        async with InteractionsClient(config) as client:
+            with pytest.raises(AuthenticationError):
+                await client.lookup_all(mobiles(100))

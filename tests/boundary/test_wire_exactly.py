@@ -1,0 +1,107 @@
+"""What is handed to aiohttp, exactly: the only file that mocks it."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+from yarl import URL
+
+from capillary_interactions import BasicAuth, Found, Identifier, OAuth, Query, Unavailable
+
+from .clients import client_for
+
+BASE: Final = "https://api.example.com"
+V1_1: Final = (
+    f"{BASE}/v1.1/customer/interaction?format=json&source=INSTORE&accountId=1234"
+    "&identifierName=mobile&mobile=91660499160&type=whatsapp"
+)
+V2: Final = (
+    f"{BASE}/v2/customers/interaction?identifierName=mobile&identifierValue=91660499160"
+    "&type=whatsapp&source=INSTORE&accountId=1234"
+)
+ASKED: Final = Query(Identifier.mobile("91660499160"), type="whatsapp")
+KNOWN: Final = {"name": "capillary", "interaction": [], "warnings": []}
+
+
+class Shimmed(aiohttp.ClientResponse):
+    """A response as aioresponses 0.7.9 makes them, with what aiohttp 3.14 needs besides.
+
+    See https://github.com/pnuckowski/aioresponses/issues/289.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        settings.setdefault("stream_writer", Mock(output_size=0))
+        super().__init__(*args, **settings)
+
+
+@pytest.fixture
+def mocked() -> Iterator[aioresponses]:
+    """A session without a network."""
+    with aioresponses() as mock:
+        yield mock
+
+
+def only_call(mocked: aioresponses, method: str, url: str) -> dict[str, Any]:
+    """The arguments of the one call to a URL."""
+    # The mock sorts a query before it compares; the order is the matter of test_request_line.
+    (call,) = mocked.requests[(method, URL(url).with_query(sorted(URL(url).query.items())))]
+    arguments: dict[str, Any] = call.kwargs
+    # Of the session, not of the call.
+    assert arguments["headers"].pop("User-Agent").startswith("capillary-interactions/")
+    return arguments
+
+
+@pytest.mark.parametrize(("api", "url"), [("v1.1", V1_1), ("v2", V2)])
+async def test_gets_one_url_with_the_headers_of_a_till(
+    mocked: aioresponses, api: str, url: str
+) -> None:
+    """One GET, Basic credentials, no redirects."""
+    mocked.get(url, payload=KNOWN, response_class=Shimmed)
+    settings = {"source": "INSTORE", "account_id": "1234", "auth": BasicAuth("till", "123")}
+    async with client_for(BASE, api=api, **settings) as client:
+        outcome = await client.lookup(ASKED)
+    assert isinstance(outcome, Found)
+    assert len(mocked.requests) == 1
+    call = only_call(mocked, "GET", url)
+    pair = base64.b64encode(b"till:202cb962ac59075b964b07152d234b70").decode()
+    assert call["headers"] == {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "Authorization": f"Basic {pair}",
+    }
+    assert call["allow_redirects"] is False
+    assert call["data"] is None
+
+
+async def test_posts_for_a_token_and_gets_with_it(mocked: aioresponses) -> None:
+    """The token goes in its header, and the secret nowhere but in the POST."""
+    token_url = f"{BASE}/v3/oauth/token/generate"
+    token = {"data": {"accessToken": "abc", "ttlSeconds": 300}, "errors": None}
+    mocked.post(token_url, payload=token, response_class=Shimmed)
+    mocked.get(V1_1, payload=KNOWN, response_class=Shimmed)
+    settings = {"source": "INSTORE", "account_id": "1234", "auth": OAuth("key", "secret")}
+    async with client_for(BASE, **settings) as client:
+        outcome = await client.lookup(ASKED)
+    assert isinstance(outcome, Found)
+    posted, asked = only_call(mocked, "POST", token_url), only_call(mocked, "GET", V1_1)
+    assert posted["data"] == b'{"key":"key","secret":"secret"}'
+    assert asked["headers"] == {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "X-CAP-API-OAUTH-TOKEN": "abc",
+    }
+
+
+async def test_gives_each_request_its_own_time(mocked: aioresponses) -> None:
+    """An attempt has the setting's time, or what is left to the deadline."""
+    mocked.get(V1_1, status=503, repeat=True, response_class=Shimmed)
+    settings = {"source": "INSTORE", "account_id": "1234"}
+    async with client_for(BASE, **settings) as client:
+        outcome = await client.lookup(ASKED, timeout=5.0)
+    assert isinstance(outcome, Unavailable)
+    ((_, calls),) = mocked.requests.items()
+    assert [0 < call.kwargs["timeout"].total <= 5.0 for call in calls] == [True] * 3
