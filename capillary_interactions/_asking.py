@@ -10,7 +10,7 @@ from attrs import define, evolve, frozen
 
 from capillary_interactions._attempt import Attempt, Landing, Sender, Spent, Trip
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._events import BudgetSpent, Observers, RetryScheduled
+from capillary_interactions._events import Observers, RetryScheduled
 from capillary_interactions._names import ApiVersion
 from capillary_interactions._paging import is_short, marked, merge, next_offset
 from capillary_interactions._query import Query, path, spell
@@ -128,7 +128,7 @@ class Asker:
         )
         if isinstance(decision, Again):
             tries.cost = decision.cost
-            lane.retries += 1
+            lane.retried()
             self.observers.emit(
                 RetryScheduled(
                     credential=lane.place,
@@ -140,7 +140,7 @@ class Asker:
             )
             return decision.delay
         if decision.reason == BUDGET_SPENT:
-            self.observers.emit(BudgetSpent(credential=lane.place, reason=verdict.reason))
+            lane.cannot_retry(verdict.reason)
         tries.spent = Spent(decision.reason or verdict.reason, verdict.status, decision.retry_after)
         return None
 

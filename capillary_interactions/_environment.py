@@ -1,6 +1,7 @@
 """Which settings does the environment hold? One variable a setting, `CAPILLARY_...`."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -10,7 +11,17 @@ from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
 
 
 def _int(text: str) -> int:
-    return int(text, 10)
+    return int(_number(text, r"[0-9]{1,18}", "a whole number"))
+
+
+def _float(text: str) -> float:
+    return float(_number(text, r"[0-9]{1,18}(?:\.[0-9]{1,18})?", "a number"))
+
+
+def _number(text: str, pattern: str, what: str) -> str:
+    if re.fullmatch(pattern, text.strip()) is None:
+        raise ValueError(f"it must be {what}, not {text!r}")
+    return text
 
 
 _WORDS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -34,10 +45,10 @@ _PLAIN: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "PAGE_SIZE": ("page_size", _int),
     "MAX_PAGES": ("max_pages", _int),
     "MAX_BODY": ("max_body", _int),
-    "CACHE_TTL": ("cache_ttl", float),
+    "CACHE_TTL": ("cache_ttl", _float),
     "SINGLE_FLIGHT": ("single_flight", _bool),
     "ALLOW_HTTP": ("allow_http", _bool),
-    "TIMEOUT": ("timeouts", lambda text: Timeouts(total=float(text))),
+    "TIMEOUT": ("timeouts", lambda text: Timeouts(total=_float(text))),
     "ATTEMPTS": ("retry", lambda text: RetryPolicy(attempts=_int(text))),
 }
 

@@ -111,11 +111,13 @@ class RetryScheduled:
 
 @frozen(kw_only=True)
 class BudgetSpent:
-    """A failed request will not be sent again, for too many others were.
+    """A failed request is not sent again, for too many others were, nor are those that follow.
+
+    Told once, until the budget has recovered and a request has been sent again.
 
     Attributes:
         credential: Whose budget.
-        reason: How the request failed.
+        reason: How the first such request failed.
     """
 
     credential: int

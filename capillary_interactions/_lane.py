@@ -7,6 +7,7 @@ from attrs import define, field
 from capillary_interactions._auth import Auth
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._events import (
+    BudgetSpent,
     CooledDown,
     CredentialRefused,
     Observers,
@@ -46,6 +47,7 @@ class Lane:
     throttled: int = 0
     _rate: float = field(init=False)
     _cooling: bool = field(default=False, init=False)
+    _out_of_budget: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Remember the rate, to tell when it changes."""
@@ -62,6 +64,17 @@ class Lane:
         if self._cooling:
             self._cooling = False
             self.observers.emit(CooledDown(credential=self.place, rate=self.pace.rate))
+
+    def retried(self) -> None:
+        """A failed request will be sent again."""
+        self.retries += 1
+        self._out_of_budget = False
+
+    def cannot_retry(self, reason: str) -> None:
+        """The budget does not reach for a retry; told once until it does again."""
+        if not self._out_of_budget:
+            self._out_of_budget = True
+            self.observers.emit(BudgetSpent(credential=self.place, reason=reason))
 
     def was_throttled(self, sent_at: float, hint: float | None) -> None:
         """The server refused a request for its rate."""

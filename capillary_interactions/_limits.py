@@ -13,10 +13,17 @@ from capillary_interactions._errors import ConfigurationError
 class RateLimit:
     """At most `requests` in any window of `per` seconds, counted where they arrive.
 
+    A server that counts windows, fixed or sliding, refuses nothing. Neither does one with a bucket
+    (nginx's `limit_req`, GCRA, tokens) that leaks `requests` in `per` and allows one more than
+    `burst` at once, as `limit_req zone=... burst=B nodelay` does for a burst of B. For many a
+    second, such a bucket is used best by a long window: `RateLimit(60_000, 60.0, burst=100)` for
+    1,000 a second.
+
     Args:
         requests: The quota.
         per: The window, in seconds.
-        burst: How many may leave at once after a pause; by default 1 % of the quota, at least 1.
+        burst: How many may leave at once after a pause, at most; by default 1 % of the quota, at
+            least 1.
 
     Raises:
         ConfigurationError: One of them is zero, negative, not finite, or the burst over the quota.

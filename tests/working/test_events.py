@@ -101,6 +101,13 @@ async def test_shows_when_the_budget_is_spent() -> None:
     assert watch.of(LookupEnded)[0].ending == "unavailable"
 
 
+async def test_tells_once_that_the_budget_is_spent() -> None:
+    """A dead endpoint is no reason for a line a customer."""
+    watch = await seen(lambda _: 500, lookups=40, retry=RetryPolicy(budget=30))
+    assert len(watch.of(LookupEnded)) == 40
+    assert len(watch.of(BudgetSpent)) == 1
+
+
 async def test_shows_an_ending_for_each_item_of_a_stream() -> None:
     """Also for what was never sent."""
     watch = Watch()

@@ -1,0 +1,1 @@
+"""Measurements: each module prints what one claim of the README rests on."""

@@ -1,0 +1,63 @@
+"""Which column of a list holds the customers, and what separates the columns?"""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from typing import Final
+
+from capillary_interactions._masking import mask_text
+from capillary_interactions.cli._text import ListError
+
+DELIMITERS: Final = (",", ";", "\t")
+_MOST_LISTED: Final = 20
+_FEWEST_DIGITS: Final = 5
+
+
+def column_place(names: Sequence[str], identifier: str, column: str | None) -> int:
+    """The place of the customers' column among a list's columns.
+
+    It is the one asked for; else the one named like the identifier; else the only one.
+
+    Raises:
+        ListError: There is none, or more than one; the message lists the columns.
+    """
+    places = _places(names, column or identifier)
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise ListError(f"it has {len(places)} columns named {column or identifier!r}")
+    if column is None and len(names) == 1:
+        if _is_a_customer(names[0].strip()):
+            raise ListError("its first line is a customer, not a header; give --format lines")
+        return 0
+    listed = ", ".join(name.strip() for name in names[:_MOST_LISTED])
+    more = "" if column else "; choose one with --column"
+    raise ListError(
+        f"it has no column named {mask_text(column or identifier)!r}, "
+        f"only: {mask_text(listed)}{more}"
+    )
+
+
+def delimiter_of(header: str, wanted: str) -> str:
+    """What separates the columns of a CSV: a comma, a semicolon or a tab.
+
+    Args:
+        header: The first line, with its end.
+        wanted: A column that should be there.
+    """
+    known = [each for each in DELIMITERS if _places(_cells(header, each), wanted)]
+    return max(known or DELIMITERS, key=lambda each: len(_cells(header, each)))
+
+
+def _places(names: Sequence[str], wanted: str) -> list[int]:
+    exact = [place for place, name in enumerate(names) if name.strip() == wanted.strip()]
+    folded = wanted.strip().casefold()
+    return exact or [p for p, name in enumerate(names) if name.strip().casefold() == folded]
+
+
+def _cells(header: str, delimiter: str) -> list[str]:
+    return next(csv.reader(StringIO(header, newline=""), delimiter=delimiter), [])
+
+
+def _is_a_customer(name: str) -> bool:
+    return "@" in name or sum(c.isdigit() for c in name) >= _FEWEST_DIGITS

@@ -1,0 +1,127 @@
+"""The command `demo`: all of it at work on made-up customers, the server in another process."""
+
+import io
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._limits import RateLimit
+from capillary_interactions._names import IdentifierName
+from capillary_interactions.cli._bulk import tell
+from capillary_interactions.cli._lines import Template
+from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._options import voice_options
+from capillary_interactions.cli._progress import has_bar
+from capillary_interactions.cli._report import Report, count
+from capillary_interactions.cli._rows import read_rows
+from capillary_interactions.cli._run import Bulk, Ended, run
+from capillary_interactions.cli._sink import open_out
+from capillary_interactions.cli._voice import Voice
+
+if TYPE_CHECKING:
+    from capillary_interactions.sandbox import Counts, SandboxProcess
+
+_RATE: Final = RateLimit(100, 1.0)
+_FAULTS: Final = 0.03
+_LATENCY: Final = 0.05
+_FIRST: Final = 919_000_000_000
+_OUT: Final = "the output"
+
+
+@click.command(short_help="See all of it at work; needs nothing.")
+@click.option(
+    "--customers",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    default=1000,
+    show_default=True,
+    help="How many made-up customers to look up, 100 a second.",
+)
+@voice_options
+def demo(*, customers: int, voice: Voice) -> int:
+    """Look made-up customers up through the whole client, at the quota of a pretend Capillary.
+
+    The server runs in another process, allows 100 requests in any second and fails 3 in a hundred
+    on purpose. Needs no network and no credentials, and leaves nothing behind.
+
+    \b
+    Example:
+      capillary-interactions demo --customers 1000
+    """  # noqa: D301 - click's own mark
+    from capillary_interactions.sandbox import SandboxProcess  # noqa: PLC0415 - no other waits
+
+    with SandboxProcess(rate=_RATE, faults=_FAULTS, latency=_LATENCY) as server:
+        voice.say(
+            f"a pretend Capillary in another process: {_RATE.requests} requests allowed in any "
+            f"{_RATE.per:g} s, {100 * _FAULTS:.0f} % fail on purpose, {1000 * _LATENCY:.0f} ms each"
+        )
+        voice.say(f"looking up {count(customers, 'made-up customer')} at that quota ...")
+        ended = run_async(_look_up(server, customers, voice))
+        most = server.most_in_any_window(_RATE.per)
+        seen = server.counts()
+    code = tell(ended, _OUT, voice)
+    for line in (*happened(ended.report, seen, most), *_NEXT):
+        voice.say(line)
+    return code
+
+
+async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> Ended:
+    @asynccontextmanager
+    async def reachable() -> AsyncIterator[ClientConfig]:
+        yield server.client_config()
+
+    with tempfile.TemporaryDirectory(prefix="capillary-demo-") as folder:
+        return await run(
+            Bulk(
+                file=io.BytesIO(made_up(customers)),
+                name="the made-up list",
+                rows=partial(read_rows, form="csv", identifier="mobile"),
+                header=1,
+                template=Template(name=IdentifierName.MOBILE),
+                open_out=partial(open_out, str(Path(folder, "answers.jsonl")), overwrite=False),
+                out=_OUT,
+                reachable=reachable,
+                bar=has_bar(data_on_stdout=False),
+            ),
+            voice,
+        )
+
+
+def made_up(customers: int) -> bytes:
+    """A CSV of as many mobile numbers."""
+    numbers = "".join(f"{_FIRST + number}\n" for number in range(customers))
+    return f"mobile\n{numbers}".encode()
+
+
+def happened(report: Report, seen: "Counts", most: int) -> tuple[str, ...]:
+    """What the demo shows, seen from the server.
+
+    Args:
+        report: The client's figures.
+        seen: The server's figures.
+        most: The most requests that it received in any window of the quota.
+    """
+    allowed, per = _RATE.requests, _RATE.per
+    mean = seen.received * per / report.seconds if report.seconds else 0.0
+    received = f"the server received {count(seen.received, 'request')}"
+    window = f"at most {most} in any {per:g} s of {allowed} allowed, {mean:.0f} on average"
+    failed = f"{count(seen.faulted, 'request')} failed on purpose"
+    return (
+        f"{received}: {window}; {seen.throttled:,} over the quota",
+        f"{failed} and were sent again, paced like all others",
+    )
+
+
+_PROGRAM: Final = "capillary-interactions"
+_NEXT: Final = (
+    "what to try next:",
+    f"  {_PROGRAM} lookup mobile {_FIRST + 1} --sandbox",
+    f"  {_PROGRAM} bulk LIST.csv --identifier mobile --out answers.jsonl --sandbox",
+    f"  {_PROGRAM} bulk --help   (with CAPILLARY_BASE_URL and credentials: the real API)",
+)

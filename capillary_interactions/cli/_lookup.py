@@ -1,0 +1,132 @@
+"""The command `lookup`: one customer."""
+
+import sys
+
+import click
+import orjson
+from rich.console import Console
+
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._errors import AuthenticationError
+from capillary_interactions._jsonable import to_jsonable
+from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
+from capillary_interactions._outcome import Found, Outcome
+from capillary_interactions._query import Identifier, Query, check_spelling
+from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
+from capillary_interactions.cli._lines import masked
+from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._options import (
+    NAME,
+    filter_options,
+    network_options,
+    voice_options,
+)
+from capillary_interactions.cli._settings import Settings, config_of, reachable
+from capillary_interactions.cli._standard import write_out
+from capillary_interactions.cli._table import headline, outcome_table
+from capillary_interactions.cli._voice import Voice
+
+
+@click.command(short_help="Look up one customer.")
+@click.argument("name", metavar="NAME", type=NAME)
+@click.argument("value")
+@filter_options
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="JSON in place of a table; always so when standard output is no terminal.",
+)
+@click.option(
+    "--show-codes",
+    is_flag=True,
+    help="Do not mask runs of 4 to 8 digits in the table's subjects; they may be one-time codes.",
+)
+@network_options
+@voice_options
+def lookup(
+    *,
+    name: str,
+    value: str,
+    type: str | None,  # noqa: A002 - the option's name
+    network: str | None,
+    mask_codes: bool,
+    as_json: bool,
+    show_codes: bool,
+    settings: Settings,
+    voice: Voice,
+) -> int:
+    """Look up the interactions of one customer.
+
+    NAME is the kind of identifier (mobile, email, external_id, card_number or card_external_id)
+    and VALUE the identifier itself. The table on a terminal masks identifiers and codes; JSON
+    gives everything as it came.
+
+    Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
+    CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET; on a terminal,
+    what is missing is asked for.
+
+    \b
+    Exit codes:
+      0    found, or not found: Capillary has answered
+      1    rejected, unreadable or unavailable
+      2    an argument or a setting is wrong
+      3    credentials refused, or the host does not resolve
+      130  interrupted
+
+    \b
+    Examples:
+      capillary-interactions lookup mobile 919738522695 --sandbox
+      capillary-interactions lookup email a.person@example.com --type whatsapp --json
+    """  # noqa: D301 - click's own mark
+    query = _query(IdentifierName(name), value, network, type)
+    config = config_of(settings)
+    outcome = run_async(_ask(query, settings, config))
+    if as_json or not sys.stdout.isatty():
+        written = to_jsonable(outcome)
+        write_out(_dumped(masked(written) if mask_codes else written))
+        if not isinstance(outcome, Found):
+            voice.say(headline(outcome))
+    else:
+        write_out(_drawn(outcome, show_codes=show_codes))
+    return code_of({outcome.ending: 1})
+
+
+def _query(name: IdentifierName, value: str, network: str | None, kind: str | None) -> Query:
+    try:
+        return Query(
+            Identifier(name, value),
+            network=None if network is None else Network(network),
+            type=None if kind is None else InteractionType(kind),
+        )
+    except ValueError as refused:
+        raise CannotStartError(str(refused)) from None
+
+
+async def _ask(query: Query, settings: Settings, config: ClientConfig | None) -> Outcome:
+    _check(query, ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api)
+    async with reachable(settings, config) as reached, InteractionsClient(reached) as client:
+        try:
+            return await client.lookup(query)
+        except AuthenticationError as refused:
+            raise StoppedEarlyError(f"the credentials are refused: {refused}") from None
+
+
+def _check(query: Query, api: ApiVersion) -> None:
+    try:
+        check_spelling(query, api)
+    except ValueError as refused:
+        raise CannotStartError(str(refused)) from None
+
+
+def _dumped(written: object) -> bytes:
+    indent = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+    return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE | indent)
+
+
+def _drawn(outcome: Outcome, *, show_codes: bool) -> bytes:
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(outcome_table(outcome, show_codes=show_codes))
+    return captured.get().encode(sys.stdout.encoding or "utf-8", "replace")

@@ -1,0 +1,123 @@
+"""How does a person see that it goes on? A bar on a terminal, else a line a minute."""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Final
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from capillary_interactions.cli._report import Moment, status
+from capillary_interactions.cli._voice import Voice
+
+_BAR_EVERY: Final = 0.2
+_LINE_EVERY: Final = 60.0
+_LOOK_BACK: Final = 30.0
+_BLOCK: Final = 1 << 20
+
+
+class Speed:
+    """Rows a second, as of late."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def rate(self, done: int, now: float) -> float:
+        """The rate up to now.
+
+        Args:
+            done: Rows that have ended by now.
+            now: Seconds on any clock that never goes back.
+        """
+        seen = self._seen
+        seen.append((now, done))
+        while now - seen[0][0] > _LOOK_BACK and len(seen) > 2:  # noqa: PLR2004 - a span's ends
+            seen.popleft()
+        (begun, before), span = seen[0], now - seen[0][0]
+        return (done - before) / span if span > 0 and begun < now else 0.0
+
+
+def has_bar(*, data_on_stdout: bool) -> bool:
+    """Whether there is a terminal that a bar can be drawn on without spoiling anything."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    return not (data_on_stdout and sys.stdout.isatty())
+
+
+async def show(voice: Voice, look: Callable[[], Moment], *, bar: bool) -> None:
+    """Show how far it is, again and again, until cancelled.
+
+    Args:
+        voice: Speaks.
+        look: What there is to show; its rate is of no account.
+        bar: Whether a bar is drawn.
+    """
+    speed = Speed()
+
+    def now() -> Moment:
+        moment = look()
+        rate = speed.rate(moment.done, time.monotonic())
+        return Moment(done=moment.done, total=moment.total, rate=rate, endings=moment.endings)
+
+    now()
+    if bar:
+        await _draw(voice, now)
+    while True:
+        await asyncio.sleep(_LINE_EVERY)
+        voice.say(status(now()))
+
+
+async def _draw(voice: Voice, now: Callable[[], Moment]) -> None:
+    columns = BarColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=voice.console, auto_refresh=False, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        while True:
+            _draw_once(progress, task, now())
+            await asyncio.sleep(_BAR_EVERY)
+
+
+def _draw_once(progress: Progress, task: TaskID, moment: Moment) -> None:
+    progress.update(
+        task, completed=moment.done, total=moment.total, description=status(moment), refresh=True
+    )
+
+
+class LineCount:
+    """How many lines a regular file has, counted in a thread beside the run.
+
+    Attributes:
+        total: The number; None while it is not known.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.total: int | None = None
+        self._stopped = False
+        try:
+            number = os.dup(file.fileno())
+            begun = os.lseek(number, 0, os.SEEK_CUR)
+        except (OSError, AttributeError):  # a pipe, or no file at all
+            return
+        threading.Thread(target=self._count, args=(number, begun), daemon=True).start()
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._stopped = True
+
+    def _count(self, number: int, at: int) -> None:
+        lines, last = 0, b"\n"
+        try:
+            # pread() leaves the place alone at which the list is being read.
+            while not self._stopped and (block := os.pread(number, _BLOCK, at)):
+                at += len(block)
+                lines += block.count(b"\n")
+                last = block[-1:]
+        except (OSError, AttributeError):
+            return
+        finally:
+            os.close(number)
+        if not self._stopped:
+            self.total = lines + (last != b"\n")

@@ -1,0 +1,249 @@
+"""How does a list go through the client into a file? The bulk run, whatever its command."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from typing import IO, Final
+
+from attrs import field, frozen
+
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._errors import AuthenticationError, EndpointDownError
+from capillary_interactions._query import Query
+from capillary_interactions.cli._exits import (
+    INTERRUPTED,
+    STOPPED_EARLY,
+    CannotStartError,
+    StoppedEarlyError,
+    code_of,
+)
+from capillary_interactions.cli._feed import Feed
+from capillary_interactions.cli._lines import Template, asked, outcome_line, rejected_line
+from capillary_interactions.cli._progress import LineCount, show
+from capillary_interactions.cli._report import Moment, Report, count
+from capillary_interactions.cli._rows import Rows
+from capillary_interactions.cli._sink import Sink
+from capillary_interactions.cli._stop import Stop
+from capillary_interactions.cli._text import ListError
+from capillary_interactions.cli._voice import Voice
+
+_DRAIN: Final = 30.0
+_SETTLE: Final = 0.5
+
+
+@frozen(kw_only=True)
+class Bulk:
+    """One list to look up.
+
+    Attributes:
+        file: The list, binary.
+        name: What a person calls it.
+        rows: Makes rows from its lines.
+        header: Lines of it that are no rows.
+        template: What is asked of each row.
+        open_out: Opens the output, once there is something to write.
+        out: What a person calls the output.
+        reachable: The configuration, entered for the time of the run.
+        timeout: Seconds for one customer, or None.
+        give_up_after: Unavailable endings in a row that stop the run, or None.
+        codes_masked: Whether one-time codes are masked in the output.
+        bar: Whether progress is a bar.
+    """
+
+    file: IO[bytes]
+    name: str
+    rows: Callable[[Iterable[str]], Rows]
+    header: int = 0
+    template: Template
+    open_out: Callable[[], IO[bytes]]
+    out: str
+    reachable: Callable[[], AbstractAsyncContextManager[ClientConfig]]
+    timeout: float | None = None
+    give_up_after: int | None = None
+    codes_masked: bool = False
+    bar: bool = False
+
+
+@frozen(kw_only=True)
+class Ended:
+    """How a run ended.
+
+    Attributes:
+        code: The exit code.
+        problem: Why it stopped early, in one line; "" if it did not, or nobody is there to read it.
+        report: The figures.
+    """
+
+    code: int
+    problem: str = ""
+    report: Report = field(factory=Report)
+
+
+async def run(bulk: Bulk, voice: Voice) -> Ended:
+    """Look a list up.
+
+    Raises:
+        CannotStartError: The list holds nothing, or the output cannot be opened.
+        StoppedEarlyError: The host's name does not resolve.
+    """
+    return await _Run(bulk, voice).go()
+
+
+class _Run:
+    def __init__(self, bulk: Bulk, voice: Voice) -> None:
+        self._bulk = bulk
+        self._voice = voice
+        self._endings: Counter[str] = Counter()
+        self._read = 0
+        self._problem: str | None = None
+        self._feed = Feed(bulk.file, bulk.rows)
+        self._lines = LineCount(bulk.file)
+        self._stop = Stop(self._wind_down, self._leave)
+        self._client: InteractionsClient | None = None
+        self._sink: Sink | None = None
+        self._grounding: asyncio.Task[None] | None = None
+
+    async def go(self) -> Ended:
+        begun = time.monotonic()
+        try:
+            with self._stop.listening():
+                async with self._bulk.reachable() as config:
+                    await self._first_row()
+                    if not self._stop.asked:
+                        await self._through(config)
+        finally:
+            self._feed.stop()
+            self._lines.stop()
+        return self._ended(time.monotonic() - begun)
+
+    async def _first_row(self) -> None:
+        try:
+            await self._feed.ready()
+        except ListError as wrong:
+            raise CannotStartError(f"{self._bulk.name}: {wrong}") from None
+
+    async def _through(self, config: ClientConfig) -> None:
+        async with InteractionsClient(config) as self._client:
+            self._sink = Sink(self._bulk.open_out(), self._bulk.out)
+            shown = self._shown()
+            try:
+                await self._guarded(self._race(self._client, self._sink))
+            finally:
+                if shown is not None:
+                    await _cancelled(shown)
+                await self._guarded(self._sink.aclose())
+
+    async def _guarded(self, part: Coroutine[None, None, None]) -> None:
+        """Run a part of the run; what is true of the whole of it becomes the problem."""
+        try:
+            await part
+        except AuthenticationError as refused:
+            self._stopped(f"the credentials are refused: {refused}")
+        except EndpointDownError as down:
+            self._stopped(str(down))
+        except ListError as wrong:
+            self._stopped(f"{self._bulk.name}: {wrong}")
+        except StoppedEarlyError as failed:
+            self._stopped(str(failed))
+
+    def _stopped(self, problem: str) -> None:
+        if self._problem is None:
+            self._problem = problem
+
+    async def _race(self, client: InteractionsClient, sink: Sink) -> None:
+        """Look up, and stop as soon as nothing can be written any more."""
+        work = asyncio.create_task(self._look_up(client, sink))
+        try:
+            await asyncio.wait({work, sink.writer}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            await _cancelled(work)
+
+    async def _look_up(self, client: InteractionsClient, sink: Sink) -> None:
+        bulk = self._bulk
+        async with (
+            aclosing(self._queries(sink)) as queries,
+            client.stream(
+                queries,
+                key=lambda item: item[1],
+                timeout=bulk.timeout,
+                give_up_after=bulk.give_up_after,
+            ) as outcomes,
+        ):
+            async for outcome in outcomes:
+                self._endings[outcome.ending] += 1
+                number = outcome.item[0]
+                sink.put(outcome_line(number, outcome, codes_masked=bulk.codes_masked))
+                await sink.room()
+
+    async def _queries(self, sink: Sink) -> AsyncGenerator[tuple[int, Query], None]:
+        """The rows that can be asked; the others end here."""
+        template = self._bulk.template
+        async for row in self._feed:
+            self._read += 1
+            query = asked(row, template)
+            if isinstance(query, Query):
+                yield row.number, query
+            else:
+                self._endings["rejected"] += 1
+                sink.put(rejected_line(row, query, template))
+                await sink.room()
+
+    def _shown(self) -> asyncio.Task[None] | None:
+        if self._voice.quiet:
+            return None
+        return asyncio.create_task(show(self._voice, self._moment, bar=self._bulk.bar))
+
+    def _moment(self) -> Moment:
+        total, lines = self._feed.total, self._lines.total
+        if total is None and lines is not None:
+            total = max(self._read, lines - self._bulk.header - self._feed.blanks)
+        done = self._endings.total()
+        return Moment(done=done, total=total, rate=0.0, endings=self._endings)
+
+    def _wind_down(self) -> None:
+        """At the first Ctrl-C: read no more, and wait for what is under way."""
+        self._feed.stop()
+        left = self._read - self._endings.total()
+        if self._client is not None:
+            self._voice.say(
+                f"stopping: waiting up to {_DRAIN:.0f} s for {count(left, 'lookup')} under way; "
+                "Ctrl-C again stops at once"
+            )
+            asyncio.get_running_loop().call_later(_DRAIN, self._ground, self._client)
+
+    def _ground(self, client: InteractionsClient) -> None:
+        self._grounding = asyncio.create_task(client.aclose())
+
+    def _leave(self) -> None:
+        """At the second Ctrl-C: leave whole lines and a terminal with a cursor behind."""
+        if self._sink is not None:
+            self._sink.settle(_SETTLE)
+        with suppress(Exception):
+            self._voice.console.show_cursor()
+
+    def _ended(self, seconds: float) -> Ended:
+        snapshot = None if self._client is None else self._client.snapshot()
+        report = Report(
+            endings=dict(self._endings),
+            read=self._read,
+            written=0 if self._sink is None else self._sink.written,
+            blanks=self._feed.blanks,
+            seconds=seconds,
+            requests=0 if snapshot is None else snapshot.requests,
+            retries=0 if snapshot is None else snapshot.retries,
+            throttled=0 if snapshot is None else snapshot.throttled,
+        )
+        if self._problem is not None:
+            return Ended(code=STOPPED_EARLY, problem=self._problem, report=report)
+        code = INTERRUPTED if self._stop.asked else code_of(self._endings)
+        return Ended(code=code, report=report)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,0 +1,112 @@
+"""The command `sandbox`: a pretend Capillary for other programs on this machine."""
+
+import asyncio
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from capillary_interactions._limits import RateLimit
+from capillary_interactions.cli._exits import CannotStartError
+from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._options import RATE, voice_options
+from capillary_interactions.cli._report import count
+from capillary_interactions.cli._standard import write_out
+from capillary_interactions.cli._stop import Stop
+from capillary_interactions.cli._voice import Voice
+
+if TYPE_CHECKING:
+    from capillary_interactions.sandbox import Sandbox
+
+
+@click.command(short_help="Run a pretend Capillary on this machine.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="P",
+    default=0,
+    help="Port to listen on, on 127.0.0.1 (default 0: any free one).",
+)
+@click.option(
+    "--rate",
+    type=RATE,
+    default="1000/60",
+    show_default=True,
+    help="Quota of each credential: N requests in any SECONDS, then 429.",
+)
+@click.option(
+    "--faults",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    default=0.0,
+    show_default=True,
+    help="Share of the requests that fail, from 0 to 1: errors, resets, broken answers.",
+)
+@click.option(
+    "--latency",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=0.0,
+    show_default=True,
+    help="Seconds before each answer.",
+)
+@voice_options
+def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice: Voice) -> int:
+    """Run a server that behaves like Capillary's API, until Ctrl-C.
+
+    It prints the environment variables that let this command line, and every other program made
+    with this library, use it. Its customers are computed from the identifier: the same one always
+    has the same interactions, and about one in twenty is unknown.
+
+    \b
+    Example:
+      capillary-interactions sandbox --port 8080 --rate 100/1 --faults 0.05 --latency 0.05
+    """  # noqa: D301 - click's own mark
+    from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - no other command waits
+
+    try:
+        server = Sandbox(port=port, rate=rate, faults=faults, latency=latency)
+    except ValueError as refused:
+        raise CannotStartError(str(refused)) from None
+    run_async(_serve(server, rate, voice))
+    return 0
+
+
+async def _serve(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
+    ended = asyncio.Event()
+    stop = Stop(ended.set, lambda: None)
+    with stop.listening():
+        try:
+            await server.start()
+        except OSError as failed:
+            reason = failed.strerror or type(failed).__name__
+            raise CannotStartError(f"--port {server.port}: {reason}") from None
+        try:
+            _introduce(server, rate, voice)
+            await ended.wait()
+        finally:
+            await server.stop()
+    seen = server.counts
+    voice.say(
+        f"{count(seen.received, 'request')}: {seen.answered:,} answered, "
+        f"{seen.throttled:,} throttled, {seen.faulted:,} failed on purpose, "
+        f"{seen.refused:,} refused"
+    )
+
+
+def _introduce(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
+    """The address and the first account on stdout, for a shell; the rest in words."""
+    (username, password), *_ = server.accounts.items()
+    (key, secret), *_ = server.oauth.items()
+    settings = {
+        "CAPILLARY_BASE_URL": server.base_url,
+        "CAPILLARY_USERNAME": username,
+        "CAPILLARY_PASSWORD": password,
+        "CAPILLARY_RATE": str(rate),
+    }
+    voice.say(f"a sandbox listens at {server.base_url} until Ctrl-C; its quota is {rate} seconds")
+    voice.say(f"account: user name {username}, password {password}")
+    voice.say(f"or OAuth: key {key}, secret {secret} (CAPILLARY_OAUTH_KEY, CAPILLARY_OAUTH_SECRET)")
+    voice.say("to use it, set in another shell:")
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
+    write_out("".join(lines).encode())

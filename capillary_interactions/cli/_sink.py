@@ -1,0 +1,155 @@
+"""How do lines get into a file or a pipe: whole, soon, and without holding up the event loop?"""
+
+import asyncio
+import os
+import stat
+import threading
+import time
+from contextlib import suppress
+from typing import IO, Final
+
+from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError
+from capillary_interactions.cli._standard import close
+
+_MOST_WAITING: Final = 1000
+_PAUSE: Final = 0.01
+
+
+def check_out(path: str, *, overwrite: bool, source: IO[bytes] | None = None) -> None:
+    """Whether a file may be written.
+
+    Args:
+        path: Its name.
+        overwrite: Whether what it holds may go.
+        source: The list that is read at the same time.
+
+    Raises:
+        CannotStartError: It holds something, or is the very list, or is a directory.
+    """
+    try:
+        there = os.stat(path)  # noqa: PTH116 - one question to the system, four answers
+    except OSError:
+        return  # what else may be wrong shows when it is opened
+    if stat.S_ISDIR(there.st_mode):
+        raise CannotStartError(f"--out {path}: it is a directory")
+    if not stat.S_ISREG(there.st_mode):
+        return
+    if source is not None and _is_same(source, there):
+        raise CannotStartError(f"--out {path}: it is the list itself")
+    if there.st_size and not overwrite:
+        raise CannotStartError(f"--out {path}: it exists; give --overwrite, or another name")
+
+
+def open_out(path: str, *, overwrite: bool) -> IO[bytes]:
+    """A file to append lines to.
+
+    Raises:
+        CannotStartError: It cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if overwrite else 0)
+    try:
+        return open(os.open(path, flags, 0o666), "wb", buffering=0)  # noqa: PTH123 - flags
+    except OSError as failed:
+        raise CannotStartError(f"--out {path}: {failed.strerror}") from None
+
+
+def _is_same(source: IO[bytes], there: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(source.fileno()), there)
+    except OSError:  # no real file
+        return False
+
+
+class Sink:
+    """Lines on their way into a file; each is there, whole, when the one write before it is over.
+
+    Args:
+        file: Binary and unbuffered.
+        name: What a person calls it.
+    """
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self.written = 0
+        self._file = file
+        self._name = name
+        self._waiting: list[bytes] = []
+        self._news = asyncio.Event()
+        self._space = asyncio.Event()
+        self._closing = False
+        self._writing = threading.Lock()
+        self.writer = asyncio.get_running_loop().create_task(self._write())
+
+    def put(self, line: bytes) -> None:
+        """Take a line, with its end."""
+        self._waiting.append(line)
+        self._news.set()
+
+    async def room(self) -> None:
+        """Wait until there is room for more lines."""
+        while len(self._waiting) >= _MOST_WAITING and not self.writer.done():
+            self._space.clear()
+            await self._space.wait()
+
+    async def aclose(self) -> None:
+        """Write what is left and close the file.
+
+        Raises:
+            StoppedEarlyError: It cannot be written.
+        """
+        self._closing = True
+        self._news.set()
+        try:
+            await self.writer
+        finally:
+            with suppress(OSError):
+                close(self._file)
+
+    def settle(self, patience: float) -> None:
+        """Wait, blocking, until no write is half done; afterwards none begins any more."""
+        self._writing.acquire(timeout=patience)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                batch, self._waiting = self._waiting, []
+                self._space.set()
+                if batch:
+                    await asyncio.to_thread(self._write_whole, b"".join(batch))
+                    self.written += len(batch)
+                elif self._closing:
+                    return
+                if self._closing:
+                    self._news.set()
+        except BrokenPipeError:
+            raise StoppedEarlyError("") from None
+        except OSError as failed:
+            reason = failed.strerror or type(failed).__name__
+            raise StoppedEarlyError(f"{self._name} cannot be written: {reason}") from None
+        finally:
+            self._space.set()
+
+    def _write_whole(self, lines: bytes) -> None:
+        """All of the lines, or as many whole ones as fit."""
+        left = memoryview(lines)
+        with self._writing:
+            try:
+                while left:
+                    # None: somebody has made our pipe a non-blocking one, and it is full.
+                    count = self._file.write(left)
+                    left = left[count or 0 :]
+                    if not count:
+                        time.sleep(_PAUSE)
+            except OSError:
+                self._cut(lines[: len(lines) - len(left)])
+                raise
+
+    def _cut(self, written: bytes) -> None:
+        """Take back the beginning of a line whose end has found no room."""
+        whole = written.rfind(b"\n") + 1
+        self.written += written.count(b"\n")
+        with suppress(OSError):
+            there = os.fstat(self._file.fileno())
+            if stat.S_ISREG(there.st_mode):
+                os.ftruncate(self._file.fileno(), there.st_size - (len(written) - whole))

@@ -1,0 +1,1 @@
+"""The command line, from its rules to whole runs of the program."""

@@ -1,0 +1,68 @@
+"""Which column holds the customers."""
+
+import pytest
+
+from capillary_interactions.cli._columns import column_place, delimiter_of
+from capillary_interactions.cli._text import ListError
+
+
+@pytest.mark.parametrize(
+    ("names", "column", "place"),
+    [
+        (["id", "mobile"], None, 1),
+        (["id", " Mobile "], None, 1),
+        (["MOBILE", "mobile"], None, 1),
+        (["phone"], None, 0),
+        (["mobile", "phone"], "phone", 1),
+        (["mobile", "Phone"], "phone", 1),
+    ],
+)
+def test_finds_the_column_that_is_meant(names: list[str], column: str | None, place: int) -> None:
+    """The one asked for, else the one named like the identifier, else the only one."""
+    assert column_place(names, "mobile", column) == place
+
+
+@pytest.mark.parametrize(
+    ("names", "column", "said"),
+    [
+        (["id", "phone"], None, "no column named 'mobile', only: id, phone; choose one with"),
+        (["id", "phone"], "tel", "no column named 'tel', only: id, phone"),
+        (["phone"], "tel", "no column named 'tel', only: phone"),
+        (["mobile", "mobile"], None, "2 columns named 'mobile'"),
+        (["Mobile", "MOBILE"], None, "2 columns named 'mobile'"),
+        (["919738522695"], None, "a customer, not a header"),
+        (["a@b.co"], None, "a customer, not a header"),
+    ],
+)
+def test_says_which_columns_there_are(names: list[str], column: str | None, said: str) -> None:
+    """Where no column can be meant, the message lists what there is."""
+    with pytest.raises(ListError) as refused:
+        column_place(names, "mobile", column)
+
+    assert said in str(refused.value)
+
+
+def test_masks_customers_in_what_it_takes_for_a_header() -> None:
+    """A list without a header shows nobody's number in the message."""
+    with pytest.raises(ListError) as refused:
+        column_place(["919738522695", "a.person@example.com"], "mobile", None)
+
+    assert "919738522695" not in str(refused.value)
+    assert "person" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "delimiter"),
+    [
+        ("id,mobile\n", ","),
+        ("id;mobile\n", ";"),
+        ("id\tmobile\r\n", "\t"),
+        ("mobile\n", ","),
+        ("a;b;c,mobile\n", ","),
+        ('"id, of whom";mobile\n', ";"),
+        ("surname, given;tel;fax\n", ";"),
+    ],
+)
+def test_finds_what_separates_the_columns(header: str, delimiter: str) -> None:
+    """The delimiter is the one that gives the wanted column, else the one that gives the most."""
+    assert delimiter_of(header, "mobile") == delimiter

@@ -1,0 +1,162 @@
+"""The program as a whole: help, versions, what it imports, and what it says when all else fails."""
+
+import importlib.metadata
+import subprocess
+import sys
+from typing import Final
+
+import click
+import pytest
+
+from capillary_interactions.cli import _app, main
+from capillary_interactions.cli._app import app
+
+from .program import execute, invoke
+
+_COMMANDS: Final = (app, *app.commands.values())
+
+
+def test_has_the_commands_that_are_documented() -> None:
+    """Their names are a contract."""
+    assert sorted(app.commands) == ["bulk", "demo", "lookup", "sandbox"]
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=lambda command: command.name)
+def test_explains_every_command_and_option(command: click.Command) -> None:
+    """Nobody has to read the source."""
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+            assert len(option.help) > 15
+
+
+@pytest.mark.parametrize("name", ["bulk", "demo", "lookup", "sandbox"])
+def test_gives_help_with_an_example(name: str) -> None:
+    """Help goes to standard output and is no error."""
+    ran = invoke(name, "--help")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert "Example" in ran.out
+    assert f"capillary-interactions {name}" in ran.out
+
+
+@pytest.mark.parametrize("name", ["bulk", "lookup"])
+@pytest.mark.parametrize("option", ["BASE_URL", "API", "RATE", "IN_FLIGHT", "TIMEOUT"])
+def test_names_the_variable_of_each_common_option(name: str, option: str) -> None:
+    """What can be set in the environment is named where the option is."""
+    assert f"CAPILLARY_{option}" in invoke(name, "--help").out
+
+
+def test_takes_no_secret_as_an_argument() -> None:
+    """Everybody on the machine can read a command line."""
+    options = [name for command in _COMMANDS for each in command.params for name in each.opts]
+
+    assert not [name for name in options if "pass" in name or "secret" in name or "user" in name]
+
+
+def test_shows_what_there_is_when_nothing_is_asked() -> None:
+    """The commands are listed, and the exit code tells a script that nothing was done."""
+    ran = invoke()
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "lookup" in ran.err
+
+
+def test_tells_its_version() -> None:
+    """The installed one."""
+    version = importlib.metadata.version("capillary_interactions")
+
+    assert invoke("--version").out == f"capillary-interactions, version {version}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing",), "No such command 'nothing'"),
+        (("919738522695",), "No such command '9*********95'"),
+        (("lookup", "--password=hunter22"), "No such option --password"),
+    ],
+)
+def test_says_what_it_does_not_know(arguments: tuple[str, ...], said: str) -> None:
+    """In one line, without what may be personal."""
+    ran = invoke(*arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+    assert "hunter22" not in ran.err
+
+
+def test_says_in_one_line_that_something_unforeseen_happened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A traceback is for whoever asks for it, and an unforeseen text may be personal."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("919738522695")
+
+    monkeypatch.setattr("capillary_interactions.cli._lookup.run_async", fail)
+    monkeypatch.setattr("capillary_interactions.cli._lookup._ask", lambda *_: None)
+
+    short = invoke("lookup", "mobile", "919738522695", "--sandbox")
+    long = invoke("lookup", "mobile", "919738522695", "--sandbox", "--log-level", "debug")
+
+    assert (short.code, short.out) == (3, "")
+    assert short.err.startswith("error: unforeseen ZeroDivisionError; ")
+    assert short.err.count("\n") == 1
+    assert "Traceback" in long.err
+
+
+def test_ends_with_130_when_it_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no run catches the signal."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_app.app, "main", interrupt)
+
+    ran = invoke("lookup")
+
+    assert (ran.code, ran.err) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("library", ["click", "rich"])
+def test_says_how_to_install_what_it_needs(library: str) -> None:
+    """Without the extra there is one line, and no traceback."""
+    script = (
+        f"import sys; sys.modules[{library!r}] = None; sys.argv = ['x', 'demo']; "
+        "from capillary_interactions.cli import main; sys.exit(main())"
+    )
+    ran = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "pip install 'capillary_interactions[cli]'" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_is_not_imported_with_the_library() -> None:
+    """A program that only looks customers up loads neither click nor rich."""
+    script = (
+        "import sys, capillary_interactions; "
+        "sys.exit(bool({'click', 'rich', 'capillary_interactions.cli'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", script], timeout=30, check=False).returncode == 0  # noqa: S603
+
+
+def test_runs_as_a_module_too() -> None:
+    """`python -m capillary_interactions` is the same program."""
+    ran = execute("--version")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("capillary-interactions, version ")
+
+
+def test_gives_its_exit_code_to_whoever_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The console script hands it to the shell."""
+    assert main(["--version"]) == 0
+    assert main(["nothing"]) == 2
+    assert "No such command" in capsys.readouterr().err

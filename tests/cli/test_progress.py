@@ -1,0 +1,107 @@
+"""How a person sees that it goes on."""
+
+import asyncio
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from capillary_interactions.cli._progress import LineCount, Speed, has_bar, show
+from capillary_interactions.cli._report import Moment
+from capillary_interactions.cli._voice import Voice
+from capillary_interactions.testing import run_without_waiting
+
+
+def test_tells_the_rate_of_late() -> None:
+    """What was fast or slow long ago is forgotten."""
+    speed = Speed()
+    assert speed.rate(0, 100.0) == 0.0
+    assert speed.rate(100, 110.0) == 10.0
+
+    rates = [speed.rate(100 + 2 * second, 110.0 + second) for second in range(1, 60)]
+
+    assert rates[-1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "total"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"a" * (1 << 20) + b"\nb", 2)]
+)
+def test_counts_the_lines_of_a_file(tmp_path: Path, content: bytes, total: int) -> None:
+    """The count is right with and without a last line end, and moves nothing in the file."""
+    path = tmp_path / "list"
+    path.write_bytes(b"#\n" + content)
+
+    with path.open("rb", buffering=0) as file:
+        file.seek(2)
+        count = LineCount(file)
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and thread.name.startswith("Thread-"):
+                thread.join()
+
+        assert count.total == total
+        assert file.tell() == 2
+
+
+def test_counts_no_lines_of_a_pipe() -> None:
+    """Nobody knows how many there will be."""
+    theirs, ours = os.pipe()
+    with io.FileIO(theirs, "rb") as pipe, io.FileIO(ours, "wb"):
+        assert LineCount(pipe).total is None
+    assert LineCount(io.BytesIO(b"a\n")).total is None
+
+
+def test_says_a_line_a_minute_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A log of a long run has an hour on a screen."""
+
+    async def five_minutes() -> None:
+        moment = Moment(done=5, total=10, rate=0.0, endings={"found": 5})
+        async with asyncio.timeout(301):
+            await show(Voice(), lambda: moment, bar=False)
+
+    with pytest.raises(TimeoutError):
+        run_without_waiting(five_minutes())
+
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 5
+    assert all(line.startswith("5 of 10 rows (50 %) | ") for line in said)
+
+
+class _Stream(io.StringIO):
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._terminal
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "term", "data_on_stdout", "bar"),
+    [
+        (True, True, "xterm", False, True),
+        (False, True, "xterm", True, True),
+        (True, True, "xterm", True, False),
+        (True, False, "xterm", False, False),
+        (True, True, "dumb", False, False),
+    ],
+)
+def test_draws_a_bar_only_where_it_spoils_nothing(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    out: bool,
+    err: bool,
+    term: str,
+    data_on_stdout: bool,
+    bar: bool,
+) -> None:
+    """Not into a file, not on a terminal without a cursor, not between lines of data."""
+    monkeypatch.setattr("sys.stdout", _Stream(terminal=out))
+    monkeypatch.setattr("sys.stderr", _Stream(terminal=err))
+    monkeypatch.setenv("TERM", term)
+
+    assert has_bar(data_on_stdout=data_on_stdout) is bar

@@ -1,0 +1,110 @@
+"""The commands that run a server: `sandbox` and `demo`."""
+
+import io
+import re
+import signal
+import socket
+
+import orjson
+import pytest
+
+from capillary_interactions.cli._demo import happened, made_up
+from capillary_interactions.cli._report import Report
+from capillary_interactions.sandbox import Counts
+
+from .program import ended, invoke, started
+
+
+def test_serves_until_it_is_interrupted() -> None:
+    """Its standard output is what a shell needs, and another run finds its way with it."""
+    with started("sandbox", "--rate", "5/1", "--latency", "0.001") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().decode() for _ in range(4)]
+        env = dict(re.findall(r"export (CAPILLARY_\w+)=(\S+)\n", "".join(lines)))
+
+        ran = invoke("lookup", "mobile", "919738522695", env=env)
+
+        process.send_signal(signal.SIGINT)
+        server = ended(process)
+
+    assert list(env) == [
+        "CAPILLARY_BASE_URL",
+        "CAPILLARY_USERNAME",
+        "CAPILLARY_PASSWORD",
+        "CAPILLARY_RATE",
+    ]
+    assert orjson.loads(ran.out)["outcome"] == "found"
+    assert server.code == 0
+    assert env["CAPILLARY_BASE_URL"] in server.err
+    assert "sandbox-key" in server.err
+    assert "1 request: 1 answered" in server.err
+
+
+def test_says_that_a_port_is_taken() -> None:
+    """One line, in place of a server that nobody can reach."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = invoke("sandbox", "--port", str(port))
+
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: --port {port}: ")
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sandbox", "--port", "70000"),
+        ("sandbox", "--port", "x"),
+        ("sandbox", "--rate", "0/1"),
+        ("sandbox", "--faults", "1.5"),
+        ("sandbox", "--faults", "nan"),
+        ("sandbox", "--latency", "-1"),
+        ("sandbox", "--latency", "inf"),
+        ("demo", "--customers", "0"),
+        ("demo", "--customers", "x"),
+    ],
+)
+def test_refuses_figures_that_cannot_be(arguments: tuple[str, ...]) -> None:
+    """Each is named in one line."""
+    ran = invoke(*arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") == 1
+    assert "Traceback" not in ran.err
+
+
+def test_shows_all_of_it_at_work() -> None:
+    """Every customer has an outcome, the quota holds, and there is something to try next."""
+    ran = invoke("demo", "--customers", "40")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert re.search(r"^40 rows in .*: [345]\d found", ran.err, re.MULTILINE)
+    most = re.search(r"at most (\d+) in any 1 s of 100 allowed", ran.err)
+    assert most is not None
+    assert int(most[1]) <= 100
+    assert "; 0 over the quota" in ran.err
+    assert "lookup mobile 919000000001 --sandbox" in ran.err
+
+
+def test_makes_customers_up() -> None:
+    """Each is another one."""
+    lines = io.BytesIO(made_up(1000)).read().split()
+
+    assert lines[0] == b"mobile"
+    assert len(set(lines[1:])) == 1000
+
+
+def test_tells_what_the_server_saw() -> None:
+    """The figures are the server's, for it is the one that counts."""
+    report = Report(seconds=10.0)
+    seen = Counts(received=1040, answered=1000, faulted=40)
+
+    received, failed = happened(report, seen, 99)
+
+    assert received == (
+        "the server received 1,040 requests: at most 99 in any 1 s of 100 allowed, "
+        "104 on average; 0 over the quota"
+    )
+    assert failed == "40 requests failed on purpose and were sent again, paced like all others"

@@ -1,0 +1,89 @@
+"""Which configuration options and environment make."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from capillary_interactions import ApiVersion, BasicAuth, ConfigurationError, OAuth, RateLimit
+from capillary_interactions.cli._settings import Settings, network_config, with_secrets
+
+_ENV = {
+    "CAPILLARY_BASE_URL": "eu",
+    "CAPILLARY_USERNAME": "till",
+    "CAPILLARY_PASSWORD": "pw",
+    "CAPILLARY_SOURCE": "INSTORE",
+    "CAPILLARY_API": "v2",
+    "CAPILLARY_RATE": "5/1",
+}
+
+
+def test_takes_the_environment_where_no_option_is_given() -> None:
+    """Every variable of ClientConfig.from_env counts, also those without an option."""
+    config = network_config(Settings(), _ENV)
+
+    assert config.base_url == "https://eu.api.capillarytech.com"
+    assert config.auth == BasicAuth("till", "pw")
+    assert (config.source, config.api, config.rate) == ("INSTORE", ApiVersion.V2, RateLimit(5, 1.0))
+
+
+def test_takes_an_option_before_the_environment() -> None:
+    """What is typed now counts before what was set once."""
+    config = network_config(
+        Settings(base_url="us", api="v1.1", rate=RateLimit(7, 2.0), in_flight=3, timeout=1.5), _ENV
+    )
+
+    assert config.base_url == "https://ushc.api.capillarytech.com"
+    assert (config.api, config.rate) == (ApiVersion.V1_1, RateLimit(7, 2.0))
+    assert (config.in_flight, config.timeouts.total) == (3, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("CAPILLARY_BASE_URL", "CAPILLARY_BASE_URL is not set"), ("CAPILLARY_PASSWORD", "PASSWORD")],
+)
+def test_names_the_variable_that_is_missing(missing: str, said: str) -> None:
+    """A setting that nobody gave is named as the environment names it."""
+    with pytest.raises(ConfigurationError, match=said):
+        network_config(Settings(), {k: v for k, v in _ENV.items() if k != missing})
+
+
+_ASKED_ALL = [("User name", False), ("Password", True)]
+
+
+@pytest.mark.parametrize(
+    ("environ", "asked", "auth"),
+    [
+        ({}, _ASKED_ALL, BasicAuth("typed", "typed")),
+        ({"CAPILLARY_USERNAME": "till"}, [("Password", True)], BasicAuth("till", "typed")),
+        ({"CAPILLARY_OAUTH_KEY": "k"}, [("OAuth secret", True)], OAuth("k", "typed")),
+        (
+            {"CAPILLARY_USERNAME": "till", "CAPILLARY_PASSWORD": "pw"},
+            [],
+            BasicAuth("till", "pw"),
+        ),
+        (
+            {"CAPILLARY_USERNAME": "till", "CAPILLARY_PASSWORD_MD5": "0" * 32},
+            [],
+            BasicAuth.from_md5("till", "0" * 32),
+        ),
+    ],
+)
+def test_asks_a_person_for_what_is_missing(
+    environ: Mapping[str, str], asked: list[tuple[str, bool]], auth: BasicAuth | OAuth
+) -> None:
+    """Passwords and secrets are asked for hidden, and nothing that is there is asked for."""
+    questions = []
+
+    def answer(question: str, secret: bool) -> str:
+        questions.append((question, secret))
+        return "typed"
+
+    complete = with_secrets({"CAPILLARY_BASE_URL": "eu", **environ}, answer)
+
+    assert questions == asked
+    assert network_config(Settings(), complete).auth == auth
+
+
+def test_asks_nobody_where_nobody_is() -> None:
+    """A run without a terminal is told what is missing, and never waits for an answer."""
+    assert with_secrets({}, None) == {}

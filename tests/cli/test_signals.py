@@ -1,0 +1,108 @@
+"""What Ctrl-C, SIGTERM and a closed pipe do to the program."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from .program import Ran, ended, json_lines, started
+
+_BULK = ("bulk", "-", "--identifier", "mobile", "--sandbox")
+
+
+def _feed(process: Popen[bytes], count: int) -> None:
+    assert process.stdin is not None
+    process.stdin.write(b"".join(b"%d\n" % (919_000_000_000 + n) for n in range(count)))
+    process.stdin.flush()
+
+
+def _wait_for_lines(path: Path) -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until and not (path.exists() and path.read_bytes()):
+        time.sleep(0.01)
+
+
+def _wait_for_reader(process: Popen[bytes]) -> None:
+    """Wait for the thread that reads the list: signals are heard before it begins."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until and len(os.listdir(f"/proc/{process.pid}/task")) == 1:  # noqa: PTH208
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ends_in_good_order_when_it_is_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+    """What is under way ends and is written; the rest of the list is not waited for."""
+    out = tmp_path / "out.jsonl"
+    with started(*_BULK, "--out", str(out), "--rate", "40/1", "--in-flight", "8") as process:
+        _feed(process, 2000)
+        _wait_for_lines(out)
+        process.send_signal(number)
+        code = process.wait(timeout=20)
+        ran = Ran(code, "", (process.stderr.read() if process.stderr else b"").decode())
+
+    lines = json_lines(out.read_text())
+    assert ran.code == 130
+    assert [line["row"] for line in lines] == list(range(1, len(lines) + 1))
+    assert 1 <= len(lines) < 2000
+    assert "stopping: waiting up to 30 s for " in ran.err
+    assert f"\n{len(lines)} rows in " in ran.err
+    assert "still to be asked" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_ends_at_once_at_the_second_signal(tmp_path: Path) -> None:
+    """Whoever is in a hurry loses what is under way, and no whole line."""
+    out = tmp_path / "out.jsonl"
+    with started(*_BULK, "--out", str(out), "--rate", "1/25") as process:
+        _feed(process, 100)
+        _wait_for_lines(out)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.4)  # a second one sooner is taken for an echo of the first
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        ran = ended(process)
+
+    assert ran.code == 130
+    assert len(json_lines(out.read_text())) == 1
+    assert "Traceback" not in ran.err
+
+
+def test_can_be_interrupted_before_the_first_row() -> None:
+    """A pipe that stays silent keeps nobody from leaving."""
+    with started(*_BULK, "--out", "-") as process:
+        _wait_for_reader(process)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=20)
+        said = process.stderr.read() if process.stderr else b""
+
+    assert code == 130
+    assert b"Traceback" not in said
+
+
+def test_ends_quietly_when_its_reader_goes() -> None:
+    """As in `bulk ... --out - | head -1`."""
+    with started(*_BULK, "--out", "-", "--rate", "200/1") as process:
+        assert process.stdout is not None
+        _feed(process, 2000)
+        process.stdout.readline()
+        process.stdout.close()
+        code = process.wait(timeout=20)
+        said = process.stderr.read() if process.stderr else b""
+
+    assert (code, said) == (3, b"")
+
+
+def test_gives_a_row_its_line_while_the_list_is_still_being_written() -> None:
+    """A consumer at the other end of two pipes sees each answer when it is there."""
+    with started(*_BULK, "--out", "-") as process:
+        assert process.stdout is not None
+        for row in (1, 2):
+            _feed(process, 1)
+            assert process.stdout.readline().startswith(b'{"row":%d,' % row)
+        ran = ended(process)
+
+    assert ran.code == 0
+    assert "2 rows in " in ran.err
