@@ -16,7 +16,7 @@ class RateLimit:
     A server that counts windows, fixed or sliding, refuses nothing. Neither does one with a bucket
     (nginx's `limit_req`, GCRA, tokens) that leaks `requests` in `per` and allows one more than
     `burst` at once, as `limit_req zone=... burst=B nodelay` does for a burst of B. For many a
-    second, such a bucket is used best by a long window: `RateLimit(60_000, 60.0, burst=100)` for
+    second, such a bucket is used best by a long window: `RateLimit(60_000, 60.0, burst=300)` for
     1,000 a second.
 
     Args:

@@ -1,0 +1,1 @@
+"""Against servers that count in every known way, and what a client learns from refusals."""

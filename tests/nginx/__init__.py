@@ -1,0 +1,1 @@
+"""Against a real nginx, which counts in its own way."""

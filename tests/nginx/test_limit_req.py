@@ -1,0 +1,44 @@
+"""The promise at nginx's limit_req: nothing is refused, and hardly anything is wasted."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from benchmarks._nginx import binary, nginx
+from benchmarks.quota import NGINX, burst_of, through_nginx
+from capillary_interactions import RateLimit
+
+pytestmark = pytest.mark.skipif(
+    binary() is None, reason="nginx is not installed (apt-get install nginx-light)"
+)
+
+_SECONDS: Final = 2.5
+# Others work on the same machine: a pause of a server's of 50 ms is nobody's fault.
+_TRIES: Final = 3
+
+
+async def _figures(home: Path, limit: RateLimit, rate: int) -> tuple[int, int, float]:
+    with nginx(home, rate=rate, burst=burst_of(limit)) as server:
+        return await through_nginx(server, limit, _SECONDS)
+
+
+@pytest.mark.parametrize("limit", NGINX, ids=str)
+async def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit, tmp_path: Path) -> None:
+    """Rate and burst of nginx are those of our setting; 64 in flight; 10, 100, 1,000 a second."""
+    rate = round(limit.requests / limit.per)
+    for number in range(_TRIES):
+        home = tmp_path / str(number)
+        home.mkdir()
+        requests, refused, share = await _figures(home, limit, rate)
+        if refused == 0 and share >= 0.97:
+            break
+    assert (requests, refused) == (rate * _SECONDS, 0)
+    assert share >= 0.97
+
+
+async def test_would_refuse_a_client_that_is_too_fast(tmp_path: Path) -> None:
+    """A client set to a tenth more than nginx allows is refused before long."""
+    with nginx(tmp_path, rate=100, burst=1) as server:
+        _, refused, _ = await through_nginx(server, RateLimit(6_600, 60.0, burst=4), 1.0)
+    assert refused >= 1

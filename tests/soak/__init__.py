@@ -1,0 +1,1 @@
+"""Under pressure for a while: overload, faults, and nothing that grows."""

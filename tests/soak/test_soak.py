@@ -1,0 +1,33 @@
+"""A client at its quota for some seconds, over a server that fails: nothing grows."""
+
+import tracemalloc
+from typing import Final
+
+from benchmarks.soak import soak
+
+_RATE: Final = 100
+_MIB: Final = 1024 * 1024
+
+
+async def test_grows_in_nothing_and_keeps_its_pace() -> None:
+    """Memory, file descriptors and tasks of the last third are those of the one before."""
+    tracemalloc.start(1)
+    try:
+        soaked = await soak(
+            9.0,
+            every=0.25,
+            rate=(_RATE, 1.0),
+            latency=(0.005, 0.02),
+            faults=0.05,
+            drop_keepalive=0.02,
+        )
+    finally:
+        tracemalloc.stop()
+    assert set(soaked.endings) <= {"found", "not_found"}
+    assert soaked.samples[-1].retries >= 10
+    for name, more in (("traced", _MIB // 4), ("rss", 4 * _MIB), ("files", 16), ("tasks", 8)):
+        earlier, later = soaked.most(name)
+        assert later <= earlier + more, name
+    earlier_pace, later_pace = soaked.paces()
+    assert later_pace <= 1.02 * _RATE
+    assert later_pace >= 0.75 * earlier_pace
