@@ -23,7 +23,7 @@ USUAL_PAGE: Final = 50
 
 @define(eq=False)
 class _Tries:
-    """The retries of one page: what the last one cost, and why there is no further one."""
+    """The retries of one page: what they cost, and why there is no further one."""
 
     cost: int = 0
     spent: Spent | None = None
@@ -60,7 +60,7 @@ class Asker:
             return landing
         if pages:
             return await self._further(trip, landing, size or USUAL_PAGE)
-        return _ended(landing, truncated=query.limit is None and is_short(landing.customer))
+        return _ended(landing, truncated=is_short(landing.customer))
 
     async def _further(self, trip: Trip, first: Answered, size: int) -> Landing:
         held = page = first.customer
@@ -127,10 +127,11 @@ class Asker:
             cool_down=0.0 if left is None else self.sender.lanes.cool_down,
         )
         if isinstance(decision, Again):
-            tries.cost = decision.cost
+            tries.cost += decision.cost
             lane.retried()
             self.observers.emit(
                 RetryScheduled(
+                    lookup=trip.lookup,
                     credential=lane.place,
                     attempt=number,
                     delay=decision.delay,

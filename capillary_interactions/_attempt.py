@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from attrs import define, frozen
 
@@ -11,6 +12,7 @@ from capillary_interactions._exchange import (
     OversizedError,
     Request,
     Response,
+    StaleError,
     Transport,
     TransportError,
 )
@@ -30,6 +32,9 @@ from capillary_interactions._wire import (
     classify,
     quota_left,
 )
+
+# Old connections that one attempt gets over; more than that is trouble like any other.
+_STALE_MOST: Final = 8
 
 REQUEST_ID = "x-cap-requestid"
 
@@ -52,6 +57,15 @@ class Spent:
 Landing = Answered | Missing | Refused | Garbled | Spent
 Attempt = tuple[Lane, Landing | Trouble]
 
+_ENDINGS: Final[Mapping[type, str]] = {
+    Answered: "found",
+    Missing: "not_found",
+    Refused: "rejected",
+    Garbled: "unreadable",
+    Denied: "denied",
+    type(None): "cancelled",
+}
+
 
 @define(eq=False)
 class Trip:
@@ -64,6 +78,8 @@ class Trip:
         attempts: Requests sent so far.
         waited: Seconds spent so far waiting for quota or a cool-down.
         request_id: The server's name for the last request.
+        lookup: The lookup's number, for observers.
+        told: Seconds of `waited` that observers know of.
     """
 
     query: Query
@@ -72,6 +88,8 @@ class Trip:
     attempts: int = 0
     waited: float = 0.0
     request_id: str | None = None
+    lookup: int = 0
+    told: float = 0.0
 
 
 @frozen(eq=False)
@@ -84,7 +102,7 @@ class Sender:
         observers: See each attempt.
         reader: Reads answers.
         patience: Seconds for one request.
-        tells_departure: Whether the transport calls `Request.departed`.
+        knows_departure: Whether the transport awaits `Request.leave`.
     """
 
     transport: Transport
@@ -92,7 +110,7 @@ class Sender:
     observers: Observers
     reader: Reader
     patience: float
-    tells_departure: bool = False
+    knows_departure: bool = False
 
     async def attempt(self, trip: Trip, url: str) -> Attempt:
         """One attempt, on whichever credential can send soonest and is not refused.
@@ -101,6 +119,7 @@ class Sender:
             AuthenticationError: Every credential is refused.
         """
         renewed: tuple[Lane, ...] = ()
+        stale = 0
         while True:
             lane = self.lanes.soonest()
             now = asyncio.get_running_loop().time()
@@ -120,6 +139,10 @@ class Sender:
                     renewed = (*renewed, lane)
                     if lane.auth.renew(headers):
                         continue
+            if isinstance(verdict, Trouble) and verdict.stale and stale < _STALE_MOST:
+                # Nothing is wrong but an old connection: again at once, paced and counted.
+                stale += 1
+                continue
             if not isinstance(verdict, Denied):
                 return lane, verdict
             if lane.answered and not verdict.conclusive:
@@ -157,28 +180,28 @@ class Sender:
         trip.attempts += 1
         attentive = self.observers.attentive
         response: Response | None = None
-        departed = lane.departure() if self.tells_departure else None
+        verdict: Landing | Trouble | Denied | None = None
+        leave = lane.leave if self.knows_departure else None
         lane.leaves()
         try:
             if attentive:
                 self._tell_begun(trip, lane)
             response = await self.transport.send(
-                Request(url=url, headers=headers, credential=lane.place, departed=departed),
+                Request(url=url, headers=headers, credential=lane.place, leave=leave),
                 timeout=self.patience if left is None else min(self.patience, max(left, 0.001)),
             )
             trip.request_id = response.headers.get(REQUEST_ID)
-            return self._learn(trip, lane, response, sent)
+            verdict = self._learn(trip, lane, response, sent)
         except OversizedError as failed:
-            return Garbled(failed.reason, None, b"")
+            verdict = Garbled(failed.reason, None, b"")
         except TransportError as failed:
-            return _trouble(failed.reason)
+            verdict = Trouble(failed.reason, stale=isinstance(failed, StaleError))
         finally:
-            if departed is not None:
-                departed()
             # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
             if attentive:
-                self._tell_ended(trip, lane, response, loop.time() - sent)
+                self._tell_ended(trip, lane, response, _ending(verdict), loop.time() - sent)
+        return verdict
 
     def _learn(
         self, trip: Trip, lane: Lane, response: Response, sent: float
@@ -200,17 +223,22 @@ class Sender:
         return verdict
 
     def _tell_begun(self, trip: Trip, lane: Lane) -> None:
+        waited, trip.told = trip.waited - trip.told, trip.waited
         self.observers.emit(
-            AttemptBegan(credential=lane.place, attempt=trip.attempts, waited=trip.waited)
+            AttemptBegan(
+                lookup=trip.lookup, credential=lane.place, attempt=trip.attempts, waited=waited
+            )
         )
 
     def _tell_ended(
-        self, trip: Trip, lane: Lane, response: Response | None, duration: float
+        self, trip: Trip, lane: Lane, response: Response | None, ending: str, duration: float
     ) -> None:
         self.observers.emit(
             AttemptEnded(
+                lookup=trip.lookup,
                 credential=lane.place,
                 attempt=trip.attempts,
+                ending=ending,
                 status=None if response is None else response.status,
                 duration=duration,
                 request_id=None if response is None else response.headers.get(REQUEST_ID),
@@ -218,5 +246,7 @@ class Sender:
         )
 
 
-def _trouble(reason: str) -> Trouble:
-    return Trouble(reason=reason, status=None, code=None, throttled=False, retry_after=None)
+def _ending(verdict: Landing | Trouble | Denied | None) -> str:
+    if isinstance(verdict, Trouble):
+        return "throttled" if verdict.throttled else "failed"
+    return _ENDINGS[type(verdict)]

@@ -6,7 +6,15 @@ its source only as results are taken, and leaves no task behind, however it is l
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -26,6 +34,41 @@ def _told(odd: StopAsyncIteration) -> RuntimeError:
     error = RuntimeError("what is called for an item raised StopAsyncIteration")
     error.__cause__ = odd
     return error
+
+
+class _Turn:
+    """Whose turn it is to read: one at a time, and whoever comes while it is free has it.
+
+    Not asyncio's lock, which lets nobody pass those who wait. After one wait for a slow source all
+    would stand in line for good, and each read would cost a turn of the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        while self._taken:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if not waiter.cancelled():
+                    self._wake()
+                raise
+        self._taken = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self._taken = False
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
 
 class FanOut(Generic[_I, _P, _R]):
@@ -62,11 +105,12 @@ class FanOut(Generic[_I, _P, _R]):
         self._ready: deque[_R] = deque()
         self._early: dict[int, _R] = {}
         self._workers: set[asyncio.Task[None]] = set()
-        self._reading = asyncio.Lock()
+        self._reading = _Turn()
         self._taken = asyncio.Event()
         self._news = asyncio.Event()
         self._puller: asyncio.Task[None] | None = None
         self._next: Callable[[], Awaitable[_I]] | None = None
+        self._generator: AsyncGenerator[_I, None] | None = None
         self._iterator: Iterator[_I] | None = None
         self._stopped = False
         self._source_error: BaseException | None = None
@@ -91,6 +135,10 @@ class FanOut(Generic[_I, _P, _R]):
             worker.cancel()
         if workers:
             await asyncio.wait(workers)
+        generator, self._generator = self._generator, None
+        if generator is not None:
+            # Whatever it holds open is let go of now, not when the garbage is collected.
+            await generator.aclose()
 
     def stop_reading(self, error: BaseException | None = None) -> None:
         """Read no more; what was read still ends, and then the error comes, if one is given."""
@@ -127,6 +175,7 @@ class FanOut(Generic[_I, _P, _R]):
         if isinstance(self._source, AsyncIterable):
             iterator: AsyncIterator[_I] = aiter(self._source)
             self._next = iterator.__anext__
+            self._generator = iterator if isinstance(iterator, AsyncGenerator) else None
         else:
             self._iterator = iter(self._source)
         self._hire()

@@ -15,12 +15,19 @@ def seconds(name: str, value: object, *, zero: bool = False) -> float:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not math.isfinite(value)
+        or not _is_finite(value)
         or value < 0
         or (value == 0 and not zero)
     ):
         raise ConfigurationError(f"{name} must be a finite number, {least}, not {value!r}")
     return float(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def whole(name: str, value: object, least: int = 1) -> int:

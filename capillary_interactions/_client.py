@@ -14,8 +14,8 @@ from capillary_interactions._auth import auth_for
 from capillary_interactions._bulk import Source
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._ending import Landed, ended
-from capillary_interactions._events import LookupEnded, Observer, Observers, TokenRefreshed
+from capillary_interactions._ending import Landed, ended, told
+from capillary_interactions._events import LookupBroken, Observer, Observers, TokenRefreshed
 from capillary_interactions._exchange import Transport
 from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
 from capillary_interactions._home import Home
@@ -76,7 +76,7 @@ class InteractionsClient:
             self._observers,
             Reader(config.timezone),
             config.timeouts.attempt,
-            tells_departure=getattr(self._transport, "tells_departure", False),
+            knows_departure=getattr(self._transport, "knows_departure", False),
         )
         self._asker = Asker(config, sender, self._observers)
         self._flights: Flights[Landed] = Flights()
@@ -222,7 +222,8 @@ class InteractionsClient:
             try:
                 check_spelling(query, config.api)
             except ValueError as refused:
-                return self._ended(Rejected(query=query, item=item, reason=str(refused)))
+                rejected = Rejected(query=query, item=item, reason=str(refused))
+                return self._ended(rejected, self._observers.begun())
             return await self._run(query, item, limit, urgent=False, ration=ration)
 
         stream = OutcomeStream(
@@ -262,27 +263,24 @@ class InteractionsClient:
         begun = loop.time()
         deadline = None if limit is None else begun + limit
         landed = None if self._cache is None else self._cache.get(query, begun)
-        if landed is None:
-            landed = await self._fly(query, deadline, urgent=urgent, ration=ration)
-        return self._ended(ended(landed, query, item, loop.time() - begun))
+        trip = Trip(query, Deadline(deadline, urgent), ration, lookup=self._observers.begun())
+        try:
+            landed = landed or await self._fly(trip)
+        except BaseException as broken:
+            if self._observers.attentive:
+                error = type(broken).__name__
+                self._observers.emit(LookupBroken(lookup=trip.lookup, error=error))
+            raise
+        return self._ended(ended(landed, query, item, loop.time() - begun), trip.lookup)
 
-    def _ended(self, outcome: Outcome) -> Outcome:
+    def _ended(self, outcome: Outcome, lookup: int) -> Outcome:
         self._endings[outcome.ending] += 1
         if self._observers.attentive:
-            self._observers.emit(
-                LookupEnded(
-                    ending=outcome.ending,
-                    attempts=outcome.attempts,
-                    elapsed=outcome.elapsed,
-                    waited=outcome.waited,
-                )
-            )
+            self._observers.emit(told(outcome, lookup))
         return outcome
 
-    async def _fly(
-        self, query: Query, deadline: float | None, *, urgent: bool, ration: Ration | None
-    ) -> Landed:
-        trip = Trip(query, Deadline(deadline, urgent), ration)
+    async def _fly(self, trip: Trip) -> Landed:
+        query, deadline, urgent = trip.query, trip.deadline.at, trip.deadline.urgent
 
         async def depart(until: Deadline) -> Landed:
             trip.deadline = until

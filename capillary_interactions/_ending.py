@@ -3,6 +3,7 @@
 from typing import Any
 
 from capillary_interactions._attempt import Landing, Spent, Trip
+from capillary_interactions._events import LookupEnded
 from capillary_interactions._outcome import (
     Found,
     NotFound,
@@ -53,3 +54,14 @@ def ended(landed: Landed, query: Query, item: Any, elapsed: float) -> Outcome:
                 retry_after=landing.retry_after,
                 **common,
             )
+
+
+def told(outcome: Outcome, lookup: int) -> LookupEnded:
+    """What observers see of an outcome."""
+    return LookupEnded(
+        lookup=lookup,
+        ending=outcome.ending,
+        attempts=outcome.attempts,
+        elapsed=outcome.elapsed,
+        waited=outcome.waited,
+    )

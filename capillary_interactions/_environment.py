@@ -24,7 +24,16 @@ def _number(text: str, pattern: str, what: str) -> str:
     return text
 
 
-_WORDS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_WORDS: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 def _bool(text: str) -> bool:

@@ -1,28 +1,47 @@
 """What does an observer see? One typed event for each thing worth seeing.
 
 No event holds an identifier, a URL or a credential: credentials are told apart by their place in
-`ClientConfig.auth`, counted from 0. Observers are plain callables.
+`ClientConfig.auth`, counted from 0, and lookups by a number that no other in this process has (or
+0 where nobody was watching when it began). Observers are plain callables.
 """
 
 import logging
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 from attrs import frozen
 
 LOGGER: Final = logging.getLogger("capillary_interactions")
+# Of all clients together: one observer may watch several.
+_NUMBERS: Final = count(1)
+
+
+@frozen(kw_only=True)
+class LookupBegan:
+    """A lookup has been asked for; seen in the task and the context of whoever asks.
+
+    Attributes:
+        lookup: Its number.
+    """
+
+    lookup: int
 
 
 @frozen(kw_only=True)
 class AttemptBegan:
     """A request is about to leave.
 
+    Of equal lookups that share one request, it belongs to the one that was asked for first.
+
     Attributes:
+        lookup: For which lookup.
         credential: Which credential sends it.
         attempt: Which request of its lookup, counted from 1.
         waited: Seconds it waited for quota, a cool-down or a place.
     """
 
+    lookup: int
     credential: int
     attempt: int
     waited: float
@@ -30,18 +49,23 @@ class AttemptBegan:
 
 @frozen(kw_only=True)
 class AttemptEnded:
-    """A request is over.
+    """A request is over; seen in the same task as its beginning.
 
     Attributes:
+        lookup: For which lookup.
         credential: Which credential sent it.
         attempt: Which request of its lookup, counted from 1.
+        ending: "found", "not_found", "rejected", "unreadable", "denied" (the credential is
+            refused), "throttled", "failed" (no answer, or one that may pass) or "cancelled".
         status: The HTTP status, or None without an answer.
         duration: Seconds from leaving to the last byte of the answer.
         request_id: The server's name for the request, or None.
     """
 
+    lookup: int
     credential: int
     attempt: int
+    ending: str
     status: int | None
     duration: float
     request_id: str | None
@@ -95,6 +119,7 @@ class RetryScheduled:
     """A failed request will be sent again.
 
     Attributes:
+        lookup: For which lookup.
         credential: Which credential sent it.
         attempt: Which request of its page failed, counted from 1.
         delay: Seconds until it queues again.
@@ -102,6 +127,7 @@ class RetryScheduled:
         status: The HTTP status, or None without an answer.
     """
 
+    lookup: int
     credential: int
     attempt: int
     delay: float
@@ -157,20 +183,36 @@ class LookupEnded:
     """A lookup has its outcome.
 
     Attributes:
+        lookup: Its number.
         ending: "found", "not_found", "rejected", "unreadable" or "unavailable".
         attempts: Requests sent for it.
         elapsed: Seconds from asking to ending.
         waited: Seconds of it spent waiting for quota or a cool-down.
     """
 
+    lookup: int
     ending: str
     attempts: int
     elapsed: float
     waited: float
 
 
+@frozen(kw_only=True)
+class LookupBroken:
+    """A lookup ends without an outcome: it is cancelled, or raises.
+
+    Attributes:
+        lookup: Its number.
+        error: The name of the exception's type.
+    """
+
+    lookup: int
+    error: str
+
+
 Event = (
-    AttemptBegan
+    LookupBegan
+    | AttemptBegan
     | AttemptEnded
     | Throttled
     | CooledDown
@@ -180,6 +222,7 @@ Event = (
     | TokenRefreshed
     | CredentialRefused
     | LookupEnded
+    | LookupBroken
 )
 
 Observer = Callable[[Event], None]
@@ -200,6 +243,14 @@ class Observers:
     def attentive(self) -> bool:
         """Whether anybody sees the events that every request brings."""
         return bool(self._observers) or LOGGER.isEnabledFor(logging.DEBUG)
+
+    def begun(self) -> int:
+        """Show that a lookup begins, and give its number."""
+        if not self.attentive:
+            return 0
+        number = next(_NUMBERS)
+        self.emit(LookupBegan(lookup=number))
+        return number
 
     def emit(self, event: Event) -> None:
         """Show an event to every observer; one that raises harms nothing."""

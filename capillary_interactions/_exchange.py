@@ -1,6 +1,6 @@
 """One request and its answer as plain values: what rules and transports hand each other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from attrs import field, frozen
@@ -17,14 +17,14 @@ class Request:
         headers: All of them.
         credential: Which of the client's credentials sends it, counted from 0.
         body: JSON to post, or None to get.
-        departed: For transports that can tell: to be called as the request goes on the wire.
+        leave: To be awaited before it goes on the wire, by transports that know when that is.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=show_keys)
     credential: int = 0
     body: bytes | None = field(default=None, repr=False)
-    departed: Callable[[], None] | None = field(default=None, repr=False, eq=False)
+    leave: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -52,6 +52,10 @@ class TransportError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class StaleError(TransportError):
+    """A kept-alive connection turned out to be closed; sending again at once is right."""
 
 
 class OversizedError(TransportError):

@@ -1,6 +1,6 @@
 """One credential with everything that is its own: pace, retry budget, headers, and its record."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from attrs import define, field
 
@@ -53,10 +53,10 @@ class Lane:
         """Remember the rate, to tell when it changes."""
         self._rate = self.pace.rate
 
-    def departure(self) -> Callable[[], None] | None:
-        """What to call once the request that leaves is on the wire, if the pace wants to know."""
-        wanted: Callable[[], Callable[[], None]] | None = getattr(self.pace, "departure", None)
-        return None if wanted is None else wanted()
+    @property
+    def leave(self) -> Callable[[], Awaitable[None]] | None:
+        """What to await before a request goes on the wire, if the pace counts there."""
+        return getattr(self.pace, "leave", None)
 
     def leaves(self) -> None:
         """A request leaves."""

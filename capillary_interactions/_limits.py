@@ -23,7 +23,8 @@ class RateLimit:
         requests: The quota.
         per: The window, in seconds.
         burst: How many may leave at once after a pause, at most; by default 1 % of the quota, at
-            least 1.
+            least 1. The rate is that of the rest, (requests + 1 - burst) / per, so a large burst
+            costs as much of the quota.
 
     Raises:
         ConfigurationError: One of them is zero, negative, not finite, or the burst over the quota.
@@ -74,7 +75,7 @@ class RetryPolicy:
         wait_max: No back-off is drawn above this.
         throttled_initial: As `wait_initial`, after "too many requests".
         budget: Tokens for retries, one bucket a credential. A retry takes 14 (5 after "too many
-            requests"), a success at the first try gives 1 back, one after a retry that retry's.
+            requests"), a success at the first try gives 1 back, one after retries what these took.
         retry_after_max: A server that asks for a longer wait than this is not waited for.
 
     Raises:

@@ -7,7 +7,7 @@ What is true of the whole program is not an ending; it is raised (`_errors.py`).
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Never
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._models import CustomerInteractions
@@ -30,7 +30,7 @@ class _Ended:
     ending: ClassVar[str]
 
     query: Query
-    item: Any = field(repr=False)
+    item: Any = field(default=Factory(lambda self: self.query, takes_self=True), repr=False)
     attempts: int = 0
     elapsed: float = 0.0
     waited: float = 0.0

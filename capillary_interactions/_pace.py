@@ -7,7 +7,6 @@ One timer serves the head of the queue: a crowd of waiters costs nothing while i
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Final
 
 from aiolimiter import AsyncLimiter
@@ -44,7 +43,7 @@ class LocalPace:
         self._places = places
         self._pressure = Pressure(figures.rate, longest_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
-        self._departures = Departures(figures.leaving, figures.rate)
+        self._departures = Departures(figures.leaving, figures.rate, self._pressure.pause)
         self._urgent: _Queue = OrderedDict()
         self._patient: _Queue = OrderedDict()
         self._urgent_in_a_row = 0
@@ -107,7 +106,6 @@ class LocalPace:
                 )
                 await limiter.acquire(min(self._bucket.capacity, max(0.0, before)))
             await limiter.acquire()
-            self._departures.left(loop.time())
         except asyncio.CancelledError:
             self._bucket.give_back(loop.time())
             self.release()
@@ -115,13 +113,13 @@ class LocalPace:
         finally:
             self._unsettled -= 1
 
-    def departure(self) -> Callable[[], None]:
-        """Of a request that was let through just now: to be called when it is on the wire.
+    async def leave(self) -> None:
+        """Wait until a request that has its turn and its connection may go on the wire.
 
-        A connection may have to be opened first, and the quota counts where requests arrive.
+        The quota counts where requests arrive, and opening a connection takes its time.
         """
-        departed = self._departures.awaits(self._now())
-        return lambda: departed(self._now())
+        self._soonest(asyncio.get_running_loop().time())  # the bucket as it is after a cool-down
+        await self._departures.leave()
 
     def release(self) -> None:
         """Give the place back; the request is over."""
@@ -169,7 +167,7 @@ class LocalPace:
         """What it looks like now."""
         now = self._now()
         self._soonest(now)  # the bucket as it is after a cool-down
-        free = min(self._bucket.capacity - self._bucket.level(now), self._departures.free(now))
+        free = self._bucket.capacity - self._bucket.level(now)
         pause = self._pressure.pause(now)
         return PaceState(
             rate=self._pressure.effective(now),
@@ -211,7 +209,7 @@ class LocalPace:
             bucket.change_rate(now, rate)
             self._departures.change_rate(now, rate)
             self._limiter = None
-        return max(bucket.delay(now, ahead), self._departures.delay(now, ahead + self._unsettled))
+        return bucket.delay(now, ahead)
 
     def _forecast(self, now: float, *, urgent: bool) -> float:
         queue = self._urgent if urgent else self._patient

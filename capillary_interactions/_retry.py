@@ -43,9 +43,13 @@ class Budget:
         self.left -= cost
         return True
 
-    def succeeded(self, last_cost: int) -> None:
-        """Give back for an answer: what its last retry took, or 1 where it took none."""
-        self.left = min(float(self.capacity), self.left + (last_cost or 1))
+    def succeeded(self, cost: int) -> None:
+        """Give back for an answer: what its retries took, or 1 where it took none.
+
+        All of them, not the last one's only: else a server that fails three in ten and answers
+        everybody in the end drains the budget all the same.
+        """
+        self.left = min(float(self.capacity), self.left + (cost or 1))
 
 
 @frozen

@@ -41,8 +41,10 @@ class OutcomeStream:
         self._give_up_after = give_up_after
         self._endings: Counter[str] = Counter()
         self._unavailable = 0
+        self._entered = False
 
     async def __aenter__(self) -> Self:
+        self._entered = True
         return self
 
     async def __aexit__(
@@ -51,12 +53,18 @@ class OutcomeStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._entered = False
         await self._fan.aclose()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Outcome:
+        if not self._entered:
+            # Outside, nobody would end what is under way.
+            raise RuntimeError(
+                "a stream is read within its block: `async with client.stream(...) as outcomes`"
+            )
         return await self._fan.__anext__()
 
     def stop_reading(self, error: BaseException | None = None) -> None:

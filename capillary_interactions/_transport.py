@@ -4,16 +4,23 @@ import asyncio
 import importlib.metadata
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from yarl import URL
 
-from capillary_interactions._exchange import OversizedError, Request, Response, TransportError
+from capillary_interactions._exchange import (
+    OversizedError,
+    Request,
+    Response,
+    StaleError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
@@ -39,14 +46,18 @@ async def _send_once(
 _SEND_ONCE: Final = (_send_once,)
 # aiohttp rounds longer timeouts up to whole seconds; a deadline is a deadline.
 _NEVER_ROUND: Final = float("inf")
+# Sessions that are being closed; a task that nobody holds may be forgotten.
+_CLOSING: Final = set[asyncio.Task[None]]()
 
 
-# Whom to tell when the request of this task has its connection: it is written at once then.
-_DEPARTED: Final = ContextVar[Callable[[], None] | None]("departed", default=None)
+# What the request of this task awaits when it has its connection: it is written at once then.
+_LEAVE: Final = ContextVar[Callable[[], Awaitable[None]] | None]("leave", default=None)
+# Whether its connection was opened for it.
+_FRESH: Final = ContextVar[bool]("fresh", default=False)
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells when a request has its connection."""
+    """Lets requests that have their connections leave in line."""
 
     async def connect(
         self,
@@ -54,11 +65,21 @@ class _Connector(aiohttp.TCPConnector):
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> "Connection":
+        _FRESH.set(False)
         connection = await super().connect(req, traces, timeout)
-        departed = _DEPARTED.get()
-        if departed is not None:
-            departed()
+        leave = _LEAVE.get()
+        if leave is not None:
+            try:
+                await leave()
+            except BaseException:
+                # Nothing has been sent on it: it is as good as before.
+                connection.release()
+                raise
         return connection
+
+    async def _create_connection(self, *args: Any, **kwargs: Any) -> "ResponseHandler":
+        _FRESH.set(True)
+        return await super()._create_connection(*args, **kwargs)
 
 
 class SessionPool:
@@ -73,7 +94,7 @@ class SessionPool:
         session: A session of the caller's to use for every credential; it is never closed here.
 
     Attributes:
-        tells_departure: Whether `Request.departed` is called.
+        knows_departure: Whether `Request.leave` is awaited.
     """
 
     def __init__(
@@ -89,7 +110,7 @@ class SessionPool:
         self._connect = connect
         self._max_body = max_body
         self._borrowed = session
-        self.tells_departure = session is None
+        self.knows_departure = session is None
         self._sessions: dict[int, aiohttp.ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._usual = attempt
@@ -98,7 +119,7 @@ class SessionPool:
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send one request, once; see `Transport.send`."""
         session = self._borrowed or await self._session(request.credential)
-        _DEPARTED.set(request.departed)
+        _LEAVE.set(request.leave)
         try:
             async with session.request(
                 "GET" if request.body is None else "POST",
@@ -115,6 +136,10 @@ class SessionPool:
                 return Response(status=response.status, headers=response.headers, body=body)
         except TransportError:
             raise
+        except _DroppedError as dropped:
+            if self._borrowed is None and not _FRESH.get():
+                raise StaleError(_failure(dropped)) from dropped
+            raise TransportError(_failure(dropped)) from dropped
         except TimeoutError as late:
             raise TransportError(_lateness(late, timeout, self._connect)) from late
         except (aiohttp.ClientError, OSError, ValueError) as failed:
@@ -122,10 +147,15 @@ class SessionPool:
 
     async def aclose(self) -> None:
         """Close every session that was opened here."""
-        sessions = tuple(self._sessions.values())
+        sessions, loop = tuple(self._sessions.values()), self._loop
         self._sessions.clear()
         for session in sessions:
-            await session.close()
+            if loop is None or loop is asyncio.get_running_loop() or loop.is_closed():
+                await session.close()
+            else:
+                # Its connections belong to a loop that stands still: should it run again, it ends
+                # them.
+                loop.call_soon_threadsafe(_close, loop, session)
 
     async def _session(self, credential: int) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -165,6 +195,12 @@ class SessionPool:
             size += len(part)
         response.close()
         raise OversizedError(f"the answer is larger than max_body ({self._max_body} bytes)")
+
+
+def _close(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
+    closing = loop.create_task(session.close())
+    _CLOSING.add(closing)
+    closing.add_done_callback(_CLOSING.discard)
 
 
 def _user_agent() -> str:

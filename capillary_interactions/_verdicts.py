@@ -68,6 +68,7 @@ class Trouble:
     Attributes:
         throttled: Whether the quota is why.
         retry_after: Seconds that the server asks to wait, or None.
+        stale: Whether only a kept-alive connection had been closed meanwhile.
     """
 
     reason: str
@@ -75,6 +76,7 @@ class Trouble:
     code: int | None = None
     throttled: bool = False
     retry_after: float | None = None
+    stale: bool = False
 
 
 Verdict = Answered | Missing | Refused | Garbled | Denied | Trouble

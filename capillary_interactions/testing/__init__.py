@@ -3,6 +3,7 @@
 - `FakeTransport` answers from a script and records what was asked.
 - `run_without_waiting` runs a coroutine on a clock that jumps over every wait.
 - `interactions` builds a customer's history in the shape that Capillary sends.
+- `found`, `not_found`, `rejected`, `unreadable` and `unavailable` build outcomes.
 - The pytest fixture `capillary_sandbox` (on by installing this package) is a real server.
 """
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from capillary_interactions._exchange import Response, TransportError
     from capillary_interactions.testing._bodies import interactions, message
     from capillary_interactions.testing._clock import JumpingEventLoop, run_without_waiting
+    from capillary_interactions.testing._outcomes import (
+        found,
+        not_found,
+        rejected,
+        unavailable,
+        unreadable,
+    )
     from capillary_interactions.testing._transport import Answer, Asked, FakeTransport, after
 
 __all__ = [
@@ -23,9 +31,14 @@ __all__ = [
     "Response",
     "TransportError",
     "after",
+    "found",
     "interactions",
     "message",
+    "not_found",
+    "rejected",
     "run_without_waiting",
+    "unavailable",
+    "unreadable",
 ]
 
 _HOMES = {
@@ -36,9 +49,14 @@ _HOMES = {
     "Response": "capillary_interactions._exchange",
     "TransportError": "capillary_interactions._exchange",
     "after": "capillary_interactions.testing._transport",
+    "found": "capillary_interactions.testing._outcomes",
     "interactions": "capillary_interactions.testing._bodies",
     "message": "capillary_interactions.testing._bodies",
+    "not_found": "capillary_interactions.testing._outcomes",
+    "rejected": "capillary_interactions.testing._outcomes",
     "run_without_waiting": "capillary_interactions.testing._clock",
+    "unavailable": "capillary_interactions.testing._outcomes",
+    "unreadable": "capillary_interactions.testing._outcomes",
 }
 
 

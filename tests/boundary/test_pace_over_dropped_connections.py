@@ -5,33 +5,35 @@ import asyncio
 from capillary_interactions import Found, InteractionsClient, NotFound
 from capillary_interactions.sandbox import SandboxProcess
 
-from .clients import PATIENT, mobiles
+from .clients import mobiles
 
 
 async def test_counts_what_is_sent_again() -> None:
     """Every request that arrives is one that we know of, and is paced."""
     async with SandboxProcess(rate=(100, 1.0), drop_keepalive=0.5) as sandbox:
-        config = sandbox.client_config(in_flight=64, retry=PATIENT)
+        config = sandbox.client_config(in_flight=64)
         async with (
             InteractionsClient(config) as client,
             client.stream(mobiles(300)) as outcomes,
         ):
             endings = [outcome async for outcome in outcomes]
-            sent = client.snapshot().requests
+            snapshot = client.snapshot()
         counts, most = sandbox.counts(), sandbox.most_in_any_window(1.0)
     assert len(endings) == 300
     assert all(isinstance(outcome, Found | NotFound) for outcome in endings)
     assert counts.dropped > 50
     assert counts.throttled == 0
     assert most <= 100
-    assert counts.received == sent == sum(outcome.attempts for outcome in endings)
+    assert counts.received == snapshot.requests == sum(outcome.attempts for outcome in endings)
     assert counts.received == 300 + counts.dropped
+    # An old connection is no failure: nobody backs off for it, and no token is spent.
+    assert (snapshot.retries, snapshot.retry_budget) == (0, 500)
 
 
 async def test_answers_on_a_connection_that_is_always_dropped() -> None:
     """The retry takes a new connection, so one drop costs one request."""
     async with SandboxProcess(drop_keepalive=1.0, unknown=0) as sandbox:
-        config = sandbox.client_config(retry=PATIENT)
+        config = sandbox.client_config()
         async with InteractionsClient(config) as client:
             first, *others = [await client.lookup(each) for each in mobiles(5)]
         counts = await asyncio.to_thread(sandbox.counts)

@@ -1,6 +1,7 @@
 """The quota counts where requests arrive: also those that open a connection first."""
 
 import asyncio
+import random
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
@@ -24,12 +25,10 @@ async def _on_the_wire(
 
     async def request(delay: float) -> None:
         await pace.acquire()
-        departed = pace.departure() if told else None
         await asyncio.sleep(delay)
+        if told:
+            await pace.leave()
         left.append(now())
-        if departed is not None:
-            departed()
-            departed()
         # An answer takes its time too.
         await asyncio.sleep(0.05)
         pace.release()
@@ -51,7 +50,7 @@ def test_do_not_pile_up_behind_slow_connections(limit: RateLimit, opening: float
     assert _busiest(run_without_waiting(_on_the_wire(limit, late)), limit.per) <= limit.requests
 
 
-def test_would_pile_up_if_nobody_told() -> None:
+def test_would_pile_up_if_they_did_not_stand_in_line() -> None:
     """What the test above sees where only turns are counted: more than the quota."""
     late = [0.15] * 30 + [0.0] * 200
     left = run_without_waiting(_on_the_wire(RateLimit(100, 1.0), late, told=False))
@@ -64,17 +63,29 @@ def test_would_pile_up_if_nobody_told() -> None:
     st.lists(st.floats(0, 1), min_size=40, max_size=200),
 )
 def test_keep_to_the_bucket_on_the_wire(limit: RateLimit, parts: list[float]) -> None:
-    """Late by no more than the bucket takes to leak down to one, they are as good as prompt."""
+    """However late each of them is, by up to a second."""
     figures = plan(limit)
-    late = [part * 0.99 * (figures.leaving - 1) / figures.rate for part in parts]
-    left = run_without_waiting(_on_the_wire(limit, late))
+    left = run_without_waiting(_on_the_wire(limit, parts))
     for place, start in enumerate(left):
         for count, end in enumerate(left[place:], 1):
             assert count <= figures.leaving + figures.rate * (end - start) + 1e-6
 
 
-def test_lose_next_to_nothing_where_each_opens_a_connection() -> None:
-    """A server that keeps none alive, a tenth of a second away: nearly the whole rate is used."""
+@pytest.mark.parametrize("most", [0.03, 0.15, 0.4])
+def test_lose_next_to_nothing_where_each_opens_a_connection(most: float) -> None:
+    """A server that keeps none alive, now near and now far: nearly the whole rate is used."""
     limit = RateLimit(100, 1.0)
-    left = run_without_waiting(_on_the_wire(limit, [0.1] * 500))
-    assert len(left) / (left[-1] - left[0]) >= 0.95 * 100
+    dice = random.Random(1)
+    left = run_without_waiting(_on_the_wire(limit, [dice.uniform(0, most) for _ in range(500)]))
+    steady = left[50:-50]
+    assert len(steady) / (steady[-1] - steady[0]) >= 0.95 * 100
+
+
+async def test_leave_not_in_a_cool_down() -> None:
+    """Whoever had a turn and was opening its connection waits for the end of the pause."""
+    pace = LocalPace(RateLimit(100, 1.0), places=8)
+    await pace.acquire()
+    pace.throttled(asyncio.get_running_loop().time(), 0.03)
+    began = asyncio.get_running_loop().time()
+    await pace.leave()
+    assert asyncio.get_running_loop().time() - began >= 0.029

@@ -51,6 +51,8 @@ from capillary_interactions.events import (
     CooledDown,
     CredentialRefused,
     Event,
+    LookupBegan,
+    LookupBroken,
     LookupEnded,
     Observer,
     RateChanged,
@@ -305,6 +307,8 @@ def observe(event: Event) -> str:
             return str(event.credential)
         case LookupEnded():
             return event.ending
+        case LookupBegan() | LookupBroken():
+            return str(event.lookup)
         case _:
             assert_never(event)
 

@@ -3,13 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
-from typing import get_args
+from typing import Any, get_args
 
 import attrs
 import pytest
 
-from capillary_interactions import BasicAuth, Found, InteractionsClient, RetryPolicy
+from capillary_interactions import (
+    AuthenticationError,
+    BasicAuth,
+    Found,
+    InteractionsClient,
+    RetryPolicy,
+)
 from capillary_interactions._exchange import Request, TransportError
 from capillary_interactions.events import (
     AttemptBegan,
@@ -18,6 +25,8 @@ from capillary_interactions.events import (
     CooledDown,
     CredentialRefused,
     Event,
+    LookupBegan,
+    LookupBroken,
     LookupEnded,
     RateChanged,
     RetryScheduled,
@@ -29,6 +38,7 @@ from capillary_interactions.testing import interactions
 from .stage import Reply, Server, Watch, customer, customers, in_turn, now, response, settings
 
 LOGGER = "capillary_interactions"
+NOBODY: dict[str, Any] = {"errors": [{"status": False, "code": 8015, "message": "not found"}]}
 
 
 async def seen(
@@ -47,10 +57,21 @@ async def seen(
 async def test_shows_a_plain_lookup() -> None:
     """It begins, it ends, and there is an outcome."""
     watch = await seen(in_turn(response(interactions(), x_cap_requestid="r1")), takes=0.5)
+    (began,) = watch.of(LookupBegan)
+    number = began.lookup
     assert watch.events == [
-        AttemptBegan(credential=0, attempt=1, waited=0.0),
-        AttemptEnded(credential=0, attempt=1, status=200, duration=0.5, request_id="r1"),
-        LookupEnded(ending="found", attempts=1, elapsed=0.5, waited=0.0),
+        LookupBegan(lookup=number),
+        AttemptBegan(lookup=number, credential=0, attempt=1, waited=0.0),
+        AttemptEnded(
+            lookup=number,
+            credential=0,
+            attempt=1,
+            ending="found",
+            status=200,
+            duration=0.5,
+            request_id="r1",
+        ),
+        LookupEnded(lookup=number, ending="found", attempts=1, elapsed=0.5, waited=0.0),
     ]
 
 
@@ -58,7 +79,9 @@ async def test_shows_a_retry_with_its_cause_and_delay() -> None:
     """Without a status where there was no answer."""
     watch = await seen(in_turn(TransportError("reset"), response(503, retry_after="3")))
     first, second = watch.of(RetryScheduled)
-    assert first == RetryScheduled(credential=0, attempt=1, delay=0.0, reason="reset", status=None)
+    assert first == RetryScheduled(
+        lookup=first.lookup, credential=0, attempt=1, delay=0.0, reason="reset", status=None
+    )
     assert (second.attempt, second.delay, second.status) == (2, 3.0, 503)
     assert [event.status for event in watch.of(AttemptEnded)] == [None, 503, 200]
     assert [event.attempt for event in watch.of(AttemptBegan)] == [1, 2, 3]
@@ -115,6 +138,70 @@ async def test_shows_an_ending_for_each_item_of_a_stream() -> None:
     async with InteractionsClient(config, transport=Server(), observers=[watch]) as client:
         await client.lookup_all([customer(1), customer(1).card_number("1234")])
     assert sorted(event.ending for event in watch.of(LookupEnded)) == ["found", "rejected"]
+
+
+async def test_tells_lookups_apart() -> None:
+    """Every event of a lookup has its number, and no other lookup has it, of any client."""
+    watches = [await seen(in_turn(500), lookups=2) for _ in range(2)]
+    seen_once = [event.lookup for watch in watches for event in watch.of(LookupBegan)]
+    assert len(set(seen_once)) == 4
+    assert 0 not in seen_once
+    for watch in watches:
+        first, second = (event.lookup for event in watch.of(LookupBegan))
+        assert [event.lookup for event in watch.of(AttemptBegan)] == [first, first, second]
+        assert [event.lookup for event in watch.of(AttemptEnded)] == [first, first, second]
+        assert [event.lookup for event in watch.of(LookupEnded)] == [first, second]
+        assert [event.lookup for event in watch.of(RetryScheduled)] == [first]
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [
+        (interactions(), "found"),
+        (NOBODY, "not_found"),
+        (400, "rejected"),
+        ({"interaction": 5}, "unreadable"),
+        (401, "denied"),
+        (429, "throttled"),
+        (500, "failed"),
+        (TransportError("reset"), "failed"),
+    ],
+)
+async def test_shows_what_an_attempt_came_to(answer: Reply, ending: str) -> None:
+    """Each kind of answer has its own word."""
+    watch = Watch()
+    async with InteractionsClient(
+        settings(retry=RetryPolicy(attempts=1)),
+        transport=Server(in_turn(answer)),
+        observers=[watch],
+    ) as client:
+        with suppress(AuthenticationError):
+            await client.lookup(customer(1))
+    assert watch.of(AttemptEnded)[0].ending == ending
+
+
+async def test_shows_a_lookup_that_is_broken_off() -> None:
+    """So that whoever counts those that began sees every one of them end."""
+    watch = Watch()
+    async with InteractionsClient(
+        settings(), transport=Server(takes=10), observers=[watch]
+    ) as client:
+        task = asyncio.create_task(client.lookup(customer(1)))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait({task})
+    (began,) = watch.of(LookupBegan)
+    assert watch.of(AttemptEnded)[0].ending == "cancelled"
+    assert watch.events[-1] == LookupBroken(lookup=began.lookup, error="CancelledError")
+    assert not watch.of(LookupEnded)
+
+
+async def test_shows_how_long_each_attempt_waited() -> None:
+    """Its own wait, not that of the attempts before it."""
+    watch = await seen(in_turn(response(429, retry_after="5"), response(429, retry_after="7")))
+    waits = [event.waited for event in watch.of(AttemptBegan)]
+    assert waits == [0.0, pytest.approx(5, abs=0.1), pytest.approx(7, abs=0.1)]
+    assert watch.of(LookupEnded)[0].waited == pytest.approx(sum(waits))
 
 
 async def test_is_not_harmed_by_an_observer_that_raises(caplog: pytest.LogCaptureFixture) -> None:

@@ -155,3 +155,33 @@ async def test_cancels_what_is_under_way_when_it_is_left() -> None:
                     await anext(outcomes)
         assert (server.under_way, client.snapshot().in_flight) == (0, 0)
         assert others() == set()
+
+
+async def test_is_read_within_its_block_only() -> None:
+    """Neither before it is entered nor after it was left: there, nobody would end its work."""
+    async with client_of(Server()) as client:
+        stream = client.stream(customers(3))
+        with pytest.raises(RuntimeError, match="async with"):
+            await anext(stream)
+        async with stream:
+            assert isinstance(await anext(stream), Found)
+        with pytest.raises(RuntimeError, match="async with"):
+            await anext(stream)
+    assert not others()
+
+
+async def test_closes_a_generator_that_it_was_reading() -> None:
+    """What the source holds open is let go of when the stream is left, not some day."""
+    closed = False
+
+    async def source() -> AsyncIterator[Identifier]:
+        nonlocal closed
+        try:
+            for number in itertools.count():
+                yield customer(number)
+        finally:
+            closed = True
+
+    async with client_of(Server(takes=1.0)) as client, client.stream(source()) as outcomes:
+        await anext(outcomes)
+    assert closed

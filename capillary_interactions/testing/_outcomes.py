@@ -1,0 +1,83 @@
+"""Outcomes without a lookup, for code that is given one: each of the five, with usual values."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any, Final
+
+from capillary_interactions._models import CustomerInteractions
+from capillary_interactions._outcome import Found, NotFound, Rejected, Unavailable, Unreadable
+from capillary_interactions._query import Identifier, Query
+from capillary_interactions._reading import Mismatch, Reader
+from capillary_interactions.testing._bodies import interactions
+
+_SOMEBODY: Final = Query(Identifier.mobile("919000000001"))
+
+
+def found(answer: CustomerInteractions | Mapping[str, Any] | None = None, **common: Any) -> Found:
+    """A customer that Capillary knows.
+
+    Args:
+        answer: The interactions, or a body as Capillary sends it: `interactions(email=[...])`. No
+            interactions if not given.
+        common: What every outcome tells: `query`, `item`, `attempts`, `elapsed`, `waited`,
+            `request_id`; by default one request for somebody.
+
+    Raises:
+        ValueError: The body is none that the library can read.
+    """
+    customer = answer if isinstance(answer, CustomerInteractions) else _read(answer)
+    return Found(customer=customer, **_common(common))
+
+
+def not_found(reason: str = "customer not found", **fields: Any) -> NotFound:
+    """A customer that Capillary does not know.
+
+    Args:
+        reason: Why.
+        fields: `code`, and what every outcome tells; see `found`.
+    """
+    return NotFound(reason=reason, **{"code": 8015, **_common(fields)})
+
+
+def rejected(reason: str = "invalid or missing input", **fields: Any) -> Rejected:
+    """A request that is wrong.
+
+    Args:
+        reason: Why.
+        fields: `status`, `code`, and what every outcome tells; see `found`.
+    """
+    return Rejected(reason=reason, **{"status": 400, **_common(fields)})
+
+
+def unreadable(reason: str = "expected a string, found a number", **fields: Any) -> Unreadable:
+    """An answer that this version does not understand.
+
+    Args:
+        reason: Why.
+        fields: `path`, `body`, and what every outcome tells; see `found`.
+    """
+    return Unreadable(reason=reason, **{"path": "interaction[0].name", **_common(fields)})
+
+
+def unavailable(reason: str = "HTTP 503", **fields: Any) -> Unavailable:
+    """No answer now.
+
+    Args:
+        reason: Why.
+        fields: `status`, `retry_after`, and what every outcome tells; see `found`.
+    """
+    return Unavailable(reason=reason, **{"status": 503, **_common(fields)})
+
+
+def _common(given: Mapping[str, Any]) -> dict[str, Any]:
+    query = given.get("query", _SOMEBODY)
+    if isinstance(query, Identifier):
+        query = Query(query)
+    return {"item": query, "attempts": 1, "elapsed": 0.1, **given, "query": query}
+
+
+def _read(body: Mapping[str, Any] | None) -> CustomerInteractions:
+    try:
+        return Reader(UTC).read(dict(interactions() if body is None else body))
+    except Mismatch as wrong:
+        raise ValueError(f"not an answer: {wrong}") from wrong
