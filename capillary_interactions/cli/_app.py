@@ -12,6 +12,7 @@ from capillary_interactions._masking import mask_text
 from capillary_interactions.cli._bulk import bulk
 from capillary_interactions.cli._demo import demo
 from capillary_interactions.cli._exits import CANNOT_START, INTERRUPTED, STOPPED_EARLY, CommandError
+from capillary_interactions.cli._jobs import jobs
 from capillary_interactions.cli._lookup import lookup
 from capillary_interactions.cli._sandbox import sandbox
 from capillary_interactions.cli._voice import Voice
@@ -32,7 +33,7 @@ def app() -> None:
     """
 
 
-for _command in (lookup, bulk, sandbox, demo):
+for _command in (lookup, bulk, jobs, sandbox, demo):
     app.add_command(_command)
 
 

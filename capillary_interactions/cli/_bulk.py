@@ -1,8 +1,9 @@
-"""The command `bulk`: many customers, from a list to a file of JSON lines."""
+"""The command `bulk`: many customers, from a list to a file of results."""
 
-from collections.abc import Callable
+import sys
 from functools import partial
-from typing import IO, Final
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -12,7 +13,13 @@ from capillary_interactions.cli._exits import (
     STOPPED_EARLY,
     CannotStartError,
 )
-from capillary_interactions.cli._lines import Template
+from capillary_interactions.cli._job_run import JobBulk, job_of, run_job
+from capillary_interactions.cli._list_options import (
+    Stopping,
+    customers_of,
+    list_options,
+    stop_options,
+)
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import (
     NAME,
@@ -22,12 +29,12 @@ from capillary_interactions.cli._options import (
 )
 from capillary_interactions.cli._progress import has_bar
 from capillary_interactions.cli._report import summary
-from capillary_interactions.cli._rows import FORMATS, Format, form_of, read_rows
 from capillary_interactions.cli._run import Bulk, Ended, run
 from capillary_interactions.cli._settings import Settings, config_of, reachable
-from capillary_interactions.cli._sink import check_out, open_out
-from capillary_interactions.cli._standard import close, unbuffered
+from capillary_interactions.cli._sink import check_out, is_streamed, open_out
+from capillary_interactions.cli._standard import unbuffered
 from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs._template import Template
 
 _PIPE: Final = "-"
 
@@ -41,105 +48,102 @@ _PIPE: Final = "-"
     required=True,
     help=f"Kind of identifier that the list holds: {', '.join(IdentifierName)}.",
 )
-@click.option(
-    "--column",
-    metavar="C",
-    help="Column of a CSV, or key of JSON objects, that holds it (default: the one named like "
-    "the identifier, else the only one).",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    help="How LIST is written (default: by its suffix, else by its first line).",
-)
+@list_options
 @click.option(
     "--out",
     metavar="FILE",
     required=True,
-    help="Where the JSON lines go; - for standard output.",
+    help="Where the results go, in the format of its ending: .jsonl, .csv, .parquet or .sqlite, "
+    "the first two also with .gz or .zst; - for JSON lines on standard output.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it holds something.")
-@filter_options
 @click.option(
-    "--give-up-after",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=50,
-    show_default=True,
-    help="Stop when so many customers in a row had no answer; 0 for never.",
+    "--overwrite", is_flag=True, help="Replace FILE if it holds something that no job has written."
 )
+@click.option("--restart", is_flag=True, help="Forget what FILE.job holds, and begin anew.")
+@filter_options
+@stop_options
 @network_options
 @voice_options
 def bulk(
     *,
     list_: str,
     identifier: str,
-    column: str | None,
-    form: Format | None,
+    reading: dict[str, Any],
     out: str,
     overwrite: bool,
+    restart: bool,
     type: str | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
-    give_up_after: int,
+    stopping: Stopping,
     settings: Settings,
     voice: Voice,
 ) -> int:
     """Look up every customer of LIST; - is standard input.
 
-    LIST is a CSV with a header (commas, semicolons or tabs), JSON objects line by line, or one
-    customer a line, in UTF-8. Each row gives one JSON object on a line of FILE as soon as it has
-    ended, in no particular order: `row` counts the rows of LIST from 1, `outcome` is found,
-    not_found, rejected, unreadable or unavailable. Blank lines are skipped.
+    LIST is a CSV (commas, semicolons or tabs), JSON objects line by line, one customer a line, a
+    Parquet or an Arrow file; text is UTF-8, or UTF-16 with a mark, and may be packed by gzip or
+    Zstandard. `row` counts its rows from 1, `outcome` is found, not_found, rejected, unreadable or
+    unavailable. Blank lines are skipped; a customer in several rows is asked for once.
+
+    The run is a job in FILE.job, a file that only you can read: the same command goes on with it
+    after whatever has stopped it, and asks for nobody twice. FILE is written when all is done,
+    in one step; see `capillary-interactions jobs` for what can be done with the job before and
+    after. With --out - there is no job: each row gives its line as soon as it has ended.
 
     Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
     CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET; on a terminal,
     what is missing is asked for.
 
-    Ctrl-C (or SIGTERM) reads no further, waits up to 30 seconds for what is under way and ends;
-    a second one ends at once.
+    Ctrl-C (or SIGTERM) asks for nothing more, waits up to 30 seconds for what is under way and
+    ends; a second one ends at once.
 
     \b
     Exit codes:
       0    every row is found or not_found
       1    some rows ended otherwise
-      2    an argument or a setting is wrong, or LIST holds nothing
+      2    an argument or a setting is wrong, LIST holds nothing, or LIST or the settings are not
+           those that FILE.job began with
       3    stopped early: credentials refused, no answers any more, disk full, LIST unreadable
       130  interrupted (SIGINT or SIGTERM)
 
     \b
     Examples:
-      capillary-interactions bulk customers.csv --identifier mobile --out answers.jsonl
+      capillary-interactions bulk customers.csv --identifier mobile --out answers.parquet
       zcat ids.gz | capillary-interactions bulk - --identifier external_id --out - > answers.jsonl
     """  # noqa: D301 - click's own mark
     template = _template(identifier, settings, network, type)
-    if form == "lines" and column:
-        raise click.UsageError("--column is of no use with --format lines: these have no columns")
-    name = "standard input" if list_ == _PIPE else list_
     config = config_of(settings, may_ask=list_ != _PIPE)
-    file = _open_list(list_)
-    form = form or form_of(list_)
-    job = Bulk(
-        file=file,
-        name=name,
-        rows=lambda lines: read_rows(lines, form, identifier, column),
-        header=int(form == "csv"),
+    customers = customers_of(list_, identifier, reading)
+    if not is_streamed(out):
+        check_out(out, overwrite=overwrite, source=list_)
+        # Somebody who goes on with a job from a pipe need not type the list.
+        retold = list_ == _PIPE and sys.stdin.isatty() and job_of(Path(out)).exists()
+        job = JobBulk(
+            customers=None if retold else customers,
+            out=Path(out),
+            network=network,
+            type=type,
+            reachable=lambda: reachable(settings, config),
+            stops=stopping.rules(),
+            timeout=settings.timeout,
+            restart=restart,
+            codes_masked=mask_codes,
+            bar=has_bar(data_on_stdout=False),
+        )
+        return run_async(run_job(job, voice))
+    stream = Bulk(
+        customers=customers,
         template=template,
-        open_out=_opener(out, overwrite=overwrite),
+        open_out=partial(unbuffered, "stdout") if out == _PIPE else partial(open_out, out),
         out="standard output" if out == _PIPE else out,
         reachable=lambda: reachable(settings, config),
         timeout=settings.timeout,
-        give_up_after=give_up_after or None,
+        give_up_after=stopping.unanswered,
         codes_masked=mask_codes,
         bar=has_bar(data_on_stdout=out == _PIPE),
     )
-    try:
-        if out != _PIPE:
-            check_out(out, overwrite=overwrite, source=file)
-        return tell(run_async(_run(job, voice)), job.out, voice)
-    finally:
-        close(file)
+    return tell(run_async(_run(stream, voice)), stream.out, voice)
 
 
 async def _run(job: Bulk, voice: Voice) -> Ended:
@@ -171,18 +175,3 @@ def _template(
         )
     except ValueError as refused:
         raise CannotStartError(str(refused)) from None
-
-
-def _open_list(name: str) -> IO[bytes]:
-    try:
-        if name != _PIPE:
-            return open(name, "rb", buffering=0)  # noqa: PTH123 - the run closes it
-        return unbuffered("stdin")
-    except OSError as failed:
-        raise CannotStartError(f"{name}: {failed.strerror}") from None
-
-
-def _opener(name: str, *, overwrite: bool) -> Callable[[], IO[bytes]]:
-    if name == _PIPE:
-        return partial(unbuffered, "stdout")
-    return partial(open_out, name, overwrite=overwrite)

@@ -14,15 +14,15 @@ from capillary_interactions._config import ClientConfig
 from capillary_interactions._limits import RateLimit
 from capillary_interactions._names import IdentifierName
 from capillary_interactions.cli._bulk import tell
-from capillary_interactions.cli._lines import Template
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import voice_options
 from capillary_interactions.cli._progress import has_bar
 from capillary_interactions.cli._report import Report, count
-from capillary_interactions.cli._rows import read_rows
 from capillary_interactions.cli._run import Bulk, Ended, run
 from capillary_interactions.cli._sink import open_out
 from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs import CustomerList
+from capillary_interactions.jobs._template import Template
 
 if TYPE_CHECKING:
     from capillary_interactions.sandbox import Counts, SandboxProcess
@@ -79,12 +79,11 @@ async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> En
     with tempfile.TemporaryDirectory(prefix="capillary-demo-") as folder:
         return await run(
             Bulk(
-                file=io.BytesIO(made_up(customers)),
-                name="the made-up list",
-                rows=partial(read_rows, form="csv", identifier="mobile"),
-                header=1,
+                customers=CustomerList(
+                    io.BytesIO(made_up(customers)), identifier=IdentifierName.MOBILE, format="csv"
+                ),
                 template=Template(name=IdentifierName.MOBILE),
-                open_out=partial(open_out, str(Path(folder, "answers.jsonl")), overwrite=False),
+                open_out=partial(open_out, str(Path(folder, "answers.jsonl"))),
                 out=_OUT,
                 reachable=reachable,
                 bar=has_bar(data_on_stdout=False),

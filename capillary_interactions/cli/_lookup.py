@@ -14,7 +14,6 @@ from capillary_interactions._names import ApiVersion, IdentifierName, Interactio
 from capillary_interactions._outcome import Found, Outcome
 from capillary_interactions._query import Identifier, Query, check_spelling
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
-from capillary_interactions.cli._lines import masked
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import (
     NAME,
@@ -26,6 +25,7 @@ from capillary_interactions.cli._settings import Settings, config_of, reachable
 from capillary_interactions.cli._standard import write_out
 from capillary_interactions.cli._table import headline, outcome_table
 from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs._recording import masked
 
 
 @click.command(short_help="Look up one customer.")

@@ -3,11 +3,10 @@
 import asyncio
 import os
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Final
+from typing import Final
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -17,7 +16,6 @@ from capillary_interactions.cli._voice import Voice
 _BAR_EVERY: Final = 0.2
 _LINE_EVERY: Final = 60.0
 _LOOK_BACK: Final = 30.0
-_BLOCK: Final = 1 << 20
 
 
 class Speed:
@@ -84,40 +82,3 @@ def _draw_once(progress: Progress, task: TaskID, moment: Moment) -> None:
     progress.update(
         task, completed=moment.done, total=moment.total, description=status(moment), refresh=True
     )
-
-
-class LineCount:
-    """How many lines a regular file has, counted in a thread beside the run.
-
-    Attributes:
-        total: The number; None while it is not known.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.total: int | None = None
-        self._stopped = False
-        try:
-            number = os.dup(file.fileno())
-            begun = os.lseek(number, 0, os.SEEK_CUR)
-        except (OSError, AttributeError):  # a pipe, or no file at all
-            return
-        threading.Thread(target=self._count, args=(number, begun), daemon=True).start()
-
-    def stop(self) -> None:
-        """Count no more."""
-        self._stopped = True
-
-    def _count(self, number: int, at: int) -> None:
-        lines, last = 0, b"\n"
-        try:
-            # pread() leaves the place alone at which the list is being read.
-            while not self._stopped and (block := os.pread(number, _BLOCK, at)):
-                at += len(block)
-                lines += block.count(b"\n")
-                last = block[-1:]
-        except (OSError, AttributeError):
-            return
-        finally:
-            os.close(number)
-        if not self._stopped:
-            self.total = lines + (last != b"\n")

@@ -1,9 +1,9 @@
-"""How does a list go through the client into a file? The bulk run, whatever its command."""
+"""How does a list go through the client into a pipe, without a job on disk?"""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from typing import IO, Final
 
@@ -20,15 +20,16 @@ from capillary_interactions.cli._exits import (
     StoppedEarlyError,
     code_of,
 )
-from capillary_interactions.cli._feed import Feed
-from capillary_interactions.cli._lines import Template, asked, outcome_line, rejected_line
-from capillary_interactions.cli._progress import LineCount, show
+from capillary_interactions.cli._lines import outcome_line, rejected_line
+from capillary_interactions.cli._progress import show
 from capillary_interactions.cli._report import Moment, Report, count
-from capillary_interactions.cli._rows import Rows
 from capillary_interactions.cli._sink import Sink
 from capillary_interactions.cli._stop import Stop
-from capillary_interactions.cli._text import ListError
 from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs import CustomerList, ListError
+from capillary_interactions.jobs._feed import Feed
+from capillary_interactions.jobs._reader import ListReader
+from capillary_interactions.jobs._template import Template
 
 _DRAIN: Final = 30.0
 _SETTLE: Final = 0.5
@@ -39,10 +40,7 @@ class Bulk:
     """One list to look up.
 
     Attributes:
-        file: The list, binary.
-        name: What a person calls it.
-        rows: Makes rows from its lines.
-        header: Lines of it that are no rows.
+        customers: The list.
         template: What is asked of each row.
         open_out: Opens the output, once there is something to write.
         out: What a person calls the output.
@@ -53,10 +51,7 @@ class Bulk:
         bar: Whether progress is a bar.
     """
 
-    file: IO[bytes]
-    name: str
-    rows: Callable[[Iterable[str]], Rows]
-    header: int = 0
+    customers: CustomerList
     template: Template
     open_out: Callable[[], IO[bytes]]
     out: str
@@ -99,8 +94,9 @@ class _Run:
         self._endings: Counter[str] = Counter()
         self._read = 0
         self._problem: str | None = None
-        self._feed = Feed(bulk.file, bulk.rows)
-        self._lines = LineCount(bulk.file)
+        self._feed = Feed(ListReader(bulk.customers, bulk.template).read)
+        self._blanks = 0
+        self._total: int | None = None
         self._stop = Stop(self._wind_down, self._leave)
         self._client: InteractionsClient | None = None
         self._sink: Sink | None = None
@@ -116,14 +112,13 @@ class _Run:
                         await self._through(config)
         finally:
             self._feed.stop()
-            self._lines.stop()
         return self._ended(time.monotonic() - begun)
 
     async def _first_row(self) -> None:
         try:
             await self._feed.ready()
         except ListError as wrong:
-            raise CannotStartError(f"{self._bulk.name}: {wrong}") from None
+            raise CannotStartError(str(wrong)) from None
 
     async def _through(self, config: ClientConfig) -> None:
         async with InteractionsClient(config) as self._client:
@@ -145,7 +140,7 @@ class _Run:
         except EndpointDownError as down:
             self._stopped(str(down))
         except ListError as wrong:
-            self._stopped(f"{self._bulk.name}: {wrong}")
+            self._stopped(str(wrong))
         except StoppedEarlyError as failed:
             self._stopped(str(failed))
 
@@ -183,15 +178,20 @@ class _Run:
     async def _queries(self, sink: Sink) -> AsyncGenerator[tuple[int, Query], None]:
         """The rows that can be asked; the others end here."""
         template = self._bulk.template
-        async for row in self._feed:
-            self._read += 1
-            query = asked(row, template)
-            if isinstance(query, Query):
-                yield row.number, query
-            else:
-                self._endings["rejected"] += 1
-                sink.put(rejected_line(row, query, template))
-                await sink.room()
+        async for batch in self._feed:
+            self._blanks += batch.blank
+            for row in batch.rows():
+                if self._stop.asked:
+                    return
+                self._read += 1
+                if row.reason is None:
+                    yield row.number, template.query(row.value)
+                else:
+                    self._endings["rejected"] += 1
+                    sink.put(rejected_line(row, template))
+                    await sink.room()
+            if batch.last:
+                self._total = self._read
 
     def _shown(self) -> asyncio.Task[None] | None:
         if self._voice.quiet:
@@ -199,11 +199,8 @@ class _Run:
         return asyncio.create_task(show(self._voice, self._moment, bar=self._bulk.bar))
 
     def _moment(self) -> Moment:
-        total, lines = self._feed.total, self._lines.total
-        if total is None and lines is not None:
-            total = max(self._read, lines - self._bulk.header - self._feed.blanks)
         done = self._endings.total()
-        return Moment(done=done, total=total, rate=0.0, endings=self._endings)
+        return Moment(done=done, total=self._total, rate=0.0, endings=self._endings)
 
     def _wind_down(self) -> None:
         """At the first Ctrl-C: read no more, and wait for what is under way."""
@@ -232,7 +229,7 @@ class _Run:
             endings=dict(self._endings),
             read=self._read,
             written=0 if self._sink is None else self._sink.written,
-            blanks=self._feed.blanks,
+            blanks=self._blanks,
             seconds=seconds,
             requests=0 if snapshot is None else snapshot.requests,
             retries=0 if snapshot is None else snapshot.retries,

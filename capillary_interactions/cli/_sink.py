@@ -6,58 +6,62 @@ import stat
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Final
 
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError
+from capillary_interactions.cli._job_run import job_of
 from capillary_interactions.cli._standard import close
+from capillary_interactions.jobs import ExportError, check_export
 
 _MOST_WAITING: Final = 1000
 _PAUSE: Final = 0.01
 
 
-def check_out(path: str, *, overwrite: bool, source: IO[bytes] | None = None) -> None:
-    """Whether a file may be written.
+def is_streamed(path: str) -> bool:
+    """Whether what is written there goes straight on to somebody: a pipe, a device, a socket."""
+    try:
+        mode = os.stat(path).st_mode if path != "-" else stat.S_IFIFO  # noqa: PTH116
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def check_out(path: str, *, overwrite: bool, source: str) -> None:
+    """Whether a file of results may be written.
 
     Args:
         path: Its name.
-        overwrite: Whether what it holds may go.
-        source: The list that is read at the same time.
+        overwrite: Whether what it holds may go, even if no job of ours has written it.
+        source: The list's name.
 
     Raises:
-        CannotStartError: It holds something, or is the very list, or is a directory.
+        CannotStartError: It may not, or cannot.
     """
-    try:
-        there = os.stat(path)  # noqa: PTH116 - one question to the system, four answers
-    except OSError:
-        return  # what else may be wrong shows when it is opened
-    if stat.S_ISDIR(there.st_mode):
+    file = Path(path)
+    if file.is_dir():
         raise CannotStartError(f"--out {path}: it is a directory")
-    if not stat.S_ISREG(there.st_mode):
-        return
-    if source is not None and _is_same(source, there):
+    there = file.exists()
+    if there and Path(source).exists() and file.samefile(source):
         raise CannotStartError(f"--out {path}: it is the list itself")
-    if there.st_size and not overwrite:
+    try:
+        check_export(file)
+    except ExportError as wrong:
+        raise CannotStartError(f"--out {wrong}") from None
+    if there and file.stat().st_size and not overwrite and not job_of(file).exists():
         raise CannotStartError(f"--out {path}: it exists; give --overwrite, or another name")
 
 
-def open_out(path: str, *, overwrite: bool) -> IO[bytes]:
-    """A file to append lines to.
+def open_out(path: str) -> IO[bytes]:
+    """A pipe, a device or an empty file to write lines to.
 
     Raises:
         CannotStartError: It cannot be opened.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if overwrite else 0)
     try:
-        return open(os.open(path, flags, 0o666), "wb", buffering=0)  # noqa: PTH123 - flags
+        return open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: PTH123 - a number
     except OSError as failed:
         raise CannotStartError(f"--out {path}: {failed.strerror}") from None
-
-
-def _is_same(source: IO[bytes], there: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.fstat(source.fileno()), there)
-    except OSError:  # no real file
-        return False
 
 
 class Sink:

@@ -140,7 +140,10 @@ def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, said:
         (("{dir}", "--identifier", "mobile", "--out", "{out}"), "Is a directory"),
         (("{list}", "--identifier", "mobile", "--out", "{dir}"), "it is a directory"),
         (("{list}", "--identifier", "mobile", "--out", "{list}"), "the list itself"),
-        (("{list}", "--identifier", "mobile", "--out", "{no}/x"), "No such file or directory"),
+        (
+            ("{list}", "--identifier", "mobile", "--out", "{no}/x.jsonl"),
+            "No such file or directory",
+        ),
         (
             ("{list}", "--identifier", "mobile", "--out", "{out}", "--column", "tel"),
             "no column named 'tel'",

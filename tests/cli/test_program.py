@@ -18,7 +18,7 @@ _COMMANDS: Final = (app, *app.commands.values())
 
 def test_has_the_commands_that_are_documented() -> None:
     """Their names are a contract."""
-    assert sorted(app.commands) == ["bulk", "demo", "lookup", "sandbox"]
+    assert sorted(app.commands) == ["bulk", "demo", "jobs", "lookup", "sandbox"]
 
 
 @pytest.mark.parametrize("command", _COMMANDS, ids=lambda command: command.name)

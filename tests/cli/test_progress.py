@@ -2,13 +2,10 @@
 
 import asyncio
 import io
-import os
-import threading
-from pathlib import Path
 
 import pytest
 
-from capillary_interactions.cli._progress import LineCount, Speed, has_bar, show
+from capillary_interactions.cli._progress import Speed, has_bar, show
 from capillary_interactions.cli._report import Moment
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.testing import run_without_waiting
@@ -23,33 +20,6 @@ def test_tells_the_rate_of_late() -> None:
     rates = [speed.rate(100 + 2 * second, 110.0 + second) for second in range(1, 60)]
 
     assert rates[-1] == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize(
-    ("content", "total"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"a" * (1 << 20) + b"\nb", 2)]
-)
-def test_counts_the_lines_of_a_file(tmp_path: Path, content: bytes, total: int) -> None:
-    """The count is right with and without a last line end, and moves nothing in the file."""
-    path = tmp_path / "list"
-    path.write_bytes(b"#\n" + content)
-
-    with path.open("rb", buffering=0) as file:
-        file.seek(2)
-        count = LineCount(file)
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and thread.name.startswith("Thread-"):
-                thread.join()
-
-        assert count.total == total
-        assert file.tell() == 2
-
-
-def test_counts_no_lines_of_a_pipe() -> None:
-    """Nobody knows how many there will be."""
-    theirs, ours = os.pipe()
-    with io.FileIO(theirs, "rb") as pipe, io.FileIO(ours, "wb"):
-        assert LineCount(pipe).total is None
-    assert LineCount(io.BytesIO(b"a\n")).total is None
 
 
 def test_says_a_line_a_minute_where_there_is_no_terminal(

@@ -8,7 +8,7 @@ from subprocess import Popen
 
 import pytest
 
-from .program import Ran, ended, json_lines, started
+from .program import Ran, ended, invoke, started
 
 _BULK = ("bulk", "-", "--identifier", "mobile", "--sandbox")
 
@@ -19,10 +19,16 @@ def _feed(process: Popen[bytes], count: int) -> None:
     process.stdin.flush()
 
 
-def _wait_for_lines(path: Path) -> None:
+def _rows(job: Path) -> list[int]:
+    """The rows that have an outcome in a job, if there is one."""
+    ran = invoke("jobs", "export", str(job), "--out", "-")
+    return [line["row"] for line in ran.lines()]
+
+
+def _wait_for_rows(job: Path) -> None:
     until = time.monotonic() + 20
-    while time.monotonic() < until and not (path.exists() and path.read_bytes()):
-        time.sleep(0.01)
+    while time.monotonic() < until and not _rows(job):
+        time.sleep(0.05)
 
 
 def _wait_for_reader(process: Popen[bytes]) -> None:
@@ -34,31 +40,33 @@ def _wait_for_reader(process: Popen[bytes]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ends_in_good_order_when_it_is_interrupted(tmp_path: Path, number: signal.Signals) -> None:
-    """What is under way ends and is written; the rest of the list is not waited for."""
-    out = tmp_path / "out.jsonl"
+    """What is under way ends and is recorded; the rest of the list is not waited for."""
+    out, job = tmp_path / "out.jsonl", tmp_path / "out.jsonl.job"
     with started(*_BULK, "--out", str(out), "--rate", "40/1", "--in-flight", "8") as process:
         _feed(process, 2000)
-        _wait_for_lines(out)
+        _wait_for_rows(job)
         process.send_signal(number)
         code = process.wait(timeout=20)
         ran = Ran(code, "", (process.stderr.read() if process.stderr else b"").decode())
 
-    lines = json_lines(out.read_text())
+    rows = _rows(job)
     assert ran.code == 130
-    assert [line["row"] for line in lines] == list(range(1, len(lines) + 1))
-    assert 1 <= len(lines) < 2000
-    assert "stopping: waiting up to 30 s for " in ran.err
-    assert f"\n{len(lines)} rows in " in ran.err
-    assert "still to be asked" in ran.err
+    assert rows == list(range(1, len(rows) + 1))
+    assert 1 <= len(rows) < 2000
+    assert not out.exists()
+    assert "stopping: waiting up to 30 s for what is under way" in ran.err
+    assert f"\n{len(rows)} rows in " in ran.err
+    assert "the same command again goes on" in ran.err
+    assert f"jobs export {job}" in ran.err
     assert "Traceback" not in ran.err
 
 
 def test_ends_at_once_at_the_second_signal(tmp_path: Path) -> None:
-    """Whoever is in a hurry loses what is under way, and no whole line."""
-    out = tmp_path / "out.jsonl"
+    """Whoever is in a hurry loses what is under way, and nothing that is recorded."""
+    out, job = tmp_path / "out.jsonl", tmp_path / "out.jsonl.job"
     with started(*_BULK, "--out", str(out), "--rate", "1/25") as process:
         _feed(process, 100)
-        _wait_for_lines(out)
+        _wait_for_rows(job)
         process.send_signal(signal.SIGINT)
         time.sleep(0.4)  # a second one sooner is taken for an echo of the first
         assert process.poll() is None
@@ -66,13 +74,15 @@ def test_ends_at_once_at_the_second_signal(tmp_path: Path) -> None:
         ran = ended(process)
 
     assert ran.code == 130
-    assert len(json_lines(out.read_text())) == 1
+    assert _rows(job) == [1]
     assert "Traceback" not in ran.err
 
 
-def test_can_be_interrupted_before_the_first_row() -> None:
+@pytest.mark.parametrize("place", ["-", "out.csv"])
+def test_can_be_interrupted_before_the_first_row(tmp_path: Path, place: str) -> None:
     """A pipe that stays silent keeps nobody from leaving."""
-    with started(*_BULK, "--out", "-") as process:
+    out = place if place == "-" else str(tmp_path / place)
+    with started(*_BULK, "--out", out) as process:
         _wait_for_reader(process)
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=20)

@@ -10,7 +10,8 @@ from typing import IO, cast
 import pytest
 
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError
-from capillary_interactions.cli._sink import Sink, check_out, open_out
+from capillary_interactions.cli._job_run import job_of
+from capillary_interactions.cli._sink import Sink, check_out, is_streamed, open_out
 
 
 class _Small(io.FileIO):
@@ -46,7 +47,7 @@ async def test_writes_every_line_in_order(tmp_path: Path) -> None:
     """Nothing is lost between two writes, and the file is closed."""
     lines = [b"%d\n" % number for number in range(5000)]
     path = tmp_path / "out"
-    file = open_out(str(path), overwrite=False)
+    file = open_out(str(path))
 
     sink = await _written(file, *lines)
 
@@ -58,7 +59,7 @@ async def test_writes_every_line_in_order(tmp_path: Path) -> None:
 async def test_writes_without_being_asked(tmp_path: Path) -> None:
     """A line is in the file soon after it is there, though no other comes."""
     path = tmp_path / "out"
-    sink = Sink(open_out(str(path), overwrite=False), "x")
+    sink = Sink(open_out(str(path)), "x")
     sink.put(b"1\n")
     for _ in range(1000):
         if path.read_bytes():
@@ -138,25 +139,32 @@ async def test_holds_up_whoever_is_faster_than_the_file() -> None:
 
 
 def test_refuses_to_write_over_what_is_there(tmp_path: Path) -> None:
-    """Answers that took a day are not gone for a word too few."""
-    path = tmp_path / "out"
+    """Answers that took a day are not gone for a word too few; those of our own job may be."""
+    path = tmp_path / "out.csv"
     path.write_text("precious")
 
     with pytest.raises(CannotStartError, match="it exists; give --overwrite"):
-        check_out(str(path), overwrite=False)
-    check_out(str(path), overwrite=True)
-    open_out(str(path), overwrite=True).close()
+        check_out(str(path), overwrite=False, source="-")
+    check_out(str(path), overwrite=True, source="-")
+    job_of(path).touch()
+    check_out(str(path), overwrite=False, source="-")
 
-    assert path.read_text() == ""
+    assert path.read_text() == "precious"
 
 
 def test_accepts_a_name_that_holds_nothing(tmp_path: Path) -> None:
-    """A new name, an empty file and a device have nothing to lose."""
-    (tmp_path / "empty").touch()
+    """A new name and an empty file have nothing to lose."""
+    (tmp_path / "empty.parquet").touch()
 
-    check_out(str(tmp_path / "new"), overwrite=False)
-    check_out(str(tmp_path / "empty"), overwrite=False)
-    check_out(os.devnull, overwrite=False)
+    check_out(str(tmp_path / "new.jsonl.gz"), overwrite=False, source="-")
+    check_out(str(tmp_path / "empty.parquet"), overwrite=False, source="-")
+
+
+@pytest.mark.parametrize("name", ["out", "out.txt", "out.parquet.gz", "out.job"])
+def test_names_the_endings_that_tell_a_format(tmp_path: Path, name: str) -> None:
+    """A name that tells no format is refused before anything is asked."""
+    with pytest.raises(CannotStartError, match=r"may end in \.jsonl, "):
+        check_out(str(tmp_path / name), overwrite=False, source="-")
 
 
 def test_never_writes_over_the_list_itself(tmp_path: Path) -> None:
@@ -165,13 +173,26 @@ def test_never_writes_over_the_list_itself(tmp_path: Path) -> None:
     path.write_text("mobile\n919\n")
     (tmp_path / "link").symlink_to(path)
 
-    with path.open("rb") as source, pytest.raises(CannotStartError, match="the list itself"):
-        check_out(str(tmp_path / "link"), overwrite=True, source=source)
+    with pytest.raises(CannotStartError, match="the list itself"):
+        check_out(str(tmp_path / "link"), overwrite=True, source=str(path))
 
 
 def test_names_what_cannot_be_opened(tmp_path: Path) -> None:
     """A directory, and a name in a directory that is not there."""
+    missing = str(tmp_path / "no" / "out.csv")
     with pytest.raises(CannotStartError, match="it is a directory"):
-        check_out(str(tmp_path), overwrite=True)
-    with pytest.raises(CannotStartError, match="No such file or directory"):
-        open_out(str(tmp_path / "no" / "out"), overwrite=False)
+        check_out(str(tmp_path), overwrite=True, source="-")
+    for call in (lambda: open_out(missing), lambda: check_out(missing, overwrite=True, source="-")):
+        with pytest.raises(CannotStartError, match="No such file or directory"):
+            call()
+
+
+def test_tells_pipes_from_files(tmp_path: Path) -> None:
+    """What goes on to somebody at once needs no job, and can have none."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+
+    streamed = [is_streamed(path) for path in ("-", os.devnull, str(tmp_path / "pipe"))]
+    kept = [is_streamed(str(tmp_path / name)) for name in ("file", "new", "")]
+
+    assert (streamed, kept) == ([True] * 3, [False] * 3)

@@ -1,21 +1,17 @@
 """Every block of Python in the README runs, against a real sandbox server."""
 
-import asyncio
 import csv
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
+import polars as pl
 import pytest
-import uvicorn
-from attrs import define, field
 
-from capillary_interactions import InteractionsClient, Outcome, RetryPolicy
-from capillary_interactions.sandbox import Sandbox, SandboxProcess
+from capillary_interactions import RetryPolicy
+from capillary_interactions.sandbox import SandboxProcess
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = {
@@ -60,36 +56,6 @@ def test_looks_one_customer_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(line.startswith("email ") for line in lines)
 
 
-@asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[aiohttp.ClientSession]:
-    """An application under a real server, and a session that asks it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.001)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        yield session
-    server.should_exit = True
-    await task
-
-
-async def test_answers_a_web_request(sandbox: SandboxProcess) -> None:
-    """Each outcome becomes the status of the table, and 503 tells when to come again."""
-    async with serving(run("web")["app"]) as web:
-        async with web.get("/customers/919738522695/interactions") as found:
-            assert found.status == 200
-            assert await found.json() == sandbox.expected("919738522695")
-        for mobile, status in (("404", 404), ("%20", 422)):
-            async with web.get(f"/customers/{mobile}/interactions") as refused:
-                assert refused.status == status
-        sandbox.change(faults={"error_503_retry_after": 1.0}, fault_retry_after=7)
-        async with web.get("/customers/919738522696/interactions") as busy:
-            assert busy.status == 503
-            assert busy.headers["Retry-After"] == "7"
-            assert "919738522696" not in await busy.text()
-
-
 def test_streams_a_list_to_a_file(sandbox: SandboxProcess, tmp_path: Path) -> None:
     """Every row of the list has a line, with its own column and its own answer."""
     source, target = tmp_path / "customers.csv", tmp_path / "interactions.jsonl"
@@ -109,65 +75,15 @@ def test_streams_a_list_to_a_file(sandbox: SandboxProcess, tmp_path: Path) -> No
     assert lines[0]["answer"] == sandbox.expected(lines[0]["query"]["identifierValue"])
 
 
-@define
-class Message:
-    """A broker's message that remembers what became of it."""
-
-    body: dict[str, str]
-    fate: list[str] = field(factory=list)
-
-    async def ack(self) -> None:
-        """Done."""
-        self.fate.append("ack")
-
-    async def nack(self) -> None:
-        """Again."""
-        self.fate.append("nack")
-
-    async def reject(self) -> None:
-        """Never again."""
-        self.fate.append("reject")
-
-
-async def test_acknowledges_after_the_outcome() -> None:
-    """Each message has one fate, that of the table, and is stored before it is acknowledged."""
-    answers = {"404": _NOT_FOUND, "unreadable": {"interaction": 5}, "wrong": (400, {}, b"")}
-    async with Sandbox(unknown=0, answers=answers) as server:
-        config = server.client_config()
-        mobiles = ["1", "404", "unreadable", "wrong", " ", "2"]
-        messages = [Message({"mobile": mobile}) for mobile in mobiles] + [Message({})]
-        stored: list[str] = []
-
-        async def deliver() -> AsyncIterator[Message]:
-            for message in messages:
-                yield message
-
-        async def store(outcome: Outcome) -> None:
-            assert outcome.item[0].fate == []
-            stored.append(outcome.query.identifier.value)
-
-        async with InteractionsClient(config) as client:
-            await run("consumer")["consume"](client, deliver(), store)
-    fates = ["ack", "ack", "reject", "reject", "reject", "ack", "reject"]
-    assert [message.fate for message in messages] == [[fate] for fate in fates]
-    assert sorted(stored) == ["1", "2", "404"]
-
-
-async def test_gives_an_unavailable_message_back() -> None:
-    """What had no answer is redelivered, not lost."""
-    async with Sandbox(faults={"error_500": 1.0}) as server:
-        config = server.client_config(retry=_ONE_TRY)
-        message = Message({"mobile": "1"})
-
-        async def deliver() -> AsyncIterator[Message]:
-            yield message
-
-        async def store(outcome: Outcome) -> None:
-            raise AssertionError(outcome)
-
-        async with InteractionsClient(config) as client:
-            await run("consumer")["consume"](client, deliver(), store)
-    assert message.fate == ["nack"]
+@pytest.mark.usefixtures("sandbox")
+def test_runs_a_job(tmp_path: Path) -> None:
+    """The job's block looks every row up and exports it."""
+    (tmp_path / "customers.csv").write_text("mobile\n919738520001\n919738520002\n")
+    namespace = run("job")
+    namespace["asyncio"].run(namespace["main"](tmp_path))
+    table = pl.read_parquet(tmp_path / "interactions.parquet")
+    assert sorted(set(table["mobile"])) == ["919738520001", "919738520002"]
+    assert len(table) == 6
 
 
 def test_shows_how_to_test() -> None:
@@ -176,6 +92,11 @@ def test_shows_how_to_test() -> None:
 
 
 def test_runs_every_block() -> None:
-    """No block of Python is left out here."""
-    assert set(BLOCKS) == {None, "web", "bulk", "consumer", "testing"}
+    """No block of Python is left out, here, in `tests/web` and in `tests/consumers`."""
+    here = {None, "bulk", "job", "testing"}
+    folder = Path(__file__).parents[1]
+    others = "".join(
+        (folder / name / "test_recipes.py").read_text() for name in ("web", "consumers")
+    )
+    assert all(f'"{name}"' in others for name in set(BLOCKS) - here)
     assert README.count("```python") == len(BLOCKS)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capillary_interactions.cli._text import ListError, lines
+from capillary_interactions.jobs import ListError
+from capillary_interactions.jobs._text import lines
 
 
 @given(
@@ -29,8 +30,8 @@ def test_gives_the_lines_that_python_reads(text: str, cuts: list[int], marked: b
 @pytest.mark.parametrize(
     ("chunks", "said"),
     [
-        ([b"mobile\n", b"919\0"], "NUL bytes"),
-        ([b"\xff\xfem\0"], "UTF-16"),
+        ([b"\0\1\2mobile"[:5]], "a binary file"),
+        (["mobile\n919\n".encode("utf-16-le")], "UTF-16 without a mark"),
         ([b"Jos\xe9\n"], "no UTF-8 text (at byte 4)"),
         ([b"ab\n", b"Jos\xe9\n"], "at byte 7)"),
         ([b"ab\xe2\x82", b"\xe2"], "at byte 3)"),

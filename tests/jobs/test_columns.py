@@ -1,9 +1,11 @@
-"""Which column holds the customers."""
+"""Which column holds the customers, and under which names columns come out."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from capillary_interactions.cli._columns import column_place, delimiter_of
-from capillary_interactions.cli._text import ListError
+from capillary_interactions.jobs import ListError
+from capillary_interactions.jobs._columns import column_place, delimiter_of, distinct
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,9 @@ from capillary_interactions.cli._text import ListError
         (["phone"], None, 0),
         (["mobile", "phone"], "phone", 1),
         (["mobile", "Phone"], "phone", 1),
+        (["mobile", "phone"], "2", 1),
+        (["mobile", "2", "phone"], "2", 1),
+        (["mobile", "mobile"], "1", 0),
     ],
 )
 def test_finds_the_column_that_is_meant(names: list[str], column: str | None, place: int) -> None:
@@ -27,6 +32,8 @@ def test_finds_the_column_that_is_meant(names: list[str], column: str | None, pl
     [
         (["id", "phone"], None, "no column named 'mobile', only: id, phone; choose one with"),
         (["id", "phone"], "tel", "no column named 'tel', only: id, phone"),
+        (["id", "phone"], "3", "no column named '3'"),
+        (["id", "phone"], "0", "no column named '0'"),
         (["phone"], "tel", "no column named 'tel', only: phone"),
         (["mobile", "mobile"], None, "2 columns named 'mobile'"),
         (["Mobile", "MOBILE"], None, "2 columns named 'mobile'"),
@@ -66,3 +73,28 @@ def test_masks_customers_in_what_it_takes_for_a_header() -> None:
 def test_finds_what_separates_the_columns(header: str, delimiter: str) -> None:
     """The delimiter is the one that gives the wanted column, else the one that gives the most."""
     assert delimiter_of(header, "mobile") == delimiter
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "A"], ["a", "a_2", "A_3"]),
+        (["", " "], ["column_1", "column_2"]),
+        (["row", "status"], ["input_row", "input_status"]),
+        (["Row"], ["Row_2"]),
+        (["input_row", "row"], ["input_row", "input_row_2"]),
+    ],
+)
+def test_names_every_column_differently(names: list[str], expected: list[str]) -> None:
+    """Empty, repeated and taken names are changed, others are not."""
+    assert distinct(names, taken=("row", "status")) == expected
+
+
+@given(st.lists(st.text(max_size=3), max_size=8))
+def test_never_gives_a_name_twice(names: list[str]) -> None:
+    """No database that ignores case confuses two columns."""
+    found = distinct(names, taken=("row", "path"))
+    assert len(found) == len(names)
+    folded = [name.casefold() for name in found]
+    assert len({*folded, "row", "path"}) == len(names) + 2

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capillary_interactions.cli._rows import Format, Row, form_of, read_rows
-from capillary_interactions.cli._text import ListError, lines
+from capillary_interactions.jobs import ListError
+from capillary_interactions.jobs._list import text_rows
+from capillary_interactions.jobs._rows import Format, Row, Wanted, form_of
+from capillary_interactions.jobs._text import lines
 
 _VALUE = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
     lambda text: text == text.strip()
@@ -18,7 +20,14 @@ _CELL = st.text(alphabet="ab ,;\t\"'\n\r\u2028é", max_size=8)
 
 
 def _rows(text: str, form: Format | None = None, column: str | None = None) -> list[Row | None]:
-    return list(read_rows(lines([text.encode()]), form, "mobile", column))
+    return _read([text.encode()], form, column)
+
+
+def _read(chunks: list[bytes], form: Format | None, column: str | None = None) -> list[Row | None]:
+    """The rows, without everything else that stands in them."""
+    wanted = Wanted(identifier="mobile", format=form, column=column)
+    rows = text_rows(lines(chunks), wanted)
+    return [row and Row(row.number, row.value, row.reason) for row in rows]
 
 
 @given(
@@ -54,7 +63,7 @@ def test_keeps_every_value_that_a_csv_writer_wrote(
     content = written.getvalue().encode("utf-8-sig" if marked else "utf-8")
     chunks = [content[at : at + cut] for at in range(0, len(content), cut)]
 
-    found = list(read_rows(lines(chunks), "csv", "mobile"))
+    found = _read(chunks, "csv")
 
     assert found == [Row(n, value) for n, (_, value, _) in enumerate(customers, 1)]
 
@@ -64,7 +73,7 @@ def test_keeps_every_value_that_a_csv_writer_wrote(
     [
         ("mobile\n1\n2\n", [Row(1, "1"), Row(2, "2")]),
         ("mobile\r1\r2", [Row(1, "1"), Row(2, "2")]),
-        ("\n\nmobile\n\n1\n  \n2\n", [None, Row(1, "1"), None, Row(2, "2")]),
+        ("\n\nmobile\n\n1\n  \n2\n", [*[None] * 3, Row(1, "1"), None, Row(2, "2")]),
         ("mobile\n 1 \n", [Row(1, "1")]),
         ('mobile\n""\n1\n', [Row(1, ""), Row(2, "1")]),
         ("id,mobile\n1,\n", [Row(1, "")]),
@@ -78,7 +87,7 @@ def test_keeps_every_value_that_a_csv_writer_wrote(
         ),
         ("mobile\n", []),
         ("", []),
-        ("\n \n", []),
+        ("\n \n", [None, None]),
     ],
 )
 def test_reads_csv(text: str, expected: list[Row | None]) -> None:
@@ -169,7 +178,7 @@ def test_reads_plain_lines() -> None:
     [
         ('{"mobile": "919"}\n', None, [Row(1, "919")]),
         ("id,mobile\n1,919\n", None, [Row(1, "919")]),
-        ("\n\nid;mobile\n1;919\n", None, [Row(1, "919")]),
+        ("\n\nid;mobile\n1;919\n", None, [None, None, Row(1, "919")]),
         ('"Mobile"\n919\n', None, [Row(1, "919")]),
         ("919\n920\n", None, [Row(1, "919"), Row(2, "920")]),
         ("tel\n919\n", "tel", [Row(1, "919")]),

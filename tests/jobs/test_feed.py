@@ -1,90 +1,93 @@
-"""How rows come into the event loop."""
+"""How batches come out of a thread into the event loop."""
 
 import asyncio
 import io
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import IO, cast
+from collections.abc import Callable
+from typing import IO, Any, cast
 
 import pytest
 
-from capillary_interactions.cli._feed import Feed
-from capillary_interactions.cli._rows import Row, Rows, read_rows
-from capillary_interactions.cli._text import ListError
+from capillary_interactions.jobs import CustomerList, ListError
+from capillary_interactions.jobs._feed import Feed
+from capillary_interactions.jobs._reader import Batch, ListReader
 
-_plain = partial(read_rows, form="lines", identifier="mobile")
+from .given import MOBILES
 
 
-async def test_gives_every_row_once_and_counts_blank_lines() -> None:
-    """More rows than any batch holds come in order."""
-    numbers = [str(number) for number in range(2000)]
-    feed = Feed(io.BytesIO("\n\n".join(numbers).encode()), _plain)
+def _feed(file: IO[bytes]) -> Feed[Batch]:
+    customers = CustomerList(file, identifier="mobile", format="lines", label="it")
+    return Feed(ListReader(customers, MOBILES).read)
 
-    await feed.ready()
-    rows = [row async for row in feed]
 
-    assert rows == [Row(n, value) for n, value in enumerate(numbers, 1)]
-    assert (feed.blanks, feed.total) == (1999, 2000)
+async def _values(feed: Feed[Batch]) -> list[str]:
+    return [row.value async for batch in feed for row in batch.rows()]
+
+
+async def test_gives_every_row_once_and_in_order() -> None:
+    """More rows than any batch holds."""
+    numbers = [str(number) for number in range(1, 5000)]
+
+    assert await _values(_feed(io.BytesIO("\n\n".join(numbers).encode()))) == numbers
 
 
 async def test_hands_on_what_a_pipe_holds_before_it_reads_further() -> None:
     """A row is looked up while the next one is still being thought of."""
     theirs, ours = os.pipe()
     with io.FileIO(theirs, "rb") as pipe:
-        feed = Feed(pipe, _plain)
+        feed = _feed(pipe)
         os.write(ours, b"919\n92")
         await feed.ready()
-        rows = aiter(feed)
+        batches = aiter(feed)
 
-        assert await anext(rows) == Row(1, "919")
-        assert feed.total is None
+        assert [row.value for row in (await anext(batches)).rows()] == ["919"]
         os.write(ours, b"0\n")
-        assert await anext(rows) == Row(2, "920")
+        assert [row.value for row in (await anext(batches)).rows()] == ["920"]
         os.close(ours)
-        assert [row async for row in rows] == []
+        last = await anext(batches)
+        assert (last.values, last.last) == ([], True)
 
 
 async def test_reads_only_a_little_ahead() -> None:
     """A list of any length takes little memory."""
-    read = 0
+    made = 0
 
-    def endless(_: Iterable[str]) -> Iterator[Row]:
-        nonlocal read
+    def endless(put: Callable[[int], None]) -> None:
+        nonlocal made
         while True:
-            read += 1
-            yield Row(read, "919")
+            made += 1
+            put(made)
 
-    feed = Feed(io.BytesIO(), cast("type[Rows]", endless))
+    feed = Feed(endless)
     await feed.ready()
-    rows = aiter(feed)
-    await anext(rows)
+    batches = aiter(feed)
+    assert await anext(batches) == 1
     for _ in range(20):
         await asyncio.sleep(0.001)
 
-    assert read <= 256 * 6
+    assert made <= 7
     feed.stop()
-    assert [row async for row in rows] == []
+    assert [batch async for batch in batches] == []
 
 
 async def test_stops_in_front_of_a_silent_pipe() -> None:
     """Whoever waits for a row learns that there will be none."""
     theirs, ours = os.pipe()
     with io.FileIO(theirs, "rb", closefd=False) as pipe:
-        feed = Feed(pipe, _plain)
+        feed = _feed(pipe)
         ready = asyncio.create_task(feed.ready())
         await asyncio.sleep(0)
         feed.stop()
         await ready
 
-        assert [row async for row in feed] == []
+        assert await _values(feed) == []
     os.close(ours)
 
 
 async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
     """A reader that waits for room goes home."""
-    feed = Feed(io.BytesIO(b"919\n" * 100_000), _plain)
+    feed = _feed(io.BytesIO(b"919\n" * 100_000))
     await feed.ready()
     feed.stop()
 
@@ -96,26 +99,23 @@ async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
         pytest.fail("the thread is still there")
 
 
-@pytest.mark.parametrize(
-    ("content", "said"), [(b"", "no rows"), (b"\n\n", "no rows"), (b"\0", "NUL")]
-)
-async def test_says_before_the_first_row_that_there_is_none(content: bytes, said: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+async def test_says_before_the_first_row_that_there_is_none(content: bytes) -> None:
     """A run need not begin for a list of nothing."""
-    with pytest.raises(ListError, match=said):
-        await Feed(io.BytesIO(content), _plain).ready()
+    with pytest.raises(ListError, match="it: it holds no rows"):
+        await _feed(io.BytesIO(content)).ready()
 
 
 async def test_gives_the_rows_before_it_gives_the_error_after_them() -> None:
     """What could be read is looked up."""
-    feed = Feed(io.BytesIO(b"919\n" * 20_000 + b"\0"), _plain)
-    await feed.ready()
-    seen = []
+    feed = _feed(io.BytesIO(b"919\n" * 20_000 + b"\xff\n"))
+    seen: list[str] = []
 
     async def read() -> None:
-        async for row in feed:
-            seen.append(row)  # noqa: PERF401 - what came before the error is the point
+        async for batch in feed:
+            seen.extend(batch.values)
 
-    with pytest.raises(ListError, match="NUL"):
+    with pytest.raises(ListError, match="no UTF-8"):
         await read()
 
     assert len(seen) == 65536 // 4
@@ -125,7 +125,7 @@ class _Failing(io.RawIOBase):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> Any:
         """Fail."""
         raise self._error
 
@@ -142,4 +142,4 @@ async def test_tells_what_went_wrong_in_its_thread(
 ) -> None:
     """No error of the reader is lost in a thread that nobody looks at."""
     with pytest.raises(kind, match=said):
-        await Feed(cast("IO[bytes]", _Failing(error)), _plain).ready()
+        await _feed(cast("IO[bytes]", _Failing(error))).ready()

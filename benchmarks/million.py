@@ -1,0 +1,182 @@
+"""What does a job on disk cost, and does it stay small? One long list against a fast server.
+
+The list goes through a job, and in turn, a part at a time, through the same stream without one.
+Memory is measured in processes of their own, for a tenth of the list and for all of it. Usage:
+
+    python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 10]
+"""
+
+import argparse
+import asyncio
+import csv
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from benchmarks._fast_server import fast_server
+from capillary_interactions import (
+    BasicAuth,
+    ClientConfig,
+    Identifier,
+    InteractionsClient,
+    RateLimit,
+)
+from capillary_interactions.events import AttemptBegan, Event
+from capillary_interactions.jobs import CustomerList, Job
+
+_IN_FLIGHT = 32
+
+
+def _client(base_url: str, seen: list[float] | None = None) -> InteractionsClient:
+    def watch(event: Event) -> None:
+        if isinstance(event, AttemptBegan) and seen is not None and not seen:
+            seen.append(time.perf_counter())
+
+    config = ClientConfig(
+        base_url,
+        BasicAuth("till", "secret"),
+        rate=RateLimit(1_000_000, 1.0),
+        in_flight=_IN_FLIGHT,
+    )
+    return InteractionsClient(config, observers=() if seen is None else (watch,))
+
+
+def _write_list(path: Path, rows: int, first: int = 0) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "name", "mobile", "city"))
+        writer.writerows(
+            (number, f"Customer {number}", 919_000_000_000 + number, "Bengaluru")
+            for number in range(first, first + rows)
+        )
+
+
+def _identifiers(path: Path) -> Iterator[Identifier]:
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield Identifier.mobile(row["mobile"])
+
+
+async def _bare(client: InteractionsClient, path: Path) -> int:
+    endings = 0
+    async with client.stream(_identifiers(path)) as outcomes:
+        async for _ in outcomes:
+            endings += 1
+    return endings
+
+
+async def _job(client: InteractionsClient, path: Path) -> int:
+    file = path.with_suffix(".job")
+    async with Job.open(file, CustomerList(path, identifier="mobile")) as job:
+        report = await job.run(client)
+    assert report.complete  # noqa: S101 - or the figure means nothing
+    file.unlink()
+    return report.run.asked
+
+
+_Turn = Callable[[InteractionsClient, Path], Awaitable[int]]
+
+
+async def _timed(turn: _Turn, client: InteractionsClient, path: Path) -> tuple[float, float]:
+    """Lookups a second, and a second of this process's CPU."""
+    began, cpu = time.perf_counter(), time.process_time()
+    lookups = await turn(client, path)
+    return lookups / (time.perf_counter() - began), lookups / (time.process_time() - cpu)
+
+
+async def _ratio(base_url: str, folder: Path, part: int, parts: int) -> None:
+    rates, ratios, cpu_ratios = [], [], []
+    async with _client(base_url) as client:
+        for number in range(parts + 1):
+            path = folder / f"part-{number}.csv"
+            _write_list(path, part, number * part)
+            # In turn first and second, for the machine is not equally fast all the time.
+            turns = (_bare, _job) if number % 2 else (_job, _bare)
+            figures = {turn: await _timed(turn, client, path) for turn in turns}
+            if number:  # the first one warms up
+                (rate, cpu), (bare_rate, bare_cpu) = figures[_job], figures[_bare]
+                rates.append(rate)
+                ratios.append(rate / bare_rate)
+                cpu_ratios.append(cpu / bare_cpu)
+            path.unlink()
+    print(
+        f"{parts} parts of {part} rows, with a job: {statistics.median(rates):.0f} lookups a second"
+    )
+    print(f"as a share of the bare stream: {_spread(ratios)}; by CPU time: {_spread(cpu_ratios)}")
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.3f} ({min(ratios):.3f}..{max(ratios):.3f})"
+
+
+def _peak() -> float:
+    """The most memory this process has had, in MiB."""
+    # Not getrusage(): that begins with the size of the process it was started from.
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+async def _measure(base_url: str, path: Path) -> None:
+    """Run a whole list, and print the figures as JSON: for a process of its own."""
+    base, seen = _peak(), list[float]()
+    began = time.perf_counter()
+    file = path.with_suffix(".job")
+    async with (
+        _client(base_url, seen) as client,
+        Job.open(file, CustomerList(path, identifier="mobile")) as job,
+    ):
+        report = await job.run(client)
+    figures = {
+        "rows": report.status.rows,
+        "complete": report.complete,
+        "peak": _peak() - base,
+        "first": seen[0] - began,
+        "seconds": time.perf_counter() - began,
+        "job": file.stat().st_size / 2**20,
+    }
+    file.unlink()
+    print(json.dumps(figures))
+
+
+def _in_own_process(base_url: str, folder: Path, rows: int) -> None:
+    path = folder / f"list-{rows}.csv"
+    _write_list(path, rows)
+    command = [sys.executable, "-m", "benchmarks.million", "--measure", base_url, str(path)]
+    told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    assert told["complete"]  # noqa: S101
+    print(
+        f"{told['rows']:>9,} rows: {told['peak']:.0f} MiB at most over the imports, "
+        f"first request after {told['first']:.2f} s, {told['seconds']:.0f} s in all, "
+        f"{told['rows'] / told['seconds']:.0f} rows a second, job's file {told['job']:.0f} MiB"
+    )
+    path.unlink()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--part", type=int, default=20_000)
+    parser.add_argument("--parts", type=int, default=10)
+    parser.add_argument("--measure", nargs=2, metavar=("URL", "LIST"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        asyncio.run(_measure(options.measure[0], Path(options.measure[1])))
+        return
+    with fast_server() as base_url, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.parts:
+            asyncio.run(_ratio(base_url, folder, options.part, options.parts))
+        for rows in (options.rows // 10, options.rows):
+            _in_own_process(base_url, folder, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""How does a list go through a job on disk into a file?"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._errors import AuthenticationError, EndpointDownError
+from capillary_interactions.cli._exits import (
+    INTERRUPTED,
+    STOPPED_EARLY,
+    CannotStartError,
+    code_of,
+)
+from capillary_interactions.cli._job_words import next_steps, summary, way_on
+from capillary_interactions.cli._progress import show
+from capillary_interactions.cli._report import Moment, count
+from capillary_interactions.cli._stop import Stop
+from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs import (
+    CustomerList,
+    Job,
+    JobChangedError,
+    JobError,
+    NoJobError,
+    Progress,
+    Report,
+    StopRules,
+    WrongListError,
+)
+
+_DRAIN: Final = 30.0
+
+
+@frozen(kw_only=True)
+class JobBulk:
+    """One list to look up by a job.
+
+    Attributes:
+        customers: The list, or None for the one that the job knows.
+        out: Where the results go.
+        network: Only interactions of this network, or None.
+        type: Only interactions of this type, or None.
+        reachable: The configuration, entered for the time of the run.
+        stops: When to pause and to stop.
+        timeout: Seconds for one customer, or None.
+        restart: Whether to forget what there is of the job.
+        codes_masked: Whether one-time codes are masked in the results.
+        bar: Whether progress is a bar.
+    """
+
+    customers: CustomerList | None
+    out: Path
+    network: str | None = None
+    type: str | None = None
+    reachable: Callable[[], AbstractAsyncContextManager[ClientConfig]]
+    stops: StopRules
+    timeout: float | None = None
+    restart: bool = False
+    codes_masked: bool = False
+    bar: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where the job is."""
+        return job_of(self.out)
+
+
+def job_of(out: Path) -> Path:
+    """The job behind a file of results."""
+    return out.with_name(f"{out.name}.job")
+
+
+async def run_job(bulk: JobBulk, voice: Voice) -> int:
+    """Begin a job or go on with it, and write its results when it is done; the exit code.
+
+    Raises:
+        CannotStartError: Nothing has been asked.
+        StoppedEarlyError: The host's name does not resolve.
+    """
+    return await _JobRun(bulk, voice).go()
+
+
+class _JobRun:
+    def __init__(self, bulk: JobBulk, voice: Voice) -> None:
+        self._bulk = bulk
+        self._voice = voice
+        self._stop = Stop(self._wind_down, self._leave)
+        self._job = Job.open(bulk.path, bulk.customers, network=bulk.network, type=bulk.type)
+        self._asking: asyncio.Task[Report] | None = None
+        self._moment = Moment(done=0, total=None, rate=0.0, endings={})
+        self._paused: str | None = None
+        self._before = 0
+        self._problem: str | None = None
+
+    async def go(self) -> int:
+        try:
+            with self._stop.listening():
+                async with self._bulk.reachable() as config, self._job:
+                    return await self._through(config)
+        except JobError as wrong:
+            # What has begun is told by then.
+            raise CannotStartError(self._told(wrong)) from None
+
+    async def _through(self, config: ClientConfig) -> int:
+        if self._bulk.restart:
+            await self._job.discard()
+        with suppress(NoJobError):
+            self._before = (await self._job.status()).done
+            self._voice.say(f"going on with {self._bulk.path}: {count(self._before, 'row')} done")
+        async with InteractionsClient(config) as client:
+            await self._ask(client)
+        try:
+            report = await self._job.report()
+        except NoJobError:
+            return INTERRUPTED  # before the first row had come
+        written = await self._write() if report.complete and self._problem is None else False
+        return self._tell(report, written=written)
+
+    async def _ask(self, client: InteractionsClient) -> None:
+        shown = None if self._voice.quiet else asyncio.create_task(self._show())
+        self._asking = asyncio.create_task(
+            self._job.run(
+                client,
+                timeout=self._bulk.timeout,
+                stops=self._bulk.stops,
+                progress=self._see,
+            )
+        )
+        try:
+            await asyncio.wait({self._asking})
+        finally:
+            for task in (shown, self._asking):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait({task})
+        if not self._asking.cancelled():
+            self._judge(self._asking.exception())
+
+    def _judge(self, error: BaseException | None) -> None:
+        match error:
+            case None:
+                pass
+            case AuthenticationError():
+                self._problem = f"the credentials are refused: {error}"
+            case EndpointDownError():
+                self._problem = str(error)
+            case JobError() if error.begun:
+                self._problem = self._told(error)
+            case _:
+                raise error
+
+    def _told(self, wrong: JobError) -> str:
+        if isinstance(wrong, JobChangedError):
+            return f"{wrong}; or --restart, which forgets what {self._bulk.path} holds"
+        if isinstance(wrong, WrongListError):
+            return f"{wrong}; --accept-rejected goes on all the same"
+        return str(wrong)
+
+    async def _write(self) -> bool:
+        try:
+            await self._job.export(self._bulk.out, mask_codes=self._bulk.codes_masked)
+        except JobError as failed:
+            self._problem = str(failed)
+            return False
+        return True
+
+    def _tell(self, report: Report, *, written: bool) -> int:
+        say, out = self._voice.say, str(self._bulk.out)
+        if self._problem is not None:
+            self._voice.complain(f"error: {self._problem}")
+        for line in summary(report, self._before):
+            say(line)
+        for step in next_steps(report):
+            say(step)
+        if written:
+            say(f"written to {out}; {self._bulk.path} keeps the job")
+            return code_of(report.status.endings)
+        say(way_on(str(self._bulk.path), out))
+        return INTERRUPTED if self._problem is None else STOPPED_EARLY
+
+    def _see(self, progress: Progress) -> None:
+        status = progress.status
+        total = status.rows if status.whole else None
+        self._moment = Moment(done=status.done, total=total, rate=0.0, endings=status.endings)
+        if (progress.paused is None) != (self._paused is None):
+            self._voice.say(
+                "answers again: going on"
+                if progress.paused is None
+                else f"pausing: no answers any more ({progress.paused}); "
+                "one customer now and then is asked for"
+            )
+        self._paused = progress.paused
+
+    async def _show(self) -> None:
+        await show(self._voice, lambda: self._moment, bar=self._bulk.bar)
+
+    def _wind_down(self) -> None:
+        """At the first Ctrl-C: ask for nothing more, and wait for what is under way."""
+        if self._job.is_running:
+            self._voice.say(
+                f"stopping: waiting up to {_DRAIN:.0f} s for what is under way; "
+                "Ctrl-C again stops at once"
+            )
+            self._job.stop(_DRAIN)
+        elif self._asking is not None:
+            self._asking.cancel()
+
+    def _leave(self) -> None:
+        """At the second Ctrl-C: the job can take that; leave a terminal with a cursor behind."""
+        with suppress(Exception):
+            self._voice.console.show_cursor()

@@ -1,0 +1,116 @@
+"""What is said of a job at its end, or when somebody asks? Words for figures, pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from capillary_interactions._masking import mask
+from capillary_interactions.cli._report import count, duration, ending_word, endings
+from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
+
+_PROGRAM: Final = "capillary-interactions"
+_NEXT: Final[Mapping[str, str]] = {
+    "rejected": "rejected: each row's reason says what to change in the list or the settings",
+    "unreadable": (
+        "unreadable: the API answers otherwise than this version understands; look for a newer "
+        "version, and report the path"
+    ),
+    "unavailable": (
+        "unavailable: these had no answer; `{program} jobs retry {job}`, then the same command "
+        "again, asks once more"
+    ),
+}
+
+
+def summary(report: Report, before: int) -> tuple[str, ...]:
+    """What is said when a run of a job is over, line by line.
+
+    Args:
+        report: The figures.
+        before: Rows that had ended before the run.
+    """
+    run, rows = report.run, report.status.done - before
+    rate = rows / run.seconds if run.seconds else 0.0
+    pace = f"{count(rows, 'row')} in {duration(run.seconds)} ({rate:.1f}/s)"
+    whole = not before and report.complete
+    told = endings(report.status.endings) or "none ended"
+    return (
+        *([f"{pace}: {told}"] if whole else [pace, _so_far(report.status)]),
+        _sent(run),
+        *([_quota(run)] if run.asked else []),
+        *_rows_beside(report.status),
+        *_failures(report.first_failures, report.last_failures),
+    )
+
+
+def next_steps(report: Report) -> tuple[str, ...]:
+    """What to do about the rows that are not found or not found out."""
+    job = report.status.path
+    return tuple(
+        text.format(program=_PROGRAM, job=job)
+        for name, text in _NEXT.items()
+        if report.status.endings[name]
+    )
+
+
+def way_on(job: str, out: str) -> str:
+    """How to go on with a job that is not done."""
+    return (
+        f"stopped early: the same command again goes on; {out} is written when all is done "
+        f"(`{_PROGRAM} jobs export {job}` writes what there is)"
+    )
+
+
+def state(report: Report) -> tuple[str, ...]:
+    """What there is to know of a job when nobody runs it, or somebody does."""
+    status, run = report.status, report.run
+    lines = [
+        f"{status.path}: {status.customers}, since {status.began:%Y-%m-%d %H:%M} UTC",
+        _so_far(status),
+        *_rows_beside(status),
+    ]
+    if run.seconds:
+        asked = f"{count(run.asked, 'lookup')} in {duration(run.seconds)}"
+        lines.append(f"last run: {asked}, {_sent(run)}")
+    if run.stopped:
+        lines.append(f"it stopped: {run.stopped}")
+    return (*lines, *_failures(report.first_failures, report.last_failures))
+
+
+def _so_far(status: JobStatus) -> str:
+    rows = f"{status.rows:,}" if status.whole else f"{status.rows:,} or more"
+    told = endings(status.endings) or "none ended"
+    return f"{status.done:,} of {rows} rows done: {told}"
+
+
+def _sent(run: RunFigures) -> str:
+    sent = f"{count(run.requests, 'request')}, {count(run.retries, 'retry')}"
+    return f"{sent}, {run.throttled:,} throttled"
+
+
+def _quota(run: RunFigures) -> str:
+    waited, served = run.waited / run.asked, run.served / run.asked
+    return (
+        f"{100 * run.quota_used:.0f} % of the quota used; a lookup waited {duration(waited)} "
+        f"for it and took {duration(served)} on average"
+    )
+
+
+def _rows_beside(status: JobStatus) -> list[str]:
+    lines = []
+    if status.blank:
+        lines.append(f"{count(status.blank, 'blank line')} skipped")
+    if status.duplicates:
+        lines.append(f"{count(status.duplicates, 'row')} with the customer of an earlier row")
+    return lines
+
+
+def _failures(first: tuple[Failure, ...], last: tuple[Failure, ...]) -> list[str]:
+    shown = [_failure(each) for each in first]
+    if last:
+        shown += ["  ...", *(_failure(each) for each in last)]
+    return shown
+
+
+def _failure(failure: Failure) -> str:
+    who = f" ({mask(failure.identifier)})" if failure.identifier else ""
+    return f"  row {failure.row:,}{who} {ending_word(failure.ending)}: {failure.reason}"

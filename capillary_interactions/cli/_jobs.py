@@ -1,0 +1,156 @@
+"""The commands `jobs status`, `jobs retry` and `jobs export`: what can be done with a job."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import orjson
+from attrs import asdict
+
+from capillary_interactions._outcome import ENDINGS
+from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
+from capillary_interactions.cli._job_words import next_steps, state
+from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._options import voice_options
+from capillary_interactions.cli._report import count
+from capillary_interactions.cli._standard import unbuffered, write_out
+from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs import ExportError, Job, JobError, Report, check_export
+
+_T = TypeVar("_T")
+_PIPE: Final = "-"
+_SUFFIX: Final = ".job"
+
+_JOB: Final = click.argument("path", metavar="JOB", type=click.Path(path_type=Path))
+
+
+@click.group(short_help="Look at a bulk job, take outcomes back, write its results.")
+def jobs() -> None:
+    """Work with the job that `bulk LIST --out FILE` keeps in FILE.job."""
+
+
+@jobs.command(short_help="How far it is.")
+@_JOB
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object on standard output.")
+@voice_options
+def status(*, path: Path, as_json: bool, voice: Voice) -> int:
+    """Tell how far JOB is, also while it is being run.
+
+    The exit code is 0 if every row is found or not_found, and 1 if some are open or have ended
+    otherwise.
+
+    \b
+    Example:
+      capillary-interactions jobs status answers.jsonl.job
+    """  # noqa: D301 - click's own mark
+    report = _with_job(path, lambda job: job.report())
+    if as_json:
+        write_out(orjson.dumps(_written(report), option=orjson.OPT_APPEND_NEWLINE))
+    else:
+        for line in (*state(report), *next_steps(report)):
+            voice.complain(line)
+    return code_of(report.status.endings) if report.complete else 1
+
+
+def _written(report: Report) -> dict[str, Any]:
+    run = report.run
+    return {
+        **asdict(report.status),
+        "done": report.status.done,
+        "open": report.status.open,
+        "complete": report.complete,
+        "lastRun": {**asdict(run), "rate": run.rate, "quotaUsed": run.quota_used},
+    }
+
+
+@jobs.command(short_help="Ask again for rows that had no answer.")
+@_JOB
+@click.option(
+    "--ending",
+    "endings",
+    type=click.Choice(ENDINGS),
+    multiple=True,
+    default=("unavailable",),
+    show_default=True,
+    help="Rows that have ended so; may be given several times.",
+)
+@voice_options
+def retry(*, path: Path, endings: tuple[str, ...], voice: Voice) -> int:
+    """Open rows of JOB again, so that the next `bulk` asks for them once more.
+
+    \b
+    Example:
+      capillary-interactions jobs retry answers.jsonl.job --ending unavailable --ending unreadable
+    """  # noqa: D301 - click's own mark
+    opened = _with_job(path, lambda job: job.retry(endings))
+    verb = "is" if opened == 1 else "are"
+    voice.say(f"{count(opened, 'row')} {verb} open again; the same `bulk` command asks for them")
+    return 0
+
+
+@jobs.command(short_help="Write what there is of the results.")
+@_JOB
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="Where the results go, in the format of its ending: .jsonl, .csv, .parquet or .sqlite, "
+    "the first two also with .gz or .zst; - for JSON lines on standard output "
+    "(default: JOB without .job).",
+)
+@click.option("--mask-codes", is_flag=True, help="Mask what may be one-time codes in subjects.")
+@voice_options
+def export(*, path: Path, out: str | None, mask_codes: bool, voice: Voice) -> int:
+    """Write the outcomes that JOB has so far, in any number of formats one after the other.
+
+    JSON lines have one object for each row of the list; the tables have one row for each message,
+    with the list's own columns, and one for each customer without messages. FILE is replaced in
+    one step.
+
+    \b
+    Example:
+      capillary-interactions jobs export answers.jsonl.job --out answers.parquet
+    """  # noqa: D301 - click's own mark
+    if out == _PIPE:
+        _stream(path, mask_codes=mask_codes)
+        return 0
+    if out is None and path.suffix != _SUFFIX:
+        raise click.UsageError("--out is needed: JOB does not end in .job")
+    target = path.with_suffix("") if out is None else Path(out)
+    try:
+        check_export(target)
+    except ExportError as wrong:
+        raise CannotStartError(str(wrong)) from None
+    rows = _with_job(path, lambda job: job.export(target, mask_codes=mask_codes))
+    voice.say(f"{count(rows, 'row')} of the list written to {target}")
+    return 0
+
+
+def _stream(path: Path, *, mask_codes: bool) -> None:
+    # A pipe's reader may be slow, and the job's snapshot should not be held for that long.
+    with tempfile.TemporaryDirectory(prefix="capillary-") as folder:
+        whole = Path(folder, "results.jsonl")
+        _with_job(path, lambda job: job.export(whole, mask_codes=mask_codes))
+        try:
+            with whole.open("rb") as file:
+                shutil.copyfileobj(file, unbuffered("stdout"))
+        except BrokenPipeError:
+            raise StoppedEarlyError("") from None
+        except OSError as failed:
+            text = f"standard output cannot be written: {failed.strerror}"
+            raise StoppedEarlyError(text) from None
+
+
+def _with_job(path: Path, ask: Callable[[Job], Coroutine[Any, Any, _T]]) -> _T:
+    async def asked() -> _T:
+        async with Job.open(path) as job:
+            return await ask(job)
+
+    try:
+        return run_async(asked())
+    except ExportError as failed:
+        raise StoppedEarlyError(str(failed)) from None
+    except JobError as wrong:
+        raise CannotStartError(str(wrong)) from None

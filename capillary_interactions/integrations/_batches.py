@@ -1,0 +1,103 @@
+"""How are messages fetched a few at a time, only when wanted, so that none is lost in between?"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+_M = TypeVar("_M")
+
+
+class Batches(Generic[_M]):
+    """The next message, from batches that are fetched while somebody waits for one.
+
+    Whoever waits may be cancelled: what is being fetched then is kept. What has been fetched and
+    not been taken is given back at the end.
+
+    Args:
+        fetch: Some messages, or none after a short while: the end waits for it.
+        give_back: Called at the end with each message that nobody has taken.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Sequence[_M]]],
+        give_back: Callable[[_M], Awaitable[None]],
+    ) -> None:
+        self._fetch = fetch
+        self._give_back = give_back
+        self._ready: deque[_M] = deque()
+        self._fetching: asyncio.Task[Sequence[_M]] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being fetched."""
+        return self._fetching is None
+
+    async def next(self) -> _M:
+        """The next message, however long that takes."""
+        while not self._ready:
+            await self._filled()
+        return self._ready.popleft()
+
+    async def _filled(self) -> None:
+        if self._fetching is None:
+            self._fetching = asyncio.ensure_future(_called(self._fetch))
+        await asyncio.wait({self._fetching})
+        fetched, self._fetching = self._fetching, None
+        self._ready.extend(fetched.result())
+
+    def put_back(self, message: _M) -> None:
+        """Give a message out, again or for the first time."""
+        self._ready.append(message)
+
+    def drop(self, unwanted: Callable[[_M], bool]) -> None:
+        """Forget messages that belong to somebody else by now."""
+        self._ready = deque(each for each in self._ready if not unwanted(each))
+
+    async def aclose(self) -> None:
+        """Wait for what is being fetched, and give back what nobody has taken."""
+        try:
+            if self._fetching is not None:
+                await self._filled()
+        finally:
+            while self._ready:
+                await self._give_back(self._ready.popleft())
+
+
+async def _called(fetch: Callable[[], Awaitable[Sequence[_M]]]) -> Sequence[_M]:
+    return await fetch()
+
+
+class Keeper:
+    """Tells a broker now and then that messages are still worked on.
+
+    Args:
+        every: Seconds between two words.
+        tell: Says it; what it raises is left to the next time, and to whoever reads.
+    """
+
+    def __init__(self, every: float, tell: Callable[[], Awaitable[None]]) -> None:
+        self._every = every
+        self._tell = tell
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                await self._tell()
+            except Exception as error:  # noqa: BLE001 - the broker's own; the reader will meet it
+                _LOGGER.warning("a broker was not told that work goes on: %s", type(error).__name__)

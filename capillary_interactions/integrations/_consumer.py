@@ -1,0 +1,194 @@
+"""How many messages are read, when, and how does it all come to an end?"""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+from capillary_interactions._check import seconds, whole
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._outcome import Outcome
+from capillary_interactions._query import Identifier, Query
+from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
+from capillary_interactions.integrations._errand import Desk, Errand, Stage
+
+_M = TypeVar("_M", bound=Delivery)
+_LOOKUPS: Final = frozenset({Stage.ASKING})
+_ALL: Final = frozenset({Stage.ASKING, Stage.HANDLING})
+
+
+class Consumer(Generic[_M]):
+    """Looks up the messages of a source, and acknowledges each after it has been handled.
+
+    An answer (`Found`, `NotFound`) goes to `handle` and is acknowledged once that has returned.
+    `Unavailable` is delivered again, after as long as the server asked for. `Rejected`,
+    `Unreadable` and a message that `key` can make no query of are dead letters. When `handle`
+    raises, its message is delivered again.
+
+    No more than `in_flight` messages are held, so the source, and the broker behind it, feels the
+    quota. When as many lookups in a row had no answer, reading pauses until the endpoint may have
+    recovered.
+
+    Args:
+        client: What looks up.
+        source: Messages with acknowledgement, from any async iterable.
+        key: From a message to its query.
+        handle: Called with each outcome that is an answer; `outcome.item` is the message. Calls
+            overlap.
+        in_flight: Messages held at once, by default `client.config.in_flight` for each
+            credential.
+        ordered_by: From a message to what it must stay in order with, such as its partition or
+            its customer. Of equal ones, each is handled and acknowledged after the one before.
+            One without an answer is not given back but asked for again in its place.
+        redelivery_delay: Seconds after which a message comes again, if nobody knows better.
+        timeout: Seconds each lookup may take; none by default.
+        drain: Seconds for what is under way when it stops; then it is given back.
+        on_error: Told of a message and what `handle` raised for it; by default that is logged by
+            its type. If it raises, the consumer stops with that.
+
+    Raises:
+        ConfigurationError: An argument cannot work.
+    """
+
+    def __init__(
+        self,
+        client: InteractionsClient,
+        source: AsyncIterable[_M],
+        *,
+        key: Callable[[_M], Query | Identifier],
+        handle: Callable[[Outcome], Awaitable[None]],
+        in_flight: int | None = None,
+        ordered_by: Callable[[_M], Hashable] | None = None,
+        redelivery_delay: float = 30.0,
+        timeout: float | None = None,
+        drain: float = 20.0,
+        on_error: Callable[[_M, Exception], None] | None = None,
+    ) -> None:
+        config = client.config
+        most = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+        if timeout is not None:
+            seconds("timeout", timeout)
+        self._in_flight = whole("in_flight", most)
+        self._drain = seconds("drain", drain, zero=True)
+        self._desk: Desk[_M] = Desk(
+            client,
+            key=key,
+            handle=handle,
+            redelivery_delay=seconds("redelivery_delay", redelivery_delay, zero=True),
+            timeout=timeout,
+            on_error=on_error,
+            in_order=ordered_by is not None,
+        )
+        self._source = source
+        self._ordered_by = ordered_by
+        self._last: dict[Hashable, Errand[_M]] = {}
+        self._places = asyncio.Semaphore(self._in_flight)
+        self._open: dict[asyncio.Task[None], Errand[_M]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def held(self) -> int:
+        """Messages that have been read and not yet been acknowledged, given back or put aside."""
+        return len(self._open)
+
+    def report(self) -> ConsumerReport:
+        """What has become of the messages so far."""
+        return ConsumerReport(**self._desk.counts)
+
+    def stop(self) -> None:
+        """Read no more, and let what is under way end; `run` returns after that.
+
+        To be called in the event loop, from a signal handler of the loop for instance.
+        """
+        self._desk.stopping.set()
+        if self._reader is not None:
+            self._reader.cancel()
+            if self._timer is None:
+                loop = self._reader.get_loop()
+                self._timer = loop.call_later(self._drain, self._call_off, _ALL)
+
+    async def run(self) -> ConsumerReport:
+        """Consume until the source ends, `stop` is called or something is wrong with the whole.
+
+        Cancelled, it gives back what has not been handled and lets handlers that run return.
+
+        Returns:
+            What became of the messages.
+
+        Raises:
+            AuthenticationError: The credentials are refused; what was not handled is given back.
+            Exception: What the source or `on_error` raised.
+        """
+        if self._reader is not None:
+            raise RuntimeError("a consumer runs once")
+        if not self._desk.stopping.is_set():
+            self._reader = asyncio.create_task(self._read())
+            self._reader.add_done_callback(self._has_read)
+            await self._end(self._reader)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._error is not None:
+            raise self._error
+        return self.report()
+
+    async def _end(self, reader: "asyncio.Task[None]") -> None:
+        try:
+            while tasks := {*self._open, *(() if reader.done() else (reader,))}:
+                await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            # Cancelled once more, it does not wait for handlers either.
+            self._call_off(_ALL if self._desk.stopping.is_set() else _LOOKUPS)
+            self.stop()
+            await self._end(reader)
+            raise
+
+    def _call_off(self, stages: frozenset[Stage]) -> None:
+        self._desk.closed = True
+        for task, errand in self._open.items():
+            if errand.stage in stages:
+                task.cancel()
+
+    async def _read(self) -> None:
+        source = aiter(self._source)
+        while True:
+            await self._places.acquire()
+            await self._desk.recovery(self._in_flight)
+            try:
+                message = await anext(source)
+            except StopAsyncIteration:
+                return
+            self._begin(message, None if self._ordered_by is None else self._ordered_by(message))
+
+    def _has_read(self, reader: "asyncio.Task[None]") -> None:
+        if not reader.cancelled():
+            error = reader.exception()
+        elif not self._desk.stopping.is_set():
+            # Nobody here has cancelled it, so it must not look like the end of the source.
+            error = RuntimeError("the source was cancelled")
+        else:
+            error = None
+        if error is not None:
+            self._error = self._error or error
+            self.stop()
+
+    def _begin(self, message: _M, order: Hashable) -> None:
+        errand = Errand(message)
+        if self._ordered_by is not None:
+            errand.before = self._last.get(order)
+            self._last[order] = errand
+        task = asyncio.get_running_loop().create_task(self._desk.run(errand))
+        self._open[task] = errand
+
+        def leave(task: asyncio.Task[None]) -> None:
+            del self._open[task]
+            self._places.release()
+            if self._ordered_by is not None and self._last.get(order) is errand:
+                del self._last[order]
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self._error = self._error or error
+                self.stop()
+                self._call_off(_LOOKUPS)
+
+        task.add_done_callback(leave)

@@ -1,0 +1,271 @@
+"""What happens to one message, from reading it to telling its broker how it ended?"""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import Final, Generic, TypeVar, assert_never
+
+from attrs import define, field, frozen
+
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._outcome import (
+    Found,
+    NotFound,
+    Outcome,
+    Rejected,
+    Unavailable,
+    Unreadable,
+)
+from capillary_interactions._query import Identifier, Query
+from capillary_interactions.integrations._delivery import Delivery
+
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+_M = TypeVar("_M", bound=Delivery)
+# A broker that does not answer for so long has lost us; it will deliver again.
+_SETTLING: Final = 30.0
+
+
+class Stage(Enum):
+    """How far a message has come, which decides what may call it off."""
+
+    READ = auto()
+    ASKING = auto()
+    HANDLING = auto()
+    SETTLING = auto()
+
+
+@define(eq=False)
+class Errand(Generic[_M]):
+    """A message under way.
+
+    Attributes:
+        message: The message.
+        before: The one that must end first, or None.
+        stage: How far it has come.
+        kept: Whether it was done, once it has ended; else whatever follows in its order must not
+            be done either.
+        ended: Set once it has.
+    """
+
+    message: _M
+    before: "Errand[_M] | None" = None
+    stage: Stage = Stage.READ
+    kept: bool = False
+    ended: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    def end(self) -> None:
+        """Let the next one in its order go on."""
+        self.before = None
+        self.ended.set()
+
+    async def turn(self) -> bool:
+        """Wait for the one before; whether it was done."""
+        if self.before is None:
+            return True
+        await self.before.ended.wait()
+        return self.before.kept
+
+
+@frozen
+class _Done:
+    """To be acknowledged."""
+
+
+@frozen
+class _Again:
+    """To be delivered again."""
+
+    delay: float
+
+
+@frozen
+class _Dead:
+    """To be put aside."""
+
+    reason: str
+
+
+@frozen
+class _Back:
+    """To be given back unfinished."""
+
+
+_Verdict = _Done | _Again | _Dead | _Back
+
+
+class Desk(Generic[_M]):
+    """Takes messages through lookup, handler and settlement; keeps count.
+
+    Args:
+        client: What looks up.
+        key: From a message to its query.
+        handle: Called with each answer.
+        redelivery_delay: Seconds after which a message comes again, if nobody knows better.
+        timeout: Seconds each lookup may take, or None.
+        on_error: Told when `handle` raises.
+        in_order: Whether a message without an answer is asked for again in its place.
+    """
+
+    def __init__(
+        self,
+        client: InteractionsClient,
+        *,
+        key: Callable[[_M], Query | Identifier],
+        handle: Callable[[Outcome], Awaitable[None]],
+        redelivery_delay: float,
+        timeout: float | None,
+        on_error: Callable[[_M, Exception], None] | None,
+        in_order: bool,
+    ) -> None:
+        self._client = client
+        self._key = key
+        self._handle = handle
+        self._redelivery_delay = redelivery_delay
+        self._timeout = timeout
+        self._on_error = on_error
+        self._in_order = in_order
+        self._unavailable = 0
+        self._recovers_at = 0.0
+        self._answered = asyncio.Event()
+        self.counts: Counter[str] = Counter()
+        self.stopping = asyncio.Event()
+        # Nothing is begun any more: a task that is cancelled before its first step would never
+        # give its message back.
+        self.closed = False
+
+    async def run(self, errand: Errand[_M]) -> None:
+        """Bring a message to its end, whatever that is.
+
+        Raises:
+            AuthenticationError: The credentials are refused; the message was given back.
+            Exception: What `on_error` raised; the message was given back.
+        """
+        verdict: _Verdict = _Back()
+        try:
+            if not self.closed:
+                errand.stage = Stage.ASKING
+                verdict = await self._verdict(errand)
+        finally:
+            # Called off or failed, it is given back. From here on nobody calls it off.
+            errand.stage = Stage.SETTLING
+            errand.kept = not isinstance(verdict, _Again | _Back)
+            try:
+                await self._settle(errand.message, verdict)
+            finally:
+                errand.end()
+
+    async def recovery(self, most: int) -> None:
+        """Wait while the last `most` lookups had no answer and none is to be expected yet."""
+        while self._unavailable >= most:
+            ahead = self._recovers_at - asyncio.get_running_loop().time()
+            if ahead <= 0:
+                return
+            self._answered.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ahead):
+                    await self._answered.wait()
+
+    async def _verdict(self, errand: Errand[_M]) -> _Verdict:
+        query = self._query(errand.message)
+        while True:
+            outcome = None if query is None else await self._lookup(errand.message, query)
+            await errand.turn()
+            verdict = await self._judged(errand, outcome)
+            if not isinstance(verdict, _Again) or not self._in_order or self.stopping.is_set():
+                return verdict
+            if await self._stopped_within(verdict.delay):
+                return _Back()
+
+    def _query(self, message: _M) -> Query | Identifier | None:
+        try:
+            return self._key(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message is what is wrong
+            _LOGGER.warning("an event is rejected: its key raised %s", type(error).__name__)
+            return None
+
+    async def _lookup(self, message: _M, query: Query | Identifier) -> Outcome:
+        # A stream of one, for a stream's lookups let those pass that a person waits for.
+        async with self._client.stream(
+            [message], key=lambda _: query, in_flight=1, timeout=self._timeout
+        ) as outcomes:
+            outcome = await anext(outcomes)
+        if not isinstance(outcome, Unavailable):
+            self._unavailable = 0
+            self._answered.set()
+        return outcome
+
+    async def _judged(self, errand: Errand[_M], outcome: Outcome | None) -> _Verdict:
+        match outcome:
+            case None:
+                return _Dead("no query can be made of it")
+            case Found() | NotFound():
+                return await self._handled(errand, outcome)
+            case Unavailable():
+                return _Again(self._delay(outcome))
+            case Rejected() | Unreadable():
+                level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
+                _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)
+                return _Dead(f"{outcome.ending}: {outcome.reason}")
+            case _:
+                assert_never(outcome)
+
+    def _delay(self, outcome: Unavailable) -> float:
+        asked = outcome.retry_after
+        delay = self._redelivery_delay if asked is None else asked
+        self._unavailable += 1
+        now = asyncio.get_running_loop().time()
+        self._recovers_at = max(self._recovers_at, now + delay)
+        return delay
+
+    async def _handled(self, errand: Errand[_M], outcome: Outcome) -> _Verdict:
+        errand.stage = Stage.HANDLING
+        try:
+            await self._handle(outcome)
+        except Exception as error:  # noqa: BLE001 - the handler's own: one message, not all
+            errand.stage = Stage.ASKING
+            self._failed(errand.message, error)
+            return _Again(self._redelivery_delay)
+        return _Done()
+
+    def _failed(self, message: _M, error: Exception) -> None:
+        self.counts["failures"] += 1
+        if self._on_error is None:
+            # Without its text, which may repeat anything.
+            _LOGGER.error("a handler raised %s; its event comes again", type(error).__name__)
+        else:
+            self._on_error(message, error)
+
+    async def _stopped_within(self, delay: float) -> bool:
+        try:
+            async with asyncio.timeout(delay):
+                await self.stopping.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _settle(self, message: _M, verdict: _Verdict) -> None:
+        try:
+            async with asyncio.timeout(_SETTLING):
+                became = await self._told(message, verdict)
+        except Exception as error:  # noqa: BLE001 - the broker's own: it will deliver again
+            _LOGGER.warning("an event is unsettled: the broker raised %s", type(error).__name__)
+            became = "unsettled"
+        self.counts[became] += 1
+
+    async def _told(self, message: _M, verdict: _Verdict) -> str:
+        match verdict:
+            case _Done():
+                await message.ack()
+                return "acknowledged"
+            case _Again(delay):
+                await message.nack(delay)
+                return "redelivered"
+            case _Dead(reason):
+                await message.reject(reason)
+                return "rejected"
+            case _Back():
+                await message.nack(0.0)
+                return "returned"

@@ -1,0 +1,52 @@
+"""OpenTelemetry: spans and metrics of lookups and their requests; needs its API alone.
+
+Names follow the semantic conventions where these have one. What is asked for never shows: no
+identifier, no URL but its template, nothing of what a server said in its own words.
+"""
+
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from capillary_interactions._bucket import plan
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._events import Event
+from capillary_interactions.integrations._telemetry_figures import Figures
+from capillary_interactions.integrations._telemetry_spans import Spans
+from capillary_interactions.integrations._telemetry_words import SCOPE, request_attributes
+
+
+class Telemetry:
+    """An observer that tells OpenTelemetry of every lookup and every request.
+
+    A span for each lookup, under the caller's current span, and in it one for each request. A
+    lookup that shares the request of an equal one has no request of its own in it.
+    Instrumentations of aiohttp do not see these requests, nor their URLs.
+
+    Args:
+        config: That of the client; several clients with the same settings may share this.
+        tracer_provider: Where spans go; the global one by default.
+        meter_provider: Where metrics go; the global one by default.
+
+    Example:
+        client = InteractionsClient(config, observers=[Telemetry(config)])
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        attributes = request_attributes(config)
+        tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
+        self._spans = Spans(tracer, attributes)
+        self._figures = Figures(meter_provider or metrics.get_meter_provider(), attributes)
+        for credential in range(len(config.credentials)):
+            self._figures.rate(credential, plan(config.rate).rate)
+
+    def __call__(self, event: Event) -> None:
+        """Tell of one event."""
+        self._spans.see(event)
+        self._figures.see(event)

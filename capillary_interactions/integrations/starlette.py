@@ -1,0 +1,71 @@
+"""Starlette, and all that stands on it: a lifespan, the client of a request, failures answered."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Unpack
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._outcome import LookupFailedError, Outcome
+from capillary_interactions.integrations.web import Parts, answer_to, serving
+
+__all__ = ["answer_failures", "client_of", "lifespan", "response_to"]
+
+_STATE = "interactions"
+
+
+def lifespan(
+    config: ClientConfig | None = None, **parts: Unpack[Parts]
+) -> Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]:
+    """A lifespan that gives each request the application's client, as `request.state.interactions`.
+
+    Not where the application has a lifespan of its own: there, `async with serving(...) as client`
+    (from `capillary_interactions.integrations.web`) and `yield {"interactions": client}`.
+
+    Args:
+        config: How the client behaves; by default what the environment says at the start.
+        parts: See `Parts`.
+    """
+
+    @asynccontextmanager
+    async def live(_: object) -> AsyncIterator[dict[str, Any]]:
+        async with serving(config, **parts) as client:
+            yield {_STATE: client}
+
+    return live
+
+
+# Not a plain function: FastAPI would send each call of one to a thread.
+async def client_of(connection: HTTPConnection) -> InteractionsClient:
+    """The application's client; as a dependency, what a test overrides.
+
+    Raises:
+        RuntimeError: The application was started without the lifespan.
+    """
+    client: InteractionsClient | None = getattr(connection.state, _STATE, None)
+    if client is None:
+        raise RuntimeError(
+            "this application has no client: give it lifespan=lifespan(), or yield "
+            '{"interactions": client} from its own, and let the server run lifespans'
+        )
+    return client
+
+
+def response_to(outcome: Outcome) -> Response:
+    """The whole response for an outcome; see `web.answer_to`."""
+    answer = answer_to(outcome)
+    return Response(answer.body, answer.status, headers=dict(answer.headers))
+
+
+def answer_failures(app: Starlette) -> None:
+    """Let `outcome.unwrap()` in an endpoint answer what the outcome means: 404, 503, ..."""
+    app.add_exception_handler(LookupFailedError, _answer)
+
+
+async def _answer(_: Request, failed: Exception) -> Response:
+    assert isinstance(failed, LookupFailedError)  # noqa: S101 - it is registered for nothing else
+    return response_to(failed.outcome)

@@ -1,0 +1,142 @@
+"""How is a job's file opened, and what do SQLite's complaints mean to a person?"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from capillary_interactions.jobs._errors import JobError, JobInUseError, JobStoreError, NoJobError
+from capillary_interactions.jobs._schema import APPLICATION, SCHEMA, VERSION
+
+_PATIENCE: Final = 30.0
+_CACHE: Final = 16_000  # KiB
+
+
+def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to a job's file, for the thread that calls.
+
+    Args:
+        path: The file.
+        create: Whether it may be made.
+        read_only: Whether it is only to be read.
+
+    Raises:
+        NoJobError: There is none.
+        JobStoreError: It is no job's file, or it cannot be opened.
+    """
+    if create:
+        _make(path)
+    elif not _is_there(path):
+        raise NoJobError(f"there is no job at {path}")
+    with translated(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=_PATIENCE,
+            isolation_level=None,
+        )
+    try:
+        with translated(path):
+            _prepare(connection, path, create=create, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except OSError as failed:
+        raise JobStoreError(f"{path} cannot be read or written: {failed.strerror}") from None
+
+
+def _make(path: Path) -> None:
+    try:
+        # Readable by its owner only, and so are the files that SQLite puts beside it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as failed:
+        raise JobStoreError(f"{path} cannot be written: {failed.strerror}") from None
+
+
+def remove(path: Path) -> None:
+    """Remove a job's file, and those that SQLite may have left beside it.
+
+    Raises:
+        JobStoreError: That is not possible.
+    """
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+    except OSError as failed:
+        raise JobStoreError(f"{path} cannot be removed: {failed.strerror}") from None
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_only: bool) -> None:
+    kind = connection.execute("PRAGMA application_id").fetchone()[0]
+    # Whoever is killed while making one leaves a file with nothing in it.
+    empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if empty and create:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with transaction(connection):
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    elif empty:
+        raise NoJobError(f"there is no job at {path}")
+    elif kind != APPLICATION:
+        raise JobStoreError(f"{path} is no job's file")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        raise JobStoreError(f"{path} is of version {version}, and this program reads {VERSION}")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        # Every batch survives the machine's end too, not only the process's.
+        connection.execute("PRAGMA synchronous = FULL")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors, as errors of the job.
+
+    Raises:
+        JobError: What is wrong, and what to do.
+    """
+    try:
+        yield
+    except sqlite3.Error as failed:
+        raise _meaning(path, failed) from failed
+
+
+def _meaning(path: Path, failed: sqlite3.Error) -> JobError:
+    code = getattr(failed, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return JobInUseError(f"{path} is in use by another program ({failed})")
+    if code == sqlite3.SQLITE_NOTADB:
+        return JobStoreError(f"{path} is no job's file")
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return JobStoreError(
+            f"{path} cannot be written ({failed}): is the disk full, or its quota used up? What "
+            "was recorded is kept; make room and run the job again"
+        )
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return JobStoreError(f"{path} cannot be written ({failed}); is its folder writable?")
+    return JobStoreError(f"{path}: {failed}")

@@ -1,0 +1,51 @@
+"""What can be wrong with a whole job? One class for each thing a caller may do about it.
+
+JobError
+├── ListError          the list cannot be read, or not any further
+├── JobInUseError      somebody else is running this very job
+├── JobChangedError    the list or the settings are not those the job began with
+├── JobStoreError      the job's file cannot be read or written
+│   └── NoJobError     there is none
+├── ExportError        a result cannot be written
+└── WrongListError     most of the first rows are rejected
+"""
+
+from capillary_interactions._errors import CapillaryError
+
+
+class JobError(CapillaryError):
+    """A job cannot begin or go on; the text is for a person and says what to do.
+
+    Attributes:
+        begun: Whether the run had begun to ask; False where nothing has been done at all.
+    """
+
+    begun = True
+
+
+class ListError(JobError):
+    """A list that cannot be read, or not any further."""
+
+
+class JobInUseError(JobError):
+    """The job is being run by another process or task."""
+
+
+class JobChangedError(JobError):
+    """The list or the settings are not those that the job began with."""
+
+
+class JobStoreError(JobError):
+    """The job's file cannot be opened, read or written; what it holds is still there."""
+
+
+class NoJobError(JobStoreError):
+    """There is no job at that path."""
+
+
+class ExportError(JobError):
+    """A result cannot be written; what was there before is still there."""
+
+
+class WrongListError(JobError):
+    """So many of the first rows are rejected that the list or the column must be the wrong one."""

@@ -1,0 +1,41 @@
+"""Which rows have failed? The first and the last ones, found by the indexes for them."""
+
+import sqlite3
+from typing import Final
+
+from capillary_interactions.jobs._status import Failure
+
+_FAILED: Final = ("rejected", "unreadable", "unavailable")
+
+
+def failures(
+    connection: sqlite3.Connection, most: int
+) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
+    """The first and the last rows that failed, none of them twice.
+
+    Args:
+        connection: To a job's file.
+        most: So many of each.
+    """
+    first = _failures(connection, "ASC", most)
+    seen = {failure.row for failure in first}
+    last = [each for each in _failures(connection, "DESC", most) if each.row not in seen]
+    return tuple(first), tuple(reversed(last))
+
+
+def _failures(connection: sqlite3.Connection, order: str, most: int) -> list[Failure]:
+    parts = [
+        f"SELECT * FROM (SELECT number, ending, value, outcome.reason AS reason "  # noqa: S608
+        f"FROM outcome JOIN row ON row.number = outcome.first "
+        f"WHERE ending = '{ending}' ORDER BY outcome.first {order} LIMIT {most})"
+        for ending in _FAILED
+    ]
+    parts.append(
+        f"SELECT * FROM (SELECT number, 'rejected', value, reason FROM row "  # noqa: S608
+        f"WHERE first IS NULL ORDER BY number {order} LIMIT {most})"
+    )
+    query = f"{' UNION ALL '.join(parts)} ORDER BY number {order} LIMIT {most}"
+    return [
+        Failure(row=row, ending=ending, identifier=value, reason=reason)
+        for row, ending, value, reason in connection.execute(query)
+    ]

@@ -1,0 +1,311 @@
+"""What can be done with a job: run it, look at it, take endings back, write results."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from capillary_interactions._check import seconds
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._names import InteractionType, Network, one_of
+from capillary_interactions.jobs._database import remove
+from capillary_interactions.jobs._errors import JobError, NoJobError
+from capillary_interactions.jobs._export import export
+from capillary_interactions.jobs._list import CustomerList
+from capillary_interactions.jobs._lock import Lock
+from capillary_interactions.jobs._preparing import Wanted, prepare
+from capillary_interactions.jobs._report import Report
+from capillary_interactions.jobs._run import Run, Wishes
+from capillary_interactions.jobs._status import JobStatus, Progress
+from capillary_interactions.jobs._stops import StopRules
+from capillary_interactions.jobs._store import Store, reopened
+from capillary_interactions.jobs._thread import Thread
+
+_SHOWN: int = 10
+_DRAIN: float = 30.0
+
+
+class Job:
+    """A bulk job on disk: it can be killed at any moment and goes on where it was.
+
+    Made by `Job.open`, and entered with `async with`. Every row of its list ends in exactly one
+    recorded outcome. Whatever holds up SQLite holds up a thread, never the event loop.
+
+    Example:
+        customers = CustomerList("customers.csv", identifier="mobile")
+        async with (
+            InteractionsClient(ClientConfig.from_env()) as client,
+            Job.open("customers.job", customers) as job,
+        ):
+            report = await job.run(client)
+            await job.export("answers.parquet")
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        customers: CustomerList | None,
+        network: Network | None,
+        type: InteractionType | None,  # noqa: A002 - the API's word
+    ) -> None:
+        self._path = path
+        self._customers = customers
+        self._network = network
+        self._type = type
+        self._lock = Lock(path)
+        self._thread = Thread()
+        self._store: Store | None = None
+        self._run: Run | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        customers: CustomerList | None = None,
+        *,
+        network: Network | str | None = None,
+        type: InteractionType | str | None = None,  # noqa: A002 - the API's word
+    ) -> Self:
+        """A job, new or there already.
+
+        Args:
+            path: Its file, a SQLite database that only its owner can read. It is made by `run`.
+            customers: The list; may be left out for a job that is there already, whose list is
+                then the one it began with.
+            network: Only interactions of this network.
+            type: Only interactions of this type.
+
+        Raises:
+            ValueError: The network or the type is none.
+        """
+        return cls(
+            Path(path),
+            customers,
+            None if network is None else one_of(Network, network, "network"),
+            None if type is None else one_of(InteractionType, type, "type"),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open it, if it is there."""
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        await self._close()
+        self._thread.close()
+
+    async def _close(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            await self._thread(store.close)
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run of this object's has begun to ask, so that `stop` ends it."""
+        return self._run is not None
+
+    async def run(
+        self,
+        client: InteractionsClient,
+        *,
+        in_flight: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - of each lookup, not of this
+        share: float | None = None,
+        stops: StopRules | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Ask for every customer that has no recorded outcome, and record how it ends.
+
+        Customers that stand in several rows are asked for once. What ends is recorded within a
+        third of a second; if the run is cancelled, what has ended by then is recorded.
+
+        Args:
+            client: Asks, within its quota.
+            in_flight: Lookups under way at once; see `InteractionsClient.stream`.
+            timeout: Seconds each lookup may take; see there.
+            share: The part of the rate that is used at most; see there.
+            stops: When to pause or to stop; the defaults of `StopRules` by default.
+            progress: Called a few times a second.
+
+        Returns:
+            What has become of it; `report.complete` tells whether it is done.
+
+        Raises:
+            JobChangedError: The list or the settings are not those the job began with.
+            JobInUseError: It is being run by somebody else.
+            JobStoreError: Its file cannot be written.
+            ListError: The list cannot be read, or not any further; the rows before are done.
+            WrongListError: Too many of the first rows are rejected.
+            AuthenticationError: The credentials are refused.
+            EndpointDownError: There has been no answer for too long.
+        """
+        wishes = Wishes(
+            in_flight=in_flight,
+            timeout=timeout,
+            share=share,
+            stops=stops or StopRules(),
+            progress=progress,
+        )
+        async with self._locked():
+            try:
+                self._run = await self._prepared(client, wishes)
+            except JobError as wrong:
+                wrong.begun = False
+                raise
+            try:
+                await self._run.go()
+            finally:
+                self._run = None
+        return await self.report()
+
+    async def discard(self) -> None:
+        """Remove the job's file, with everything in it; there need be none.
+
+        Raises:
+            JobInUseError: It is being run.
+            JobStoreError: It is no job's file, or cannot be removed.
+        """
+        async with self._locked():
+            await self._close()
+            await self._thread(remove, self._path)
+
+    def stop(self, drain: float = _DRAIN) -> None:
+        """End the run that is under way: it asks for nothing more, and `run` returns soon.
+
+        Args:
+            drain: Seconds for the lookups under way; what has not ended by then stays open.
+        """
+        seconds("drain", drain, zero=True)
+        if self._run is not None:
+            self._run.stop(drain)
+
+    async def status(self) -> JobStatus:
+        """How far it is; also while another process runs it.
+
+        Raises:
+            NoJobError: There is no such job.
+        """
+        return await self._thread(self._opened().status)
+
+    async def report(self) -> Report:
+        """What has become of it so far, with the figures of the last run.
+
+        Raises:
+            NoJobError: There is no such job.
+        """
+        store = self._opened()
+        first, last = await self._thread(store.failures, _SHOWN)
+        return Report(
+            status=await self._thread(store.status),
+            run=await self._thread(store.last_run),
+            first_failures=first,
+            last_failures=last,
+        )
+
+    async def retry(self, endings: Iterable[str] = ("unavailable",)) -> int:
+        """Forget some outcomes, so that the next run asks for these rows again.
+
+        Args:
+            endings: Which ones, by their names ("unavailable", "unreadable", ...).
+
+        Returns:
+            How many rows are open again. Rows that could not be asked at all are not among them.
+
+        Raises:
+            ValueError: There is no such ending.
+            JobInUseError: It is being run.
+            JobStoreError: There is no such job, or it cannot be written.
+        """
+        chosen = reopened(endings)
+        async with self._locked():
+            return await self._thread(self._opened().reopen, chosen)
+
+    async def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - what everybody calls it
+        mask_codes: bool = False,
+    ) -> int:
+        """Write the outcomes there are into a file, whole or not at all.
+
+        JSON lines hold one object a row of the list, as `to_jsonable(outcome)` gives it. CSV,
+        Parquet and SQLite hold one row a message, with the columns of the list; customers without
+        messages have a row too. Rows that are still open are left out. It may be called while the
+        job is being run, and any number of times.
+
+        Args:
+            path: The file; what it holds is replaced in one step. Its ending tells the format:
+                .jsonl, .csv, .parquet or .sqlite, the first two also with .gz or .zst behind it.
+            format: "jsonl", "csv", "parquet" or "sqlite", for a name that does not tell.
+            mask_codes: Whether runs of 4 to 8 digits in subjects, which may be one-time codes,
+                are masked.
+
+        Returns:
+            How many rows of the list it holds.
+
+        Raises:
+            ExportError: It cannot be written, or the format is unknown.
+            NoJobError: There is no such job.
+        """
+        self._opened()
+        write = partial(export, self._path, Path(path), form=format, codes_masked=mask_codes)
+        # A thread of its own: a long export must not keep outcomes from being recorded.
+        thread = Thread()
+        try:
+            return await thread(write)
+        finally:
+            thread.close()
+
+    async def _open(self) -> None:
+        if self._store is None:
+            with suppress(NoJobError):
+                self._store = await self._thread(Store, self._path)
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise NoJobError(f"there is no job at {self._path}")
+        return self._store
+
+    async def _prepared(self, client: InteractionsClient, wishes: Wishes) -> Run:
+        wanted = Wanted(self._path, self._customers, self._network, self._type)
+        ready = await prepare(wanted, self._store, self._thread, client.config)
+        self._store = ready.store
+        return Run(
+            ready.store,
+            self._thread,
+            ready.feed,
+            template=ready.template,
+            client=client,
+            wishes=wishes,
+        )
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Nobody else changes the job meanwhile; its file is the one that is there now."""
+        try:
+            self._lock.acquire()
+        except JobError as wrong:
+            wrong.begun = False
+            raise
+        try:
+            # Somebody else may have made it, or removed it, since it was opened here.
+            await self._close()
+            await self._open()
+            yield
+        finally:
+            self._lock.release()

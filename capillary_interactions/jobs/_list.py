@@ -1,0 +1,191 @@
+"""Which list is looked up, and is it still the same one?"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any, Final
+
+from attrs import field, frozen
+
+from capillary_interactions._names import IdentifierName, one_of
+from capillary_interactions.jobs._arrow_rows import arrow_rows
+from capillary_interactions.jobs._csv_rows import csv_rows
+from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._json_rows import json_rows
+from capillary_interactions.jobs._rows import (
+    FORMATS,
+    Format,
+    Rows,
+    Wanted,
+    form_of,
+    guessed,
+    plain_rows,
+)
+from capillary_interactions.jobs._text import check_encoding, lines
+from capillary_interactions.jobs._unpack import chunks
+
+_SAMPLE: Final = 1 << 16
+_SAME: Final = ("size", "sample")
+
+
+def _to_column(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _to_name(value: object) -> IdentifierName:
+    return one_of(IdentifierName, value, "an identifier's name")
+
+
+def _check_format(_: object, __: object, value: object) -> None:
+    if value is not None and value not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {value!r}")
+
+
+@frozen(kw_only=True)
+class CustomerList:
+    """A list of customers, in a file or coming through a pipe.
+
+    Args:
+        source: The file's path, or an open binary file such as `sys.stdin.buffer`.
+        identifier: The kind of identifier that it holds ("mobile", "email", ...).
+        column: The column (or the key of JSON objects) that holds it, by name or by number counted
+            from 1; None for the one named like the identifier, else the only one.
+        format: "csv", "jsonl", "lines", "parquet" or "arrow"; None to have it found.
+        header: Whether the first line of a CSV holds the names of its columns.
+        delimiter: What separates the columns of a CSV; None for comma, semicolon or tab.
+        encoding: How text is encoded; None for UTF-8, or UTF-16 with a mark.
+        label: What a person calls it; None for its path.
+
+    Raises:
+        ValueError: An argument cannot be.
+        ListError: There is no such encoding.
+    """
+
+    source: str | os.PathLike[str] | IO[bytes] = field(kw_only=False)
+    identifier: IdentifierName = field(converter=_to_name)
+    column: str | None = field(default=None, converter=_to_column)
+    format: Format | None = field(default=None, validator=_check_format)
+    header: bool = True
+    delimiter: str | None = None
+    encoding: str | None = None
+    label: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check what would only show in the thread that reads."""
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise ValueError(f"delimiter must be one character, not {self.delimiter!r}")
+
+    @property
+    def path(self) -> Path | None:
+        """Where the list is, or None if it comes through a pipe."""
+        if isinstance(self.source, str | os.PathLike):
+            return Path(self.source)
+        return None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.label or ("the input" if self.path is None else str(self.path))
+
+    def open(self) -> IO[bytes]:
+        """The file, unbuffered where that can be, so that a pipe's rows come when they come.
+
+        Raises:
+            ListError: It cannot be opened.
+        """
+        if not isinstance(self.source, str | os.PathLike):
+            return self.source
+        try:
+            return open(self.source, "rb", buffering=0)  # noqa: PTH123 - whoever reads closes it
+        except OSError as failed:
+            raise ListError(f"{self.name}: {failed.strerror}") from None
+
+    def rows(self, file: IO[bytes], before_read: Callable[[], None]) -> tuple[Wanted, Rows]:
+        """What is known of the list, and its rows, to be iterated over once.
+
+        Args:
+            file: What `open` gave.
+            before_read: Called before each read, which may take for ever.
+        """
+        wanted = Wanted(
+            identifier=self.identifier.value,
+            column=self.column,
+            format=self.format or (None if self.path is None else form_of(self.path.name)),
+            header=self.header,
+            delimiter=self.delimiter,
+        )
+        if wanted.format in {"parquet", "arrow"}:
+            return wanted, arrow_rows(file, wanted, before_read)
+        return wanted, self._text_rows(file, wanted, before_read)
+
+    def _text_rows(self, file: IO[bytes], wanted: Wanted, before_read: Callable[[], None]) -> Rows:
+        return text_rows(lines(chunks(file, before_read), self.encoding), wanted)
+
+    def reading(self) -> dict[str, Any]:
+        """How it is read, as plain values: what decides which rows there are."""
+        return {
+            "identifier": self.identifier.value,
+            "column": self.column,
+            "header": self.header,
+            "delimiter": self.delimiter,
+            "encoding": self.encoding,
+        }
+
+    def written(self) -> dict[str, Any]:
+        """Its arguments, as plain values, to make it from again; a pipe has no source."""
+        source = None if self.path is None else str(self.path.absolute())
+        return {**self.reading(), "source": source, "format": self.format}
+
+    def stamp(self) -> dict[str, Any] | None:
+        """What the file looks like from outside, or None for a pipe.
+
+        Raises:
+            ListError: It cannot be read.
+        """
+        if self.path is None:
+            return None
+        try:
+            there = self.path.stat()
+            with self.path.open("rb") as file:
+                sample = hashlib.blake2b(file.read(_SAMPLE), digest_size=16)
+                if there.st_size > _SAMPLE:
+                    file.seek(-min(_SAMPLE, there.st_size - _SAMPLE), os.SEEK_END)
+                    sample.update(file.read(_SAMPLE))
+        except OSError as failed:
+            raise ListError(f"{self.name}: {failed.strerror}") from None
+        return {
+            "path": str(self.path.absolute()),
+            "size": there.st_size,
+            "mtime": there.st_mtime_ns,
+            "sample": sample.hexdigest(),
+        }
+
+
+def text_rows(text: Iterable[str], wanted: Wanted) -> Rows:
+    """The rows that lines of text give.
+
+    Args:
+        text: The lines, with their ends.
+        wanted: What is known; its format and columns are filled in.
+
+    Raises:
+        ListError: No column can be meant, or the text is not written so.
+    """
+    if wanted.format is None:
+        wanted.format, text = guessed(text, wanted)
+    if wanted.format == "csv":
+        yield from csv_rows(text, wanted)
+    elif wanted.format == "jsonl":
+        yield from json_rows(text, wanted)
+    else:
+        yield from plain_rows(text, wanted)
+
+
+def changed(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """How a list differs from what it was, in words; None if it does not seem to."""
+    if before["size"] != now["size"]:
+        return f"it had {before['size']:,} bytes, and has {now['size']:,}"
+    return "its content differs" if any(before[each] != now[each] for each in _SAME) else None

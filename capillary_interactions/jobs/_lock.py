@@ -1,0 +1,83 @@
+"""Who may change a job? One at a time, for as long as its process lives and no longer."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from capillary_interactions.jobs._errors import JobInUseError, JobStoreError
+
+if sys.platform == "win32":  # pragma: no cover - this system has the other one
+    import msvcrt
+
+    def take(number: int) -> None:
+        """Lock an open file for this process, or raise OSError."""
+        msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def take(number: int) -> None:
+        """Lock an open file until it is closed, or raise OSError."""
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Lock:
+    """A lock on a path: a file beside it that the system frees when its holder dies.
+
+    Args:
+        path: What is locked; not itself opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.with_name(f"{path.name}-lock")
+        self._number: int | None = None
+
+    def acquire(self) -> None:
+        """Take it.
+
+        Raises:
+            JobInUseError: Somebody else has it.
+            JobStoreError: The folder cannot be written to.
+        """
+        if self._number is not None:
+            raise self._refusal()
+        while self._number is None:
+            number = self._open()
+            try:
+                take(number)
+            except OSError:
+                os.close(number)
+                raise self._refusal() from None
+            # Its last holder may have removed the file between our opening and our locking it.
+            if self._is_there(number):
+                self._number = number
+            else:
+                os.close(number)
+
+    def release(self) -> None:
+        """Give it back, if it is held."""
+        number, self._number = self._number, None
+        if number is not None:
+            # Removed while it is held: whoever has opened it in between sees that it is gone.
+            with suppress(OSError):
+                self._file.unlink()
+            os.close(number)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as failed:
+            raise JobStoreError(f"{self._path} cannot be written: {failed.strerror}") from None
+
+    def _is_there(self, number: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(number), self._file.stat())
+        except OSError:
+            return False
+
+    def _refusal(self) -> JobInUseError:
+        return JobInUseError(
+            f"{self._path} is being run already, by another process or task; "
+            "wait until it has ended, or stop it"
+        )

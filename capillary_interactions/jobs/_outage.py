@@ -1,0 +1,129 @@
+"""What if nobody answers any more? The list is spared, and now and then a customer asked for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from capillary_interactions._outcome import Outcome, Unavailable
+from capillary_interactions.jobs._queue import Item, Queue
+from capillary_interactions.jobs._stops import StopRules
+
+
+class Outage:
+    """Tells customers without an answer from an endpoint that gives none.
+
+    Lookups that had no answer are held until the next answer comes, and are outcomes then. If it
+    does not come, they go back into the queue, and nothing but a probe now and then is sent.
+
+    Args:
+        rules: When that is so.
+        queue: Where customers come from.
+        record: Keeps an outcome.
+        lookup: Asks for one customer.
+        give_up: Called with the last outcome when there is no patience left.
+        fail: Called with whatever else goes wrong.
+
+    Attributes:
+        reason: Why nothing is asked at the moment, or None.
+    """
+
+    def __init__(
+        self,
+        rules: StopRules,
+        queue: Queue,
+        *,
+        record: Callable[[Item, Outcome], None],
+        lookup: Callable[[Item], Awaitable[Outcome]],
+        give_up: Callable[[Unavailable], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.reason: str | None = None
+        self._rules = rules
+        self._queue = queue
+        self._record = record
+        self._lookup = lookup
+        self._give_up = give_up
+        self._fail = fail
+        self._held: list[tuple[Item, Outcome]] = []
+        self._unanswered = 0
+        self._loop = asyncio.get_running_loop()
+        self._answered_at = self._loop.time()
+        self._probing: asyncio.Task[None] | None = None
+
+    def take(self, item: Item, outcome: Outcome) -> None:
+        """A lookup has ended."""
+        if not isinstance(outcome, Unavailable):
+            self._answered(item, outcome)
+            return
+        self._unanswered += 1
+        if item.again:
+            # In vain for the second time: that is about this customer.
+            self._record(item, outcome)
+        else:
+            self._held.append((item, outcome))
+            self._queue.look_again()
+        since = self._loop.time() - self._answered_at
+        if self.reason is not None or self._rules.is_silent(self._unanswered, since):
+            self._pause(outcome)
+
+    def release(self) -> None:
+        """What is held is about customers."""
+        held, self._held = self._held, []
+        for item, outcome in held:
+            self._record(item, outcome)
+
+    def idle(self) -> None:
+        """There is nothing more to hand out: if everything that is out is held, that is all."""
+        if self._queue.out == len(self._held):
+            self.release()
+
+    async def aclose(self) -> None:
+        """Send no more probes."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait({self._probing})
+
+    def _answered(self, item: Item, outcome: Outcome) -> None:
+        self._answered_at, self._unanswered = self._loop.time(), 0
+        self.release()
+        self._record(item, outcome)
+        if self.reason is not None:
+            self._resume()
+
+    def _pause(self, last: Unavailable) -> None:
+        held, self._held = self._held, []
+        for item, _ in held:
+            self._queue.put_back(item)
+        if self.reason is None:
+            self.reason = last.reason
+            self._queue.pause()
+            self._probing = self._loop.create_task(self._probe(last))
+
+    def _resume(self) -> None:
+        self.reason = None
+        self._queue.resume()
+        if self._probing is not None and self._probing is not asyncio.current_task():
+            self._probing.cancel()
+
+    async def _probe(self, last: Unavailable) -> None:
+        """Ask for one customer now and then, until there is an answer or no patience left."""
+        begun, probes = self._loop.time(), 0
+        try:
+            while (left := begun + self._rules.give_up_after - self._loop.time()) > 0:
+                await asyncio.sleep(min(self._rules.probe_delay(probes), left))
+                probes += 1
+                last = await self._ask_one(last)
+                if self.reason is None:
+                    return
+        except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
+            self._fail(error)
+        else:
+            self._give_up(last)
+
+    async def _ask_one(self, last: Unavailable) -> Unavailable:
+        item = self._queue.take()
+        if item is None:
+            self._resume()
+            return last
+        outcome = await self._lookup(item)
+        self.take(item, outcome)
+        return outcome if isinstance(outcome, Unavailable) else last

@@ -1,0 +1,141 @@
+"""Can a job begin, or go on? What is looked at before the first customer is asked for."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
+from capillary_interactions.jobs._errors import ListError, NoJobError
+from capillary_interactions.jobs._feed import Feed
+from capillary_interactions.jobs._list import CustomerList
+from capillary_interactions.jobs._reader import Batch, ListReader
+from capillary_interactions.jobs._sameness import check_list, check_settings, settings_of
+from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._thread import Thread
+
+
+@frozen
+class Wanted:
+    """What somebody wants to be run: a job's file, and what they say of it."""
+
+    path: Path
+    customers: CustomerList | None
+    network: Network | None
+    type: InteractionType | None
+
+
+@frozen
+class Ready:
+    """A job that can be run.
+
+    Attributes:
+        store: Its file.
+        feed: What is still to be read of its list, or None.
+        template: What is asked of each row.
+    """
+
+    store: Store
+    feed: Feed[Batch] | None
+    template: Template
+
+
+async def prepare(
+    wanted: Wanted, store: Store | None, thread: Thread, config: ClientConfig
+) -> Ready:
+    """See whether a job can begin or go on.
+
+    Args:
+        wanted: The job.
+        store: Its file, if it is there.
+        thread: Where the store is used.
+        config: How the client behaves.
+
+    Raises:
+        JobError: It cannot; the text says why.
+    """
+    facts = {} if store is None else await thread(_facts, store)
+    # Without settings it was killed before it had written a word.
+    if store is None or facts["settings"] is None:
+        return await _begun(wanted, store, thread, config)
+    mark, customers = facts["bookmark"], wanted.customers
+    if customers is None and not mark.whole:
+        customers = _list_of(facts["list"])
+    settings = settings_of(
+        config, {} if customers is None else customers.reading(), wanted.network, wanted.type
+    )
+    if wanted.customers is None:
+        # What is not said anew is as it was.
+        settings = {**facts["settings"], **settings, **_filters(facts["settings"])}
+    check_settings(facts["settings"], settings)
+    template = template_of(settings)
+    if customers is None:
+        return Ready(store, None, template)
+    check = await asyncio.to_thread(check_list, facts["stamp"], customers, whole=mark.whole)
+    if not check.read:
+        return Ready(store, None, template)
+    feed = Feed(ListReader(customers, template, mark).read)
+    if check.first:
+        await feed.ready()
+    return Ready(store, feed, template)
+
+
+async def _begun(
+    wanted: Wanted, store: Store | None, thread: Thread, config: ClientConfig
+) -> Ready:
+    """A new job; nothing is written before the list has given something."""
+    customers = wanted.customers
+    if customers is None:
+        raise NoJobError(f"there is no job at {wanted.path}, and no list to begin one with")
+    settings = settings_of(config, customers.reading(), wanted.network, wanted.type)
+    template = template_of(settings)
+    stamp = await asyncio.to_thread(customers.stamp)
+    feed = Feed(ListReader(customers, template).read)
+    try:
+        await feed.ready()
+        if store is None:
+            store = await thread(Store, wanted.path, create=True)
+        facts: dict[str, Any] = {
+            "customers": customers.name,
+            "list": customers.written(),
+            "settings": settings,
+            "stamp": stamp,
+        }
+        await thread(store.begin, facts)
+    except BaseException:
+        feed.stop()
+        raise
+    return Ready(store, feed, template)
+
+
+def _facts(store: Store) -> dict[str, Any]:
+    names = ("settings", "list", "stamp")
+    return {**{name: store.fact(name) for name in names}, "bookmark": store.bookmark()}
+
+
+def _filters(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: settings[name] for name in ("network", "type")}
+
+
+def _list_of(written: dict[str, Any]) -> CustomerList:
+    if written["source"] is None:
+        raise ListError("the list came through a pipe; give it again")
+    return CustomerList(**written)
+
+
+def template_of(settings: dict[str, Any]) -> Template:
+    """What is asked of each row, from a job's settings.
+
+    Raises:
+        ValueError: That cannot be asked of anybody.
+    """
+    kind, network = settings["type"], settings["network"]
+    return Template(
+        name=IdentifierName(settings["identifier"]),
+        api=ApiVersion(settings["api"]),
+        network=None if network is None else Network(network),
+        type=None if kind is None else InteractionType.custom(kind),
+    )

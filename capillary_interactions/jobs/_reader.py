@@ -1,0 +1,203 @@
+"""How does a list become batches that can be kept, from where an earlier reading has stopped?"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, nullcontext
+from typing import Final
+
+from attrs import field, frozen
+
+from capillary_interactions.jobs._errors import JobChangedError, ListError
+from capillary_interactions.jobs._list import CustomerList
+from capillary_interactions.jobs._rows import Row, Wanted
+from capillary_interactions.jobs._template import Template, storable
+
+# Few at first, so that the first request leaves soon.
+_FIRST: Final = 200
+_BATCH: Final = 2000
+
+
+@frozen(kw_only=True)
+class Batch:
+    """Some rows of a list, one after the other.
+
+    Attributes:
+        first: The number of the first of them.
+        values: Their customers, as far as there is one in a row.
+        cells: Everything in each of them, as JSON.
+        reasons: Why some of them cannot be asked, by their places from 0.
+        blank: Blank lines before and between them that no earlier batch has counted.
+        digest: The fingerprint of the list up to the last of them.
+        columns: The names of the columns so far.
+        schema: The types of the columns, where the format has any.
+        format: How the list is written.
+        last: Whether there is no more.
+    """
+
+    first: int
+    values: list[str] = field(repr=False)
+    cells: list[str] = field(repr=False)
+    reasons: Mapping[int, str]
+    blank: int
+    digest: str
+    columns: tuple[str, ...]
+    schema: bytes | None
+    format: str
+    last: bool
+
+    @property
+    def end(self) -> int:
+        """The number of the row behind the last of them."""
+        return self.first + len(self.values)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows; those with a reason cannot be asked."""
+        for place, (value, cells) in enumerate(zip(self.values, self.cells, strict=True)):
+            yield Row(self.first + place, value, self.reasons.get(place), cells)
+
+
+@frozen(kw_only=True)
+class Bookmark:
+    """How far a list has been read.
+
+    Attributes:
+        rows: Rows read.
+        digest: The fingerprint of the list up to there.
+        whole: Whether that was all.
+    """
+
+    rows: int = 0
+    digest: str = ""
+    whole: bool = False
+
+
+class ListReader:
+    """Reads one list once; all of it runs in the thread that reads.
+
+    Args:
+        customers: The list.
+        template: What is asked of each row.
+        bookmark: How far it was read before; what is before that is compared, and not given again.
+    """
+
+    def __init__(
+        self, customers: CustomerList, template: Template, bookmark: Bookmark | None = None
+    ) -> None:
+        self._customers = customers
+        self._template = template
+        self._bookmark = bookmark or Bookmark()
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._wanted: Wanted | None = None
+        self._begin()
+        self._blank = 0
+        self._blank_since = 0
+        self._number = 0
+        self._put: Callable[[Batch], None]
+
+    def read(self, put: Callable[[Batch], None]) -> None:
+        """Read, and give away what is new.
+
+        Raises:
+            ListError: It cannot be read, or not any further.
+            JobChangedError: It is not the list of the bookmark.
+        """
+        self._put = put
+        file = self._customers.open()
+        try:
+            # A file that somebody else has opened is theirs to close.
+            with nullcontext() if self._customers.path is None else closing(file):
+                self._wanted, rows = self._customers.rows(file, self._hand_on)
+                for row in rows:
+                    self._take(row)
+            self._finish()
+        except OSError as failed:
+            self._hand_on()
+            raise ListError(
+                f"{self._customers.name} cannot be read: {failed.strerror or failed}"
+            ) from None
+        except ListError as wrong:
+            self._hand_on()
+            raise ListError(f"{self._customers.name}: {wrong}") from None
+
+    def _take(self, row: Row | None) -> None:
+        known = self._number < self._bookmark.rows
+        if row is None:
+            # Counted with the row behind them, or a second reading might count them twice.
+            self._blank_since += not known
+            return
+        self._number = row.number
+        self._hash.update(f"{row.cells}\n".encode(errors="backslashreplace"))
+        if known:
+            if row.number == self._bookmark.rows:
+                self._compare()
+            return
+        if self._bookmark.whole:
+            raise _changed(self._customers, f"it had {self._bookmark.rows:,} rows, and has more")
+        self._keep(row)
+        self._blank, self._blank_since = self._blank + self._blank_since, 0
+        if len(self._values) >= (_FIRST if row.number <= _FIRST else _BATCH):
+            self._hand_on()
+
+    def _begin(self) -> None:
+        """Begin a batch: in flat lists, for the garbage collector goes through every row else."""
+        self._values: list[str] = []
+        self._cells: list[str] = []
+        self._reasons: dict[int, str] = {}
+
+    def _keep(self, row: Row) -> None:
+        reason = self._template.refusal(row)
+        if reason is not None:
+            self._reasons[len(self._values)] = reason
+        self._values.append(row.value if reason is None else storable(row.value))
+        self._cells.append(row.cells)
+
+    def _compare(self) -> None:
+        if self._hash.hexdigest() != self._bookmark.digest:
+            raise _changed(self._customers, "its rows differ")
+
+    def _finish(self) -> None:
+        mark = self._bookmark
+        if self._number < mark.rows:
+            raise _changed(self._customers, f"it had {mark.rows:,} rows, and has {self._number:,}")
+        if not self._number:
+            raise ListError("it holds no rows")
+        if not mark.whole:
+            self._blank += self._blank_since
+            self._give(last=True)
+
+    def _hand_on(self) -> None:
+        """Give away what has been read: what comes next may take for ever."""
+        if self._values:
+            self._give()
+
+    def _give(self, *, last: bool = False) -> None:
+        wanted = self._wanted
+        if wanted is None:
+            return
+        batch = Batch(
+            first=self._number + 1 - len(self._values),
+            values=self._values,
+            cells=self._cells,
+            reasons=self._reasons,
+            blank=self._blank,
+            digest=self._hash.hexdigest(),
+            columns=tuple(wanted.columns),
+            schema=wanted.schema,
+            format=wanted.format or "lines",
+            last=last,
+        )
+        self._begin()
+        self._blank = 0
+        self._put(batch)
+
+
+def _changed(customers: CustomerList, how: str) -> JobChangedError:
+    return changed_error(customers.name, how)
+
+
+def changed_error(name: str, how: str) -> JobChangedError:
+    """The error for a list that is not the one its job began with."""
+    return JobChangedError(
+        f"{name} has changed since its job began: {how}. Put the old list back to go on, or give "
+        "the new one a job (and a result) of its own"
+    )

@@ -1,0 +1,49 @@
+"""What has become of a job, and what should its owner do next?"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
+
+_NEXT: Final[Mapping[str, str]] = {
+    "rejected": "rejected: each row's reason says what to change in the list or the settings",
+    "unreadable": (
+        "unreadable: the API answers otherwise than this version understands; look for a newer "
+        "version, and report the path"
+    ),
+    "unavailable": "unavailable: these had no answer; retry them later",
+}
+
+
+@frozen(kw_only=True)
+class Report:
+    """A job after a run.
+
+    Attributes:
+        status: The job: rows and endings of all its runs together.
+        run: The figures of the last run alone.
+        first_failures: The first rows that are rejected, unreadable or unavailable.
+        last_failures: The last ones of them, those that are among the first left out.
+    """
+
+    status: JobStatus
+    run: RunFigures
+    first_failures: tuple[Failure, ...] = ()
+    last_failures: tuple[Failure, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row of the list has its outcome."""
+        return self.status.complete
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What is to be done now, a sentence each."""
+        steps = [text for name, text in _NEXT.items() if self.status.endings[name]]
+        if self.status.open:
+            steps.append(f"open: {self.status.open:,} rows are still to be asked; run it again")
+        elif not self.status.whole:
+            steps.append("open: the list has not been read to its end; run it again")
+        return tuple(steps)

@@ -1,0 +1,129 @@
+"""What is a row of a list, and how are rows read from lines of text?
+
+Pure: one row at a time. Rows of data are numbered from 1; a blank line is no row and comes as
+None. A row that cannot be read comes with the reason why.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import PurePath
+from typing import Final, Literal, get_args
+
+import orjson
+from attrs import define, field, frozen
+
+from capillary_interactions._masking import show_masked
+from capillary_interactions.jobs._columns import DELIMITERS
+
+Format = Literal["csv", "jsonl", "lines", "parquet", "arrow"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+
+_SUFFIXES: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+_PACKED: Final = frozenset({".gz", ".zst"})
+
+
+@frozen
+class Row:
+    """One row of a list.
+
+    Attributes:
+        number: Which row of data, counted from 1.
+        value: The customer's identifier as far as it could be read, without spaces around it.
+        reason: Why it could not be read, or None.
+        cells: Everything that stood in the row, as JSON: an array, or for JSON lines the object.
+    """
+
+    number: int
+    value: str = field(repr=show_masked)
+    reason: str | None = None
+    cells: str = field(default="[]", repr=False)
+
+
+Rows = Iterator[Row | None]
+
+
+@define(kw_only=True)
+class Wanted:
+    """What is known of a list before its rows are, and its columns once they are found.
+
+    Attributes:
+        identifier: The kind of identifier, which a column may be named like.
+        column: The column (or key) that holds it, by name or number; None to have it found.
+        format: How the list is written; None to tell by its first line.
+        header: Whether a CSV's first line holds the columns' names.
+        delimiter: What separates a CSV's columns; None to have it found.
+        columns: The names of the columns, or of the keys so far; filled while the list is read.
+        schema: For Parquet and Arrow, the columns' types, as the format itself writes them.
+    """
+
+    identifier: str
+    column: str | None = None
+    format: Format | None = None
+    header: bool = True
+    delimiter: str | None = None
+    columns: list[str] = field(factory=list)
+    schema: bytes | None = None
+
+
+def form_of(name: str) -> Format | None:
+    """How a file of this name is written, if its suffix tells."""
+    path = PurePath(name.lower())
+    return _SUFFIXES.get((path.with_suffix("") if path.suffix in _PACKED else path).suffix)
+
+
+def guessed(lines: Iterable[str], wanted: Wanted) -> tuple[Format, Iterable[str]]:
+    """How lines are written, by the first that is not blank; and the lines, none missing."""
+    source = iter(lines)
+    before: list[str] = []
+    for line in source:
+        before.append(line)
+        if line.strip():
+            break
+    return _guess(before[-1] if before else "", wanted), chain(before, source)
+
+
+def _guess(opening: str, wanted: Wanted) -> Format:
+    if opening.lstrip().startswith("{"):
+        return "jsonl"
+    named = opening.strip().strip('"').casefold() == wanted.identifier.casefold()
+    split = any(each in opening for each in (wanted.delimiter, *DELIMITERS) if each)
+    return "csv" if wanted.column or named or split else "lines"
+
+
+def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
+    """Rows of a list that has one customer a line and nothing else."""
+    wanted.columns[:] = [wanted.identifier]
+    number = 0
+    for line in lines:
+        value = line.strip()
+        if not value:
+            yield None
+            continue
+        number += 1
+        yield Row(number, value, None, dumped([line.rstrip("\r\n")]))
+
+
+def dumped(cells: list[str | None]) -> str:
+    """Cells as they are kept."""
+    return orjson.dumps(cells).decode()
+
+
+def number_written(text: str) -> str | None:
+    """The digits of a number as it stands in a list, or None if it is not written in digits.
+
+    Tables with gaps are often written with .0 behind every number.
+    """
+    whole = re.fullmatch(r"(\d+)(?:\.0+)?", text, re.ASCII)
+    return whole[1] if whole else None

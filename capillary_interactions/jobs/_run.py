@@ -1,0 +1,242 @@
+"""How does a job go through a client? Reading, asking and recording at once, until all is done."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from capillary_interactions._client import InteractionsClient
+from capillary_interactions._errors import CapillaryError, EndpointDownError
+from capillary_interactions._outcome import Outcome, Unavailable, counted
+from capillary_interactions.jobs._errors import ListError, WrongListError
+from capillary_interactions.jobs._feed import Feed
+from capillary_interactions.jobs._figures import Meter
+from capillary_interactions.jobs._outage import Outage
+from capillary_interactions.jobs._queue import Item, Queue
+from capillary_interactions.jobs._reader import Batch
+from capillary_interactions.jobs._recorder import Recorder
+from capillary_interactions.jobs._recording import Pending
+from capillary_interactions.jobs._status import JobStatus, Progress
+from capillary_interactions.jobs._stops import StopRules
+from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._thread import Thread
+
+if TYPE_CHECKING:
+    from capillary_interactions._stream import OutcomeStream
+
+STOPPED: Final = "it was asked to stop"
+_AHEAD: Final = 5000
+
+
+@frozen(kw_only=True)
+class Wishes:
+    """How somebody wants a job to be run; see `Job.run`."""
+
+    in_flight: int | None
+    timeout: float | None
+    share: float | None
+    stops: StopRules
+    progress: Callable[[Progress], None] | None
+
+
+class Run:
+    """One run of a job.
+
+    Args:
+        store: The job's file; used in the thread only.
+        thread: Where.
+        feed: What is still to be read of the list, or None if it is all in the store.
+        template: What is asked of each row.
+        client: Who asks.
+        wishes: How.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        thread: Thread,
+        feed: Feed[Batch] | None,
+        *,
+        template: Template,
+        client: InteractionsClient,
+        wishes: Wishes,
+    ) -> None:
+        self._store = store
+        self._thread = thread
+        self._feed = feed
+        self._template = template
+        self._client = client
+        self._wishes = wishes
+        self._stops = wishes.stops
+        self._loop = asyncio.get_running_loop()
+        self._meter = Meter(client)
+        self._number = 0
+        self._judging = self._stops.rejected_share is not None
+        self._stopping = False
+        self._work: asyncio.Task[None] | None = None
+        self._grounding: asyncio.TimerHandle | None = None
+        self._stream: OutcomeStream | None = None
+        self._list_error: ListError | None = None
+        self._queue: Queue
+        self._outage: Outage
+        self._recorder: Recorder
+
+    async def go(self) -> None:
+        """Ask for every open row.
+
+        Raises:
+            CapillaryError: Why it stopped before it was done.
+        """
+        self._number = await self._thread(self._store.begin_run, self._meter.quota)
+        settled = await self._thread(self._store.fact, "settled") or 0
+        self._queue = Queue(self._fetch, settled, self._idle)
+        self._outage = Outage(
+            self._stops,
+            self._queue,
+            record=self._record,
+            lookup=self._lookup,
+            give_up=self._give_up,
+            fail=self._fail,
+        )
+        self._recorder = Recorder(self._write, self._fail, self._tick)
+        reading = self._loop.create_task(self._ingest())
+        self._work = self._loop.create_task(self._ask())
+        try:
+            await asyncio.wait({self._work})
+        finally:
+            lost = await asyncio.shield(self._loop.create_task(self._wind_up(reading)))
+        if not self._work.cancelled():
+            self._work.result()
+        elif lost is not None:
+            raise lost
+
+    def stop(self, drain: float) -> None:
+        """Ask for nothing more, and wait so many seconds for what is under way."""
+        self._stopping = True
+        if self._stream is not None:
+            self._stream.stop_reading()
+        if self._work is not None and self._grounding is None:
+            self._grounding = self._loop.call_later(drain, self._work.cancel)
+
+    async def _ask(self) -> None:
+        async with self._client.stream(
+            self._queue,
+            key=lambda item: self._template.query(item.value),
+            in_flight=self._wishes.in_flight,
+            timeout=self._wishes.timeout,
+            share=self._wishes.share,
+        ) as self._stream:
+            if self._stopping:
+                self._stream.stop_reading()
+            async for outcome in self._stream:
+                self._meter.note(outcome)
+                self._outage.take(outcome.item, outcome)
+                if self._recorder.crowded:
+                    await self._recorder.flush()
+        self._outage.release()
+        await self._recorder.flush()
+        if self._list_error is not None and not self._stopping:
+            raise self._list_error
+
+    def _record(self, item: Item, outcome: Outcome) -> None:
+        self._recorder.add(item.number, outcome)
+        self._queue.settle(item.number)
+
+    def _idle(self) -> None:
+        self._outage.idle()
+
+    async def _lookup(self, item: Item) -> Outcome:
+        outcome = await self._client.lookup(self._template.query(item.value))
+        self._meter.note(outcome)
+        return outcome
+
+    def _give_up(self, last: Unavailable) -> None:
+        counts = counted(self._meter.endings)
+        self._fail(EndpointDownError(self._meter.unanswered, last.reason, counts))
+
+    async def _ingest(self) -> None:
+        """Keep the rest of the list, ahead of what is asked, but not in the way of it."""
+        try:
+            if self._feed is not None:
+                async for batch in self._feed:
+                    await self._keep(batch)
+        except ListError as wrong:
+            # What could be read is asked for all the same.
+            self._list_error = wrong
+        except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
+            self._fail(error)
+        self._queue.grow(whole=True)
+
+    async def _keep(self, batch: Batch) -> None:
+        begun = self._loop.time()
+        await self._thread(self._store.add, batch)
+        self._queue.grow()
+        if self._judging:
+            await self._judge()
+        if batch.end - self._queue.settled > _AHEAD:
+            await self._rest(self._loop.time() - begun)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._queue.hungry.wait(), seconds)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._stream is not None:
+            self._stream.stop_reading(error)
+
+    async def _fetch(self, after: int, most: int) -> tuple[list[int], list[str]]:
+        return await self._thread(self._store.open_after, after, most)
+
+    async def _write(self, pending: Pending) -> None:
+        settled, figures = self._queue.settled, self._meter.figures()
+        await self._thread(self._store.record, pending, settled, self._number, figures)
+        if self._judging:
+            await self._judge()
+
+    async def _judge(self) -> None:
+        """See whether the first rows are rejected, until all of them have ended."""
+        of = self._stops.rejected_of
+        rows, done, rejected = await self._thread(self._store.rejected_of_first, of)
+        if self._stops.is_wrong_list(rows, rejected):
+            self._fail(
+                WrongListError(
+                    f"{rejected} of the first {of} rows are rejected: the list, the column or the "
+                    "kind of identifier looks wrong; the rows' reasons tell more"
+                )
+            )
+        self._judging = done < of
+
+    async def _tick(self) -> None:
+        if self._wishes.progress is not None:
+            status: JobStatus = await self._thread(self._store.status)
+            self._wishes.progress(self._meter.progress(status, self._outage.reason))
+
+    async def _wind_up(self, reading: "asyncio.Task[None]") -> CapillaryError | None:
+        """Leave nothing running, and record what has ended; the error if that is impossible."""
+        if self._grounding is not None:
+            self._grounding.cancel()
+        if self._feed is not None:
+            self._feed.stop()
+        await self._outage.aclose()
+        for task in (self._work, reading):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+        await self._queue.aclose()
+        self._meter.stop(self._why_stopped())
+        try:
+            await self._recorder.aclose()
+            await self._write(Pending())
+        except CapillaryError as error:
+            return error
+        return None
+
+    def _why_stopped(self) -> str | None:
+        work = self._work
+        if work is None or work.cancelled() or self._stopping:
+            return STOPPED
+        error = work.exception()
+        return None if error is None else str(error)

@@ -1,0 +1,92 @@
+"""What does a job's file look like inside?
+
+A SQLite database in WAL mode. Times are seconds since 1970, durations are seconds.
+"""
+
+from typing import Final
+
+APPLICATION: Final = 0x43494A42
+VERSION: Final = 1
+
+SCHEMA: Final = """
+-- What is true of the whole job, as JSON.
+CREATE TABLE fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- The rows of the list, in its order. `first` is the number of the first row with the same
+-- customer (mostly the row itself), and NULL where the row cannot be asked for `reason`.
+CREATE TABLE row (
+    number INTEGER PRIMARY KEY,
+    first  INTEGER,
+    value  TEXT NOT NULL,
+    reason TEXT,
+    cells  TEXT NOT NULL
+);
+CREATE INDEX row_again ON row (first) WHERE first <> number;
+CREATE INDEX row_refused ON row (number) WHERE first IS NULL;
+
+-- Every customer once, to tell whether a row's is there already.
+CREATE TABLE customer (
+    value TEXT PRIMARY KEY,
+    first INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- How the lookup for a customer has ended.
+CREATE TABLE outcome (
+    first       INTEGER PRIMARY KEY,
+    ending      TEXT NOT NULL,
+    answer      TEXT,
+    reason      TEXT,
+    status      INTEGER,
+    code        INTEGER,
+    path        TEXT,
+    retry_after REAL,
+    attempts    INTEGER NOT NULL,
+    elapsed     REAL NOT NULL,
+    waited      REAL NOT NULL,
+    request_id  TEXT,
+    at          REAL NOT NULL
+);
+CREATE INDEX outcome_failed ON outcome (ending, first)
+    WHERE ending IN ('rejected', 'unreadable', 'unavailable');
+
+-- Counts of rows by how they ended, so that nobody has to go through them.
+CREATE TABLE tally (
+    name  TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Each time the job was run.
+CREATE TABLE run (
+    id        INTEGER PRIMARY KEY,
+    began     REAL NOT NULL,
+    seconds   REAL NOT NULL DEFAULT 0,
+    asked     INTEGER NOT NULL DEFAULT 0,
+    requests  INTEGER NOT NULL DEFAULT 0,
+    retries   INTEGER NOT NULL DEFAULT 0,
+    throttled INTEGER NOT NULL DEFAULT 0,
+    waited    REAL NOT NULL DEFAULT 0,
+    served    REAL NOT NULL DEFAULT 0,
+    quota     REAL NOT NULL,
+    stopped   TEXT
+);
+"""
+
+OUTCOME_COLUMNS: Final = (
+    "first",
+    "ending",
+    "reason",
+    "status",
+    "code",
+    "path",
+    "retry_after",
+    "attempts",
+    "elapsed",
+    "waited",
+    "request_id",
+    "at",
+    "answer",
+)
+"""Of an outcome, in the order in which it is handed around: what may be long comes last."""

@@ -1,0 +1,85 @@
+"""When does a run stop or pause of its own accord? Rules over what has ended, pure."""
+
+import math
+
+from attrs import frozen
+
+from capillary_interactions._check import seconds, whole
+from capillary_interactions._errors import ConfigurationError
+
+
+def _patience(name: str, value: object) -> None:
+    if value != math.inf:
+        seconds(name, value)
+
+
+@frozen(kw_only=True)
+class StopRules:
+    """When a run pauses, gives up, or finds that the list must be the wrong one.
+
+    Credentials that are refused stop a run at once, whatever these say.
+
+    Args:
+        unanswered: After so many lookups in a row without any answer nothing more is asked but
+            one customer now and then, until there is an answer; None for never.
+        silence: The same after so many seconds without any answer.
+        probe_initial: Seconds until the first customer is asked then; each time twice as many.
+        probe_max: Seconds between two of them at most.
+        give_up_after: Seconds of this after which the run ends; `math.inf` for never.
+        rejected_share: The share of the first `rejected_of` rows that may be rejected, not
+            included; None for all.
+        rejected_of: See there.
+
+    Raises:
+        ConfigurationError: One of them cannot work.
+    """
+
+    unanswered: int | None = 20
+    silence: float | None = 120.0
+    probe_initial: float = 2.0
+    probe_max: float = 60.0
+    give_up_after: float = 3600.0
+    rejected_share: float | None = 0.5
+    rejected_of: int = 100
+
+    def __attrs_post_init__(self) -> None:
+        """Check each of them."""
+        if self.unanswered is not None:
+            whole("stops.unanswered", self.unanswered)
+        if self.silence is not None:
+            _patience("stops.silence", self.silence)
+        seconds("stops.probe_initial", self.probe_initial)
+        seconds("stops.probe_max", self.probe_max)
+        if self.give_up_after != 0:
+            _patience("stops.give_up_after", self.give_up_after)
+        whole("stops.rejected_of", self.rejected_of)
+        share = self.rejected_share
+        if share is not None and seconds("stops.rejected_share", share) > 1:
+            raise ConfigurationError(f"stops.rejected_share must be at most 1, not {share!r}")
+
+    def probe_delay(self, probes: int) -> float:
+        """Seconds before a customer is asked, after so many have had no answer."""
+        return min(self.probe_max, self.probe_initial * 2.0 ** min(probes, 60))
+
+    def is_silent(self, unanswered: int, seconds_since: float) -> bool:
+        """Whether it is time to pause.
+
+        Args:
+            unanswered: Lookups in a row that have ended without an answer.
+            seconds_since: Seconds since the last answer.
+        """
+        if not unanswered:
+            return False
+        many = self.unanswered is not None and unanswered >= self.unanswered
+        return many or (self.silence is not None and seconds_since >= self.silence)
+
+    def is_wrong_list(self, rows: int, rejected: int) -> bool:
+        """Whether the list or the column must be the wrong one.
+
+        Args:
+            rows: Of the first `rejected_of` rows, how many there are.
+            rejected: How many of them are rejected.
+        """
+        if self.rejected_share is None or rows < self.rejected_of:
+            return False
+        return rejected >= self.rejected_share * self.rejected_of

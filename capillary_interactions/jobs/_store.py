@@ -1,0 +1,298 @@
+"""What does a job remember? Everything here blocks, and belongs to the job's own thread."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import orjson
+from attrs import asdict
+
+from capillary_interactions._outcome import ENDINGS, counted
+from capillary_interactions.jobs._database import connect, transaction, translated
+from capillary_interactions.jobs._failures import failures
+from capillary_interactions.jobs._many import Pack, small_at, text_at
+from capillary_interactions.jobs._reader import Batch, Bookmark
+from capillary_interactions.jobs._recording import Pending
+from capillary_interactions.jobs._schema import OUTCOME_COLUMNS
+from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
+
+_PLACE: Final = len(OUTCOME_COLUMNS) - 1
+_FROM: Final = "FROM json_each(?1) AS each"
+_INSERT_OUTCOMES: Final = (
+    f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)}) "
+    f"SELECT {', '.join(map(small_at, range(_PLACE)))}, {text_at(_PLACE)} {_FROM}"
+)
+# A row is its number, whether it can be asked, its value, its reason and its cells.
+_NUMBER, _CAN_BE_ASKED = small_at(0), small_at(1)
+_VALUE, _REASON, _CELLS = text_at(2), text_at(4), text_at(6)
+_INSERT_CUSTOMERS: Final = (
+    f"INSERT OR IGNORE INTO customer (value, first) SELECT {_VALUE}, {_NUMBER} "
+    f"{_FROM} WHERE {_CAN_BE_ASKED}"
+)
+_INSERT_ROWS: Final = (
+    f"INSERT INTO row (number, first, value, reason, cells) SELECT {_NUMBER}, "  # noqa: S608
+    f"CASE WHEN {_CAN_BE_ASKED} THEN (SELECT first FROM customer WHERE value = {_VALUE}) END, "
+    f"{_VALUE}, {_REASON}, {_CELLS} {_FROM}"
+)
+_COUNT: Final = (
+    "INSERT INTO tally SELECT key, value FROM json_each(?) WHERE value <> 0 "
+    "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
+)
+# One step, whatever the number of rows (see `_many.py`).
+_OPEN: Final = (
+    "SELECT json_group_array(number), json_group_array(value) FROM ("
+    "SELECT number, value FROM row LEFT JOIN outcome ON outcome.first = row.number "
+    "WHERE number > ? AND row.first = number AND outcome.first IS NULL "
+    "ORDER BY number LIMIT ?)"
+)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _translating(
+    method: "Callable[Concatenate[Store, _P], _T]",
+) -> "Callable[Concatenate[Store, _P], _T]":
+    """A method whose errors are a job's errors."""
+
+    def called(self: "Store", *arguments: _P.args, **keywords: _P.kwargs) -> _T:
+        with translated(self.path):
+            return method(self, *arguments, **keywords)
+
+    return wraps(method)(called)  # type: ignore[return-value] # it is still the same function
+
+
+class Store:
+    """A job's file, opened.
+
+    Args:
+        path: The file.
+        create: Whether it may be made.
+
+    Raises:
+        JobStoreError: It cannot be opened, or is no job's.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._connection = connect(path, create=create)
+        self._columns: tuple[str, ...] | None = None
+        self._duplicates: bool | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @_translating
+    def begin(self, facts: dict[str, Any]) -> None:
+        """Write down what the job is about, once."""
+        with transaction(self._connection):
+            self._set("began", time.time())
+            for name, value in facts.items():
+                self._set(name, value)
+
+    @_translating
+    def fact(self, name: str) -> Any:
+        """What was written down under a name, or None."""
+        return self._get(name)
+
+    @_translating
+    def state(self, name: str, value: Any) -> None:
+        """Write something down."""
+        with transaction(self._connection):
+            self._set(name, value)
+
+    def bookmark(self) -> Bookmark:
+        """How far the list has been read."""
+        return Bookmark(**(self.fact("bookmark") or {}))
+
+    @_translating
+    def add(self, batch: Batch) -> None:
+        """Keep further rows of the list."""
+        pack = Pack()
+        for row in batch.rows():
+            pack.add((row.number, row.reason is None), row.value, row.reason, row.cells)
+        given = pack.parameters()
+        with transaction(self._connection):
+            self._connection.execute(_INSERT_CUSTOMERS, given)
+            self._connection.execute(_INSERT_ROWS, given)
+            counts = Counter({"blank": batch.blank, "rejected": len(batch.reasons)})
+            if batch.values:
+                counts.update(self._count_again(batch.first))
+            self._count(counts)
+            self._turn_page(batch)
+
+    def _count_again(self, since: int) -> Counter[str]:
+        """Count the rows whose customer is there already, some with an outcome."""
+        # By the numbers: an index of all rows of this kind would be read to its end each time.
+        found = self._connection.execute(
+            "SELECT ending, count(*) FROM row NOT INDEXED LEFT JOIN outcome USING (first) "
+            "WHERE first <> number AND number >= ? GROUP BY ending",
+            (since,),
+        ).fetchall()
+        counts = Counter({ending: count for ending, count in found if ending})
+        counts["duplicates"] = sum(count for _, count in found)
+        self._duplicates = self._duplicates or bool(found)
+        return counts
+
+    def _turn_page(self, batch: Batch) -> None:
+        mark = Bookmark(rows=batch.end - 1, digest=batch.digest, whole=batch.last)
+        self._set("bookmark", asdict(mark))
+        if batch.columns != self._columns:
+            self._columns = batch.columns
+            self._set("columns", batch.columns)
+            self._set("format", batch.format)
+            if batch.schema is not None:
+                self._set("schema", batch.schema.hex())
+
+    @_translating
+    def record(self, pending: Pending, settled: int, run: int, figures: RunFigures) -> None:
+        """Keep outcomes.
+
+        Args:
+            pending: The outcomes; there may be none.
+            settled: A row before which, itself included, no row is open.
+            run: Which run.
+            figures: What it has come to.
+        """
+        with transaction(self._connection):
+            if pending.numbers:
+                self._connection.execute(_INSERT_OUTCOMES, pending.pack.parameters())
+                self._count_rows(pending)
+                self._set("settled", settled)
+            told = asdict(figures)
+            self._connection.execute(
+                f"UPDATE run SET {', '.join(f'{name} = :{name}' for name in told)} "  # noqa: S608
+                "WHERE id = :id",
+                {**told, "id": run},
+            )
+
+    def _count_rows(self, pending: Pending) -> None:
+        counts = pending.endings.copy()
+        if self._duplicates is None:
+            self._duplicates = bool(self._tally().get("duplicates"))
+        if self._duplicates:
+            again = self._connection.execute(
+                "SELECT ending, count(*) FROM json_each(?) AS asked "
+                "JOIN row ON row.first = asked.value AND row.first <> row.number "
+                "JOIN outcome ON outcome.first = row.first GROUP BY ending",
+                (orjson.dumps(pending.numbers).decode(),),
+            )
+            counts.update(dict(again.fetchall()))
+        self._count(counts)
+
+    @_translating
+    def open_after(self, number: int, most: int) -> tuple[list[int], list[str]]:
+        """Rows to ask for, each customer's first one, in order: their numbers and customers."""
+        numbers, values = self._connection.execute(_OPEN, (number, most)).fetchone()
+        return orjson.loads(numbers), orjson.loads(values)
+
+    @_translating
+    def rejected_of_first(self, count: int) -> tuple[int, int, int]:
+        """Of the first rows: how many there are, have ended, and are rejected."""
+        found: tuple[int, int, int] = self._connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE row.first IS NULL OR ending IS NOT NULL), "
+            "count(*) FILTER (WHERE row.first IS NULL OR ending = 'rejected') "
+            "FROM row LEFT JOIN outcome USING (first) WHERE number <= ?",
+            (count,),
+        ).fetchone()
+        return found
+
+    @_translating
+    def reopen(self, endings: Sequence[str]) -> int:
+        """Forget outcomes, so that their rows are open again; how many rows that is."""
+        before = self.status().done
+        listed = orjson.dumps(list(endings)).decode()
+        with transaction(self._connection):
+            self._connection.execute(
+                "DELETE FROM outcome WHERE ending IN (SELECT value FROM json_each(?))", (listed,)
+            )
+            self._set("settled", 0)
+            for ending in endings:
+                # Rows that cannot be asked stay as they are.
+                kept = self._refused() if ending == "rejected" else 0
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO tally VALUES (?, ?)", (ending, kept)
+                )
+        return before - self.status().done
+
+    def _refused(self) -> int:
+        query = "SELECT count(*) FROM row WHERE first IS NULL"
+        return int(self._connection.execute(query).fetchone()[0])
+
+    @_translating
+    def begin_run(self, quota: float) -> int:
+        """Write down that a run begins; its number."""
+        with transaction(self._connection):
+            query = "INSERT INTO run (began, quota) VALUES (?, ?)"
+            number = self._connection.execute(query, (time.time(), quota)).lastrowid
+        return number or 0
+
+    @_translating
+    def last_run(self) -> RunFigures:
+        """What the last run has come to."""
+        names = list(asdict(RunFigures()))
+        found = self._connection.execute(
+            f"SELECT {', '.join(names)} FROM run ORDER BY id DESC LIMIT 1"  # noqa: S608
+        ).fetchone()
+        return RunFigures() if found is None else RunFigures(**dict(zip(names, found, strict=True)))
+
+    @_translating
+    def status(self) -> JobStatus:
+        """How far the job is."""
+        # At one moment, though another process may be running the job.
+        self._connection.execute("BEGIN")
+        try:
+            return self._status()
+        finally:
+            self._connection.execute("COMMIT")
+
+    def _status(self) -> JobStatus:
+        tally, mark = self._tally(), self.bookmark()
+        return JobStatus(
+            path=str(self.path),
+            customers=self._get("customers") or "",
+            began=datetime.fromtimestamp(self._get("began") or 0, UTC),
+            rows=mark.rows,
+            whole=mark.whole,
+            blank=tally.get("blank", 0),
+            duplicates=tally.get("duplicates", 0),
+            endings=counted(tally),
+        )
+
+    @_translating
+    def failures(self, most: int) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
+        """The first and the last rows that failed, none of them twice."""
+        return failures(self._connection, most)
+
+    def _get(self, name: str) -> Any:
+        query = "SELECT value FROM fact WHERE name = ?"
+        found = self._connection.execute(query, (name,)).fetchone()
+        return None if found is None else orjson.loads(found[0])
+
+    def _set(self, name: str, value: Any) -> None:
+        written = orjson.dumps(value).decode()
+        self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, written))
+
+    def _tally(self) -> dict[str, int]:
+        return dict(self._connection.execute("SELECT name, count FROM tally"))
+
+    def _count(self, more: Mapping[str, int]) -> None:
+        self._connection.execute(_COUNT, (orjson.dumps(more).decode(),))
+
+
+def reopened(endings: Iterable[str]) -> tuple[str, ...]:
+    """Endings that rows can be taken back from.
+
+    Raises:
+        ValueError: One is no ending.
+    """
+    chosen = tuple(dict.fromkeys(endings))
+    for ending in chosen:
+        if ending not in ENDINGS:
+            raise ValueError(f"an ending must be one of {', '.join(ENDINGS)}, not {ending!r}")
+    return chosen

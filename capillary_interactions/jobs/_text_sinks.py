@@ -1,0 +1,56 @@
+"""How are results written as JSON lines and as CSV?"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from capillary_interactions._dates import iso
+from capillary_interactions.jobs._flat import Column
+from capillary_interactions.jobs._unpack import packing
+
+
+def write_lines(part: Path, name: str, lines: Iterable[bytes]) -> None:
+    """Write lines.
+
+    Args:
+        part: The file to write to.
+        name: The name that it will have, whose ending may ask for compression.
+        lines: Each with its end.
+    """
+    with part.open("r+b", buffering=1 << 16) as file, packing(file, name) as packed:
+        for line in lines:
+            packed.write(line)
+
+
+def write_csv(
+    part: Path, name: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Write a CSV with a header; tabs separate the columns of a .tsv.
+
+    Args:
+        part: The file to write to.
+        name: The name that it will have.
+        columns: The columns.
+        rows: The rows, in the order of the columns.
+    """
+    delimiter = "\t" if ".tsv" in name.lower() else ","
+    with (
+        part.open("r+b", buffering=1 << 16) as file,
+        packing(file, name) as packed,
+        io.TextIOWrapper(packed, "utf-8", errors="backslashreplace", newline="") as text,
+    ):
+        writer = csv.writer(text, delimiter=delimiter)
+        writer.writerow([column.name for column in columns])
+        for row in rows:
+            writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value

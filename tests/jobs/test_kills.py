@@ -1,0 +1,12 @@
+"""Does a job survive being killed? A few rounds; `python -m benchmarks.kills` does many."""
+
+import random
+from pathlib import Path
+
+from benchmarks.kills import run_chains
+
+
+def test_survives_being_killed_at_any_moment(tmp_path: Path) -> None:
+    """Complete, equal to a job nobody has killed, and nobody with an outcome asked again."""
+    kills = run_chains(tmp_path, kills=6, customers=250, dice=random.Random())
+    assert kills.total() >= 6

@@ -1,0 +1,251 @@
+"""Which rows does a list give, in whichever format it is written?"""
+
+import gzip
+import io
+import re
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pytest
+import zstandard
+from pyarrow import parquet
+
+from capillary_interactions.jobs import CustomerList, JobChangedError, ListError
+from capillary_interactions.jobs._reader import Bookmark, ListReader
+
+from .given import MOBILES, read
+
+LISTED = [("1", "a"), ("2", "b")]
+AS_TABLE = "mobile,name\n1,a\n2,b\n"
+
+
+def _gzipped(content: bytes) -> bytes:
+    # Without the time: the workers of a test run must find the same tests.
+    return gzip.compress(content, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("l.csv", AS_TABLE.encode(), {}),
+        ("l.csv", AS_TABLE.replace(",", ";").encode(), {}),
+        ("l.tsv", AS_TABLE.replace(",", "\t").encode(), {}),
+        ("l.csv", AS_TABLE.replace(",", "|").encode(), {"delimiter": "|"}),
+        ("l.csv", AS_TABLE.replace("\n", "\r\n").encode(), {}),
+        ("l.csv", AS_TABLE.encode("utf-8-sig"), {}),
+        ("l.csv", AS_TABLE.encode("utf-8-sig"), {"encoding": "utf8"}),
+        ("l.csv", AS_TABLE.encode("utf-16"), {}),
+        ("l.csv", AS_TABLE.encode("utf-16-le"), {"encoding": "utf-16-le"}),
+        ("l.csv.gz", _gzipped(AS_TABLE.encode()), {}),
+        ("l.csv.gz", _gzipped(b"mobile,name\n") + _gzipped(b"1,a\n2,b\n"), {}),
+        ("l.csv.zst", zstandard.compress(AS_TABLE.encode()), {}),
+        ("l", zstandard.compress(AS_TABLE.encode()), {}),
+        ("l", zstandard.compress(b"mobile,name\n") + zstandard.compress(b"1,a\n2,b\n"), {}),
+        ("l.txt", AS_TABLE.encode(), {}),
+        ("l.csv", b"\n\nmobile,name\n1,a\n\n2,b\n\n", {}),
+        ("l.csv", b"1,a\n2,b\n", {"header": False, "column": 1}),
+        ("l.csv", b"phone,name\n1,a\n2,b\n", {"column": "phone"}),
+        ("l.csv", b"phone,name\n1,a\n2,b\n", {"column": 1}),
+        ("l.csv", b"mobile,mobile\n1,a\n2,b\n", {"column": 1}),
+    ],
+)
+def test_reads_a_table(tmp_path: Path, name: str, content: bytes, options: dict[str, Any]) -> None:
+    """Delimiter, encoding, compression and header are found, or are as given."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    rows, _ = read(path, **options)
+    assert [(row.value, row.cells) for row in rows] == [
+        (value, f'["{value}","{other}"]') for value, other in LISTED
+    ]
+    assert [row.number for row in rows] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("l.jsonl", b'{"mobile": "1", "name": "a"}\n\n{"mobile": 2}\n'),
+        ("l", b'{"mobile": "1"}\n\n{"mobile": 2.0}\n'),
+        ("l.txt", b" 1 \n\n2\n"),
+        ("l.lst", b"mobile\n1\n\n2"),
+    ],
+)
+def test_reads_lines(tmp_path: Path, name: str, content: bytes) -> None:
+    """JSON objects and plain lines give a row each, and a blank line none."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    rows, batches = read(path)
+    assert [(row.number, row.value, row.reason) for row in rows] == [(1, "1", None), (2, "2", None)]
+    assert sum(batch.blank for batch in batches) == 1
+
+
+def _arrow_file(table: pa.Table, path: Path) -> None:
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _arrow_stream(table: pa.Table, path: Path) -> None:
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+@pytest.mark.parametrize("values", [["1", "2"], [1, 2], [1.0, 2.0]])
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("l.parquet", parquet.write_table),
+        ("l.arrow", _arrow_file),
+        ("l.arrow", _arrow_stream),
+    ],
+)
+def test_reads_columns(tmp_path: Path, name: str, write: Any, values: list[Any]) -> None:
+    """Parquet and Arrow give their rows, whatever the type of the identifier."""
+    path = tmp_path / name
+    write(pa.table({"name": ["a", None], "mobile": values}), path)
+    rows, batches = read(path)
+    assert [(row.value, row.cells) for row in rows] == [("1", '["a","1"]'), ("2", '[null,"2"]')]
+    assert batches[-1].columns == ("name", "mobile")
+    assert batches[-1].format == name.split(".")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "reasons"),
+    [
+        (b"mobile,n\n,a\n", ["must not be blank"]),
+        (b"mobile,n\n1\n1,2,3\n", ["1 cell, the header 2", "3 cells, the header 2"]),
+        (b'mobile,n\n"1"x,a\n2,b\n', ["no CSV at line 2", None]),
+        (b"mobile,n\na\x07b,1\n", ["control characters"]),
+        (b'mobile,n\n"1,2",a\n', ["must not hold a comma"]),
+        (b'{"mobile": "1"}\n[]\n{"m": 1}\n', [None, "no JSON object", "no key 'mobile'"]),
+        (b'{"mobile": true}\n{"mobile": 1e5}\n', ["a boolean, no text", "not written in digits"]),
+        (b'{"mobile": "\\ud800"}\n', ["lone surrogate"]),
+    ],
+)
+def test_says_why_a_row_cannot_be_asked(content: bytes, reasons: list[str | None]) -> None:
+    """A bad row is a row of its own, with its reason; those after it are read."""
+    rows, _ = read(io.BytesIO(content))
+    assert [row.number for row in rows] == list(range(1, len(reasons) + 1))
+    for row, reason in zip(rows, reasons, strict=True):
+        assert (reason is None) == (row.reason is None)
+        assert (reason or "") in (row.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "told"),
+    [
+        ("l.csv", b"a,b\n1,2\n", {}, "no column named 'mobile', only: a, b"),
+        ("l.csv", b"a,b\n1,2\n", {"column": 3}, "no column named '3'"),
+        ("l.csv", b"mobile,mobile\n1,2\n", {}, "2 columns named 'mobile'"),
+        ("l.csv", b"919738522695\n", {}, "a customer, not a header"),
+        ("l.csv", b'"mobile\n1\n2\n', {}, "never closed"),
+        ("l.csv", b"mobile\n\xff\n", {}, "no UTF-8 text (at byte 8)"),
+        ("l.csv", "mobile\n1\n".encode("utf-16-le"), {}, "UTF-16 without a mark"),
+        ("l.csv", b"x" * (1 << 21), {}, "longer than 1,048,576"),
+        ("l.csv.gz", _gzipped(AS_TABLE.encode())[:-9], {}, "compression is broken"),
+        ("l.csv.zst", zstandard.compress(AS_TABLE.encode())[:-9], {}, "ends in the middle"),
+        ("l.csv.zst", zstandard.compress(AS_TABLE.encode())[:6] + b"\xff" * 99, {}, "is broken"),
+        ("l.parquet", b"PAR1 and no more", {}, "no parquet file, or a broken one"),
+        ("l.arrow", b"ARROW1 and no more", {}, "no arrow file, or a broken one"),
+        ("l.jsonl", b'{"a": 1, "b": 2}\n', {}, "no column named 'mobile'"),
+    ],
+)
+def test_says_why_a_list_cannot_be_read(
+    tmp_path: Path, name: str, content: bytes, options: dict[str, Any], told: str
+) -> None:
+    """The error names the list and what is wrong with it."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ListError, match=re.escape(told)) as raised:
+        read(path, **options)
+    assert str(path) in str(raised.value)
+
+
+def test_has_no_list_that_is_not_there(tmp_path: Path) -> None:
+    """A missing file is an error of the list."""
+    with pytest.raises(ListError, match="No such file"):
+        read(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"encoding": "no-such"}, ListError),
+        ({"format": "xlsx"}, ValueError),
+        ({"delimiter": ",,"}, ValueError),
+        ({"identifier": "phone"}, ValueError),
+    ],
+)
+def test_refuses_what_cannot_be(options: dict[str, Any], error: type[Exception]) -> None:
+    """A wrong argument fails where it is given."""
+    with pytest.raises(error):
+        CustomerList("l.csv", **{"identifier": "mobile", **options})
+
+
+@pytest.mark.parametrize("known", [0, 1, 5, 200, 201, 2999, 3000])
+def test_goes_on_where_it_was(known: int) -> None:
+    """A second reading gives what the first has not, blank lines counted once, the same digest."""
+    content = b"mobile\n" + b"\n".join(b"%d\n" % n if n % 7 else b"%d" % n for n in range(3000))
+    whole, batches = read(io.BytesIO(content))
+    first = _first_batches(content, known)
+    rows, rest = read(io.BytesIO(content), first)
+    assert rows == whole[known:]
+    assert rest[-1].digest == batches[-1].digest
+    assert rest[-1].last
+    blank = sum(batch.blank for batch in batches)
+    assert sum(batch.blank for batch in rest) == blank - _blank_before(content, known)
+
+
+def _first_batches(content: bytes, rows: int) -> Bookmark:
+    """The bookmark of somebody who was killed after so many rows."""
+    lines = content.split(b"\n")
+    if not rows:
+        return Bookmark()
+    numbers = [place for place, line in enumerate(lines) if line and place]
+    cut = b"\n".join(lines[: numbers[rows - 1] + 1])
+    _, batches = read(io.BytesIO(cut), format="csv")
+    return Bookmark(rows=rows, digest=batches[-1].digest)
+
+
+def _blank_before(content: bytes, rows: int) -> int:
+    lines = content.split(b"\n")
+    numbers = [place for place, line in enumerate(lines) if line and place]
+    return sum(not line for line in lines[: numbers[rows - 1]]) if rows else 0
+
+
+@pytest.mark.parametrize(
+    ("content", "whole", "told"),
+    [
+        (b"mobile\n1\n3\n", False, "its rows differ"),
+        (b"mobile\n1\n", False, "it had 2 rows, and has 1"),
+        (b"mobile\n1\n2\n3\n", True, "it had 2 rows, and has more"),
+    ],
+)
+def test_sees_that_it_is_another_list(content: bytes, whole: bool, told: str) -> None:
+    """What was read before must be there again."""
+    _, batches = read(io.BytesIO(b"mobile\n1\n2\n"))
+    mark = Bookmark(rows=2, digest=batches[-1].digest, whole=whole)
+    with pytest.raises(JobChangedError, match=told):
+        read(io.BytesIO(content), mark)
+
+
+def test_gives_the_first_rows_of_a_pipe_at_once() -> None:
+    """Rows that have come are given away before anything further is waited for."""
+    given: list[int] = []
+
+    class Pipe(io.RawIOBase):
+        """Two lines at a time; looks at what has been given when it is asked for more."""
+
+        def __init__(self) -> None:
+            self.parts = [b"mobile\n1\n", b"2\n3\n", b"4\n", b""]
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            given.append(sum(len(batch.values) for batch in batches))
+            return self.parts.pop(0)
+
+    batches: list[Any] = []
+    customers = CustomerList(cast("IO[bytes]", Pipe()), identifier="mobile", format="csv")
+    ListReader(customers, MOBILES).read(batches.append)
+    assert given == [0, 1, 3, 4]

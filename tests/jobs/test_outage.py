@@ -1,0 +1,153 @@
+"""What does a run do when nobody answers?"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capillary_interactions import ConfigurationError, EndpointDownError
+from capillary_interactions.jobs import Job, Progress, StopRules
+from capillary_interactions.jobs._run import Run
+from capillary_interactions.sandbox import Sandbox
+
+from .given import lines_of, mobile, mobiles, run_job
+
+SOON = StopRules(unanswered=5, probe_initial=0.02, probe_max=0.1, give_up_after=20.0)
+
+
+async def test_pauses_and_asks_now_and_then(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """The list is not burnt: an outage costs no customer their outcome, and few requests."""
+    path = mobiles(tmp_path / "l.csv", range(200))
+    paused: list[str | None] = []
+
+    def watch(progress: Progress) -> None:
+        paused.append(progress.paused)
+        if progress.paused and sandbox.faults:
+            asked.append(sandbox.counts.received)
+            if len(asked) == 3:
+                sandbox.faults = 0.0
+
+    asked: list[int] = []
+    sandbox.faults = {"error_500": 1.0}
+    report = await run_job(sandbox, path, job_path, stops=SOON, progress=watch)
+    assert report.status.endings["found"] == 200
+    # Two attempts each: five lookups, those under way with them, and the probes.
+    assert asked[0] <= 2 * (5 + 2 * 8)
+    assert asked[-1] - asked[0] <= 2 * 12
+    assert any(paused)
+    assert report.run.stopped is None
+
+
+async def test_gives_up_after_a_while(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """The run raises, the rows stay open, and a later run asks for all of them."""
+    path = mobiles(tmp_path / "l.csv", range(100))
+    sandbox.faults = {"error_500": 1.0}
+    stops = StopRules(unanswered=5, probe_initial=0.02, give_up_after=0.2)
+    with pytest.raises(EndpointDownError, match="lookups in a row had no answer"):
+        await run_job(sandbox, path, job_path, stops=stops)
+    async with Job.open(job_path) as job:
+        assert (await job.status()).open >= 80
+        assert "had no answer" in ((await job.report()).run.stopped or "")
+    sandbox.faults = 0.0
+    report = await run_job(sandbox, path, job_path)
+    assert report.complete
+    assert report.status.endings["found"] >= 80
+
+
+async def test_pauses_after_a_silence(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """Few failures in a row are enough if there has been no answer for long."""
+    sandbox.faults = {"error_500": 1.0}
+    stops = StopRules(unanswered=None, silence=0.001, probe_initial=0.01, give_up_after=0.05)
+    with pytest.raises(EndpointDownError):
+        await run_job(sandbox, mobiles(tmp_path / "l.csv", range(50)), job_path, stops=stops)
+    assert sandbox.counts.received < 60
+
+
+async def test_does_not_mistake_customers_for_an_outage(tmp_path: Path, job_path: Path) -> None:
+    """Customers who fail each time end as unavailable, however many of them stand together."""
+    broken: dict[str, Any] = {mobile(n): (500, {}, b"no") for n in range(20, 50)}
+    async with Sandbox(unknown=0, answers=broken) as sandbox:
+        path = mobiles(tmp_path / "l.csv", range(80))
+        report = await run_job(sandbox, path, job_path, stops=SOON)
+    assert report.complete
+    assert report.status.endings["unavailable"] == 30
+    lines = await lines_of(job_path)
+    assert [line["row"] for line in lines if line["outcome"] == "unavailable"] == [*range(21, 51)]
+
+
+@pytest.mark.parametrize("count", [1, 4, 30])
+async def test_comes_to_an_end_where_everybody_fails(
+    tmp_path: Path, job_path: Path, count: int
+) -> None:
+    """A list in which nobody can be had is done, or given up, and never hangs."""
+    async with Sandbox(faults={"error_500": 1.0}) as sandbox:
+        path = mobiles(tmp_path / "l.csv", range(count))
+        stops = StopRules(unanswered=5, probe_initial=0.01, probe_max=0.01, give_up_after=9.0)
+        report = await run_job(sandbox, path, job_path, stops=stops)
+    assert report.status.endings["unavailable"] == count
+
+
+async def test_stops_during_a_pause(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """Whoever asks it to stop does not wait for the endpoint."""
+    sandbox.faults = {"error_500": 1.0}
+    path = mobiles(tmp_path / "l.csv", range(100))
+    holder: list[Run] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.paused:
+            holder[0].stop(1.0)
+
+    begun = Run.go
+
+    async def go(self: Run) -> None:
+        holder.append(self)
+        await begun(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "go", go)
+        report = await run_job(
+            sandbox, path, job_path, stops=StopRules(probe_initial=60.0), progress=watch
+        )
+    assert report.run.stopped is not None
+    assert report.status.open >= 80
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "since", "expected"),
+    [(0, 1e9, False), (4, 1.0, False), (5, 0.0, True), (1, 10.0, True), (1, 9.9, False)],
+)
+def test_is_silent_after_a_number_or_a_time(unanswered: int, since: float, expected: bool) -> None:
+    """Either is enough, but without a failure nothing is."""
+    assert StopRules(unanswered=5, silence=10.0).is_silent(unanswered, since) is expected
+
+
+def test_doubles_the_time_between_probes() -> None:
+    """Up to the most that is allowed."""
+    rules = StopRules(probe_initial=2.0, probe_max=60.0)
+    assert [rules.probe_delay(n) for n in (0, 1, 4, 5, 5000)] == [2.0, 4.0, 32.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"unanswered": 0},
+        {"silence": 0.0},
+        {"silence": math.nan},
+        {"probe_initial": -1.0},
+        {"give_up_after": -1.0},
+        {"rejected_share": 1.5},
+        {"rejected_of": 0},
+    ],
+)
+def test_refuses_rules_that_cannot_work(settings: dict[str, Any]) -> None:
+    """The setting is named."""
+    with pytest.raises(ConfigurationError, match=f"stops.{next(iter(settings))}"):
+        StopRules(**settings)
+
+
+def test_may_wait_for_ever() -> None:
+    """Infinity is a patience."""
+    assert StopRules(give_up_after=math.inf, silence=math.inf).give_up_after == math.inf

@@ -1,0 +1,440 @@
+"""What becomes of a list when its job is run, once and again?"""
+
+import asyncio
+import io
+import stat
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from capillary_interactions import (
+    AuthenticationError,
+    BasicAuth,
+    Identifier,
+    IdentifierName,
+    Query,
+    to_jsonable,
+)
+from capillary_interactions.jobs import (
+    CustomerList,
+    Job,
+    JobChangedError,
+    ListError,
+    NoJobError,
+    Progress,
+    StopRules,
+    WrongListError,
+)
+from capillary_interactions.sandbox import Sandbox
+
+from .given import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
+
+_PASSING = ("attempts", "elapsed", "waited", "requestId")
+
+
+def lasting(line: dict[str, Any]) -> dict[str, Any]:
+    """What of a line is the same each time."""
+    return {name: value for name, value in line.items() if name not in _PASSING}
+
+
+async def test_ends_every_row_in_one_outcome(tmp_path: Path, job_path: Path) -> None:
+    """Found, not found, rejected here and rejected there: each row has what a lookup gives."""
+    answers: dict[str, Any] = {
+        mobile(3): (400, {}, {"errors": [{"status": False, "code": 1015, "message": "no"}]})
+    }
+    path = write_csv(
+        tmp_path / "l.csv",
+        [["mobile"], *([mobile(n)] for n in range(1, 30)), [""], ["1,2"], ["é"]],
+    )
+    async with Sandbox(unknown=0.3, answers=answers) as sandbox:
+        report = await run_job(sandbox, path, job_path)
+        async with client_of(sandbox) as client:
+            expected = [
+                lasting(to_jsonable(await client.lookup(Identifier.mobile(mobile(n)))))
+                for n in range(1, 30)
+            ]
+    lines = await lines_of(job_path)
+    assert [line["row"] for line in lines] == list(range(1, 33))
+    assert [lasting(line) for line in lines[:29]] == [
+        {"row": row, **line} for row, line in enumerate(expected, 1)
+    ]
+    assert {line["outcome"] for line in lines[:29]} == {"found", "not_found", "rejected"}
+    assert [line["outcome"] for line in lines[29:31]] == ["rejected"] * 2
+    assert "blank" in lines[29]["reason"]
+    assert report.complete
+    assert report.status.rows == 32
+    assert sum(report.status.endings.values()) == 32
+    assert report.run.asked == report.run.requests == 30
+
+
+async def test_asks_once_for_a_customer_in_several_rows(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Every row has the outcome, and the counts are of rows."""
+    path = mobiles(tmp_path / "l.csv", [1, 2, 1, 3, 2, 1])
+    report = await run_job(sandbox, path, job_path)
+    lines = await lines_of(job_path)
+    assert sandbox.counts.received == 3
+    assert lasting(lines[0])["answer"] == lines[2]["answer"] == lines[5]["answer"]
+    assert [line["query"]["identifierValue"] for line in lines] == [
+        mobile(n) for n in [1, 2, 1, 3, 2, 1]
+    ]
+    assert report.status.endings["found"] == 6
+    assert report.status.duplicates == 3
+
+
+async def test_does_nothing_again(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """A second run of a job that is done asks for nobody, and does not even need the list."""
+    path = mobiles(tmp_path / "l.csv", range(20))
+    await run_job(sandbox, path, job_path)
+    path.unlink()
+    for customers in (path, None):
+        report = await run_job(sandbox, customers, job_path)
+        assert report.complete
+        assert report.run.asked == 0
+    assert sandbox.counts.received == 20
+
+
+async def test_keeps_its_file_to_its_owner(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """The job's file and those beside it can be read by nobody else, also while it is run."""
+    modes: dict[str, int] = {}
+
+    def look(_: Progress) -> None:
+        modes.update({p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.glob("list.job*")})
+
+    sandbox.latency = 0.03
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(200)), job_path, progress=look)
+    assert modes.keys() >= {"list.job", "list.job-wal", "list.job-shm", "list.job-lock"}
+    assert set(modes.values()) == {0o600}
+    assert names(tmp_path, "list.job*") == ["list.job"]
+
+
+async def test_tells_how_far_it_is(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """Progress rises from what was done before to everything."""
+    seen: list[Progress] = []
+    sandbox.latency = 0.03
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(200)), job_path, progress=seen.append)
+    done = [progress.status.done for progress in seen]
+    assert len(done) >= 2
+    assert done == sorted(done)
+    assert all(progress.status.rows == 200 for progress in seen)
+    assert seen[-1].asked > 0
+    assert seen[-1].rate > 0
+
+
+async def test_stops_when_asked_and_goes_on(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """What is under way is recorded, the rest stays open, and the next run asks only for that."""
+    path = mobiles(tmp_path / "l.csv", range(300))
+    sandbox.latency = 0.01
+    async with (
+        client_of(sandbox) as client,
+        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+    ):
+        asyncio.get_running_loop().call_later(0.1, job.stop)
+        report = await job.run(client)
+        asked = sandbox.counts.received
+        assert not report.complete
+        assert report.run.stopped == "it was asked to stop"
+        assert 0 < report.status.done == report.run.asked == asked < 300
+        assert any("run it again" in step for step in report.next_steps)
+        report = await job.run(client)
+    assert report.complete
+    assert report.run.stopped is None
+    assert sandbox.counts.received == 300
+
+
+async def test_waits_no_longer_than_it_is_told(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Lookups that have not ended by then stay open."""
+    sandbox.script.extend(["hang"] * 8)
+    async with (
+        client_of(sandbox) as client,
+        Job.open(
+            job_path, CustomerList(mobiles(tmp_path / "l.csv", range(9)), identifier="mobile")
+        ) as job,
+    ):
+        asyncio.get_running_loop().call_later(0.1, job.stop, 0.05)
+        report = await job.run(client)
+    assert report.status.open >= 8
+    assert report.run.stopped is not None
+
+
+async def test_records_what_has_ended_when_it_is_cancelled(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """A cancelled run leaves nothing behind but what it has done."""
+    sandbox.latency = 0.005
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(run_job(sandbox, mobiles(tmp_path / "l.csv", range(500)), job_path))
+    while sandbox.counts.answered < 50:
+        await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with Job.open(job_path) as job:
+        status = await job.status()
+        assert status.done >= 40
+    assert asyncio.all_tasks() - before <= {t for t in asyncio.all_tasks() if "job" not in str(t)}
+    report = await run_job(sandbox, None, job_path)
+    assert report.complete
+    assert report.run.asked == 500 - status.done
+
+
+async def test_takes_outcomes_back(tmp_path: Path, job_path: Path) -> None:
+    """By default the unavailable ones are asked again, and nobody else."""
+    path = mobiles(tmp_path / "l.csv", [1, 2, 3, 2, 4])
+    path.write_text(path.read_text() + ",nobody\n")
+    broken: dict[str, Any] = {mobile(n): (500, {}, b"no") for n in (2, 4)}
+    async with Sandbox(unknown=0, answers=broken) as sandbox:
+        report = await run_job(sandbox, path, job_path)
+        assert report.status.endings["unavailable"] == 3
+        assert [failure.row for failure in report.first_failures] == [2, 5, 6]
+        assert mobile(2) not in str(report)
+        sandbox.answers = {}
+        before = sandbox.counts.received
+        async with Job.open(job_path) as job:
+            assert await job.retry() == 3
+            assert (await job.status()).open == 3
+            assert await job.retry() == 0
+            with pytest.raises(ValueError, match="an ending must be one of"):
+                await job.retry(["gone"])
+        report = await run_job(sandbox, path, job_path)
+        assert sandbox.counts.received == before + 2
+        assert report.status.endings == {
+            "found": 5,
+            "not_found": 0,
+            "rejected": 1,
+            "unreadable": 0,
+            "unavailable": 0,
+        }
+        async with Job.open(job_path) as job:
+            assert await job.retry(["found", "rejected"]) == 5
+            assert (await job.status()).endings["rejected"] == 1
+
+
+async def test_stops_at_refused_credentials(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """The run raises, with everything recorded so far, and goes on with others."""
+    path = mobiles(tmp_path / "l.csv", range(30))
+    async with (
+        client_of(sandbox, auth=BasicAuth("sandbox", "wrong")) as client,
+        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+    ):
+        with pytest.raises(AuthenticationError):
+            await job.run(client)
+        report = await job.report()
+        assert report.status.done == 0
+        assert "401" in (report.run.stopped or "")
+    assert (await run_job(sandbox, path, job_path)).complete
+
+
+async def test_stops_at_a_list_that_looks_wrong(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Half of the first hundred rows rejected: the rest is not asked for."""
+    rows = [[mobile(n)] if n % 2 else [f"{n},{n}"] for n in range(1000)]
+    path = write_csv(tmp_path / "l.csv", [["mobile"], *rows])
+    with pytest.raises(WrongListError, match="50 of the first 100 rows are rejected"):
+        await run_job(sandbox, path, job_path)
+    assert sandbox.counts.received < 500
+    report = await run_job(sandbox, path, job_path, stops=StopRules(rejected_share=None))
+    assert report.complete
+    assert report.status.endings["rejected"] == 500
+
+
+async def test_accepts_a_list_with_some_bad_rows(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Bad rows further down, and fewer than half of the first, are no reason to stop."""
+    bad = {*range(0, 98, 2), *range(100, 1000)}
+    rows = [[""] if n in bad else [mobile(n)] for n in range(1000)]
+    path = write_csv(tmp_path / "l.csv", [["mobile", "x"], *([*row, "x"] for row in rows)])
+    report = await run_job(sandbox, path, job_path)
+    assert report.status.endings["rejected"] == 949
+
+
+@pytest.mark.parametrize(
+    ("list_options", "job_options", "settings", "told"),
+    [
+        ({"identifier": "external_id"}, {}, {}, "identifier was mobile and is external_id"),
+        ({"column": "name"}, {}, {}, "column was not given and is name"),
+        ({}, {"type": "email"}, {}, "type was not given and is email"),
+        ({}, {"network": "facebook"}, {}, "network was not given and is facebook"),
+        ({}, {}, {"api": "v2"}, "api was v1.1 and is v2"),
+        ({}, {}, {"source": "WEB"}, "source was not given and is WEB"),
+        ({}, {}, {"account_id": "7"}, "account_id was not given and is 7"),
+        ({}, {}, {"page_size": 7}, "page_size was not given and is 7"),
+    ],
+)
+async def test_refuses_other_settings(
+    *,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    job_path: Path,
+    list_options: dict[str, Any],
+    job_options: dict[str, Any],
+    settings: dict[str, Any],
+    told: str,
+) -> None:
+    """What decides on answers may not change within one job."""
+    path = mobiles(tmp_path / "l.csv", range(3))
+    await run_job(sandbox, path, job_path)
+    customers = CustomerList(path, **{"identifier": "mobile", **list_options})
+    async with (
+        client_of(sandbox, **settings) as client,
+        Job.open(job_path, customers, **job_options) as job,
+    ):
+        with pytest.raises(JobChangedError, match=told):
+            await job.run(client)
+
+
+async def test_goes_on_at_another_pace(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """Credentials, rate and the like are no reason to begin anew."""
+    path = mobiles(tmp_path / "l.csv", range(3))
+    await run_job(sandbox, path, job_path)
+    async with (
+        client_of(sandbox, auth=BasicAuth("other", "x"), in_flight=3, rate="5/1") as client,
+        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+    ):
+        assert (await job.run(client)).complete
+
+
+def _changed(content: bytes, how: str) -> bytes:
+    middle = len(content) // 2
+    if how == "longer":
+        return content + b"919,x\n"
+    if how == "other middle":
+        return content[:middle] + b"Z" + content[middle + 1 :]
+    return content[:-2] + b"Z\n"
+
+
+@pytest.mark.parametrize("how", ["longer", "other middle", "other end"])
+async def test_refuses_another_list(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, how: str
+) -> None:
+    """A list of another size, or with other rows anywhere, is noticed before anybody is asked."""
+    path = mobiles(tmp_path / "l.csv", range(20_000))
+    whole = asyncio.Event()
+    async with (
+        client_of(sandbox) as client,
+        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+    ):
+
+        def look(progress: Progress) -> None:
+            if progress.status.whole:
+                whole.set()
+                job.stop()
+
+        await job.run(client, progress=look)
+        asked = sandbox.counts.received
+        assert whole.is_set()
+        path.write_bytes(_changed(path.read_bytes(), how))
+        with pytest.raises(JobChangedError, match="has changed since its job began"):
+            await job.run(client)
+    assert sandbox.counts.received == asked < 20_000
+
+
+async def test_accepts_a_list_that_was_only_touched(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Another time, or another place, makes no other list."""
+    path = mobiles(tmp_path / "l.csv", range(5))
+    await run_job(sandbox, path, job_path)
+    moved = tmp_path / "moved.csv"
+    moved.write_bytes(path.read_bytes())
+    assert (await run_job(sandbox, moved, job_path)).complete
+
+
+async def test_takes_a_list_from_a_pipe(sandbox: Sandbox, job_path: Path) -> None:
+    """It is kept as it is read; to go on it is given again, and must be the same."""
+    content = b"mobile\n" + b"\n".join(mobile(n).encode() for n in range(20))
+
+    def piped(text: bytes) -> CustomerList:
+        return CustomerList(io.BytesIO(text), identifier="mobile")
+
+    assert (await run_job(sandbox, piped(content), job_path)).status.rows == 20
+    assert (await run_job(sandbox, piped(content), job_path)).complete
+    with pytest.raises(JobChangedError):
+        await run_job(sandbox, piped(content.replace(b"919", b"918")), job_path)
+    assert (await run_job(sandbox, None, job_path)).complete
+
+
+async def test_needs_the_rest_of_a_pipe(sandbox: Sandbox, job_path: Path) -> None:
+    """A list that came only in part through a pipe has to be given again."""
+    rows = b"\n".join(mobile(n).encode() for n in range(20))
+    content = b"mobile\n" + rows + b"\n" * (1 << 17) + b"\xff"
+    with pytest.raises(ListError, match="no UTF-8"):
+        await run_job(sandbox, CustomerList(io.BytesIO(content), identifier="mobile"), job_path)
+    with pytest.raises(ListError, match="came through a pipe; give it again"):
+        await run_job(sandbox, None, job_path)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "mobile,name\n", "a,b\n1,2\n"])
+async def test_leaves_nothing_behind_of_a_list_that_gives_nothing(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, content: str
+) -> None:
+    """Nothing is made that would be in the way of the right list."""
+    path = tmp_path / "l.csv"
+    path.write_text(content)
+    with pytest.raises(ListError):
+        await run_job(sandbox, path, job_path)
+    assert names(tmp_path) == ["l.csv"]
+
+
+async def test_asks_what_could_be_read_of_a_broken_list(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """The rows before the fault are done, then the fault is told."""
+    path = mobiles(tmp_path / "l.csv", range(10))
+    path.write_bytes(path.read_bytes() + b"\n" * (1 << 17) + b"\xff\xff\n")
+    with pytest.raises(ListError, match="no UTF-8"):
+        await run_job(sandbox, path, job_path)
+    async with Job.open(job_path) as job:
+        status = await job.status()
+    assert status.endings["found"] == 10
+    assert not status.complete
+
+
+async def test_has_no_job_where_there_is_none(sandbox: Sandbox, job_path: Path) -> None:
+    """Looking at it, or running it without a list, says so."""
+    async with client_of(sandbox) as client, Job.open(job_path) as job:
+        for call in (job.status, job.report, job.retry):
+            with pytest.raises(NoJobError, match="there is no job at"):
+                await call()
+        with pytest.raises(NoJobError, match="no list to begin one with"):
+            await job.run(client)
+        with pytest.raises(NoJobError):
+            await job.export(job_path.with_suffix(".csv"))
+    assert names(job_path.parent) == []
+
+
+async def test_asks_for_the_filters(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """The network and the type of the job are part of every query."""
+    path = mobiles(tmp_path / "l.csv", range(2))
+    async with (
+        client_of(sandbox) as client,
+        Job.open(
+            job_path, CustomerList(path, identifier="mobile"), network="capillary", type="email"
+        ) as job,
+    ):
+        await job.run(client)
+    query = Query(
+        Identifier(IdentifierName.MOBILE, mobile(0)),
+        network="capillary",
+        type="email",
+    )
+    assert (await lines_of(job_path))[0]["query"] == to_jsonable(query)
+
+
+def test_holds_plain_values(sandbox: Sandbox) -> None:
+    """A report's values are frozen."""
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        StopRules().unanswered = 3  # type: ignore[misc] # that is the test

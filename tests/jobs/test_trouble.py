@@ -1,0 +1,200 @@
+"""What if the disk is full, the folder cannot be written to, or somebody else is at it?"""
+
+import asyncio
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from capillary_interactions.jobs import (
+    CustomerList,
+    ExportError,
+    Job,
+    JobError,
+    JobInUseError,
+    JobStoreError,
+    Progress,
+)
+from capillary_interactions.sandbox import Sandbox
+
+from .given import client_of, exported, lines_of, mobiles, names, run_job
+
+_RUN = """
+import asyncio, sys
+from pathlib import Path
+from capillary_interactions.jobs import CustomerList, Job, JobError
+from capillary_interactions import BasicAuth, ClientConfig, InteractionsClient
+
+async def main(url, path, job_path):
+    config = ClientConfig(url, BasicAuth("sandbox", "sandbox"))
+    customers = CustomerList(path, identifier="mobile")
+    async with InteractionsClient(config) as client, Job.open(job_path, customers) as job:
+        await job.run(client)
+
+try:
+    asyncio.run(main(*sys.argv[1:]))
+except JobError as wrong:
+    print(type(wrong).__name__, wrong)
+"""
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file can grow beyond a size, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_survives_a_full_disk(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """A clear error, what was recorded is kept, and with room the job goes on."""
+    path = mobiles(tmp_path / "l.csv", range(1500))
+    sandbox.latency = 0.01
+    with (
+        largest_file(1_000_000),
+        pytest.raises(JobStoreError, match="make room and run the job again"),
+    ):
+        await run_job(sandbox, path, job_path)
+    async with Job.open(job_path) as job:
+        recorded = (await job.status()).done
+    assert 0 < recorded < 1500
+    before = sandbox.counts.received
+    report = await run_job(sandbox, path, job_path)
+    assert report.complete
+    assert report.run.asked == 1500 - recorded == sandbox.counts.received - before
+    assert len(await lines_of(job_path)) == 1500
+
+
+@pytest.mark.parametrize("name", ["o.jsonl", "o.csv.gz", "o.parquet", "o.sqlite"])
+async def test_exports_nothing_rather_than_a_part(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, name: str
+) -> None:
+    """A result for which there is no room leaves the old one alone."""
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(600)), job_path)
+    (tmp_path / name).write_text("old")
+    with largest_file(40_000), pytest.raises(ExportError, match="cannot be written"):
+        await exported(job_path, name)
+    assert (tmp_path / name).read_text() == "old"
+    assert names(tmp_path, ".*") == []
+    await exported(job_path, name)
+
+
+@pytest.mark.parametrize("name", ["no/such/list.job", "l.csv/list.job"])
+async def test_says_that_there_is_no_such_folder(
+    sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """Before anybody is asked."""
+    path = mobiles(tmp_path / "l.csv", range(5))
+    with pytest.raises(JobStoreError, match="cannot be written"):
+        await run_job(sandbox, path, tmp_path / name)
+    assert sandbox.counts.received == 0
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Without the rights of root, which may write everywhere."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("there", [False, True])
+async def test_says_that_a_folder_cannot_be_written_to(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, there: bool
+) -> None:
+    """A folder, or a job, of somebody else's."""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    path = mobiles(tmp_path / "l.csv", range(5))
+    if there:
+        await run_job(sandbox, path, job_path)
+        (tmp_path / job_path.name).chmod(0o644)
+    before = names(tmp_path)
+    with nobody(), pytest.raises(JobStoreError, match="cannot be written"):
+        await run_job(sandbox, path, job_path)
+    assert names(tmp_path) == before
+    assert (await run_job(sandbox, path, job_path)).complete
+
+
+@pytest.mark.parametrize("content", [b"not a job at all" * 100, b"SQLite format 3\0" + b"x" * 5000])
+async def test_leaves_a_file_alone_that_is_no_job(
+    sandbox: Sandbox, tmp_path: Path, content: bytes
+) -> None:
+    """Whatever it is, it is somebody's."""
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    with pytest.raises(JobStoreError):
+        await run_job(sandbox, mobiles(tmp_path / "l.csv", range(5)), path)
+    assert path.read_bytes() == content
+
+
+async def test_leaves_another_database_alone(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """A SQLite file of another program's is no job."""
+    with closing(sqlite3.connect(job_path)) as connection:
+        connection.execute("CREATE TABLE fact (x)")
+    with pytest.raises(JobStoreError, match="is no job's file"):
+        await run_job(sandbox, mobiles(tmp_path / "l.csv", range(5)), job_path)
+
+
+async def test_is_run_by_one_at_a_time(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """The second one is refused with a clear line, be it here or in another process."""
+    path = mobiles(tmp_path / "l.csv", range(100))
+    sandbox.latency = 0.05
+    begun = asyncio.Event()
+    customers = CustomerList(path, identifier="mobile")
+
+    def watch(_: Progress) -> None:
+        begun.set()
+
+    first = asyncio.create_task(run_job(sandbox, path, job_path, progress=watch))
+    await begun.wait()
+    async with client_of(sandbox) as client, Job.open(job_path, customers) as second:
+        for call in (second.run(client), second.retry()):
+            with pytest.raises(JobInUseError, match="is being run already"):
+                await call
+        assert (await second.status()).rows == 100
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _RUN,
+        sandbox.base_url,
+        str(path),
+        str(job_path),
+        stdout=subprocess.PIPE,
+    )
+    told, _ = await process.communicate()
+    if not first.done():
+        assert told.startswith(b"JobInUseError")
+    assert (await first).complete
+    assert sandbox.counts.received == 100
+
+
+async def test_is_free_again_after_a_death(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """A lock file that a killed process has left keeps nobody out."""
+    job_path.with_name("list.job-lock").write_bytes(b"")
+    report = await run_job(sandbox, mobiles(tmp_path / "l.csv", range(5)), job_path)
+    assert report.complete
+
+
+def test_has_one_root_for_its_errors() -> None:
+    """Whoever catches JobError catches them all."""
+    for kind in (ExportError, JobInUseError, JobStoreError):
+        assert issubclass(kind, JobError)

@@ -1,0 +1,1 @@
+"""Tests of what the tools that people already run see of a client."""

@@ -1,0 +1,1 @@
+"""Tests of web applications that look customers up."""
