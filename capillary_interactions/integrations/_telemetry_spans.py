@@ -24,8 +24,8 @@ from capillary_interactions.integrations._telemetry_words import (
 )
 
 # Under this key, instrumentations of HTTP libraries leave a request alone: they would name its
-# whole URL. The key has no public name; the instrumentations themselves take it from there.
-_SUPPRESS_HTTP: Final[str | None] = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None)
+# whole URL. It is the one key that they have all known since they have known any.
+_SUPPRESS: Final = "suppress_instrumentation"
 
 
 @define
@@ -87,9 +87,7 @@ class Spans:
             SpanKind.CLIENT,
             {**self.attributes, **own},
         )
-        under = trace.set_span_in_context(span)
-        if _SUPPRESS_HTTP is not None:
-            under = context.set_value(_SUPPRESS_HTTP, True, under)
+        under = context.set_value(_SUPPRESS, True, trace.set_span_in_context(span))
         self._requests[event.lookup] = span, context.attach(under)
 
     def _answered(self, event: AttemptEnded) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, StatusCode, get_current_span
+from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span
 
 from capillary_interactions import (
     AuthenticationError,
@@ -13,6 +13,7 @@ from capillary_interactions import (
     InteractionsClient,
     RetryPolicy,
 )
+from capillary_interactions.events import Event, Observer, RetryScheduled
 from capillary_interactions.testing import (
     Answer,
     FakeTransport,
@@ -216,6 +217,25 @@ async def test_leaves_the_callers_span_as_it_was() -> None:
     with watching.tracers.get_tracer("app").start_as_current_span("page") as page:
         await looked_up(watching, 503, interactions())
         assert get_current_span() is page
+
+
+async def test_leaves_a_requests_span_when_the_request_is_over() -> None:
+    """What happens between two requests (a token, a log line) is part of neither."""
+    watching = Watching()
+    config = settings(retry=AT_ONCE)
+    current: list[Span] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, RetryScheduled):
+            current.append(get_current_span())
+
+    observers: list[Observer] = [watching.telemetry(config), look]
+    with watching.tracers.get_tracer("app").start_as_current_span("page") as page:
+        async with InteractionsClient(
+            config, transport=FakeTransport([503]), observers=observers
+        ) as client:
+            await client.lookup(CUSTOMER)
+    assert current == [page]
 
 
 async def test_tells_the_global_providers_where_none_is_given() -> None:

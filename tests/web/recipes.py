@@ -1,13 +1,12 @@
 """The blocks of Python in the README, by their names."""
 
-import os
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-_README: Final = Path(os.environ.get("README_UNDER_TEST", Path(__file__).parents[2] / "README.md"))
+_README: Final = Path(__file__).parents[2] / "README.md"
 BLOCKS: Final = dict(
     re.findall(r"<!-- (\w+) -->\n```python\n(.*?)```", _README.read_text(), re.DOTALL)
 )

@@ -63,6 +63,13 @@ async def test_answers_under_uvicorn(name: str, sandbox: Sandbox) -> None:
         await check(session, sandbox)
 
 
+async def test_refuses_what_cannot_be_asked(sandbox: Sandbox) -> None:
+    """A blank number is the asker's mistake, and is not sent."""
+    async with here(run("web")["app"]) as session, session.get("/customers/%20/interactions") as no:
+        assert no.status == 422
+    assert sandbox.counts.received == 0
+
+
 async def test_answers_under_aiohttp(sandbox: Sandbox) -> None:
     """The same, with the application's own session, which outlives the client."""
     recipe = run("web_aiohttp")
