@@ -255,7 +255,7 @@ async def moved(address: str, *, events: int) -> Counter[str]:
                 ordered_by=lambda message: message.partition,
             )
             running = asyncio.create_task(consumer.run())
-            while len(handled) < until:  # noqa: ASYNC110 - nobody's event
+            while len(handled) < until and not running.done():  # noqa: ASYNC110 - nobody's event
                 await asyncio.sleep(0.01)
             consumer.stop()
             await running

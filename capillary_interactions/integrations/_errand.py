@@ -172,7 +172,8 @@ class Desk(Generic[_M]):
         query = self._query(errand.message)
         while True:
             outcome = None if query is None else await self._lookup(errand.message, query)
-            await errand.turn()
+            if not await errand.turn():
+                return _Back()
             verdict = await self._judged(errand, outcome)
             if not isinstance(verdict, _Again) or not self._in_order or self.stopping.is_set():
                 return verdict

@@ -76,7 +76,4 @@ def _readable(arrow: Any, kind: Any) -> Any:
 def _array(arrow: Any, values: Sequence[Any], column: Column, kind: Any) -> Any:
     if column.given is None or kind == arrow.string():
         return arrow.array(values, kind)
-    texts = arrow.array(values, arrow.string())
-    if arrow.types.is_timestamp(kind) and kind.tz is not None:
-        return texts.cast(arrow.timestamp(kind.unit, "UTC")).cast(kind)
-    return texts.cast(kind)
+    return arrow.array(values, arrow.string()).cast(kind)

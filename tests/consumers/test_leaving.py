@@ -164,14 +164,13 @@ def test_acknowledges_what_was_handled_as_it_was_called_off() -> None:
         async with client_of(scripted()) as client:
             consumer = Consumer(client, endless([message]), key=key, handle=Handler(), drain=0.0)
             running = asyncio.create_task(consumer.run())
-            await told.wait()
+            await asyncio.wait_for(told.wait(), 60.0)
             consumer.stop()
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
         assert message.fate == ["ack"]
 
-    # A plain class, for its method is replaced.
     run_without_waiting(main())
 
 

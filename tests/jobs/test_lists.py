@@ -236,7 +236,7 @@ def test_gives_the_first_rows_of_a_pipe_at_once() -> None:
         """Two lines at a time; looks at what has been given when it is asked for more."""
 
         def __init__(self) -> None:
-            self.parts = [b"mobile\n1\n", b"2\n3\n", b"4\n", b""]
+            self.parts = [b"mobile\n1\n\n\n", b"2\n3\n", b"4\n\n", b""]
 
         def readable(self) -> bool:
             return True
@@ -249,3 +249,5 @@ def test_gives_the_first_rows_of_a_pipe_at_once() -> None:
     customers = CustomerList(cast("IO[bytes]", Pipe()), identifier="mobile", format="csv")
     ListReader(customers, MOBILES).read(batches.append)
     assert given == [0, 1, 3, 4]
+    # Each blank line counts with the row behind it, so that a second reading goes on right there.
+    assert [batch.blank for batch in batches] == [0, 2, 0, 1]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from capillary_interactions import ConfigurationError, EndpointDownError
-from capillary_interactions.jobs import Job, Progress, StopRules
+from capillary_interactions.jobs import CustomerList, Job, Progress, StopRules
 from capillary_interactions.jobs._run import Run
 from capillary_interactions.sandbox import Sandbox
 
-from .given import lines_of, mobile, mobiles, run_job
+from .given import client_of, lines_of, mobile, mobiles, run_job
 
 SOON = StopRules(unanswered=5, probe_initial=0.02, probe_max=0.1, give_up_after=20.0)
 
@@ -113,6 +113,18 @@ async def test_stops_during_a_pause(sandbox: Sandbox, tmp_path: Path, job_path: 
         )
     assert report.run.stopped is not None
     assert report.status.open >= 80
+
+
+async def test_records_failures_before_it_stops(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Too few for an outage are outcomes of their customers, also when the run is stopped."""
+    sandbox.faults, sandbox.latency = {"error_500": 1.0}, 0.05
+    customers = CustomerList(mobiles(tmp_path / "l.csv", range(100)), identifier="mobile")
+    async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
+        report = await job.run(client, in_flight=1, progress=lambda _: job.stop())
+    assert 1 <= report.run.asked < 20
+    assert report.status.endings["unavailable"] == report.run.asked
 
 
 @pytest.mark.parametrize(

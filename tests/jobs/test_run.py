@@ -41,9 +41,9 @@ def lasting(line: dict[str, Any]) -> dict[str, Any]:
 
 async def test_ends_every_row_in_one_outcome(tmp_path: Path, job_path: Path) -> None:
     """Found, not found, rejected here and rejected there: each row has what a lookup gives."""
-    answers: dict[str, Any] = {
-        mobile(3): (400, {}, {"errors": [{"status": False, "code": 1015, "message": "no"}]})
-    }
+    nulls = {"interaction": [{"name": "sms", "count": 0, "messageList": None}], "name": None}
+    refused = {"errors": [{"status": False, "code": 1015, "message": "no"}]}
+    answers: dict[str, Any] = {mobile(4): nulls, mobile(3): (400, {}, refused)}
     path = write_csv(
         tmp_path / "l.csv",
         [["mobile"], *([mobile(n)] for n in range(1, 30)), [""], ["1,2"], ["é"]],
@@ -97,6 +97,24 @@ async def test_does_nothing_again(sandbox: Sandbox, tmp_path: Path, job_path: Pa
     assert sandbox.counts.received == 20
 
 
+async def test_begins_anew_where_it_was_discarded(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Also for somebody who has it open at that time."""
+    path = mobiles(tmp_path / "l.csv", range(5))
+    await run_job(sandbox, path, job_path)
+    async with (
+        client_of(sandbox) as client,
+        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+    ):
+        async with Job.open(job_path) as other:
+            await other.discard()
+            assert names(tmp_path) == ["l.csv"]
+            await other.discard()
+        assert (await job.run(client)).run.asked == 5
+    assert len(await lines_of(job_path)) == 5
+
+
 async def test_keeps_its_file_to_its_owner(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
@@ -126,6 +144,12 @@ async def test_tells_how_far_it_is(sandbox: Sandbox, tmp_path: Path, job_path: P
     assert seen[-1].rate > 0
 
 
+async def _stop_after(requests: int, sandbox: Sandbox, job: Job, drain: float = 30.0) -> None:
+    while sandbox.counts.received < requests:
+        await asyncio.sleep(0.01)
+    job.stop(drain)
+
+
 async def test_stops_when_asked_and_goes_on(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
@@ -136,8 +160,9 @@ async def test_stops_when_asked_and_goes_on(
         client_of(sandbox) as client,
         Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
     ):
-        asyncio.get_running_loop().call_later(0.1, job.stop)
+        stopping = asyncio.create_task(_stop_after(20, sandbox, job))
         report = await job.run(client)
+        await stopping
         asked = sandbox.counts.received
         assert not report.complete
         assert report.run.stopped == "it was asked to stop"
@@ -160,8 +185,9 @@ async def test_waits_no_longer_than_it_is_told(
             job_path, CustomerList(mobiles(tmp_path / "l.csv", range(9)), identifier="mobile")
         ) as job,
     ):
-        asyncio.get_running_loop().call_later(0.1, job.stop, 0.05)
+        stopping = asyncio.create_task(_stop_after(8, sandbox, job, 0.05))
         report = await job.run(client)
+        await stopping
     assert report.status.open >= 8
     assert report.run.stopped is not None
 
@@ -219,6 +245,24 @@ async def test_takes_outcomes_back(tmp_path: Path, job_path: Path) -> None:
             assert (await job.status()).endings["rejected"] == 1
 
 
+async def test_tells_what_a_run_has_come_to(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Requests, retries, and where the time went."""
+    sandbox.latency = 0.02
+    sandbox.inject("error_500")
+    customers = CustomerList(mobiles(tmp_path / "l.csv", range(20)), identifier="mobile")
+    async with client_of(sandbox, rate="100/1") as client, Job.open(job_path, customers) as job:
+        run = (await job.run(client)).run
+        assert (await job.report()).run == run
+    assert (run.asked, run.requests, run.retries, run.throttled) == (20, 21, 1, 0)
+    assert run.quota == 100.0
+    assert run.served >= 20 * 0.02
+    assert run.waited > 0
+    assert 0 < run.quota_used <= 1.0
+    assert run.rate == run.requests / run.seconds
+
+
 async def test_stops_at_refused_credentials(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
@@ -248,6 +292,17 @@ async def test_stops_at_a_list_that_looks_wrong(
     report = await run_job(sandbox, path, job_path, stops=StopRules(rejected_share=None))
     assert report.complete
     assert report.status.endings["rejected"] == 500
+
+
+async def test_stops_at_a_list_that_the_server_rejects(tmp_path: Path, job_path: Path) -> None:
+    """It looks wrong too, as soon as that shows."""
+    refused: Any = (400, {}, {"errors": [{"status": False, "code": 1015, "message": "no"}]})
+    answers: dict[str, Any] = {mobile(n): refused for n in range(40, 100)}
+    path = mobiles(tmp_path / "l.csv", range(3000))
+    async with Sandbox(answers=answers, latency=0.01) as sandbox:
+        with pytest.raises(WrongListError, match="of the first 100 rows are rejected"):
+            await run_job(sandbox, path, job_path)
+        assert sandbox.counts.received < 3000
 
 
 async def test_accepts_a_list_with_some_bad_rows(
@@ -337,7 +392,12 @@ async def test_refuses_another_list(
         asked = sandbox.counts.received
         assert whole.is_set()
         path.write_bytes(_changed(path.read_bytes(), how))
-        with pytest.raises(JobChangedError, match="has changed since its job began"):
+        told = (
+            r"it had \d+,\d+ bytes, and has"
+            if how == "longer"
+            else "(its rows differ|its content differs)"
+        )
+        with pytest.raises(JobChangedError, match=f"has changed since its job began: {told}"):
             await job.run(client)
     assert sandbox.counts.received == asked < 20_000
 

@@ -1,0 +1,104 @@
+"""What does a job's file remember, and does it count right?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capillary_interactions import Identifier, NotFound, Query, Unavailable
+from capillary_interactions.jobs._reader import Batch, Bookmark
+from capillary_interactions.jobs._recording import Pending
+from capillary_interactions.jobs._status import RunFigures
+from capillary_interactions.jobs._store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty job."""
+    made = Store(tmp_path / "a.job", create=True)
+    yield made
+    made.close()
+
+
+def batch(first: int, values: list[str], *, bad: tuple[int, ...] = (), last: bool = False) -> Batch:
+    """Rows of a list."""
+    return Batch(
+        first=first,
+        values=values,
+        cells=[f'["{first + place}"]' for place in range(len(values))],
+        reasons=dict.fromkeys(bad, "because"),
+        blank=1,
+        digest="d",
+        columns=("mobile",),
+        schema=None,
+        format="csv",
+        last=last,
+    )
+
+
+def pending(*numbers: int, lost: bool = False) -> Pending:
+    """Outcomes for the customers of some rows."""
+    made = Pending()
+    query = Query(Identifier.mobile("919"))
+    for number in numbers:
+        outcome = Unavailable if lost else NotFound
+        made.add(number, outcome(query=query, item=None, reason="no\0body"))
+    return made
+
+
+def record(store: Store, made: Pending, settled: int = 0) -> None:
+    """Keep outcomes."""
+    store.record(made, settled, store.begin_run(1.0), RunFigures())
+
+
+def test_counts_a_row_whose_customer_has_an_outcome_already(store: Store) -> None:
+    """Whether the row comes before its customer's outcome or after it."""
+    store.add(batch(1, ["a", "b", "a"]))
+    record(store, pending(1))
+    store.add(batch(4, ["a", "c", "", "c"], bad=(2,), last=True))
+    record(store, pending(5, lost=True))
+
+    status = store.status()
+    assert status.endings == {
+        "found": 0,
+        "not_found": 3,
+        "rejected": 1,
+        "unreadable": 0,
+        "unavailable": 2,
+    }
+    assert (status.rows, status.open, status.duplicates, status.blank) == (7, 1, 3, 2)
+    assert store.open_after(0, 9) == ([2], ["b"])
+    assert store.reopen(["unavailable"]) == 2
+    assert store.open_after(0, 9) == ([2, 5], ["b", "c"])
+    assert store.bookmark() == Bookmark(rows=7, digest="d", whole=True)
+
+
+def test_shows_the_first_and_the_last_failures(store: Store) -> None:
+    """In the list's order, none twice, with their reasons."""
+    store.add(batch(1, [str(number) for number in range(1, 31)], bad=(3, 28)))
+    record(store, pending(*range(6, 29, 2), lost=True))
+
+    first, last = store.failures(5)
+    assert [each.row for each in first] == [4, 6, 8, 10, 12]
+    assert [each.row for each in last] == [22, 24, 26, 28, 29]
+    assert [(first[0].ending, first[0].reason), first[1].ending] == [
+        ("rejected", "because"),
+        "unavailable",
+    ]
+    assert store.failures(30)[1] == ()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=20))
+def test_keeps_every_text_as_it_is(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str]
+) -> None:
+    """NULs, quotes and whatever else; and one customer is one, whoever they are."""
+    store = Store(tmp_path_factory.mktemp("store") / "a.job", create=True)
+    store.add(batch(1, values))
+    kept = store._connection.execute("SELECT value, first FROM row ORDER BY number").fetchall()
+    store.close()
+
+    assert kept == [(value, values.index(value) + 1) for value in values]
