@@ -51,7 +51,7 @@ async def test_several_credentials_send_at_the_sum_of_their_rates(base_url: str)
     (all_three, _), (sent, pauses) = await asyncio.gather(
         several_credentials(base_url, 2.0, None), several_credentials(base_url, 2.0, 1)
     )
-    # Compared with each other, for a busy machine slows all of them; one could never send this much.
+    # With each other, for a busy machine slows all of them; one could never send this much.
     assert sum(all_three) >= 1.5 * 2.0 * LIMIT.requests
     assert min(all_three) >= 0.75 * max(all_three)
     assert [pause > 0 for pause in pauses] == [False, True, False]
