@@ -174,6 +174,7 @@ class Run:
         begun = self._loop.time()
         await self._thread(self._store.add, batch)
         self._queue.grow()
+        await self._tick()
         if self._judging:
             await self._judge()
         if batch.end - self._queue.settled > _AHEAD:

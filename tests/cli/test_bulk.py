@@ -339,7 +339,6 @@ def test_shows_nobody_in_its_words(server: SandboxProcess, settings: dict[str, s
     assert logging.getLogger("capillary_interactions").handlers == []
 
 
-@pytest.mark.xfail(strict=False, reason="misses its moment on a busy machine")
 def test_draws_a_bar_on_a_terminal(tmp_path: Path) -> None:
     """How far, how fast, how long, and what came, while it runs; then the summary."""
     path = _list(tmp_path, "mobile\n" + "\n".join(_numbers(20)) + "\n")
@@ -347,7 +346,7 @@ def test_draws_a_bar_on_a_terminal(tmp_path: Path) -> None:
 
     ran = on_terminal(
         *("bulk", path, "--identifier", "mobile", "--out", str(out)),
-        *("--sandbox", "--rate", "20/0.5"),
+        *("--sandbox", "--rate", "20/1"),
     )
 
     assert ran.code == 0
