@@ -97,9 +97,8 @@ def read_token(response: Response) -> Token | Denied | Trouble:
     status = response.status
     if status == _THROTTLED or status >= _FAULTS:
         return Trouble(
-            reason=f"no OAuth token: HTTP {status}",
-            status=status,
-            code=None,
+            f"no OAuth token: HTTP {status}",
+            status,
             throttled=status == _THROTTLED,
             retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
         )
@@ -111,16 +110,8 @@ def read_token(response: Response) -> Token | Denied | Trouble:
     if isinstance(given, dict) and _is_token(given.get("accessToken")):
         return Token(given["accessToken"], _lifetime(given))
     if answer is None and status < 400:  # noqa: PLR2004 - a proxy's page, not the API's word
-        return Trouble(
-            reason="no OAuth token: the answer is not JSON",
-            status=status,
-            code=None,
-            throttled=False,
-            retry_after=None,
-        )
-    return Denied(
-        reason="the OAuth key and secret are refused", status=status, code=None, conclusive=True
-    )
+        return Trouble("no OAuth token: the answer is not JSON", status)
+    return Denied("the OAuth key and secret are refused", status)
 
 
 def _is_token(text: object) -> bool:
@@ -181,13 +172,7 @@ class OAuthHeaders:
         done, _ = await asyncio.wait({task}, timeout=timeout)
         if done:
             return task.result()
-        return Trouble(
-            reason="no OAuth token in time",
-            status=None,
-            code=None,
-            throttled=False,
-            retry_after=None,
-        )
+        return Trouble("no OAuth token in time")
 
     def headers(self) -> Mapping[str, str]:
         """The headers with the token that is there."""
@@ -231,13 +216,7 @@ class OAuthHeaders:
         try:
             return read_token(await self._transport.send(self._request, timeout=self._patience))
         except TransportError as failed:
-            return Trouble(
-                reason=f"no OAuth token: {failed.reason}",
-                status=None,
-                code=None,
-                throttled=False,
-                retry_after=None,
-            )
+            return Trouble(f"no OAuth token: {failed.reason}")
 
     def _pause(self, hint: float | None) -> float:
         if hint:

@@ -17,7 +17,8 @@ class Departures:
     Args:
         capacity: How much the bucket holds.
         rate: Requests that leak a second.
-        pause: From the loop's time to the seconds for which nothing may leave.
+        pause: From the loop's time to the seconds for which nothing may leave; asked at each step,
+            so that a rate or a pause that has changed meanwhile is known here, too.
     """
 
     def __init__(self, capacity: float, rate: float, pause: Callable[[float], float]) -> None:
@@ -46,4 +47,4 @@ class Departures:
         self._line = asyncio.Lock()
 
     def _delay(self, now: float) -> float:
-        return max(self._pause(now), self._bucket.delay(now))
+        return self._pause(now) or self._bucket.delay(now)

@@ -43,7 +43,7 @@ class LocalPace:
         self._places = places
         self._pressure = Pressure(figures.rate, longest_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
-        self._departures = Departures(figures.leaving, figures.rate, self._pressure.pause)
+        self._departures = Departures(figures.leaving, figures.rate, self._pause)
         self._urgent: _Queue = OrderedDict()
         self._patient: _Queue = OrderedDict()
         self._urgent_in_a_row = 0
@@ -118,7 +118,6 @@ class LocalPace:
 
         The quota counts where requests arrive, and opening a connection takes its time.
         """
-        self._soonest(asyncio.get_running_loop().time())  # the bucket as it is after a cool-down
         await self._departures.leave()
 
     def release(self) -> None:
@@ -166,9 +165,8 @@ class LocalPace:
     def state(self) -> PaceState:
         """What it looks like now."""
         now = self._now()
-        self._soonest(now)  # the bucket as it is after a cool-down
+        pause = self._pause(now)
         free = self._bucket.capacity - self._bucket.level(now)
-        pause = self._pressure.pause(now)
         return PaceState(
             rate=self._pressure.effective(now),
             slots_left=0 if pause else max(0, int(free + 1e-9)),
@@ -193,12 +191,19 @@ class LocalPace:
 
     def _soonest(self, now: float, ahead: int = 0) -> float:
         """Seconds until the slot after `ahead` others, were there places enough."""
-        pressure, bucket = self._pressure, self._bucket
-        if now < pressure.blocked_until:
+        pause = self._pause(now)
+        if pause:
             # The bucket will be full then: the first one out waits for its slot like the others.
-            freed = pressure.blocked_until
-            rate = pressure.effective(freed)
-            return freed - now + first_after_pause(rate) + ahead / rate
+            rate = self._pressure.effective(self._pressure.blocked_until)
+            return pause + first_after_pause(rate) + ahead / rate
+        return self._bucket.delay(now, ahead)
+
+    def _pause(self, now: float) -> float:
+        """Seconds for which nothing leaves; if none, the buckets are brought up to date."""
+        pressure, bucket = self._pressure, self._bucket
+        pause = pressure.pause(now)
+        if pause:
+            return pause
         if pressure.blocked_until != self._filled_for:
             self._filled_for = pressure.blocked_until
             bucket.fill(pressure.blocked_until)
@@ -209,7 +214,7 @@ class LocalPace:
             bucket.change_rate(now, rate)
             self._departures.change_rate(now, rate)
             self._limiter = None
-        return bucket.delay(now, ahead)
+        return 0.0
 
     def _forecast(self, now: float, *, urgent: bool) -> float:
         queue = self._urgent if urgent else self._patient

@@ -31,11 +31,6 @@ class Batches(Generic[_M]):
         self._ready: deque[_M] = deque()
         self._fetching: asyncio.Task[Sequence[_M]] | None = None
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being fetched."""
-        return self._fetching is None
-
     async def next(self) -> _M:
         """The next message, however long that takes."""
         while not self._ready:

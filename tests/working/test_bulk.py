@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions._bulk import FanOut, Source
+from capillary_interactions._bulk import FanOut, Source, _Turn
 from capillary_interactions.testing import run_without_waiting
 
 from .stage import each, now, others
@@ -296,3 +296,41 @@ async def test_never_takes_an_odd_error_for_the_end() -> None:
     fan = FanOut(Work(), range(3), prepare=_ending, at_once=2)
     with pytest.raises(RuntimeError, match="StopAsyncIteration"):
         await each(fan, print)
+
+
+async def test_lets_one_read_at_a_time_and_passes_the_turn_on() -> None:
+    """Also when whoever has just been woken for it is cancelled: the next in line has it then."""
+    turn, had = _Turn(), list[int]()
+
+    async def read(number: int) -> None:
+        async with turn:
+            had.append(number)
+            await asyncio.sleep(1)
+        if number == 0:
+            second.cancel()  # in the very moment in which its turn comes
+
+    first, second, third = (asyncio.ensure_future(read(number)) for number in range(3))
+    await asyncio.sleep(0.5)
+    assert had == [0]
+    await asyncio.wait({first, second, third})
+    assert second.cancelled()
+    assert had == [0, 2]
+
+
+async def test_gives_a_free_turn_to_whoever_comes() -> None:
+    """Nobody stands in line where nobody reads, so a quick source costs no turn of the loop."""
+    turn = _Turn()
+    waiting = asyncio.ensure_future(_pass(turn))
+    async with turn:
+        await asyncio.sleep(0)
+    began = waiting.done()
+    async with turn:
+        pass
+    assert not began
+    assert not waiting.done()
+    await waiting
+
+
+async def _pass(turn: _Turn) -> None:
+    async with turn:
+        pass

@@ -167,3 +167,20 @@ async def test_goes_on_at_a_lower_rate_after_repeated_refusals() -> None:
     for _ in range(10_000):
         pace.answered()
     assert pace.rate == before
+
+
+async def test_lets_those_with_their_connections_out_in_line() -> None:
+    """Who had a turn before the pause and waits at the wire through it makes no burst after it."""
+    pace = LocalPace(RateLimit(100, 1, burst=20), places=100)
+    for _ in range(10):
+        await pace.acquire()
+    pace.throttled(now(), 2.0)
+    left: list[float] = []
+
+    async def leave() -> None:
+        await pace.leave()
+        left.append(now())
+
+    await asyncio.gather(*(leave() for _ in range(10)))
+    assert min(left) >= 2
+    assert min(later - earlier for earlier, later in pairwise(left)) >= 0.9 / pace.rate
