@@ -17,7 +17,7 @@ from capillary_interactions.sandbox import SandboxProcess
 from .clients import FREE, mobiles
 
 
-@pytest.mark.parametrize(("lookups", "credentials"), [(2000, 1), (500, 2)])
+@pytest.mark.parametrize(("lookups", "credentials"), [(2000, 1), (300, 2)])
 async def test_costs_a_bounded_number_of_retries(lookups: int, credentials: int) -> None:
     """Two thousand lookups cost two thousand requests and about forty for each credential."""
     accounts = {f"till{number}": "word" for number in range(credentials)}

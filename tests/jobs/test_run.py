@@ -376,7 +376,7 @@ async def test_refuses_another_list(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, how: str
 ) -> None:
     """A list of another size, or with other rows anywhere, is noticed before anybody is asked."""
-    path = mobiles(tmp_path / "l.csv", range(20_000))
+    path = mobiles(tmp_path / "l.csv", range(12_000))
     whole = asyncio.Event()
     async with (
         client_of(sandbox) as client,

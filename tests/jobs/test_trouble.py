@@ -86,7 +86,7 @@ async def test_exports_nothing_rather_than_a_part(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, name: str
 ) -> None:
     """A result for which there is no room leaves the old one alone."""
-    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(600)), job_path)
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(450)), job_path)
     (tmp_path / name).write_text("old")
     with largest_file(40_000), pytest.raises(ExportError, match="cannot be written"):
         await exported(job_path, name)

@@ -1,7 +1,7 @@
 """The quota at servers in another process, whatever way they count."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -9,18 +9,17 @@ from benchmarks._limiters import FixedWindow, Gcra, Limiter, SlidingLog, TokenBu
 from benchmarks.quota import Row, measure, rows_of
 from capillary_interactions import RateLimit
 
-_TRIES: Final = 3
+# Others work on the same machine.
+PATIENTLY = pytest.mark.flaky(reruns=2)
 
 
-@pytest.mark.parametrize("limit", [RateLimit(50, 0.5), RateLimit(240, 6.0, burst=5)], ids=str)
+@PATIENTLY
+@pytest.mark.parametrize("limit", [RateLimit(20, 0.5), RateLimit(240, 6.0, burst=5)], ids=str)
 async def test_refuse_nothing_that_is_promised(limit: RateLimit) -> None:
     """Sliding log, fixed window at any phase, token bucket, GCRA: all used to 90 % or more."""
     rows = [row for row in rows_of(limit) if row.promised]
-    for _ in range(_TRIES):
-        with limited({row.name: row.rule for row in rows}) as server:
-            figures = await measure(server, rows, 2.5)
-        if all(refused == 0 and share >= 0.9 for refused, share in figures):
-            break
+    with limited({row.name: row.rule for row in rows}) as server:
+        figures = await measure(server, rows, 2.5)
     assert [refused for refused, _ in figures] == [0] * len(rows)
     assert min(share for _, share in figures) >= 0.9
 

@@ -15,6 +15,8 @@ from benchmarks._turns import (
     stream_with_a_share,
 )
 
+pytestmark = pytest.mark.flaky(reruns=2)  # others work on the same machine
+
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:

@@ -14,25 +14,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 _SECONDS: Final = 2.5
+
+
 # Others work on the same machine: a pause of a server's of 50 ms is nobody's fault.
-_TRIES: Final = 3
-
-
-async def _figures(home: Path, limit: RateLimit, rate: int) -> tuple[int, int, float]:
-    with nginx(home, rate=rate, burst=burst_of(limit)) as server:
-        return await through_nginx(server, limit, _SECONDS)
-
-
+@pytest.mark.flaky(reruns=3)
 @pytest.mark.parametrize("limit", NGINX, ids=str)
 async def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit, tmp_path: Path) -> None:
     """Rate and burst of nginx are those of our setting; 64 in flight; 10, 100, 1,000 a second."""
     rate = round(limit.requests / limit.per)
-    for number in range(_TRIES):
-        home = tmp_path / str(number)
-        home.mkdir()
-        requests, refused, share = await _figures(home, limit, rate)
-        if refused == 0 and share >= 0.97:
-            break
+    with nginx(tmp_path, rate=rate, burst=burst_of(limit)) as server:
+        requests, refused, share = await through_nginx(server, limit, _SECONDS)
     assert (requests, refused) == (rate * _SECONDS, 0)
     assert share >= 0.97
 
@@ -40,5 +31,5 @@ async def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit, tmp_p
 async def test_would_refuse_a_client_that_is_too_fast(tmp_path: Path) -> None:
     """A client set to a tenth more than nginx allows is refused before long."""
     with nginx(tmp_path, rate=100, burst=1) as server:
-        _, refused, _ = await through_nginx(server, RateLimit(6_600, 60.0, burst=4), 1.0)
+        _, refused, _ = await through_nginx(server, RateLimit(6_600, 60.0, burst=4), 0.3)
     assert refused >= 1

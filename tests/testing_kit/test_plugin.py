@@ -10,6 +10,10 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+# Other plugins that happen to be here take longer to import than all of the tests.
+_OTHERS = ("cacheprovider", "faker", "hypothesispytest", "pytest_cov", "rerunfailures", "xdist")
+_ALONE = tuple(f"-pno:{name}" for name in (*_OTHERS, "xdist.looponfail"))
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
@@ -20,7 +24,7 @@ def run(tmp_path: Path) -> Run:
         if "no:asyncio" not in arguments:
             # Left unset, pytest-asyncio warns, and warnings are errors here.
             arguments = ("-o", "asyncio_default_fixture_loop_scope=function", *arguments)
-        return python("-m", "pytest", "-p", "no:cacheprovider", "-Werror", *arguments, cwd=tmp_path)
+        return python("-m", "pytest", *_ALONE, "-Werror", *arguments, cwd=tmp_path)
 
     return run
 
