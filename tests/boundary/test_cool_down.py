@@ -3,10 +3,15 @@
 import asyncio
 from typing import Final
 
+import pytest
+
 from capillary_interactions import BasicAuth, Found, RateLimit
 
 from .clients import PATIENT, client_for, mobiles
 from .wire import Received, Wire, answer
+
+# It measures, and others work on the same machine.
+pytestmark = pytest.mark.flaky(reruns=2)
 
 PER_SECOND: Final = 200
 THROTTLED: Final = answer(429, b"", "Retry-After: 2")

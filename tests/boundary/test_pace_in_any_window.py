@@ -3,10 +3,15 @@
 import asyncio
 from typing import Self
 
+import pytest
+
 from capillary_interactions import Found, InteractionsClient, NotFound, RateLimit
 from capillary_interactions.sandbox import SandboxProcess
 
 from .clients import mobiles
+
+# It measures, and others work on the same machine.
+pytestmark = pytest.mark.flaky(reruns=2)
 
 
 class Lateness:

@@ -2,10 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from capillary_interactions import Found, InteractionsClient, NotFound
 from capillary_interactions.sandbox import SandboxProcess
 
 from .clients import mobiles
+
+# It measures, and others work on the same machine.
+pytestmark = pytest.mark.flaky(reruns=2)
 
 
 async def test_counts_what_is_sent_again() -> None:
