@@ -1,44 +1,46 @@
 """Does a job survive `kill -9` at any moment? Chains of runs, each killed, until they are done.
 
 A process runs a job against a sandbox with faults and writes its results; it is killed after a
-random time, in the middle of a batch's commit, or during an export, and started again. When a
-chain has come to its end its results must be those of a job that nobody has killed, and no
-customer with a recorded outcome may have been asked for again. Usage:
+random time, while a part of the list or a batch of outcomes is committed, or during an export, and
+started again. When a chain has come to its end its results must be those of a job that nobody has
+killed, in every format, and no customer with a recorded outcome may have been asked for again.
+Usage:
 
-    python -m benchmarks.kills [--kills 50] [--customers 400] [--seed 1]
+    python -m benchmarks.kills [--kills 50] [--customers 5000] [--seed 1]
 """
 
 import argparse
 import asyncio
 import csv
+import itertools
 import random
 import select
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 from attrs import define, field
 
+from benchmarks._results import SUFFIXES, answers, recorded, rows_of
 from capillary_interactions import InteractionsClient, RateLimit, RetryPolicy
 from capillary_interactions.jobs import CustomerList, Job
 from capillary_interactions.jobs._store import Store
 from capillary_interactions.sandbox import SandboxProcess
 
-_MOMENTS = ("time", "commit", "export")
+_MOMENTS = ("time", "reading", "commit", "export")
+_ESCAPES = 20
 _PATIENCE = 60.0
 _RETRY = RetryPolicy(attempts=12, wait_initial=0.01, throttled_initial=0.01, budget=1_000_000)
 
 
 def sandbox_with_faults() -> SandboxProcess:
     """A sandbox of which every tenth request fails."""
-    return SandboxProcess(latency=(0.001, 0.03), faults=0.1)
+    return SandboxProcess(latency=(0.001, 0.02), faults=0.1)
 
 
 def write_list(path: Path, customers: int) -> None:
@@ -51,7 +53,7 @@ def write_list(path: Path, customers: int) -> None:
             writer.writerow((f'Customer "{number}",\nof ours', mobile))
 
 
-async def run_once(sandbox: str, path: Path, out: Path, in_flight: int = 8) -> None:
+async def run_once(sandbox: str, path: Path, out: Path, in_flight: int = 16) -> None:
     """Run a job, or go on with it, and write its results."""
     from capillary_interactions import BasicAuth, ClientConfig  # noqa: PLC0415
 
@@ -70,7 +72,7 @@ async def run_once(sandbox: str, path: Path, out: Path, in_flight: int = 8) -> N
         report = await job.run(client)
         assert report.complete  # noqa: S101
         _say("export")
-        for suffix in (".csv", ".sqlite", ".jsonl"):
+        for suffix in SUFFIXES:
             await job.export(out.with_suffix(suffix))
 
 
@@ -80,14 +82,18 @@ def _say(word: str) -> None:
 
 
 def _child(sandbox: str, path: str, out: str) -> None:
-    record = Store.record
-
-    def recorded(self: Store, *arguments: Any) -> None:
-        _say("commit")
-        record(self, *arguments)
-
-    Store.record = recorded  # type: ignore[assignment,method-assign] # so that somebody can kill it there
+    # So that somebody can kill it there.
+    for name, word in (("record", "commit"), ("add", "reading")):
+        setattr(Store, name, _announced(getattr(Store, name), word))
     asyncio.run(run_once(sandbox, Path(path), Path(out)))
+
+
+def _announced(call: Callable[..., None], word: str) -> Callable[..., None]:
+    def announced(*arguments: Any) -> None:
+        _say(word)
+        call(*arguments)
+
+    return announced
 
 
 @define
@@ -136,7 +142,9 @@ class Chain:
 
     def _wait(self, process: "subprocess.Popen[bytes]", moment: str) -> None:
         assert process.stdout is not None  # noqa: S101
-        words = 1 if moment == "export" else self.dice.randrange(1, 5)
+        words = {"export": 1, "reading": self.dice.randrange(1, 3)}.get(
+            moment, self.dice.randrange(1, 5)
+        )
         if moment == "time":
             # Its first second is spent on imports.
             until = time.monotonic() + self.dice.uniform(0.2, 2.0)
@@ -146,20 +154,24 @@ class Chain:
             return
         while words and (line := process.stdout.readline()):
             words -= line.strip().decode() == moment
-        time.sleep(self.dice.uniform(0, 0.005 if moment == "commit" else 0.06))
+        time.sleep(self.dice.uniform(0, 0.06 if moment == "export" else 0.005))
 
     def _look(self) -> None:
         """Remember how often the customers with an outcome have been asked for."""
         for value in recorded(self.out.with_suffix(".job")):
             if value not in self.asked:
                 self.asked[value] = self.sandbox.received_for(value)
-        lines = self.out.with_suffix(".jsonl")
-        if lines.exists():
-            assert len(answers(lines)) == len(_rows(self.path))  # noqa: S101 - whole, or not there
+        for suffix in SUFFIXES:
+            out = self.out.with_suffix(suffix)
+            if out.exists():
+                rows = len({row["row"] for row in answers(out)})
+                assert rows == len(rows_of(self.path))  # noqa: S101 - whole, or not there
 
-    def check(self, expected: list[Any]) -> None:
-        """See that all is as it should be."""
-        assert answers(self.out.with_suffix(".jsonl")) == expected  # noqa: S101
+    def check(self, whole: Path) -> None:
+        """See that all is as with a job that nobody has killed."""
+        for suffix in SUFFIXES:
+            ours, expected = self.out.with_suffix(suffix), whole.with_suffix(suffix)
+            assert answers(ours) == answers(expected), suffix  # noqa: S101
         again = {
             value
             for value, count in self.asked.items()
@@ -168,29 +180,6 @@ class Chain:
         assert not again, f"{len(again)} customers were asked for again"  # noqa: S101
         left = [each.name for each in self.out.parent.glob(f".{self.out.name}*")]
         assert not left, left  # noqa: S101
-
-
-def recorded(job: Path) -> list[str]:
-    """The customers with a recorded outcome."""
-    if not job.exists() or not job.stat().st_size:
-        return []
-    with closing(sqlite3.connect(job)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcome'").fetchone():
-            return []
-        query = "SELECT value FROM outcome JOIN row ON number = outcome.first"
-        return [value for (value,) in connection.execute(query)]
-
-
-def answers(path: Path) -> list[Any]:
-    """What a result says of each row, without the times and numbers of attempts."""
-    told = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    passing = {"attempts", "elapsed", "waited", "requestId"}
-    return [{name: row[name] for name in row if name not in passing} for row in told]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
-        return list(csv.reader(file))[1:]
 
 
 def run_chains(folder: Path, kills: int, customers: int, dice: random.Random) -> Counter[str]:
@@ -202,15 +191,15 @@ def run_chains(folder: Path, kills: int, customers: int, dice: random.Random) ->
         asyncio.run(run_once(sandbox.base_url, path, folder / "whole"))
         expected = answers(folder / "whole.jsonl")
         assert [row["row"] for row in expected] == list(range(1, customers + 1))  # noqa: S101
-        while done.total() < kills:
+        for number in itertools.count():
+            if done.total() >= kills:
+                break
+            assert number - done.total() < _ESCAPES, "too few are hit"  # noqa: S101
             sandbox.reset_counts()
-            out = folder / f"chain-{done.total()}"
-            chain = Chain(sandbox, path, out, dice)
+            chain = Chain(sandbox, path, folder / f"chain-{number}", dice)
             chain.run(min(kills - done.total(), 12))
-            chain.check(expected)
+            chain.check(folder / "whole")
             done += chain.kills
-            if not chain.kills:
-                done["escaped"] += 1
     return done
 
 
@@ -218,7 +207,7 @@ def main() -> None:
     """Kill, check and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--customers", type=int, default=400)
+    parser.add_argument("--customers", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -230,6 +219,8 @@ def main() -> None:
         began = time.monotonic()
         done = run_chains(Path(name), options.kills, options.customers, dice)
         seconds = time.monotonic() - began
+        missed = [moment for moment in _MOMENTS if options.kills >= 50 and not done[moment]]
+        assert not missed, f"never killed at: {missed}"  # noqa: S101
         told = ", ".join(f"{count} {word}" for word, count in sorted(done.items()))
         print(
             f"{done.total()} kills ({told}) in {seconds:.0f} s: complete, equal, none asked twice"

@@ -1,7 +1,8 @@
 """What does a job on disk cost, and does it stay small? One long list against a fast server.
 
 The list goes through a job, and in turn, a part at a time, through the same stream without one.
-Memory is measured in processes of their own, for a tenth of the list and for all of it. Usage:
+Memory is measured in processes of their own, for a tenth of the list and for all of it. It exits
+with 1 where a figure is not as it should be. Usage:
 
     python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 10]
 """
@@ -30,6 +31,12 @@ from capillary_interactions.events import AttemptBegan, Event
 from capillary_interactions.jobs import CustomerList, Job
 
 _IN_FLIGHT = 32
+
+# As it should be: MiB over the imports, and for ten times the rows; seconds; a share of the stream.
+_MEMORY = 150.0
+_GROWTH = 1.25
+_FIRST = 2.0
+_SHARE = 0.9
 
 
 def _client(base_url: str, seen: list[float] | None = None) -> InteractionsClient:
@@ -89,7 +96,7 @@ async def _timed(turn: _Turn, client: InteractionsClient, path: Path) -> tuple[f
     return lookups / (time.perf_counter() - began), lookups / (time.process_time() - cpu)
 
 
-async def _ratio(base_url: str, folder: Path, part: int, parts: int) -> None:
+async def _ratio(base_url: str, folder: Path, part: int, parts: int) -> float:
     rates, ratios, cpu_ratios = [], [], []
     async with _client(base_url) as client:
         for number in range(parts + 1):
@@ -108,6 +115,7 @@ async def _ratio(base_url: str, folder: Path, part: int, parts: int) -> None:
         f"{parts} parts of {part} rows, with a job: {statistics.median(rates):.0f} lookups a second"
     )
     print(f"as a share of the bare stream: {_spread(ratios)}; by CPU time: {_spread(cpu_ratios)}")
+    return statistics.median(ratios)
 
 
 def _spread(ratios: list[float]) -> str:
@@ -145,7 +153,8 @@ async def _measure(base_url: str, path: Path) -> None:
     print(json.dumps(figures))
 
 
-def _in_own_process(base_url: str, folder: Path, rows: int) -> None:
+def _in_own_process(base_url: str, folder: Path, rows: int) -> tuple[float, float]:
+    """The most memory of a run, in MiB, and the seconds until its first request."""
     path = folder / f"list-{rows}.csv"
     _write_list(path, rows)
     command = [sys.executable, "-m", "benchmarks.million", "--measure", base_url, str(path)]
@@ -157,6 +166,19 @@ def _in_own_process(base_url: str, folder: Path, rows: int) -> None:
         f"{told['rows'] / told['seconds']:.0f} rows a second, job's file {told['job']:.0f} MiB"
     )
     path.unlink()
+    return told["peak"], told["first"]
+
+
+def _missed(share: float | None, runs: list[tuple[float, float]]) -> list[str]:
+    """What is not as it should be."""
+    (small, _), (large, _) = runs
+    judged = {
+        f"a share of {_SHARE}": share is None or share >= _SHARE,
+        f"{_MEMORY:.0f} MiB": max(small, large) <= _MEMORY,
+        "memory that does not grow with the list": large <= _GROWTH * small,
+        f"the first request within {_FIRST:.0f} s": max(first for _, first in runs) <= _FIRST,
+    }
+    return [name for name, met in judged.items() if not met]
 
 
 def main() -> None:
@@ -171,11 +193,14 @@ def main() -> None:
         asyncio.run(_measure(options.measure[0], Path(options.measure[1])))
         return
     with fast_server() as base_url, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, share = Path(name), None
         if options.parts:
-            asyncio.run(_ratio(base_url, folder, options.part, options.parts))
-        for rows in (options.rows // 10, options.rows):
-            _in_own_process(base_url, folder, rows)
+            share = asyncio.run(_ratio(base_url, folder, options.part, options.parts))
+        runs = [
+            _in_own_process(base_url, folder, rows) for rows in (options.rows // 10, options.rows)
+        ]
+    if missed := _missed(share, runs):
+        sys.exit(f"missed: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

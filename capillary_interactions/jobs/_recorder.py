@@ -55,11 +55,16 @@ class Recorder:
         return len(self._waiting.numbers) >= _TOO_MANY
 
     async def flush(self) -> None:
-        """Write what is there.
+        """Write what is there, all of it, even if nobody waits for it any more.
 
         Raises:
             Exception: It cannot be written.
         """
+        writing = asyncio.get_running_loop().create_task(self._flush())
+        writing.add_done_callback(_is_known)
+        await asyncio.shield(writing)
+
+    async def _flush(self) -> None:
         async with self._writing:
             self._full.clear()
             if self._error is not None:
@@ -88,9 +93,15 @@ class Recorder:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), _EVERY)
             try:
-                await asyncio.shield(self.flush())
+                await self.flush()
                 await self._tick()
             except Exception as error:  # noqa: BLE001 - whoever runs the job raises it
                 self._error = self._error or error
                 self._failed(self._error)
                 return
+
+
+def _is_known(writing: "asyncio.Task[None]") -> None:
+    """Keep the loop from telling of an error that the recorder itself remembers."""
+    if not writing.cancelled():
+        writing.exception()
