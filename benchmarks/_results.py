@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-import pyarrow.parquet as pq
+import polars as pl
 
 SUFFIXES: Final = (".csv", ".sqlite", ".parquet", ".jsonl")
 # What differs from run to run.
@@ -51,8 +51,7 @@ def _csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
+    return pl.read_parquet(path).to_dicts()
 
 
 def _sqlite(path: Path) -> list[dict[str, Any]]:

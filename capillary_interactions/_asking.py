@@ -10,8 +10,9 @@ from attrs import define, evolve, frozen
 
 from capillary_interactions._attempt import Attempt, Landing, Sender, Spent, Trip
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._events import Observers, RetryScheduled
+from capillary_interactions._events import RetryScheduled
 from capillary_interactions._names import ApiVersion
+from capillary_interactions._observers import Observers
 from capillary_interactions._paging import is_short, marked, merge, next_offset
 from capillary_interactions._query import Query, path, spell
 from capillary_interactions._retry import BUDGET_SPENT, Again, decide, retrying

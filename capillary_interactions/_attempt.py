@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, frozen
 
-from capillary_interactions._events import AttemptBegan, AttemptEnded, Observers
+from capillary_interactions._events import AttemptBegan, AttemptEnded
 from capillary_interactions._exchange import (
     OversizedError,
     Request,
@@ -18,7 +18,9 @@ from capillary_interactions._exchange import (
 )
 from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._observers import Observers
 from capillary_interactions._pace import ElsewhereError, TooLateError
+from capillary_interactions._posting import post
 from capillary_interactions._query import Query
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
@@ -186,9 +188,10 @@ class Sender:
         try:
             if attentive:
                 self._tell_begun(trip, lane)
-            response = await self.transport.send(
+            response = await post(
+                self.transport,
                 Request(url=url, headers=headers, credential=lane.place, leave=leave),
-                timeout=self.patience if left is None else min(self.patience, max(left, 0.001)),
+                self.patience if left is None else min(self.patience, max(left, 0.001)),
             )
             trip.request_id = response.headers.get(REQUEST_ID)
             verdict = self._learn(trip, lane, response, sent)

@@ -3,6 +3,7 @@
 import math
 
 from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._masking import show_given
 
 
 def seconds(name: str, value: object, *, zero: bool = False) -> float:
@@ -19,7 +20,9 @@ def seconds(name: str, value: object, *, zero: bool = False) -> float:
         or value < 0
         or (value == 0 and not zero)
     ):
-        raise ConfigurationError(f"{name} must be a finite number, {least}, not {value!r}")
+        raise ConfigurationError(
+            f"{name} must be a finite number, {least}, not {show_given(value)}"
+        )
     return float(value)
 
 
@@ -37,7 +40,9 @@ def whole(name: str, value: object, least: int = 1) -> int:
         ConfigurationError: It is no whole number, or less than `least`.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{name} must be a whole number of {least} or more, not {value!r}")
+        raise ConfigurationError(
+            f"{name} must be a whole number of {least} or more, not {show_given(value)}"
+        )
     return value
 
 

@@ -5,34 +5,33 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from capillary_interactions._asking import Asker
 from capillary_interactions._attempt import Sender, Spent, Trip
-from capillary_interactions._auth import auth_for
 from capillary_interactions._bulk import Source
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._ending import Landed, ended, told
-from capillary_interactions._events import LookupBroken, Observer, Observers, TokenRefreshed
-from capillary_interactions._exchange import Transport
+from capillary_interactions._events import LookupBroken, Observer
 from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
 from capillary_interactions._home import Home
-from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._observers import Observers
 from capillary_interactions._outcome import Outcome, Rejected, counted
-from capillary_interactions._pace import LocalPace, Pace
+from capillary_interactions._pace import Pace
+from capillary_interactions._parts import lanes_for, transport_for
 from capillary_interactions._query import Identifier, Query, check_spelling
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
-from capillary_interactions._retry import Budget
 from capillary_interactions._snapshot import Snapshot, snapshot_of
 from capillary_interactions._stream import OutcomeStream
-from capillary_interactions._transport import SessionPool
 from capillary_interactions._wire import Answered, Missing
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
+
+    from capillary_interactions._exchange import Transport
 
 
 class InteractionsClient:
@@ -65,11 +64,8 @@ class InteractionsClient:
     ) -> None:
         self._config = config
         self._observers = Observers(tuple(observers))
-        self._transport = self._transport_of(transport)
-        self._lanes = Lanes(
-            tuple(self._lane(place, pace) for place in range(len(config.credentials))),
-            self._observers,
-        )
+        self._transport = transport_for(config, transport)
+        self._lanes = lanes_for(config, self._transport, pace, self._observers)
         sender = Sender(
             self._transport,
             self._lanes,
@@ -84,39 +80,6 @@ class InteractionsClient:
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings: Counter[str] = Counter()
         self._home = Home(config.rate)
-
-    def _transport_of(self, given: "Transport | ClientSession | None") -> Transport:
-        if given is not None and hasattr(given, "send"):
-            return cast("Transport", given)
-        timeouts = self._config.timeouts
-        return SessionPool(
-            connections=self._config.in_flight,
-            attempt=timeouts.attempt,
-            connect=timeouts.connect,
-            max_body=self._config.max_body,
-            session=given,
-        )
-
-    def _lane(self, place: int, pace: Pace | None) -> Lane:
-        config = self._config
-        retry = config.retry
-        return Lane(
-            place,
-            auth_for(
-                config.credentials[place],
-                place=place,
-                base_url=config.base_url,
-                further=config.headers,
-                transport=self._transport,
-                patience=config.timeouts.attempt,
-                refreshed=lambda lifetime: self._observers.emit(
-                    TokenRefreshed(credential=place, lifetime=lifetime)
-                ),
-            ),
-            pace or LocalPace(config.rate, config.in_flight, retry.retry_after_max),
-            Budget(retry.budget),
-            self._observers,
-        )
 
     @property
     def config(self) -> ClientConfig:

@@ -6,7 +6,7 @@ Every duration is a float of seconds.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -17,22 +17,30 @@ from capillary_interactions._endpoint import is_loopback, to_base_url
 from capillary_interactions._environment import settings
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
-from capillary_interactions._masking import show_keys
+from capillary_interactions._masking import show_given, show_keys
 from capillary_interactions._names import ApiVersion
+from capillary_interactions._still import Still
+
+_A_VERSION: Final = re.compile(r"v?\d(?:\.\d)?", re.ASCII | re.IGNORECASE)
+
+# The arguments of these are what type checkers let a caller give; whatever else comes is refused
+# all the same.
 
 
-def _to_api(value: object) -> ApiVersion:
-    try:
-        return ApiVersion(value)  # type: ignore[arg-type]
-    except ValueError:
-        raise ConfigurationError(
-            f"api must be one of {', '.join(ApiVersion)}, not {value!r}"
-        ) from None
+def _to_api(value: ApiVersion | str) -> ApiVersion:
+    for version in ApiVersion:
+        if value == version:
+            return version
+    raise ConfigurationError(
+        f"api must be one of {', '.join(ApiVersion)}, not {show_given(value, like=_A_VERSION)}"
+    )
 
 
-def _to_auth(value: object) -> Credential | tuple[Credential, ...]:
-    if isinstance(value, BasicAuth | OAuth):
-        return value
+def _to_auth(value: Credential | Sequence[Credential]) -> Credential | tuple[Credential, ...]:
+    return value if isinstance(value, BasicAuth | OAuth) else _several(value)
+
+
+def _several(value: object) -> tuple[Credential, ...]:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if not value:
             raise ConfigurationError("auth must hold at least one credential, not none")
@@ -43,7 +51,7 @@ def _to_auth(value: object) -> Credential | tuple[Credential, ...]:
     raise ConfigurationError("auth must be a BasicAuth, an OAuth, or a sequence of them")
 
 
-def _to_rate(value: object) -> RateLimit:
+def _to_rate(value: RateLimit | str) -> RateLimit:
     if isinstance(value, str):
         return RateLimit.parse(value)
     if isinstance(value, RateLimit):
@@ -51,16 +59,18 @@ def _to_rate(value: object) -> RateLimit:
     raise ConfigurationError(f"rate must be a RateLimit, not a {type(value).__name__}")
 
 
-def _to_headers(value: object) -> dict[str, str]:
+def _to_headers(value: Mapping[str, str]) -> Still[str]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
-    headers = dict(value)
-    for name, text in headers.items():
-        sendable("a name in headers", name)
+    for place, (name, text) in enumerate(value.items(), start=1):
+        # By its place and not by its name: with the two exchanged, the name would be the secret.
+        sendable(f"headers: the name of number {place}", name)
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise ConfigurationError(f"headers: {name!r} is no header's name")
-        sendable(f"headers[{name!r}]", text)
-    return headers
+            raise ConfigurationError(
+                f"headers: the name of number {place} ({show_given(name)}) is no header's name"
+            )
+        sendable(f"headers: the value of number {place}", text)
+    return Still(value)
 
 
 @frozen(kw_only=True)
@@ -78,7 +88,8 @@ class ClientConfig:
         in_flight: Requests under way at once, for each credential.
         retry: When and how often to try again.
         timeouts: How long things may take.
-        page_size: Messages a page, sent as `limit`; None leaves it to the server (50).
+        page_size: Messages a page, sent as `limit`; None leaves it to the server (50). Of v1.1
+            only: v2 documents no paging.
         max_pages: Pages of one customer at most.
         timezone: The zone of the dates that the server sends without one.
         single_flight: Whether equal queries in the air at once share one request.
@@ -119,6 +130,11 @@ class ClientConfig:
             whole(name, getattr(self, name))
         if self.page_size is not None:
             whole("page_size", self.page_size)
+            if self.api is ApiVersion.V2:
+                raise ConfigurationError(
+                    "page_size has no use with API v2, which documents no paging: leave it out, "
+                    "or use v1.1"
+                )
         seconds("cache_ttl", self.cache_ttl, zero=True)
         self._check_kinds()
         parts = urlsplit(self.base_url)

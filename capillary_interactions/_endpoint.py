@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from capillary_interactions._errors import ConfigurationError
 
@@ -29,7 +29,7 @@ _CLUSTER_NAMES: Final[Mapping[str, Cluster]] = {
 }
 
 
-def to_base_url(value: object) -> str:
+def to_base_url(value: Cluster | str) -> str:
     """The URL that a setting means: itself, a cluster's, or that of a cluster's name.
 
     Raises:
@@ -48,14 +48,10 @@ def to_base_url(value: object) -> str:
 def _checked_url(value: str) -> str:
     # A URL may hold a password, so none of the messages repeats it.
     names = ", ".join(_CLUSTER_NAMES)
-    try:
-        parts = urlsplit(value)
-        host, port = parts.hostname, parts.port
-    except ValueError as malformed:
-        raise ConfigurationError(
-            f"base_url is no URL ({type(malformed).__name__}); clusters by name: {names}"
-        ) from None
-    if parts.scheme not in {"http", "https"} or not host or port == 0:
+    parts = _parts(value)
+    if parts is None:
+        raise ConfigurationError(f"base_url is no URL; clusters by name: {names}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ConfigurationError(
             f"base_url must begin with https:// and name a host, or be one of {names}"
         )
@@ -66,6 +62,19 @@ def _checked_url(value: str) -> str:
     if re.search(r"[\s\x00-\x1f\x7f]", value):
         raise ConfigurationError("base_url must not hold spaces or control characters")
     return value.rstrip("/")
+
+
+def _parts(value: str) -> SplitResult | None:
+    """The parts of a URL, or None where it is none.
+
+    Not an exception, which would be the context of the next one and tell what it found there.
+    """
+    try:
+        parts = urlsplit(value)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def is_loopback(host: str) -> bool:

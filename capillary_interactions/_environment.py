@@ -8,6 +8,10 @@ from typing import Any, Final
 from capillary_interactions._credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._masking import show_given
+
+# Too short for anybody's number.
+_SMALL: Final = re.compile(r"-?[0-9]{0,3}(?:\.[0-9]{0,3})?")
 
 
 def _int(text: str) -> int:
@@ -20,7 +24,7 @@ def _float(text: str) -> float:
 
 def _number(text: str, pattern: str, what: str) -> str:
     if re.fullmatch(pattern, text.strip()) is None:
-        raise ValueError(f"it must be {what}, not {text!r}")
+        raise ValueError(f"it must be {what}, not {show_given(text, like=_SMALL)}")
     return text
 
 
@@ -37,10 +41,10 @@ _WORDS: Final = {
 
 
 def _bool(text: str) -> bool:
-    try:
-        return _WORDS[text.lower()]
-    except KeyError:
-        raise ValueError("it must be true or false") from None
+    word = _WORDS.get(text.lower())
+    if word is None:
+        raise ValueError("it must be true or false")
+    return word
 
 
 # Variable (without its prefix) to setting, and how its text is read.

@@ -43,9 +43,10 @@ class EndpointDownError(CapillaryError):
     """A stream gave up because the endpoint has stopped answering.
 
     Attributes:
-        consecutive: How many lookups in a row ended as Unavailable.
+        consecutive: How many lookups in a row had ended as Unavailable when the stream gave up.
         reason: The reason of the last of them.
-        counts: Endings so far in this stream, by their name ("found", "unavailable", ...).
+        counts: All endings of this stream, by their name ("found", "unavailable", ...), those of
+            the lookups included that were still under way when it gave up.
     """
 
     def __init__(self, consecutive: int, reason: str, counts: Mapping[str, int]) -> None:

@@ -5,16 +5,9 @@ No event holds an identifier, a URL or a credential: credentials are told apart 
 0 where nobody was watching when it began). Observers are plain callables.
 """
 
-import logging
 from collections.abc import Callable
-from itertools import count
-from typing import Final
 
 from attrs import frozen
-
-LOGGER: Final = logging.getLogger("capillary_interactions")
-# Of all clients together: one observer may watch several.
-_NUMBERS: Final = count(1)
 
 
 @frozen(kw_only=True)
@@ -226,79 +219,3 @@ Event = (
 )
 
 Observer = Callable[[Event], None]
-
-
-class Observers:
-    """Whoever wants to see events, the log included.
-
-    Args:
-        observers: Called with each event, in order, in the event loop: they should be quick.
-    """
-
-    def __init__(self, observers: tuple[Observer, ...]) -> None:
-        self._observers = observers
-        self._complained = False
-
-    @property
-    def attentive(self) -> bool:
-        """Whether anybody sees the events that every request brings."""
-        return bool(self._observers) or LOGGER.isEnabledFor(logging.DEBUG)
-
-    def begun(self) -> int:
-        """Show that a lookup begins, and give its number."""
-        if not self.attentive:
-            return 0
-        number = next(_NUMBERS)
-        self.emit(LookupBegan(lookup=number))
-        return number
-
-    def emit(self, event: Event) -> None:
-        """Show an event to every observer; one that raises harms nothing."""
-        log(event)
-        for observer in self._observers:
-            try:
-                observer(event)
-            except Exception as raised:  # noqa: BLE001 - whatever an observer does, lookups go on
-                self._complain(raised)
-
-    def _complain(self, raised: Exception) -> None:
-        # Once, and without its text, which may repeat anything.
-        if not self._complained:
-            self._complained = True
-            LOGGER.error(
-                "an observer raised %s; further ones are not logged", type(raised).__name__
-            )
-
-
-def log(event: Event) -> None:
-    """One line for what a person should know, and at DEBUG one for each request."""
-    match event:
-        case RetryScheduled():
-            LOGGER.info(
-                "retry in %.2f s after attempt %d: %s", event.delay, event.attempt, event.reason
-            )
-        case Throttled():
-            LOGGER.warning(
-                "credential %d is throttled: nothing is sent for %.1f s",
-                event.credential,
-                event.cool_down,
-            )
-        case CooledDown():
-            LOGGER.info("credential %d goes on at %.2f/s", event.credential, event.rate)
-        case RateChanged():
-            LOGGER.info(
-                "credential %d: rate from %.2f/s to %.2f/s",
-                event.credential,
-                event.before,
-                event.after,
-            )
-        case BudgetSpent():
-            LOGGER.warning(
-                "retry budget of credential %d is spent: %s", event.credential, event.reason
-            )
-        case CredentialRefused():
-            LOGGER.error(
-                "credential %d is refused (%s); %d left", event.credential, event.reason, event.left
-            )
-        case _:
-            LOGGER.debug("%s", event)

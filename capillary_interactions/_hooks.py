@@ -71,10 +71,11 @@ def kind(value: object) -> str:
         return "an empty string"
     if value == "null":
         return 'the string "null"'
-    for type_, name in _KINDS:
-        if isinstance(value, type_):
-            return name
-    return f"a {type(value).__name__}"
+    if isinstance(value, float) and (value < _LEAST or value > _MOST):
+        # An integer that is too long comes from the reader of JSON as one of these.
+        return "a number beyond 64 bits"
+    names = (name for type_, name in _KINDS if isinstance(value, type_))
+    return next(names, f"a {type(value).__name__}")
 
 
 _KINDS: Final[tuple[tuple[type, str], ...]] = (

@@ -10,10 +10,10 @@ from capillary_interactions._events import (
     BudgetSpent,
     CooledDown,
     CredentialRefused,
-    Observers,
     RateChanged,
     Throttled,
 )
+from capillary_interactions._observers import Observers
 from capillary_interactions._pace import Pace
 from capillary_interactions._retry import Budget
 from capillary_interactions._wire import Denied

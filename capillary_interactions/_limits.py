@@ -1,12 +1,16 @@
 """How much, how often, how long? The figures a client keeps to, checked when they are made."""
 
 import re
-from typing import Self
+from typing import Final, Self
 
 from attrs import field, frozen
 
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._masking import show_given
+
+# Such as 1000:60, with too few digits for a phone number.
+_NEARLY_A_RATE: Final = re.compile(r"(?=(?:\D*\d){0,6}\D*\Z)-?[\d.]*[/:]-?[\d.]*", re.ASCII)
 
 
 @frozen
@@ -42,8 +46,8 @@ class RateLimit:
             whole("rate.burst", self.burst)
             if self.burst > self.requests:
                 raise ConfigurationError(
-                    f"rate.burst must not exceed rate.requests ({self.requests}), "
-                    f"not {self.burst!r}"
+                    f"rate.burst must not exceed rate.requests ({show_given(self.requests)}), "
+                    f"not {show_given(self.burst)}"
                 )
 
     @classmethod
@@ -56,7 +60,8 @@ class RateLimit:
         found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,9})?)\s*", text, re.ASCII)
         if found is None:
             raise ConfigurationError(
-                f"rate must be written as REQUESTS/SECONDS, such as 1000/60, not {text!r}"
+                "rate must be written as REQUESTS/SECONDS, such as 1000/60, not "
+                + show_given(text, like=_NEARLY_A_RATE)
             )
         return cls(int(found[1]), float(found[2]))
 
@@ -76,7 +81,10 @@ class RetryPolicy:
         throttled_initial: As `wait_initial`, after "too many requests".
         budget: Tokens for retries, one bucket a credential. A retry takes 14 (5 after "too many
             requests"), a success at the first try gives 1 back, one after retries what these took.
-        retry_after_max: A server that asks for a longer wait than this is not waited for.
+        retry_after_max: A lookup whose server asks for a longer wait than this is not tried again.
+            The others of its credential pause as long as a "too many requests" asks for, but an
+            hour at most, or this if it is more: then one of them asks anew, for the hint may have
+            been wrong.
 
     Raises:
         ConfigurationError: A figure is zero, negative, not finite, or contradicts another.
@@ -100,8 +108,8 @@ class RetryPolicy:
         for name in ("wait_initial", "throttled_initial"):
             if getattr(self, name) > self.wait_max:
                 raise ConfigurationError(
-                    f"retry.{name} ({getattr(self, name)!r}) must not exceed "
-                    f"retry.wait_max ({self.wait_max!r})"
+                    f"retry.{name} ({show_given(getattr(self, name))}) must not exceed "
+                    f"retry.wait_max ({show_given(self.wait_max)})"
                 )
 
 

@@ -3,17 +3,23 @@
 Everything that reaches a log line, a repr or an exception text goes through here first.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
-_EMAIL = re.compile(r"[^\s@<>\"',;:=]+@[^\s@<>\"',;]+")
+# From the beginning of a run of letters or not at all: tried from each of them, a text without
+# spaces took quadratic time.
+_EMAIL = re.compile(r"(?<![^\s@<>\"',;:=])[^\s@<>\"',;:=]++@[^\s@<>\"',;]+")
 # Codes that servers invent are shorter than phone numbers and card numbers.
 _LONG_NUMBER = re.compile(r"\+?\d[\d \-]{5,}\d")
 _QUERY_STRING = re.compile(r"\?\S*")
 _ONE_TIME_CODE = re.compile(r"(?<!\d)\d{4,8}(?!\d)")
 _MOST_TEXT = 200
-# The patterns take quadratic time, and a text from elsewhere may be megabytes.
+# A text from elsewhere may be megabytes, and a person reads its beginning.
 _MOST_READ = 2000
+# A number of as many digits may be somebody's.
+_LONG = 10**6
 
 
 def mask(value: str | None) -> str:
@@ -96,4 +102,42 @@ def show_codes_masked(value: str | None) -> str:
 
 def show_keys(value: Mapping[str, object]) -> str:
     """The repr of a mapping with its keys only: what stands behind them is not ours to show."""
-    return "{" + ", ".join(f"{key!r}: ..." for key in value) + "}"
+    return "{" + ", ".join(f"{mask_text(key)!r}: ..." for key in value) + "}"
+
+
+def show_given(
+    value: object, *, like: re.Pattern[str] | None = None, words: Iterable[str] = ()
+) -> str:
+    """What was given in the place of something else, for the text of an error.
+
+    Arguments in the wrong order, or a variable with the wrong name, put a phone number or a secret
+    anywhere; so only what can be neither is repeated, and of the rest its kind and size.
+
+    Args:
+        value: What was given.
+        like: What a text looks like that may be shown.
+        words: What belongs here; a text that is nearly one of them may be shown.
+
+    >>> show_given(-1), show_given("919738522695")
+    ('-1', 'a string of 12 characters')
+    """
+    if isinstance(value, str):
+        harmless = (like is not None and like.fullmatch(value)) or _is_nearly(value, words)
+        return str.__repr__(value) if harmless else f"a string of {len(value)} characters"
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, int | float):
+        return _show_number(value)
+    return f"a {type(value).__name__}"
+
+
+def _is_nearly(value: str, words: Iterable[str]) -> bool:
+    return bool(get_close_matches(value.strip().lower(), list(words), cutoff=0.7))
+
+
+def _show_number(value: float) -> str:
+    # As it is compared, not as it is written: Python refuses to write the longest ones.
+    if abs(value) >= _LONG and value not in (math.inf, -math.inf):
+        return "a number of seven digits or more"
+    shown = repr(value)
+    return shown if len(shown) <= 8 else "a number with a long fraction"  # noqa: PLR2004

@@ -9,7 +9,7 @@ import enum
 import re
 from typing import Final, Self, TypeVar
 
-from capillary_interactions._masking import mask_text
+from capillary_interactions._masking import show_given
 
 _E = TypeVar("_E", bound=enum.StrEnum)
 
@@ -30,11 +30,11 @@ def one_of(kind: type[_E], value: object, what: str) -> _E:
         raise ValueError(  # noqa: TRY004 - one kind of error for whatever cannot be asked
             f"{what} must be one of {accepted}, not a {type(value).__name__}"
         )
-    try:
-        return kind(value)
-    except ValueError:
-        # Masked: arguments in the wrong order put a phone number here.
-        raise ValueError(f"{what} must be one of {accepted}, not {mask_text(value)!r}") from None
+    # Not by a call that raises: the exception would be the context of this one, with the value.
+    member = kind._value2member_map_.get(value)
+    if isinstance(member, kind):
+        return member
+    raise ValueError(f"{what} must be one of {accepted}, not {show_given(value, words=kind)}")
 
 
 def check_text(value: object, what: str, *, blank: bool = False) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from capillary_interactions._masking import show_keys, show_masked
+from capillary_interactions._masking import show_given, show_keys, show_masked
 from capillary_interactions._names import (
     ApiVersion,
     IdentifierName,
@@ -21,6 +21,7 @@ from capillary_interactions._names import (
     check_text,
     one_of,
 )
+from capillary_interactions._still import Still
 
 _NETWORKS_OF_TYPE: Final[Mapping[InteractionType, tuple[Network, ...]]] = {
     InteractionType.CHECKIN: (Network.FOURSQUARE, Network.FACEBOOK),
@@ -54,10 +55,16 @@ _MODELLED: Final = frozenset(
 
 def _check_number(value: object, what: str, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{what} must be a whole number of {least} or more, not {value!r}")
+        raise ValueError(
+            f"{what} must be a whole number of {least} or more, not {show_given(value)}"
+        )
 
 
-def _to_identifier_name(value: object) -> IdentifierName:
+# The arguments of converters are what type checkers let a caller give; whatever else comes is
+# refused all the same.
+
+
+def _to_identifier_name(value: IdentifierName | str) -> IdentifierName:
     return one_of(IdentifierName, value, "an identifier's name")
 
 
@@ -106,11 +113,11 @@ class Identifier:
         return cls(IdentifierName.CARD_EXTERNAL_ID, value)
 
 
-def _to_network(value: object) -> Network | None:
+def _to_network(value: Network | str | None) -> Network | None:
     return None if value is None else one_of(Network, value, "network")
 
 
-def _to_type(value: object) -> InteractionType | None:
+def _to_type(value: InteractionType | str | None) -> InteractionType | None:
     if value is None:
         return None
     try:
@@ -121,12 +128,17 @@ def _to_type(value: object) -> InteractionType | None:
         ) from None
 
 
-def _to_extra(value: object) -> dict[str, str]:
+_NOTHING: Final = Still[str]({})
+
+
+def _to_extra(value: Mapping[str, str]) -> Still[str]:
+    if isinstance(value, Still):
+        return value  # of a query that is changed into this one
     if not isinstance(value, Mapping):
         raise ValueError(  # noqa: TRY004 - one kind of error for whatever cannot be asked
             f"extra must be a mapping of strings, not a {type(value).__name__}"
         )
-    return dict(value)
+    return Still(value) if value else _NOTHING
 
 
 @frozen(kw_only=True)
@@ -155,7 +167,9 @@ class Query:
     source: str | None = None
     account_id: str | None = None
     # Out of the hash only: a mapping has none, and equal queries hash alike without it.
-    extra: Mapping[str, str] = field(factory=dict, converter=_to_extra, hash=False, repr=show_keys)
+    extra: Mapping[str, str] = field(
+        default=_NOTHING, converter=_to_extra, hash=False, repr=show_keys
+    )
 
     def __attrs_post_init__(self) -> None:
         """Check what the converters have not."""
@@ -185,11 +199,12 @@ class Query:
             )
 
     def _check_extra(self) -> None:
-        for name, value in self.extra.items():
-            check_text(name, "the name of an extra parameter")
+        for place, (name, value) in enumerate(self.extra.items(), start=1):
+            # By its place: a name may be as personal as a value, where the two are exchanged.
+            check_text(name, f"extra: the name of parameter {place}")
             if name in _MODELLED:
                 raise ValueError(f"extra must not hold {name!r}: the query has a field for it")
-            check_text(value, f"extra[{name!r}]", blank=True)
+            check_text(value, f"extra: the value of parameter {place}", blank=True)
 
 
 def path(version: ApiVersion) -> str:

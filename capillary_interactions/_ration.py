@@ -8,6 +8,7 @@ from aiolimiter import AsyncLimiter
 from capillary_interactions._check import seconds
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._lane import Lanes
+from capillary_interactions._masking import show_given
 from capillary_interactions._pace import TooLateError
 
 # One at a time, and half of the next one's time for timers that fire late: without it, a share of
@@ -28,7 +29,7 @@ class Ration:
 
     def __init__(self, share: float, lanes: Lanes) -> None:
         if seconds("share", share) > 1:
-            raise ConfigurationError(f"share must be at most 1, not {share!r}")
+            raise ConfigurationError(f"share must be at most 1, not {show_given(share)}")
         self._share = share
         self._lanes = lanes
         self._rate = 0.0

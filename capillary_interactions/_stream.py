@@ -41,6 +41,7 @@ class OutcomeStream:
         self._give_up_after = give_up_after
         self._endings: Counter[str] = Counter()
         self._unavailable = 0
+        self._down: EndpointDownError | None = None
         self._entered = False
 
     async def __aenter__(self) -> Self:
@@ -65,7 +66,14 @@ class OutcomeStream:
             raise RuntimeError(
                 "a stream is read within its block: `async with client.stream(...) as outcomes`"
             )
-        return await self._fan.__anext__()
+        try:
+            return await self._fan.__anext__()
+        except EndpointDownError as down:
+            if down is not self._down:
+                raise  # of the source, perhaps another stream
+            # Since the rule fired, whatever had been read by then has ended as well.
+            counts = counted(self._endings)
+            raise EndpointDownError(down.consecutive, down.reason, counts) from None
 
     def stop_reading(self, error: BaseException | None = None) -> None:
         """Take no more items from the source; what was taken still ends.
@@ -87,7 +95,7 @@ class OutcomeStream:
             return outcome
         self._unavailable += 1
         if self._give_up_after is not None and self._unavailable >= self._give_up_after:
-            self._fan.stop_reading(
-                EndpointDownError(self._unavailable, outcome.reason, counted(self._endings))
-            )
+            down = EndpointDownError(self._unavailable, outcome.reason, counted(self._endings))
+            self._down = self._down or down
+            self._fan.stop_reading(self._down)
         return outcome

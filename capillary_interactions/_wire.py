@@ -54,6 +54,14 @@ _NO_CHARSET: Final = frozenset(
 )
 _UNAUTHORISED: Final = "authorization status unavailable"
 _NOT_JSON: Final = object()
+_TOO_MANY: Final = of_status(429).text
+# A sentence of nothing but words for it.
+_JUST_TOO_MANY: Final = re.compile(
+    r"\W*(?:(?:http|error|code|status|429|the|this|your|api|a|is|was|has|been|have|you|too|many|"
+    r"requests?|calls?|rate|limit|limited|quota|throttled|exceeded|reached|please|try|again|later|"
+    r"retry|slow|down)\b\W*)+",
+    re.IGNORECASE,
+)
 # Without any of these, a body says nothing about how the request went.
 _SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
 
@@ -75,16 +83,16 @@ def classify(response: Response, query: Query, reader: Reader, now: datetime) ->
     wait = retry_after(response.headers.get("retry-after"), now)
     if failed is None:
         return _by_status(response, body, query, wait)
-    told = failed.told(query)
     if _is_about_access(failed.message, status, failed.code):
-        return Denied(f"access refused{told}", status, failed.code, conclusive=False)
+        told = f"access refused{failed.told(query)}"
+        return Denied(told, status, failed.code, conclusive=False)
     if _status_decides(failed, status):
         meaning = of_status(status)
-        reason = f"HTTP {status}{_after(': ', meaning.text)}{told}"
+        reason = f"HTTP {status}{_after(': ', meaning.text)}"
     else:
         meaning = of_code(failed.code, failed.level)
-        reason = f"{meaning.text}{told}"
-    return _verdict(meaning, reason, status, failed.code, wait)
+        reason = meaning.text
+    return _verdict(meaning, f"{reason}{failed.told(query, reason)}", status, failed.code, wait)
 
 
 def _read(response: Response, body: Any, reader: Reader) -> Verdict:
@@ -102,9 +110,9 @@ def _by_status(response: Response, body: Any, query: Query, wait: float | None) 
         if _is_about_access(response.body[:_BODY_KEPT].decode("latin-1"), status, None):
             return Denied(f"HTTP {status}: {_UNAUTHORISED}", status, conclusive=False)
     said = body.get("message") if isinstance(body, dict) else None
-    text = _masked(said, query) if isinstance(said, str) else ""
-    reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_after(': ', text)}"
-    return _verdict(meaning, reason, status, None, wait)
+    reason = f"HTTP {status}{what}{_after(': ', meaning.text)}"
+    text = _further(said, query, reason) if isinstance(said, str) else ""
+    return _verdict(meaning, f"{reason}{_after(': ', text)}", status, None, wait)
 
 
 def _verdict(
@@ -131,10 +139,11 @@ class _Said:
     code: int | None
     message: str
 
-    def told(self, query: Query) -> str:
-        """Its code and message, as the end of a reason."""
-        code = "" if self.code is None else f" ({self.code})"
-        return f"{code}{_after(': ', _masked(self.message, query))}"
+    def told(self, query: Query, before: str = "") -> str:
+        """Its code and message, as the end of a reason; only what is not told `before`."""
+        known = self.code is None or f"HTTP {self.code}" in before
+        code = "" if known else f" ({self.code})"
+        return f"{code}{_after(': ', _further(self.message, query, before))}"
 
 
 def _failure(body: Any) -> _Said | None:
@@ -217,6 +226,12 @@ def _status_decides(said: _Said, status: int) -> bool:
 
 def _is_about_access(text: str, status: int, code: int | None) -> bool:
     return 503 in (status, code) and _UNAUTHORISED in text.lower()  # noqa: PLR2004
+
+
+def _further(message: str, query: Query, before: str) -> str:
+    """What a message says beyond what is told before it."""
+    repeated = before.endswith(_TOO_MANY) and _JUST_TOO_MANY.fullmatch(message)
+    return "" if repeated else _masked(message, query)
 
 
 def _masked(message: str, query: Query) -> str:

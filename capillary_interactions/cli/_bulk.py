@@ -72,7 +72,7 @@ def bulk(
     out: str,
     overwrite: bool,
     restart: bool,
-    type: str | None,  # noqa: A002 - the option's name
+    type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
     stopping: Stopping,
@@ -164,14 +164,14 @@ def tell(ended: Ended, out: str, voice: Voice) -> int:
 
 
 def _template(
-    identifier: str, settings: Settings, network: str | None, kind: str | None
+    identifier: str, settings: Settings, network: str | None, kind: InteractionType | None
 ) -> Template:
     try:
         return Template(
             name=IdentifierName(identifier),
             api=ApiVersion(settings.api or ApiVersion.V1_1),
             network=None if network is None else Network(network),
-            type=None if kind is None else InteractionType(kind),
+            type=kind,
         )
     except ValueError as refused:
         raise CannotStartError(str(refused)) from None

@@ -13,11 +13,12 @@ import click
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._limits import RateLimit
 from capillary_interactions._names import IdentifierName
+from capillary_interactions._spoken import count
 from capillary_interactions.cli._bulk import tell
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import voice_options
 from capillary_interactions.cli._progress import has_bar
-from capillary_interactions.cli._report import Report, count
+from capillary_interactions.cli._report import Report
 from capillary_interactions.cli._run import Bulk, Ended, run
 from capillary_interactions.cli._sink import open_out
 from capillary_interactions.cli._voice import Voice

@@ -11,15 +11,18 @@ from attrs import frozen
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, EndpointDownError
+from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import (
+    CANNOT_START,
     INTERRUPTED,
     STOPPED_EARLY,
     CannotStartError,
+    StoppedEarlyError,
     code_of,
 )
 from capillary_interactions.cli._job_words import next_steps, summary, way_on
 from capillary_interactions.cli._progress import show
-from capillary_interactions.cli._report import Moment, count
+from capillary_interactions.cli._report import Moment
 from capillary_interactions.cli._stop import Stop
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs import (
@@ -27,6 +30,7 @@ from capillary_interactions.jobs import (
     Job,
     JobChangedError,
     JobError,
+    JobStoreError,
     NoJobError,
     Progress,
     Report,
@@ -97,6 +101,7 @@ class _JobRun:
         self._paused: str | None = None
         self._before = 0
         self._problem: str | None = None
+        self._code: int | None = None
 
     async def go(self) -> int:
         try:
@@ -105,20 +110,21 @@ class _JobRun:
                     return await self._through(config)
         except JobError as wrong:
             # What has begun is told by then.
-            raise CannotStartError(self._told(wrong)) from None
+            full = isinstance(wrong, JobStoreError) and wrong.full
+            kind = StoppedEarlyError if full else CannotStartError
+            raise kind(self._told(wrong)) from None
 
     async def _through(self, config: ClientConfig) -> int:
-        if self._bulk.restart:
-            await self._job.discard()
         with suppress(NoJobError):
             self._before = (await self._job.status()).done
             self._voice.say(f"going on with {self._bulk.path}: {count(self._before, 'row')} done")
-        async with InteractionsClient(config) as client:
-            await self._ask(client)
-        try:
-            report = await self._job.report()
-        except NoJobError:
-            return INTERRUPTED  # before the first row had come
+        if not self._stop.asked:  # so early that there was nothing yet to stop
+            async with InteractionsClient(config) as client:
+                await self._ask(client)
+        if not self._has_run():
+            self._voice.say("interrupted before anybody was asked for")
+            return INTERRUPTED
+        report = await self._job.report()
         written = await self._write() if report.complete and self._problem is None else False
         return self._tell(report, written=written)
 
@@ -130,6 +136,7 @@ class _JobRun:
                 timeout=self._bulk.timeout,
                 stops=self._bulk.stops,
                 progress=self._see,
+                restart=self._bulk.restart,
             )
         )
         try:
@@ -142,6 +149,10 @@ class _JobRun:
         if not self._asking.cancelled():
             self._judge(self._asking.exception())
 
+    def _has_run(self) -> bool:
+        """Whether there is anything new to tell; not if the first Ctrl-C came before that."""
+        return self._asking is not None and not self._asking.cancelled()
+
     def _judge(self, error: BaseException | None) -> None:
         match error:
             case None:
@@ -152,6 +163,7 @@ class _JobRun:
                 self._problem = str(error)
             case JobError() if error.begun:
                 self._problem = self._told(error)
+                self._code = CANNOT_START if isinstance(error, JobChangedError) else None
             case _:
                 raise error
 
@@ -181,7 +193,9 @@ class _JobRun:
         if written:
             say(f"written to {out}; {self._bulk.path} keeps the job")
             return code_of(report.status.endings)
-        say(way_on(str(self._bulk.path), out))
+        if self._code is not None:
+            return self._code
+        say(way_on(str(self._bulk.path), out, whole=report.complete))
         return INTERRUPTED if self._problem is None else STOPPED_EARLY
 
     def _see(self, progress: Progress) -> None:
@@ -208,8 +222,13 @@ class _JobRun:
                 "Ctrl-C again stops at once"
             )
             self._job.stop(_DRAIN)
-        elif self._asking is not None:
+        elif self._asking is not None and not self._asking.done():
             self._asking.cancel()
+        elif self._asking is not None:
+            self._voice.say(
+                f"all has been asked for: writing {self._bulk.out} first; Ctrl-C again stops at "
+                f"once and leaves it as it was ({self._bulk.path} keeps the job)"
+            )
 
     def _leave(self) -> None:
         """At the second Ctrl-C: the job can take that; leave a terminal with a cursor behind."""

@@ -1,10 +1,12 @@
 """What is said of a job at its end, or when somebody asks? Words for figures, pure."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Final
 
 from capillary_interactions._masking import mask
-from capillary_interactions.cli._report import count, duration, ending_word, endings
+from capillary_interactions._spoken import count, duration, ending_word
+from capillary_interactions.cli._report import endings
 from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
 
 _PROGRAM: Final = "capillary-interactions"
@@ -44,7 +46,7 @@ def summary(report: Report, before: int) -> tuple[str, ...]:
 
 def next_steps(report: Report) -> tuple[str, ...]:
     """What to do about the rows that are not found or not found out."""
-    job = report.status.path
+    job = quote(str(report.status.path))
     return tuple(
         text.format(program=_PROGRAM, job=job)
         for name, text in _NEXT.items()
@@ -52,11 +54,16 @@ def next_steps(report: Report) -> tuple[str, ...]:
     )
 
 
-def way_on(job: str, out: str) -> str:
-    """How to go on with a job that is not done."""
+def way_on(job: str, out: str, *, whole: bool = False) -> str:
+    """How to go on with a job that is not done, or whose results are not written."""
+    if whole:
+        return (
+            f"all is done but {out}: the same command again writes it, and so does "
+            f"`{_PROGRAM} jobs export {quote(job)} --out {quote(out)}`, in another place or format"
+        )
     return (
         f"stopped early: the same command again goes on; {out} is written when all is done "
-        f"(`{_PROGRAM} jobs export {job}` writes what there is)"
+        f"(`{_PROGRAM} jobs export {quote(job)} --out {quote(out)}` writes what there is)"
     )
 
 

@@ -49,7 +49,7 @@ def lookup(
     *,
     name: str,
     value: str,
-    type: str | None,  # noqa: A002 - the option's name
+    type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
     as_json: bool,
@@ -93,12 +93,14 @@ def lookup(
     return code_of({outcome.ending: 1})
 
 
-def _query(name: IdentifierName, value: str, network: str | None, kind: str | None) -> Query:
+def _query(
+    name: IdentifierName, value: str, network: str | None, kind: InteractionType | None
+) -> Query:
     try:
         return Query(
             Identifier(name, value),
             network=None if network is None else Network(network),
-            type=None if kind is None else InteractionType(kind),
+            type=kind,
         )
     except ValueError as refused:
         raise CannotStartError(str(refused)) from None

@@ -1,14 +1,17 @@
 """Which options do the commands share, and how is each of them read?"""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from capillary_interactions._check import seconds
+from capillary_interactions._check import seconds, whole
 from capillary_interactions._endpoint import to_base_url
 from capillary_interactions._limits import RateLimit
+from capillary_interactions._masking import show_given
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
 from capillary_interactions.cli._settings import Settings
 from capillary_interactions.cli._voice import LEVELS, Voice
@@ -16,8 +19,21 @@ from capillary_interactions.cli._voice import LEVELS, Voice
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SETTINGS: Final = ("base_url", "api", "rate", "in_flight", "timeout", "sandbox")
 
+_DECIMAL: Final = re.compile(
+    r"(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
+)
 
-class _Read(click.ParamType[Any]):
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:
+    # Older versions have no type parameter.
+    _Type = click.ParamType
+
+# Click's own types repeat whatever is given, and the environment may hold a secret in a wrong
+# place; these do not.
+
+
+class _Read(_Type):
     """A type made of a function that raises ValueError."""
 
     def __init__(self, name: str, read: Callable[[Any], Any]) -> None:
@@ -32,20 +48,63 @@ class _Read(click.ParamType[Any]):
             self.fail(str(refused), param, ctx)
 
 
+class Word(_Type):
+    """One of some words.
+
+    Args:
+        words: The words.
+        exact: Whether capital letters count.
+    """
+
+    name = "word"
+
+    def __init__(self, words: Iterable[str], *, exact: bool = False) -> None:
+        self._words = tuple(words)
+        self._exact = exact
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002 - of the protocol
+        """The words, as a line of help shows them."""
+        return f"[{'|'.join(self._words)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word that is meant."""
+        text = str(value)
+        for word in self._words:
+            if text == word or (not self._exact and text.lower() == word):
+                return word
+        shown = show_given(text, words=self._words)
+        return self.fail(f"{shown} is not one of {', '.join(self._words)}", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The words that begin so."""
+        del ctx, param  # of the protocol
+        return [CompletionItem(word) for word in self._words if word.startswith(incomplete)]
+
+
 def _rate(value: RateLimit | str) -> RateLimit:
     return value if isinstance(value, RateLimit) else RateLimit.parse(value)
 
 
 def _seconds(value: float | str) -> float:
-    try:
-        return seconds("the time", float(value))
-    except ValueError:
-        raise ValueError("it must be a number of seconds, more than 0") from None
+    text = str(value).strip()
+    if not _DECIMAL.fullmatch(text) or float(text) == 0:
+        raise ValueError("it must be a number of seconds, more than 0")
+    return seconds("the time", float(text))
+
+
+def _count(value: int | str) -> int:
+    text = str(value).strip()
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError("it must be a whole number of 1 or more")
+    return whole("it", int(text))
 
 
 RATE: Final = _Read("N/SECONDS", _rate)
 SECONDS: Final = _Read("SECONDS", _seconds)
-NAME: Final = click.Choice([name.value for name in IdentifierName], case_sensitive=False)
+COUNT: Final = _Read("N", _count)
+NAME: Final = Word([name.value for name in IdentifierName])
 
 _NETWORK_OPTIONS: Final = (
     click.option(
@@ -57,7 +116,7 @@ _NETWORK_OPTIONS: Final = (
     ),
     click.option(
         "--api",
-        type=click.Choice([version.value for version in ApiVersion]),
+        type=Word([version.value for version in ApiVersion], exact=True),
         envvar="CAPILLARY_API",
         show_envvar=True,
         help="Version of the call (default v1.1).",
@@ -71,8 +130,7 @@ _NETWORK_OPTIONS: Final = (
     ),
     click.option(
         "--in-flight",
-        type=click.IntRange(min=1),
-        metavar="N",
+        type=COUNT,
         envvar="CAPILLARY_IN_FLIGHT",
         show_envvar=True,
         help="Requests under way at once (default 32).",
@@ -102,7 +160,7 @@ _VOICE_OPTIONS: Final = (
     ),
     click.option(
         "--log-level",
-        type=click.Choice(LEVELS, case_sensitive=False),
+        type=Word(LEVELS),
         default="off",
         show_default=True,
         envvar="CAPILLARY_LOG_LEVEL",
@@ -114,13 +172,19 @@ _VOICE_OPTIONS: Final = (
 _FILTERS: Final = (
     click.option(
         "--type",
-        type=click.Choice([each.value for each in InteractionType], case_sensitive=False),
+        type=Word([each.value for each in InteractionType]),
         metavar="TYPE",
         help=f"Only interactions of this type: {', '.join(InteractionType)}.",
     ),
     click.option(
+        "--custom-type",
+        metavar="TYPE",
+        help="Only interactions of this type, sent as it is: one that --type does not know, such "
+        "as sms.",
+    ),
+    click.option(
         "--network",
-        type=click.Choice([each.value for each in Network], case_sensitive=False),
+        type=Word([each.value for each in Network]),
         metavar="NETWORK",
         help=f"Only interactions of this network: {', '.join(Network)}.",
     ),
@@ -167,5 +231,17 @@ def voice_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that narrow an answer down."""
-    return _given(function, _FILTERS)
+    """Give a command the options that narrow an answer down, the type as the library's own."""
+
+    @wraps(function)
+    def call(*args: Any, type: str | None, custom_type: str | None, **given: Any) -> Any:  # noqa: A002 - the option's name
+        if type is not None and custom_type is not None:
+            raise click.UsageError("--type and --custom-type contradict each other")
+        name = custom_type if type is None else type
+        try:
+            kind = None if name is None else InteractionType.custom(name)
+        except ValueError as refused:
+            raise click.UsageError(f"--custom-type: {refused}") from None
+        return function(*args, type=kind, **given)
+
+    return _given(call, _FILTERS)

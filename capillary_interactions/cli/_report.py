@@ -5,13 +5,9 @@ from typing import Final
 
 from attrs import field, frozen
 
-_WORDS: Final[Mapping[str, str]] = {
-    "found": "found",
-    "not_found": "not found",
-    "rejected": "rejected",
-    "unreadable": "unreadable",
-    "unavailable": "unavailable",
-}
+from capillary_interactions._outcome import ENDINGS
+from capillary_interactions._spoken import count, duration, ending_word
+
 _NEXT: Final[Mapping[str, str]] = {
     "rejected": "rejected: each line's `reason` says what to change in the row or the settings",
     "unreadable": (
@@ -20,10 +16,6 @@ _NEXT: Final[Mapping[str, str]] = {
     ),
     "unavailable": "unavailable: these had no answer; ask for them again later",
 }
-_SECOND: Final = 1.0
-_MINUTE: Final = 60.0
-_HOUR: Final = 3600.0
-_DAY: Final = 86400.0
 
 
 @frozen(kw_only=True)
@@ -82,42 +74,8 @@ def summary(report: Report, out: str) -> tuple[str, ...]:
 
 def endings(counts: Mapping[str, int]) -> str:
     """The endings that came, with their counts."""
-    told = ((counts.get(name, 0), word) for name, word in _WORDS.items())
+    told = ((counts.get(name, 0), ending_word(name)) for name in ENDINGS)
     return ", ".join(f"{number:,} {word}" for number, word in told if number)
-
-
-def ending_word(name: str) -> str:
-    """What a person calls an ending."""
-    return _WORDS[name]
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things.
-
-    >>> count(1, "retry"), count(1000, "retry")
-    ('1 retry', '1,000 retries')
-    """
-    if number == 1:
-        return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {plural}"
-
-
-def duration(seconds: float) -> str:
-    """A time in the two largest units that matter.
-
-    >>> duration(0.004), duration(4.26), duration(200), duration(4000), duration(200_000)
-    ('4 ms', '4.3 s', '3 min 20 s', '1 h 6 min', '2 d 7 h')
-    """
-    if seconds < _SECOND:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    if seconds < _HOUR:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    if seconds < _DAY:
-        return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // 60)} min"
-    return f"{int(seconds // _DAY)} d {int(seconds % _DAY // _HOUR)} h"
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, EndpointDownError
 from capillary_interactions._query import Query
+from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import (
     INTERRUPTED,
     STOPPED_EARLY,
@@ -22,7 +23,7 @@ from capillary_interactions.cli._exits import (
 )
 from capillary_interactions.cli._lines import outcome_line, rejected_line
 from capillary_interactions.cli._progress import show
-from capillary_interactions.cli._report import Moment, Report, count
+from capillary_interactions.cli._report import Moment, Report
 from capillary_interactions.cli._sink import Sink
 from capillary_interactions.cli._stop import Stop
 from capillary_interactions.cli._voice import Voice

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from capillary_interactions._limits import RateLimit
+from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import CannotStartError
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import RATE, voice_options
-from capillary_interactions.cli._report import count
 from capillary_interactions.cli._standard import write_out
 from capillary_interactions.cli._stop import Stop
 from capillary_interactions.cli._voice import Voice

@@ -12,7 +12,7 @@ from rich.text import Text
 from capillary_interactions._masking import mask, mask_codes
 from capillary_interactions._models import CustomerInteractions, Interaction, Message
 from capillary_interactions._outcome import Found, Outcome
-from capillary_interactions.cli._report import count, duration, ending_word
+from capillary_interactions._spoken import count, duration, ending_word
 
 _ADDRESS: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+|\+?\d{9,}")
 

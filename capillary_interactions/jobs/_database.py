@@ -30,9 +30,10 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
         _make(path)
     elif not _is_there(path):
         raise NoJobError(f"there is no job at {path}")
+    how = "mode=ro&immutable=1" if not create and _is_frozen(path) else "mode=rw"
     with translated(path):
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?{how}",
             uri=True,
             timeout=_PATIENCE,
             isolation_level=None,
@@ -51,6 +52,17 @@ def _is_there(path: Path) -> bool:
         return path.is_file() and path.stat().st_size > 0
     except OSError as failed:
         raise JobStoreError(f"{path} cannot be read or written: {failed.strerror}") from None
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether it can only be looked at: SQLite wants to write beside what others may change."""
+    try:
+        writable = os.access(
+            path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids
+        )
+        return not writable and not path.with_name(f"{path.name}-wal").exists()
+    except OSError:
+        return False
 
 
 def _make(path: Path) -> None:
@@ -133,10 +145,12 @@ def _meaning(path: Path, failed: sqlite3.Error) -> JobError:
     if code == sqlite3.SQLITE_NOTADB:
         return JobStoreError(f"{path} is no job's file")
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-        return JobStoreError(
+        told = JobStoreError(
             f"{path} cannot be written ({failed}): is the disk full, or its quota used up? What "
             "was recorded is kept; make room and run the job again"
         )
+        told.full = True
+        return told
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return JobStoreError(f"{path} cannot be written ({failed}); is its folder writable?")
     return JobStoreError(f"{path}: {failed}")

@@ -36,7 +36,13 @@ class JobChangedError(JobError):
 
 
 class JobStoreError(JobError):
-    """The job's file cannot be opened, read or written; what it holds is still there."""
+    """The job's file cannot be opened, read or written; what it holds is still there.
+
+    Attributes:
+        full: Whether there seems to be no room left on the disk.
+    """
+
+    full = False
 
 
 class NoJobError(JobStoreError):

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
+from capillary_interactions.jobs._database import remove
 from capillary_interactions.jobs._errors import ListError, NoJobError
 from capillary_interactions.jobs._feed import Feed
 from capillary_interactions.jobs._list import CustomerList
@@ -20,12 +21,21 @@ from capillary_interactions.jobs._thread import Thread
 
 @frozen
 class Wanted:
-    """What somebody wants to be run: a job's file, and what they say of it."""
+    """What somebody wants to be run: a job's file, and what they say of it.
+
+    Attributes:
+        path: The file.
+        customers: The list, or None for the one that it began with.
+        network: Only this network, or None.
+        type: Only this type, or None.
+        restart: Whether to forget what there is, once the list has given something.
+    """
 
     path: Path
     customers: CustomerList | None
     network: Network | None
     type: InteractionType | None
+    restart: bool = False
 
 
 @frozen
@@ -59,7 +69,7 @@ async def prepare(
     """
     facts = {} if store is None else await thread(_facts, store)
     # Without settings it was killed before it had written a word.
-    if store is None or facts["settings"] is None:
+    if store is None or facts["settings"] is None or wanted.restart:
         return await _begun(wanted, store, thread, config)
     mark, customers = facts["bookmark"], wanted.customers
     if customers is None and not mark.whole:
@@ -96,6 +106,10 @@ async def _begun(
     feed = Feed(ListReader(customers, template).read)
     try:
         await feed.ready()
+        if store is not None and wanted.restart:
+            await thread(store.close)
+            await thread(remove, wanted.path)
+            store = None
         if store is None:
             store = await thread(Store, wanted.path, create=True)
         facts: dict[str, Any] = {

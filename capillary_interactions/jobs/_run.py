@@ -155,7 +155,9 @@ class Run:
 
     def _give_up(self, last: Unavailable) -> None:
         counts = counted(self._meter.endings)
-        self._fail(EndpointDownError(self._meter.unanswered, last.reason, counts))
+        status = "" if last.status is None or str(last.status) in last.reason else last.status
+        reason = f"{last.reason} (HTTP {status})" if status else last.reason
+        self._fail(EndpointDownError(self._meter.unanswered, reason, counts))
 
     async def _ingest(self) -> None:
         """Keep the rest of the list, ahead of what is asked, but not in the way of it."""

@@ -13,14 +13,27 @@ class Thread:
     """One thread that does one thing after the other."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job")
+        self._executor: ThreadPoolExecutor | None = None
 
     async def __call__(
         self, call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs
     ) -> _T:
         """Do something there, and wait for it; what has begun is done, even if nobody waits."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job")
         return await asyncio.wrap_future(self._executor.submit(call, *arguments, **keywords))
 
     def close(self) -> None:
-        """Take nothing more."""
-        self._executor.shutdown(wait=False)
+        """End when all is done that was asked for; whatever comes later has another thread."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+async def aside(call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs) -> _T:
+    """Do something long in a thread of its own, so that nothing else has to wait for it."""
+    thread = Thread()
+    try:
+        return await thread(call, *arguments, **keywords)
+    finally:
+        thread.close()

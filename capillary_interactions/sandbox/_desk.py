@@ -109,6 +109,7 @@ class Desk:
         return answer
 
     def _throttled(self, wait: float) -> Answer:
+        """429, with the header that `retry_after` asks for."""
         seconds = self._settings.retry_after
         return throttled(max(wait, 1.0) if isinstance(seconds, type(...)) else seconds)
 
@@ -117,6 +118,8 @@ class Desk:
         if fault in CUTS:
             act = CUTS[fault](answer, self._request_id(), self._settings.slow_body)
             return Cut(self._watched(act))
+        if fault == "throttle_429":
+            return self._respond(self._throttled(0.0))
         if fault == "error_503_retry_after":
             return self._respond(unavailable(self._settings.fault_retry_after))
         return self._respond(REPLIES[fault](answer))

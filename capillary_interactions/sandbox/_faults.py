@@ -32,7 +32,10 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             ("html_502", "502 with a proxy's HTML page"),
             ("error_503", "503 with a JSON error and no Retry-After"),
             ("error_503_retry_after", "503 with Retry-After (`fault_retry_after` seconds)"),
-            ("throttle_429", "429 with Retry-After: 1, although the quota is not used up"),
+            (
+                "throttle_429",
+                "429 with Retry-After (`retry_after`, else 1), although the quota is not used up",
+            ),
             ("throttle_429_bare", "429 without Retry-After, although the quota is not used up"),
             ("reset_before", "connection reset before the first byte"),
             ("reset_mid_body", "head and half the body, then a connection reset"),

@@ -56,7 +56,6 @@ REPLIES: Final[Mapping[str, Callable[[Answer], Answer]]] = MappingProxyType(
         "error_500": lambda _: error_answer(500, 500, "Internal server error"),
         "html_502": lambda _: Answer(_page("502 Bad Gateway"), status=502, content_type=_HTML),
         "error_503": lambda _: error_answer(503, 503, "Service unavailable"),
-        "throttle_429": lambda _: error_answer(429, 429, "Too many requests", retry_after=1),
         "throttle_429_bare": lambda _: error_answer(429, 429, "Too many requests"),
         "malformed_json": lambda _: Answer(b'{"name": "capillary", "interaction": [{"count": 2, '),
         "html_200": lambda _: Answer(_page("One moment, please"), content_type=_HTML),
@@ -74,7 +73,7 @@ def unavailable(seconds: float) -> Answer:
 
 
 def throttled(seconds: float | None) -> Answer:
-    """429 because the quota is used up; no body is published, so it is a short one.
+    """429, of the quota or on purpose; no body is published, so it is a short one.
 
     Args:
         seconds: For the Retry-After header, rounded up; None leaves it out.

@@ -44,7 +44,8 @@ class Sandbox(Settings):
         page_size: Messages a page where a request does not say.
         ignore_offset: Whether every page is the first one.
         retry_after: With 429: by default the whole seconds until a slot is free, at least 1; a
-            number is sent instead (rounded up), None leaves the header out.
+            number is sent instead (rounded up), None leaves the header out. Of the fault
+            throttle_429, too.
         fault_retry_after: Seconds that the fault error_503_retry_after asks for, rounded up.
         slow_body: Seconds that the fault slow_body takes.
         drop_keepalive: The probability that a request on a reused connection is answered by

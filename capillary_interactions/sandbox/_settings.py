@@ -37,14 +37,16 @@ def to_rate(value: "tuple[int, float] | RateLimit | str | None") -> Rate | None:
     if isinstance(value, str):
         found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*", value, re.ASCII)
         if found is None:
-            raise ValueError(f"rate must be written REQUESTS/SECONDS, not {value!r}")
+            raise ValueError("rate must be written REQUESTS/SECONDS, such as 1000/60")
         requests, per = int(found[1]), float(found[2])
     elif isinstance(value, tuple | list):
         requests, per = value
     else:
         requests, per = value.requests, value.per
-    if requests < 1 or not 0 < per < math.inf:
-        raise ValueError(f"rate needs a request or more and a time above zero, not {value!r}")
+    if requests < 1 or requests % 1 or not 0 < per < math.inf:
+        raise ValueError(
+            f"rate needs a whole number of requests and a time above zero, not {value!r}"
+        )
     return int(requests), float(per)
 
 

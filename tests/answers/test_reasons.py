@@ -115,6 +115,36 @@ def test_repeat_what_the_server_says_otherwise() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "message",
+    ["Too many requests", "TOO MANY REQUESTS.", "API rate limit exceeded", "Request throttled",
+     "Rate limit exceeded, please try again later", ""],
+)  # fmt: skip
+def test_say_once_that_there_are_too_many_requests(message: str) -> None:
+    """Whichever level says it, and in whose words."""
+    listed = {"errors": [{"status": False, "code": 429, "message": message}]}
+    for body in (listed, {"message": message}, {"status": False, "code": 429, "message": message}):
+        assert reason(judged(body, 429)) == "HTTP 429: too many requests"
+    assert reason(judged(listed, 200)) == "too many requests (429)"
+
+
+def test_repeat_what_is_said_beyond_too_many_requests() -> None:
+    """Whose quota it is may be the only way to know."""
+    body = {"message": "Daily quota of till TS-7 exceeded"}
+    assert reason(judged(body, 429)) == (
+        "HTTP 429: too many requests: Daily quota of till TS-7 exceeded"
+    )
+
+
+@pytest.mark.parametrize("count", ["100000000000000000000000", "-99999999999999999999999", "1e300"])
+def test_call_a_number_that_is_too_large_so(count: str) -> None:
+    """What JSON's reader makes of a long integer has no fraction."""
+    body = f'{{"interaction": [{{"name": "email", "count": {count}}}]}}'.encode()
+    assert reason(judged(body)) == (
+        "interaction[0].count: expected an integer, found a number beyond 64 bits"
+    )
+
+
 @pytest.mark.parametrize("message", [5, None, ["919738522695"], {"mobile": "919738522695"}, ""])
 def test_leave_out_a_message_that_is_no_text(message: object) -> None:
     """Nothing is spelled out that might be anything."""

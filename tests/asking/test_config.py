@@ -17,6 +17,7 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
+from capillary_interactions._still import Still
 
 from .given import AUTH, PASSWORD, URL, carried, config
 
@@ -59,7 +60,7 @@ def test_has_the_documented_defaults() -> None:
         ("api", ApiVersion.V2, ApiVersion.V2),
         ("source", "INSTORE", "INSTORE"),
         ("account_id", "1234", "1234"),
-        ("headers", {"X-Cap-Trace": "1"}, {"X-Cap-Trace": "1"}),
+        ("headers", {"X-Cap-Trace": "1"}, Still({"X-Cap-Trace": "1"})),
         ("rate", "50/1", RateLimit(50, 1.0)),
         ("rate", RateLimit(7), RateLimit(7)),
         ("in_flight", 1, 1),
@@ -110,9 +111,18 @@ def test_keeps_each_setting(setting: str, given: Any, kept: object) -> None:
 def test_fails_at_construction_with_the_setting_s_name(setting: str, wrong: list[Any]) -> None:
     """No wrong setting waits for the tenth minute, and none that may be a secret is repeated."""
     for value in wrong:
-        with pytest.raises(ConfigurationError, match=f"^(a name in )?{setting}\\b") as refused:
+        with pytest.raises(ConfigurationError, match=f"^{setting}\\b") as refused:
             config(**{setting: value})
         assert "hush" not in str(refused.value)
+
+
+def test_refuses_a_page_size_where_there_are_no_pages() -> None:
+    """v2 documents no paging, so that the setting would be ignored; the message says what to do."""
+    with pytest.raises(ConfigurationError, match=r"^page_size has no use with API v2.*v1\.1$"):
+        config(api="v2", page_size=50)
+
+    assert config(api="v2").page_size is None
+    assert config(api="v1.1", page_size=50).page_size == 50
 
 
 @pytest.mark.parametrize("url", ["http://host.example", "HTTP://host.example", "http://10.0.0.1",

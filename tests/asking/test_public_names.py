@@ -54,6 +54,7 @@ _FOREIGN = [
     "prometheus_client",
     "throttled",
     "pyarrow",
+    "matplotlib",
     "pandas",
     "hypothesis",
     "uvloop",

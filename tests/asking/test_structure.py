@@ -35,6 +35,7 @@ _HOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "aiolimiter": ("_pace", "_ration"),
     "click": ("cli.*",),
     "rich": ("cli.*",),
+    "matplotlib": ("jobs._charts",),
     "pytest": ("testing.*",),
     "pytest_asyncio": ("testing.*",),
 }

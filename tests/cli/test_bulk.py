@@ -90,6 +90,20 @@ def test_asks_every_row_with_the_filters(settings: dict[str, str]) -> None:
         assert (line["query"]["type"], line["query"]["network"]) == ("email", "capillary")
 
 
+@pytest.mark.parametrize("out", ["-", "answers.jsonl"])
+def test_asks_every_row_for_a_type_of_ones_own(
+    settings: dict[str, str], tmp_path: Path, out: str
+) -> None:
+    """Into a pipe, and by a job, which goes on with the same type."""
+    command = ("bulk", "-", "--identifier", "mobile", "--custom-type", "sms")
+    place = out if out == "-" else str(tmp_path / out)
+    runs = [invoke(*command, "--out", place, stdin="919\n920\n", env=settings) for _ in range(2)]
+
+    assert [ran.code for ran in runs] == [0, 0]
+    lines = runs[-1].lines() if out == "-" else json_lines(Path(place).read_text())
+    assert [line["query"]["type"] for line in lines] == ["sms", "sms"]
+
+
 def test_masks_codes_only_if_asked_to(server: SandboxProcess, settings: dict[str, str]) -> None:
     """Data is left as it is otherwise."""
     message = {"id": 1, "subject": "482913 is your code"}

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +160,50 @@ def test_writes_results_where_they_belong_or_to_a_pipe(place: Place) -> None:
     assert place.jobs("export", "--out", "-").out == written
 
 
-@pytest.mark.parametrize("command", ["status", "retry", "export"])
+def test_draws_a_page(place: Place) -> None:
+    """Where it is wished for, or beside the results; a page, and nobody's number in it."""
+    place.bulk()
+    named, beside = place.out.with_name("report.html"), place.out.with_name("out.jsonl.html")
+
+    first = place.jobs("report", "--out", str(named))
+    second = place.jobs("report")
+
+    assert (first.code, second.code, first.out) == (0, 0, "")
+    assert first.err == f"written to {named}; open it with a browser\n"
+    assert f"written to {beside}" in second.err
+    for page in (named.read_text("utf-8"), beside.read_text("utf-8")):
+        assert page.startswith("<!doctype html>")
+        assert page.endswith("</html>\n")
+        assert "<h1>list.csv</h1>" in page
+        assert "9190000000" not in page
+
+
+def test_says_what_a_page_needs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is there, and the library that draws."""
+    place.bulk()
+    nowhere = place.jobs("report", "--out", str(place.out / "report.html"))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    undrawn = place.jobs("report", "--out", str(place.out.with_name("report.html")))
+
+    assert (nowhere.code, undrawn.code) == (2, 2)
+    assert nowhere.err.startswith(f"error: {place.out / 'report.html'}: ")
+    assert undrawn.err == (
+        "error: matplotlib is not installed; reports need the extra report: "
+        "pip install 'capillary_interactions[report]'\n"
+    )
+
+
+def test_begins_without_what_only_a_page_needs() -> None:
+    """The library that draws takes its time to come, and comes for nobody else."""
+    program = "import sys, capillary_interactions.cli._app as a; print('matplotlib' in sys.modules)"
+    ran = subprocess.run(  # noqa: S603 - this very program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == "False\n"
+
+
+@pytest.mark.parametrize("command", ["status", "retry", "export", "report"])
 def test_says_where_there_is_no_job(place: Place, command: str) -> None:
     """A wrong name is named."""
     ran = place.jobs(command)

@@ -40,6 +40,19 @@ def test_asks_the_server_that_the_environment_names(
     assert written["query"]["type"] == "email"
 
 
+def test_sends_a_type_that_the_library_does_not_know(
+    server: SandboxProcess, settings: dict[str, str]
+) -> None:
+    """Where it is said to be meant; a known one by that option is the known one."""
+    ran = invoke("lookup", "mobile", _WHO, "--custom-type", "sms", env=settings)
+    known = invoke("lookup", "mobile", _WHO, "--custom-type", "email", env=settings)
+
+    assert (ran.code, known.code) == (0, 0)
+    assert orjson.loads(ran.out)["query"]["type"] == "sms"
+    assert [each["name"] for each in orjson.loads(ran.out)["answer"]["interaction"]] == ["sms"]
+    assert orjson.loads(known.out)["query"]["type"] == "email"
+
+
 def test_masks_codes_in_json_if_asked_to(server: SandboxProcess, settings: dict[str, str]) -> None:
     """The same answer, but for what may be a code."""
     message = {"id": 1, "subject": "482913 is your code"}
@@ -115,6 +128,8 @@ def test_stops_when_the_credentials_are_refused(settings: dict[str, str]) -> Non
             "belongs to network",
         ),
         (("lookup", "mobile", _WHO, "--type", "nothing"), "is not one of"),
+        (("lookup", "mobile", _WHO, "--custom-type", " "), "must not be blank"),
+        (("lookup", "mobile", _WHO, "--type", "email", "--custom-type", "sms"), "contradict"),
         (("lookup", _WHO, "mobile"), "Invalid value for 'NAME'"),
         (("lookup", "mobile", _WHO, "X1"), "Too many arguments"),
         (("lookup", "mobile"), "Missing argument 'VALUE'"),

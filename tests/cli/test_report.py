@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from capillary_interactions._spoken import count, duration
 from capillary_interactions.cli._exits import code_of
 from capillary_interactions.cli._report import (
     Moment,
     Report,
-    count,
-    duration,
     endings,
     status,
     summary,

@@ -7,6 +7,8 @@ import pytest
 from capillary_interactions import ApiVersion, BasicAuth, ConfigurationError, OAuth, RateLimit
 from capillary_interactions.cli._settings import Settings, network_config, with_secrets
 
+from .program import invoke
+
 _ENV = {
     "CAPILLARY_BASE_URL": "eu",
     "CAPILLARY_USERNAME": "till",
@@ -82,6 +84,32 @@ def test_asks_a_person_for_what_is_missing(
 
     assert questions == asked
     assert network_config(Settings(), complete).auth == auth
+
+
+@pytest.mark.parametrize(
+    "name", ["API", "RATE", "IN_FLIGHT", "TIMEOUT", "LOG_LEVEL", "BASE_URL", "PAGE_SIZE"]
+)
+@pytest.mark.parametrize("level", ["off", "debug"])
+def test_repeats_no_variable(name: str, level: str) -> None:
+    """A secret under the name of a setting is nowhere in what is said, tracebacks included."""
+    secret = "S3cr3t-hunter2"
+    env = {**_ENV, f"CAPILLARY_{name}": secret}
+    chosen = () if name == "LOG_LEVEL" else ("--log-level", level)
+    ran = invoke("lookup", *chosen, "mobile", "919738522695", env=env)
+
+    assert ran.code == 2
+    assert name.lower().replace("_", "-") in ran.err.lower().replace("_", "-")
+    assert secret not in ran.err + ran.out
+
+
+@pytest.mark.parametrize("name", ["S3cr3t-hunter2", "919738522695", "a.person@example.com"])
+def test_repeats_no_identifier_in_the_place_of_its_name(name: str) -> None:
+    """Arguments in the wrong order are refused, and even a traceback tells neither."""
+    ran = invoke("lookup", "--sandbox", "--log-level", "debug", name, "mobile")
+
+    assert ran.code == 2
+    assert "mobile, email" in ran.err
+    assert name not in ran.err + ran.out
 
 
 def test_asks_nobody_where_nobody_is() -> None:

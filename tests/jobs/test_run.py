@@ -115,6 +115,17 @@ async def test_begins_anew_where_it_was_discarded(
     assert len(await lines_of(job_path)) == 5
 
 
+async def test_can_be_entered_again(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+    """One object serves for as many runs as somebody likes."""
+    job = Job.open(
+        job_path, CustomerList(mobiles(tmp_path / "l.csv", range(5)), identifier="mobile")
+    )
+    async with client_of(sandbox) as client:
+        for asked in (5, 0):
+            async with job:
+                assert (await job.run(client)).run.asked == asked
+
+
 async def test_keeps_its_file_to_its_owner(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:

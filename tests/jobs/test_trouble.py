@@ -135,6 +135,29 @@ async def test_says_that_a_folder_cannot_be_written_to(
     assert (await run_job(sandbox, path, job_path)).complete
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be somebody else")
+async def test_can_be_looked_at_where_nothing_can_be_written(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """A job in a folder that can only be read has a status and can be exported elsewhere."""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    path = mobiles(tmp_path / "l.csv", range(5))
+    await run_job(sandbox, path, job_path)
+    (tmp_path / job_path.name).chmod(0o644)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    before = names(tmp_path)
+    with nobody():
+        async with Job.open(job_path) as job:
+            assert (await job.status()).done == 5
+            assert await job.export(elsewhere / "o.csv") == 5
+        with pytest.raises(JobStoreError, match="cannot be written"):
+            await run_job(sandbox, path, job_path)
+    assert names(tmp_path) == before
+
+
 @pytest.mark.parametrize("content", [b"not a job at all" * 100, b"SQLite format 3\0" + b"x" * 5000])
 async def test_leaves_a_file_alone_that_is_no_job(
     sandbox: Sandbox, tmp_path: Path, content: bytes

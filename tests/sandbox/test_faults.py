@@ -49,6 +49,16 @@ async def test_answers_with(
         assert (await ask(sandbox.base_url, "1")).json == sandbox.expected("1")
 
 
+@pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (0.2, "1"), (0, "0"), (None, None)])
+async def test_throttles_on_purpose_as_the_setting_says(
+    seconds: float | None, header: str | None
+) -> None:
+    """With the Retry-After that every other 429 has."""
+    async with Sandbox(unknown=0, script=["throttle_429"], retry_after=seconds) as sandbox:
+        reply = await ask(sandbox.base_url, "1")
+    assert (reply.status, reply.headers.get("Retry-After")) == (429, header)
+
+
 @pytest.mark.parametrize("fault", ["malformed_json", "html_200", "empty_200", "html_502"])
 async def test_sends_what_is_no_json(fault: str) -> None:
     """These bodies cannot be read as JSON."""

@@ -18,6 +18,7 @@ from .asking import ask
 BAD: list[tuple[str, Any]] = [
     *[("rate", bad) for bad in ("", "50", "50/0", "0/1", "-1/1", "a/b", "1/2/3", "\u0661/1")],
     *[("rate", bad) for bad in ((0, 1.0), (1, 0.0), (1, -1.0), (1, math.inf), (1, math.nan))],
+    *[("rate", bad) for bad in ((1.5, 1), (math.inf, 1), (math.nan, 1), "1.5/1")],
     *[("latency", bad) for bad in (-0.1, math.nan, math.inf, (2.0, 1.0), (-1.0, 1.0))],
     *[("faults", bad) for bad in (-0.1, 1.1, math.nan, {"hang": 1.5}, {"hang": -1})],
     *[("faults", bad) for bad in ({"error_500": 0.6, "hang": 0.6}, {"hang": math.nan})],

@@ -149,6 +149,35 @@ def configure(zone: tzinfo) -> ClientConfig:
     return ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu"}, in_flight=8, timezone=UTC)
 
 
+def misuse(who: Identifier, auth: BasicAuth) -> None:
+    """What converters refuse is a type error too: each ignore is unused once it is none."""
+    Identifier(3, "1")  # type: ignore[arg-type]
+    Query("919738522695")  # type: ignore[arg-type]
+    Query(who, network=3)  # type: ignore[arg-type]
+    Query(who, type=3)  # type: ignore[arg-type]
+    Query(who, limit="x")  # type: ignore[arg-type]
+    Query(who, extra="a=b")  # type: ignore[arg-type]
+    Query(who, extra={"a": 1})  # type: ignore[dict-item]
+    ClientConfig(3, auth)  # type: ignore[arg-type]
+    ClientConfig("eu", "password")  # type: ignore[arg-type]
+    ClientConfig("eu", ["password"])  # type: ignore[list-item]
+    ClientConfig("eu", auth, api=2)  # type: ignore[arg-type]
+    ClientConfig("eu", auth, headers=[("X-A", "1")])  # type: ignore[arg-type]
+    ClientConfig("eu", auth, headers={"X-A": 1})  # type: ignore[dict-item]
+    ClientConfig("eu", auth, rate=1000)  # type: ignore[arg-type]
+    ClientConfig("eu", auth, in_flight="32")  # type: ignore[arg-type]
+    ClientConfig("eu", auth, retry=5)  # type: ignore[arg-type]
+    ClientConfig("eu", auth, timeouts=60.0)  # type: ignore[arg-type]
+    ClientConfig("eu", auth, page_size="50")  # type: ignore[arg-type]
+    ClientConfig("eu", auth, timezone="UTC")  # type: ignore[arg-type]
+    RateLimit("1000/60")  # type: ignore[arg-type]
+    Timeouts(total="60")  # type: ignore[arg-type]
+    OAuth("key", "secret", attribution="STORE_CODE")  # type: ignore[arg-type]
+    query = Query(who, extra={"a": "1"})
+    query.extra["a"] = "2"  # type: ignore[index]
+    ClientConfig("eu", auth).headers["X-A"] = "2"  # type: ignore[index]
+
+
 async def look_up(config: ClientConfig, queries: list[Query], observer: Observer) -> None:
     """One lookup, a list, and a stream of each kind of source."""
     async with InteractionsClient(config, observers=(observer,)) as client:

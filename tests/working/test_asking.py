@@ -1,6 +1,7 @@
 """One lookup from query to ending: attempts, retries, pages, and what is told of them."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,16 @@ async def test_counts_its_attempts(
     assert outcome.attempts == len(server.requests) == attempts
 
 
+async def test_tries_again_where_the_transport_cancels_itself() -> None:
+    """A cancellation that nobody here asked for is trouble of the transport's, and told as such."""
+    once = await ending(Server(in_turn(asyncio.CancelledError(), interactions())))
+    assert (type(once), once.attempts) == (Found, 2)
+
+    always = await ending(Server(in_turn(then=asyncio.CancelledError())))
+    assert isinstance(always, Unavailable)
+    assert always.reason == "the transport gave the request up"
+
+
 async def test_ends_with_the_last_reason_and_status() -> None:
     """Of five failures the fifth is told, with the server's own hint."""
     outcome = await ending(Server(in_turn(500, 502, 500, 500, response(503, retry_after="9"))))
@@ -74,6 +85,25 @@ async def test_waits_at_least_as_long_as_the_server_asked() -> None:
     outcome = await ending(server)
     assert server.arrivals == [0.0, 4.0]
     assert (outcome.elapsed, outcome.waited) == (4.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("most", "asked_for", "pause"),
+    [(5.0, 60, 60.0), (5.0, 86_400, 3600.0), (7200.0, 86_400, 7200.0), (7200.0, 60, 60.0)],
+)
+async def test_pauses_the_others_as_long_as_the_server_asks(
+    most: float, asked_for: int, pause: float
+) -> None:
+    """However little one lookup would wait for: an hour is believed in any case."""
+    server = Server(in_turn(response(429, retry_after=str(asked_for))))
+    retry = RetryPolicy(wait_initial=0.0, throttled_initial=0.0, retry_after_max=most)
+    async with InteractionsClient(settings(retry=retry), transport=server) as client:
+        first = await client.lookup(customer(1))
+        assert client.snapshot().cool_down == pause
+        other = await client.lookup(customer(2), timeout=math.inf)
+    assert isinstance(first, Unavailable) or asked_for <= most
+    assert isinstance(other, Found)
+    assert server.arrivals[-1] == pytest.approx(pause, abs=0.1)
 
 
 async def test_counts_the_wait_for_a_cool_down() -> None:

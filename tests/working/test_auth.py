@@ -195,7 +195,15 @@ async def test_renews_each_credential_on_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [503, 429, 500, Response(status=200, body=b"<html>"), TransportError("reset")]
+    "failure",
+    [
+        503,
+        429,
+        500,
+        Response(status=200, body=b"<html>"),
+        TransportError("reset"),
+        asyncio.CancelledError(),
+    ],
 )
 async def test_gets_over_a_token_endpoint_that_fails_once(failure: Reply) -> None:
     """The next request for a token comes half a second later, for all who wait."""

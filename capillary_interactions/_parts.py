@@ -1,0 +1,78 @@
+"""Of which parts is a client made? Its transport, and a lane for each of its credentials."""
+
+from typing import TYPE_CHECKING, Final, cast
+
+from capillary_interactions._auth import auth_for
+from capillary_interactions._config import ClientConfig
+from capillary_interactions._events import TokenRefreshed
+from capillary_interactions._exchange import Transport
+from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._observers import Observers
+from capillary_interactions._pace import LocalPace, Pace
+from capillary_interactions._retry import Budget
+from capillary_interactions._transport import SessionPool
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+# How long a server's word on a pause is believed at least, whatever a lookup may wait: with less,
+# one that waits for nothing would have the others ask again before they may.
+_BELIEVED: Final = 3600.0
+
+
+def transport_for(config: ClientConfig, given: "Transport | ClientSession | None") -> Transport:
+    """What gets requests to the API: what is given, or a pool of sessions.
+
+    Args:
+        config: How the client behaves.
+        given: A transport, or a session of the caller's.
+    """
+    if given is not None and hasattr(given, "send"):
+        return cast("Transport", given)
+    return SessionPool(
+        connections=config.in_flight,
+        attempt=config.timeouts.attempt,
+        connect=config.timeouts.connect,
+        max_body=config.max_body,
+        session=given,
+    )
+
+
+def lanes_for(
+    config: ClientConfig, transport: Transport, pace: Pace | None, observers: Observers
+) -> Lanes:
+    """A lane for each credential.
+
+    Args:
+        config: How the client behaves.
+        transport: Fetches tokens.
+        pace: Shared by all of them, or None for one of its own for each.
+        observers: See what befalls a credential.
+    """
+    places = range(len(config.credentials))
+    return Lanes(
+        tuple(_lane(config, place, transport, pace, observers) for place in places), observers
+    )
+
+
+def _lane(
+    config: ClientConfig,
+    place: int,
+    transport: Transport,
+    pace: Pace | None,
+    observers: Observers,
+) -> Lane:
+    retry = config.retry
+    auth = auth_for(
+        config.credentials[place],
+        place=place,
+        base_url=config.base_url,
+        further=config.headers,
+        transport=transport,
+        patience=config.timeouts.attempt,
+        refreshed=lambda lifetime: observers.emit(
+            TokenRefreshed(credential=place, lifetime=lifetime)
+        ),
+    )
+    own = LocalPace(config.rate, config.in_flight, max(_BELIEVED, retry.retry_after_max))
+    return Lane(place, auth, pace or own, Budget(retry.budget), observers)

@@ -1,0 +1,50 @@
+"""How are numbers, times and endings said to a person? Words for figures, pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_WORDS: Final[Mapping[str, str]] = {
+    "found": "found",
+    "not_found": "not found",
+    "rejected": "rejected",
+    "unreadable": "unreadable",
+    "unavailable": "unavailable",
+}
+_SECOND: Final = 1.0
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
+_DAY: Final = 86400.0
+
+
+def ending_word(name: str) -> str:
+    """What a person calls an ending."""
+    return _WORDS[name]
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> count(1, "retry"), count(1000, "retry")
+    ('1 retry', '1,000 retries')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {plural}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest units that matter.
+
+    >>> duration(0.004), duration(4.26), duration(200), duration(4000), duration(200_000)
+    ('4 ms', '4.3 s', '3 min 20 s', '1 h 6 min', '2 d 7 h')
+    """
+    if seconds < _SECOND:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // 60)} min"
+    return f"{int(seconds // _DAY)} d {int(seconds % _DAY // _HOUR)} h"

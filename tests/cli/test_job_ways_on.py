@@ -1,0 +1,104 @@
+"""What `bulk` says and leaves when a job cannot go on as it was wished for."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capillary_interactions.jobs import ExportError, Job
+
+from .program import invoke, json_lines
+
+
+class Place:
+    """A folder whose name needs quotes, with a list, and `bulk` on it."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        self.list = folder / "list.csv"
+        self.out = folder / "out.jsonl"
+        self.job = folder / "out.jsonl.job"
+        self.settings = settings
+        self.list.write_text(self.text(10))
+
+    def text(self, rows: int) -> str:
+        """A list of so many customers."""
+        return "mobile\n" + "".join(f"{919_000_000_000 + number}\n" for number in range(rows))
+
+    def bulk(self, *options: str, source: str | None = None, stdin: str = "") -> Any:
+        """Run `bulk`."""
+        command = ("bulk", source or str(self.list), "--identifier", "mobile", "--out")
+        return invoke(*command, str(self.out), *options, stdin=stdin, env=self.settings)
+
+
+@pytest.fixture
+def place(tmp_path: Path, settings: dict[str, str]) -> Place:
+    """A list of ten customers, and an environment that names the server."""
+    folder = tmp_path / "our customers"
+    folder.mkdir()
+    return Place(folder, settings)
+
+
+@pytest.mark.parametrize(
+    ("source", "options"), [("typo.csv", ()), (None, ("--column", "nosuch"))], ids=str
+)
+def test_keeps_a_job_that_cannot_be_begun_anew(
+    place: Place, source: str | None, options: tuple[str, ...]
+) -> None:
+    """`--restart` forgets the old job when the new one has begun, and no sooner."""
+    place.bulk()
+    failed = place.bulk("--restart", *options, source=source)
+    place.out.unlink()
+    again = place.bulk()
+    anew = place.bulk("--restart")
+
+    assert (failed.code, again.code, anew.code) == (2, 0, 0)
+    assert "0 requests" in again.err
+    assert "10 requests" in anew.err
+    assert len(json_lines(place.out.read_text())) == 10
+
+
+def test_refuses_another_list_through_a_pipe(place: Place) -> None:
+    """As it would refuse a file, though a pipe has to be read for that."""
+    first = place.bulk(source="-", stdin=place.text(10))
+    changed = place.bulk(source="-", stdin=place.text(9))
+
+    assert (first.code, changed.code) == (0, 2)
+    assert "has changed since its job began" in changed.err
+    assert "the same command again goes on" not in changed.err
+
+
+def test_says_what_is_left_when_all_is_done(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The results can be written again; nobody need be asked for that."""
+
+    async def export(*_: Any, **__: Any) -> int:
+        raise ExportError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "export", export)
+        failed = place.bulk()
+    again = place.bulk()
+
+    assert (failed.code, again.code) == (3, 0)
+    assert "error: no room" in failed.err
+    assert f"all is done but {place.out}: the same command again writes it" in failed.err
+    assert f"jobs export '{place.job}' --out '{place.out}'" in failed.err
+    assert "0 requests" in again.err
+
+
+def test_says_that_results_are_being_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first Ctrl-C there leaves them whole, and tells what a second one does."""
+    export = Job.export
+
+    async def interrupted(self: Job, *arguments: Any, **options: Any) -> int:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0.01)
+        return await export(self, *arguments, **options)
+
+    monkeypatch.setattr(Job, "export", interrupted)
+    ran = place.bulk()
+
+    assert ran.code == 0
+    assert f"writing {place.out} first; Ctrl-C again stops at once" in ran.err
+    assert len(json_lines(place.out.read_text())) == 10

@@ -1,0 +1,67 @@
+"""A Ctrl-C that comes before there is anything to stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from capillary_interactions import BasicAuth, ClientConfig
+from capillary_interactions._names import IdentifierName
+from capillary_interactions.cli._exits import INTERRUPTED
+from capillary_interactions.cli._job_run import JobBulk, run_job
+from capillary_interactions.cli._run import Bulk, run
+from capillary_interactions.cli._voice import Voice
+from capillary_interactions.jobs import CustomerList, StopRules
+from capillary_interactions.jobs._template import Template
+
+_QUIET = Voice(quiet=True)
+
+
+@pytest.fixture
+def silent() -> Iterator[CustomerList]:
+    """A pipe into which nobody ever writes."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as end, os.fdopen(writing, "wb"):
+        yield CustomerList(source=end, identifier="mobile")
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@asynccontextmanager
+async def _interrupted() -> AsyncIterator[ClientConfig]:
+    """The configuration of a run that is interrupted while it is made."""
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(0.01)
+    yield ClientConfig("http://127.0.0.1:9", BasicAuth("till", "secret"))
+
+
+async def test_keeps_a_job_from_waiting_for_its_list(silent: CustomerList, tmp_path: Path) -> None:
+    """The run ends, and has made nothing."""
+    bulk = JobBulk(
+        customers=silent, out=tmp_path / "out.csv", reachable=_interrupted, stops=StopRules()
+    )
+    async with asyncio.timeout(5):
+        assert await run_job(bulk, _QUIET) == INTERRUPTED
+    assert _names(tmp_path) == []
+
+
+async def test_keeps_a_pipe_from_waiting_for_its_list(silent: CustomerList, tmp_path: Path) -> None:
+    """The run ends, and has opened nothing."""
+    out = tmp_path / "out"
+    bulk = Bulk(
+        customers=silent,
+        template=Template(name=IdentifierName.MOBILE),
+        open_out=lambda: out.open("wb"),
+        out=str(out),
+        reachable=_interrupted,
+    )
+    async with asyncio.timeout(5):
+        ended = await run(bulk, _QUIET)
+    assert ended.code == INTERRUPTED
+    assert not out.exists()
