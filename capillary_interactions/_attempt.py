@@ -131,11 +131,11 @@ class Sender:
             if verdict is None:
                 try:
                     verdict = await self._turn(trip, lane)
+                    headers = lane.auth.headers()
+                    if verdict is None:
+                        verdict = await self._send(trip, lane, url, headers)
                 except ElsewhereError:
                     continue
-            if verdict is None:
-                headers = lane.auth.headers()
-                verdict = await self._send(trip, lane, url, headers)
                 if isinstance(verdict, Denied) and verdict.conclusive and lane not in renewed:
                     # A token may have been revoked before its time: one fresh one, one more try.
                     renewed = (*renewed, lane)
@@ -183,6 +183,7 @@ class Sender:
         attentive = self.observers.attentive
         response: Response | None = None
         verdict: Landing | Trouble | Denied | None = None
+        error: TransportError | None = None
         leave = lane.leave if self.knows_departure else None
         lane.leaves()
         try:
@@ -195,15 +196,21 @@ class Sender:
             )
             trip.request_id = response.headers.get(REQUEST_ID)
             verdict = self._learn(trip, lane, response, sent)
+        except ElsewhereError:
+            # It had its connection when a pause began, and was not sent.
+            trip.attempts -= 1
+            lane.stays()
+            raise
         except OversizedError as failed:
-            verdict = Garbled(failed.reason, None, b"")
+            verdict, error = Garbled(failed.reason, None, b""), failed
         except TransportError as failed:
-            verdict = Trouble(failed.reason, stale=isinstance(failed, StaleError))
+            verdict, error = Trouble(failed.reason, stale=isinstance(failed, StaleError)), failed
         finally:
             # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
             if attentive:
-                self._tell_ended(trip, lane, response, _ending(verdict), loop.time() - sent)
+                ended = verdict, error
+                self._tell_ended(trip, lane, response, ended, loop.time() - sent)
         return verdict
 
     def _learn(
@@ -234,17 +241,24 @@ class Sender:
         )
 
     def _tell_ended(
-        self, trip: Trip, lane: Lane, response: Response | None, ending: str, duration: float
+        self,
+        trip: Trip,
+        lane: Lane,
+        response: Response | None,
+        ended: tuple[Landing | Trouble | Denied | None, TransportError | None],
+        duration: float,
     ) -> None:
+        verdict, error = ended
         self.observers.emit(
             AttemptEnded(
                 lookup=trip.lookup,
                 credential=lane.place,
                 attempt=trip.attempts,
-                ending=ending,
+                ending=_ending(verdict),
                 status=None if response is None else response.status,
                 duration=duration,
                 request_id=None if response is None else response.headers.get(REQUEST_ID),
+                error=None if error is None else type(error.__cause__ or error).__name__,
             )
         )
 

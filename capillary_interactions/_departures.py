@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from capillary_interactions._bucket import Bucket
+from capillary_interactions._pacing import ElsewhereError
 
 
 class Departures:
@@ -27,7 +28,11 @@ class Departures:
         self._line = asyncio.Lock()
 
     async def leave(self) -> None:
-        """Wait until a request may go on the wire; in the order in which they come."""
+        """Wait until a request may go on the wire; in the order in which they come.
+
+        Raises:
+            ElsewhereError: A pause has begun: its turn is void, and it stands in the queue again.
+        """
         loop = asyncio.get_running_loop()
         async with self._line:
             while (delay := self._delay(loop.time())) > 0:  # noqa: ASYNC110 - a time, no event
@@ -47,4 +52,6 @@ class Departures:
         self._line = asyncio.Lock()
 
     def _delay(self, now: float) -> float:
-        return self._pause(now) or self._bucket.delay(now)
+        if self._pause(now):
+            raise ElsewhereError
+        return self._bucket.delay(now)

@@ -53,6 +53,8 @@ class AttemptEnded:
         status: The HTTP status, or None without an answer.
         duration: Seconds from leaving to the last byte of the answer.
         request_id: The server's name for the request, or None.
+        error: Without a whole answer, the name of the exception's type that says why, such as
+            "ClientConnectorError", or "TimeoutError"; else None.
     """
 
     lookup: int
@@ -62,6 +64,7 @@ class AttemptEnded:
     status: int | None
     duration: float
     request_id: str | None
+    error: str | None = None
 
 
 @frozen(kw_only=True)
@@ -72,11 +75,13 @@ class Throttled:
         credential: Whose rate.
         retry_after: Seconds to wait as the server asked for, or None.
         cool_down: Seconds for which this credential now sends nothing.
+        begins: Whether a cool-down begins with it; not for those that were under way by then.
     """
 
     credential: int
     retry_after: float | None
     cool_down: float
+    begins: bool = True
 
 
 @frozen(kw_only=True)

@@ -61,9 +61,13 @@ class Lane:
     def leaves(self) -> None:
         """A request leaves."""
         self.requests += 1
-        if self._cooling:
+        if self._cooling and not self.pace.state().cool_down:
             self._cooling = False
             self.observers.emit(CooledDown(credential=self.place, rate=self.pace.rate))
+
+    def stays(self) -> None:
+        """One that was about to leave has not left."""
+        self.requests -= 1
 
     def retried(self) -> None:
         """A failed request will be sent again."""
@@ -81,8 +85,10 @@ class Lane:
         self.throttled += 1
         self.pace.throttled(sent_at, hint)
         cool_down = self.pace.state().cool_down
-        self._cooling = cool_down > 0
-        self.observers.emit(Throttled(credential=self.place, retry_after=hint, cool_down=cool_down))
+        begins, self._cooling = not self._cooling, cool_down > 0
+        self.observers.emit(
+            Throttled(credential=self.place, retry_after=hint, cool_down=cool_down, begins=begins)
+        )
         self.tell_rate()
 
     def was_answered(self) -> None:

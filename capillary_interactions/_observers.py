@@ -70,7 +70,7 @@ def log(event: Event) -> None:
             _LOGGER.info(
                 "retry in %.2f s after attempt %d: %s", event.delay, event.attempt, event.reason
             )
-        case Throttled():
+        case Throttled(begins=True):
             _LOGGER.warning(
                 "credential %d is throttled: nothing is sent for %.1f s",
                 event.credential,

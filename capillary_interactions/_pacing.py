@@ -18,7 +18,7 @@ class TooLateError(Exception):
 
 
 class ElsewhereError(Exception):
-    """The queue was dissolved: another credential may come sooner."""
+    """The queue was dissolved, or a turn is void: another credential may come sooner."""
 
 
 @frozen(kw_only=True)

@@ -5,9 +5,10 @@ from typing import Final
 
 import pytest
 
-from capillary_interactions import BasicAuth, Found, RateLimit
+from capillary_interactions import BasicAuth, Found, InteractionsClient, RateLimit, Unavailable
+from capillary_interactions.sandbox import SandboxProcess
 
-from .clients import PATIENT, client_for, mobiles
+from .clients import FREE, PATIENT, client_for, mobiles
 from .wire import Received, Wire, answer
 
 # It measures, and others work on the same machine.
@@ -46,6 +47,21 @@ async def test_quiets_a_crowd_for_as_long_as_the_server_asked() -> None:
     assert max(sum(at <= other < at + 0.05 for other in late) for at in late) <= 20
     waited = [outcome.waited for outcome in outcomes]
     assert max(waited) >= 1.9
+
+
+async def test_keeps_nobody_hanging_who_was_about_to_leave() -> None:
+    """A crowd without connections is told as soon as the pause is known, not at its deadlines."""
+    async with SandboxProcess(rate="1/60", unknown=0) as sandbox:
+        async with InteractionsClient(sandbox.client_config(rate=FREE)) as client:
+            asked = mobiles(100)
+            outcomes = await asyncio.gather(*(client.lookup(each, timeout=5.0) for each in asked))
+            snapshot = client.snapshot()
+        counts = sandbox.counts()
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+    assert len(refused) == 99
+    assert all(outcome.retry_after is not None for outcome in refused)
+    assert max(outcome.elapsed for outcome in refused) < 2.0
+    assert counts.received == snapshot.requests == sum(outcome.attempts for outcome in outcomes)
 
 
 async def test_leaves_another_credential_alone() -> None:

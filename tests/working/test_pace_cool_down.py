@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pace import LocalPace, TooLateError
+from capillary_interactions._pace import ElsewhereError, LocalPace, TooLateError
 
 from .stage import busiest, now
 
@@ -170,7 +170,7 @@ async def test_goes_on_at_a_lower_rate_after_repeated_refusals() -> None:
 
 
 async def test_lets_those_with_their_connections_out_in_line() -> None:
-    """Who had a turn before the pause and waits at the wire through it makes no burst after it."""
+    """Who had a turn before the pause and its connection within it makes no burst after it."""
     pace = LocalPace(RateLimit(100, 1, burst=20), places=100)
     for _ in range(10):
         await pace.acquire()
@@ -178,6 +178,10 @@ async def test_lets_those_with_their_connections_out_in_line() -> None:
     left: list[float] = []
 
     async def leave() -> None:
+        with pytest.raises(ElsewhereError):
+            await pace.leave()
+        pace.release()
+        await pace.acquire()
         await pace.leave()
         left.append(now())
 
