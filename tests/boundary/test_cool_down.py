@@ -1,11 +1,12 @@
 """One "too many requests" quiets everybody who shares the credential."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from capillary_interactions import BasicAuth, Found, InteractionsClient, RateLimit, Unavailable
+from capillary_interactions._transport import _Connector
 from capillary_interactions.sandbox import SandboxProcess
 
 from .clients import FREE, PATIENT, client_for, mobiles
@@ -49,8 +50,18 @@ async def test_quiets_a_crowd_for_as_long_as_the_server_asked() -> None:
     assert max(waited) >= 1.9
 
 
-async def test_keeps_nobody_hanging_who_was_about_to_leave() -> None:
+async def test_keeps_nobody_hanging_who_was_about_to_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A crowd without connections is told as soon as the pause is known, not at its deadlines."""
+    connect, opened = _Connector._create_connection, list[None]()
+
+    async def slowly(self: _Connector, *arguments: Any, **options: Any) -> Any:
+        opened.append(None)
+        await asyncio.sleep(0.02 * (len(opened) // 8))
+        return await connect(self, *arguments, **options)
+
+    monkeypatch.setattr(_Connector, "_create_connection", slowly)
     async with SandboxProcess(rate="1/60", unknown=0) as sandbox:
         async with InteractionsClient(sandbox.client_config(rate=FREE)) as client:
             asked = mobiles(100)
