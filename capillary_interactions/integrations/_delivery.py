@@ -8,7 +8,7 @@ from attrs import frozen
 class Delivery(Protocol):
     """A message that its broker delivers again unless it is told how it ended.
 
-    Each message is told exactly one of the three.
+    Each message is told exactly one of the three; if `reject` raises, then `nack`.
     """
 
     async def ack(self) -> None:
@@ -31,7 +31,8 @@ class ConsumerReport:
 
     Attributes:
         acknowledged: Handled and acknowledged.
-        redelivered: Given back to come again later: no answer, or the handler raised.
+        redelivered: Given back to come again later: no answer, the handler raised, or it could
+            not be put aside.
         rejected: Put aside as dead letters.
         returned: Given back unfinished because the consumer stopped.
         unsettled: The broker did not take the word, so it will deliver them again.

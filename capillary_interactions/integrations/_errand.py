@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Final, Generic, TypeVar, assert_never
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._outcome import (
@@ -21,11 +21,19 @@ from capillary_interactions._outcome import (
 )
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import Delivery
+from capillary_interactions.integrations._distrust import Distrust
+from capillary_interactions.integrations._settling import (
+    Again,
+    Back,
+    Dead,
+    Done,
+    Verdict,
+    cancels,
+    settled,
+)
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 _M = TypeVar("_M", bound=Delivery)
-# A broker that does not answer for so long has lost us; it will deliver again.
-_SETTLING: Final = 30.0
 
 
 class Stage(Enum):
@@ -47,6 +55,7 @@ class Errand(Generic[_M]):
         stage: How far it has come.
         kept: Whether it was done, once it has ended; else whatever follows in its order must not
             be done either.
+        flaw: Why it cannot be done, if that was seen as it was read.
         ended: Set once it has.
     """
 
@@ -54,6 +63,7 @@ class Errand(Generic[_M]):
     before: "Errand[_M] | None" = None
     stage: Stage = Stage.READ
     kept: bool = False
+    flaw: str | None = None
     ended: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def end(self) -> None:
@@ -69,33 +79,6 @@ class Errand(Generic[_M]):
         return self.before.kept
 
 
-@frozen
-class _Done:
-    """To be acknowledged."""
-
-
-@frozen
-class _Again:
-    """To be delivered again."""
-
-    delay: float
-
-
-@frozen
-class _Dead:
-    """To be put aside."""
-
-    reason: str
-
-
-@frozen
-class _Back:
-    """To be given back unfinished."""
-
-
-_Verdict = _Done | _Again | _Dead | _Back
-
-
 class Desk(Generic[_M]):
     """Takes messages through lookup, handler and settlement; keeps count.
 
@@ -107,6 +90,7 @@ class Desk(Generic[_M]):
         timeout: Seconds each lookup may take, or None.
         on_error: Told when `handle` raises.
         in_order: Whether a message without an answer is asked for again in its place.
+        distrust: Whether it is the settings that are at fault.
     """
 
     def __init__(
@@ -119,6 +103,7 @@ class Desk(Generic[_M]):
         timeout: float | None,
         on_error: Callable[[_M, Exception], None] | None,
         in_order: bool,
+        distrust: Distrust,
     ) -> None:
         self._client = client
         self._key = key
@@ -127,6 +112,7 @@ class Desk(Generic[_M]):
         self._timeout = timeout
         self._on_error = on_error
         self._in_order = in_order
+        self._distrust = distrust
         self._unavailable = 0
         self._recovers_at = 0.0
         self._answered = asyncio.Event()
@@ -141,9 +127,10 @@ class Desk(Generic[_M]):
 
         Raises:
             AuthenticationError: The credentials are refused; the message was given back.
+            ConfigurationError: The settings are wrong; the message was given back.
             Exception: What `on_error` raised; the message was given back.
         """
-        verdict: _Verdict = _Back()
+        verdict: Verdict = Back()
         try:
             if not self.closed:
                 errand.stage = Stage.ASKING
@@ -151,9 +138,12 @@ class Desk(Generic[_M]):
         finally:
             # Called off or failed, it is given back. From here on nobody calls it off.
             errand.stage = Stage.SETTLING
-            errand.kept = not isinstance(verdict, _Again | _Back)
+            errand.kept = not isinstance(verdict, Again | Back)
             try:
-                await self._settle(errand.message, verdict)
+                became = await settled(
+                    errand.message, verdict, redelivery_delay=self._redelivery_delay
+                )
+                self.counts[became] += 1
             finally:
                 errand.end()
 
@@ -168,17 +158,24 @@ class Desk(Generic[_M]):
                 async with asyncio.timeout(ahead):
                     await self._answered.wait()
 
-    async def _verdict(self, errand: Errand[_M]) -> _Verdict:
+    def stop(self) -> None:
+        """Ask for nothing again."""
+        self.stopping.set()
+        self._distrust.stop()
+
+    async def _verdict(self, errand: Errand[_M]) -> Verdict:
+        if errand.flaw is not None:
+            return Dead(errand.flaw)
         query = self._query(errand.message)
         while True:
             outcome = None if query is None else await self._lookup(errand.message, query)
             if not await errand.turn():
-                return _Back()
+                return Back()
             verdict = await self._judged(errand, outcome)
-            if not isinstance(verdict, _Again) or not self._in_order or self.stopping.is_set():
+            if not isinstance(verdict, Again) or not self._in_order or self.stopping.is_set():
                 return verdict
             if await self._stopped_within(verdict.delay):
-                return _Back()
+                return Back()
 
     def _query(self, message: _M) -> Query | Identifier | None:
         try:
@@ -196,20 +193,23 @@ class Desk(Generic[_M]):
         if not isinstance(outcome, Unavailable):
             self._unavailable = 0
             self._answered.set()
+        self._distrust.learn(outcome)
         return outcome
 
-    async def _judged(self, errand: Errand[_M], outcome: Outcome | None) -> _Verdict:
+    async def _judged(self, errand: Errand[_M], outcome: Outcome | None) -> Verdict:
         match outcome:
             case None:
-                return _Dead("no query can be made of it")
+                return Dead("no query can be made of it")
             case Found() | NotFound():
                 return await self._handled(errand, outcome)
             case Unavailable():
-                return _Again(self._delay(outcome))
+                return Again(self._delay(outcome))
             case Rejected() | Unreadable():
+                if not await self._distrust.believes(outcome):
+                    return Back()
                 level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
                 _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)
-                return _Dead(f"{outcome.ending}: {outcome.reason}")
+                return Dead(f"{outcome.ending}: {outcome.reason}")
             case _:
                 assert_never(outcome)
 
@@ -221,15 +221,23 @@ class Desk(Generic[_M]):
         self._recovers_at = max(self._recovers_at, now + delay)
         return delay
 
-    async def _handled(self, errand: Errand[_M], outcome: Outcome) -> _Verdict:
+    async def _handled(self, errand: Errand[_M], outcome: Outcome) -> Verdict:
         errand.stage = Stage.HANDLING
+        before = cancels()
         try:
             await self._handle(outcome)
+        except asyncio.CancelledError as cancelled:
+            if cancels() > before:
+                raise
+            failure: Exception = RuntimeError("something that the handler waited for was cancelled")
+            failure.__cause__ = cancelled
         except Exception as error:  # noqa: BLE001 - the handler's own: one message, not all
-            errand.stage = Stage.ASKING
-            self._failed(errand.message, error)
-            return _Again(self._redelivery_delay)
-        return _Done()
+            failure = error
+        else:
+            return Done()
+        errand.stage = Stage.ASKING
+        self._failed(errand.message, failure)
+        return Again(self._redelivery_delay)
 
     def _failed(self, message: _M, error: Exception) -> None:
         self.counts["failures"] += 1
@@ -246,27 +254,3 @@ class Desk(Generic[_M]):
         except TimeoutError:
             return False
         return True
-
-    async def _settle(self, message: _M, verdict: _Verdict) -> None:
-        try:
-            async with asyncio.timeout(_SETTLING):
-                became = await self._told(message, verdict)
-        except Exception as error:  # noqa: BLE001 - the broker's own: it will deliver again
-            _LOGGER.warning("an event is unsettled: the broker raised %s", type(error).__name__)
-            became = "unsettled"
-        self.counts[became] += 1
-
-    async def _told(self, message: _M, verdict: _Verdict) -> str:
-        match verdict:
-            case _Done():
-                await message.ack()
-                return "acknowledged"
-            case _Again(delay):
-                await message.nack(delay)
-                return "redelivered"
-            case _Dead(reason):
-                await message.reject(reason)
-                return "rejected"
-            case _Back():
-                await message.nack(0.0)
-                return "returned"

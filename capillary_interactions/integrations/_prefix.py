@@ -20,11 +20,6 @@ class Prefix:
         """Positions from the first unfinished one on: what a crash now would repeat at most."""
         return len(self._begun)
 
-    @property
-    def unfinished(self) -> int:
-        """Positions that have begun and not finished."""
-        return len(self._unfinished)
-
     def begin(self, position: int) -> None:
         """A message at this position is taken on; positions may be skipped, but only rise.
 

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterable
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from attrs import define, field
+from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
 
 from capillary_interactions._events import (
@@ -19,7 +20,12 @@ from capillary_interactions._events import (
     RetryScheduled,
     Throttled,
 )
-from capillary_interactions.integrations._telemetry_words import SCOPE, Attributes, error_type
+from capillary_interactions.integrations._telemetry_words import (
+    CLIENT,
+    SCOPE,
+    Attributes,
+    error_type,
+)
 
 # The conventions' own, https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
 _REQUEST_SECONDS: Final = (
@@ -27,6 +33,8 @@ _REQUEST_SECONDS: Final = (
 )  # fmt: skip
 # A lookup may wait for a quota by the minute.
 _LOOKUP_SECONDS: Final = (*_REQUEST_SECONDS, 30.0, 60.0, 300.0, 1800.0)
+
+_COMMON: Final = frozenset({CLIENT, "server.address", "server.port"})
 
 _Place = tuple[tuple[str, str | int | float | bool], ...]
 
@@ -40,12 +48,12 @@ class _Gauges:
 
     rates: dict[_Place, float] = field(factory=dict)
     pauses: dict[_Place, float] = field(factory=dict)
-    _registered: bool = False
+    _registered: WeakSet[MeterProvider] = field(factory=WeakSet)
 
-    def register(self, meter: Meter) -> None:
-        """Have the provider ask, from the first time on."""
-        if not self._registered:
-            self._registered = True
+    def register(self, provider: MeterProvider, meter: Meter) -> None:
+        """Have a provider ask, from the first time on."""
+        if provider not in self._registered:
+            self._registered.add(provider)
             meter.create_observable_gauge(
                 "capillary.rate", [self._rates], "{request}/s", "The rate that is sent at, at most."
             )
@@ -65,6 +73,14 @@ class _Gauges:
 
 
 _GAUGES: Final[WeakKeyDictionary[MeterProvider, _Gauges]] = WeakKeyDictionary()
+_GLOBAL: Final = _Gauges()
+
+
+def _gauges(provider: MeterProvider) -> _Gauges:
+    # The global provider is a stand-in until one is set, and then two of the same instruments.
+    if provider is metrics.get_meter_provider():
+        return _GAUGES.setdefault(provider, _GLOBAL)
+    return _GAUGES.setdefault(provider, _Gauges())
 
 
 class Figures:
@@ -78,9 +94,9 @@ class Figures:
     def __init__(self, provider: MeterProvider, attributes: Attributes) -> None:
         meter = provider.get_meter(SCOPE)
         self._attributes = attributes
-        self._server = {name: attributes[name] for name in ("server.address", "server.port")}
-        self._gauges = _GAUGES.setdefault(provider, _Gauges())
-        self._gauges.register(meter)
+        self._server = {name: value for name, value in attributes.items() if name in _COMMON}
+        self._gauges = _gauges(provider)
+        self._gauges.register(provider, meter)
         self._request = _seconds(
             meter, "http.client.request.duration", _REQUEST_SECONDS, "Time a request took."
         )

@@ -19,8 +19,10 @@ from capillary_interactions._events import (
 )
 from capillary_interactions.integrations._telemetry_words import (
     AS_IT_SHOULD,
+    CLIENT,
     Attributes,
     error_type,
+    request_name,
 )
 
 # Under this key, instrumentations of HTTP libraries leave a request alone: they would name its
@@ -52,7 +54,8 @@ class Spans:
         """Begin, change or end what an event is about."""
         match event:
             case LookupBegan():
-                span = self.tracer.start_span("capillary lookup")
+                own = {name: value for name, value in self.attributes.items() if name == CLIENT}
+                span = self.tracer.start_span("capillary lookup", attributes=own)
                 under = trace.set_span_in_context(span)
                 self._lookups[event.lookup] = _Lookup(span, under)
             case AttemptBegan():
@@ -100,7 +103,7 @@ class Spans:
         if event.status is not None:
             span.set_attribute("http.response.status_code", event.status)
         if event.request_id is not None:
-            span.set_attribute("capillary.request_id", event.request_id)
+            span.set_attribute("capillary.request_id", request_name(event.request_id))
         error = error_type(event)
         if error is not None:
             _fail(span, error)

@@ -8,8 +8,25 @@ from aiohttp.typedefs import Handler
 
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._outcome import LookupFailedError, Outcome
-from capillary_interactions.integrations.web import Parts, answer_to, serving
+from capillary_interactions._outcome import Outcome
+from capillary_interactions.integrations.web import (
+    FAILURES,
+    HttpAnswer,
+    Parts,
+    answer_to,
+    answer_to_failure,
+    identified,
+    serving,
+)
+
+__all__ = [
+    "CLIENT",
+    "answer_failures",
+    "client_of",
+    "identified",
+    "interactions_context",
+    "response_to",
+]
 
 CLIENT: Final = web.AppKey("capillary_interactions", InteractionsClient)
 
@@ -20,7 +37,7 @@ def interactions_context(
     session: web.AppKey[ClientSession] | None = None,
     **parts: Unpack[Parts],
 ) -> Callable[[web.Application], AsyncIterator[None]]:
-    """What to append to `app.cleanup_ctx`: the client is then `request.app[CLIENT]`.
+    """What to append to `app.cleanup_ctx`: the client is then `client_of(request)`.
 
     Args:
         config: How the client behaves; by default what the environment says at the start.
@@ -39,16 +56,38 @@ def interactions_context(
     return context
 
 
+def client_of(request: web.Request) -> InteractionsClient:
+    """The client of the request's application, or of one that this is a part of.
+
+    Raises:
+        RuntimeError: None of them was started with the context.
+    """
+    client: InteractionsClient | None = request.config_dict.get(CLIENT)
+    if client is None:
+        raise RuntimeError(
+            "this application has no client: append interactions_context() to its cleanup_ctx, "
+            "and let a runner start it"
+        )
+    return client
+
+
 def response_to(outcome: Outcome) -> web.Response:
     """The whole response for an outcome; see `web.answer_to`."""
-    answer = answer_to(outcome)
-    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+    return _response(answer_to(outcome))
 
 
 @web.middleware
 async def answer_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let `outcome.unwrap()` in a handler answer what the outcome means: 404, 503, ..."""
+    """Let a handler's failures answer what they mean.
+
+    What `outcome.unwrap()` raises is 404, 503, ...; what `identified()` raises is 422; refused
+    credentials are 502.
+    """
     try:
         return await handler(request)
-    except LookupFailedError as failed:
-        return response_to(failed.outcome)
+    except FAILURES as failed:
+        return _response(answer_to_failure(failed))
+
+
+def _response(answer: HttpAnswer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)

@@ -32,6 +32,7 @@ async def consume(
     timeout: float | None = None,  # noqa: ASYNC109 - of each lookup
     drain: float = 20.0,
     on_error: Callable[[_M, Exception], None] | None = None,
+    distrust_after: int | None = 10,
     stop_on: Iterable[signal.Signals] = (),
 ) -> ConsumerReport:
     """Look up every event of a source, and acknowledge each after it has been handled.
@@ -49,6 +50,7 @@ async def consume(
         timeout: Seconds each lookup may take.
         drain: Seconds for what is under way when it stops.
         on_error: Told when `handle` raises.
+        distrust_after: Endings in a row that only a wrong setting explains, after which it stops.
         stop_on: Signals that stop it, for instance `[signal.SIGTERM, signal.SIGINT]`.
 
     Returns:
@@ -56,6 +58,7 @@ async def consume(
 
     Raises:
         AuthenticationError: The credentials are refused.
+        ConfigurationError: Too many events in a row ended as no event explains.
         Exception: What the source or `on_error` raised.
     """
     consumer = Consumer(
@@ -69,6 +72,7 @@ async def consume(
         timeout=timeout,
         drain=drain,
         on_error=on_error,
+        distrust_after=distrust_after,
     )
     loop, signals = asyncio.get_running_loop(), tuple(stop_on)
     for each in signals:

@@ -8,11 +8,19 @@ from capillary_interactions._client import InteractionsClient
 from capillary_interactions.integrations.starlette import (
     answer_failures,
     client_of,
+    identified,
     lifespan,
     response_to,
 )
 
-__all__ = ["InteractionsDependency", "answer_failures", "client_of", "lifespan", "response_to"]
+__all__ = [
+    "InteractionsDependency",
+    "answer_failures",
+    "client_of",
+    "identified",
+    "lifespan",
+    "response_to",
+]
 
 # The application's client, as the type of an endpoint's argument. A test puts another one in its
 # place with `app.dependency_overrides[client_of]`.

@@ -1,9 +1,9 @@
 """Events from Kafka topics, committed as far as all are done (aiokafka, extra `kafka`)."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import (  # type: ignore[import-untyped] # it has no py.typed
     AIOKafkaConsumer,
@@ -11,11 +11,15 @@ from aiokafka import (  # type: ignore[import-untyped] # it has no py.typed
     ConsumerRebalanceListener,
     TopicPartition,
 )
+from aiokafka.errors import (  # type: ignore[import-untyped]
+    KafkaError,
+    MessageSizeTooLargeError,
+)
 from attrs import define, field
 
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._batches import Batches, Keeper
+from capillary_interactions.integrations._batches import BatchedSource
 from capillary_interactions.integrations._prefix import Prefix
 
 if TYPE_CHECKING:
@@ -23,6 +27,16 @@ if TYPE_CHECKING:
 
 # How long a poll waits for events: the time that leaving may take.
 _PATIENCE: Final = 0.25
+# How long commits that the broker has not taken are tried again at a time.
+_COMMITTING: Final = 5.0
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+_CHANGING: Final = ("key_deserializer", "value_deserializer", "key_serializer", "value_serializer")
+
+REASON: Final = "capillary.reason"
+"""The header of a dead letter that tells why it is one."""
+
+ORIGIN: Final = "capillary.origin"
+"""The header of a dead letter that tells its topic, partition and offset."""
 
 
 @define(eq=False)
@@ -55,7 +69,7 @@ class KafkaEvent:
         self._source.postpone(self, delay)
 
     async def reject(self, reason: str) -> None:
-        """It goes to the topic of dead letters, with the reason in a header, and is done."""
+        """It goes to the topic of dead letters, with `REASON` in a header, and is done."""
         await self._source.bury(self, reason)
 
 
@@ -70,7 +84,7 @@ class _Moves(ConsumerRebalanceListener):  # type: ignore[misc] # untyped, so Any
         """Everything begins with the first record that comes."""
 
 
-class KafkaEvents:
+class KafkaEvents(BatchedSource[KafkaEvent]):
     """An async source of records, to enter, iterate over and leave.
 
     Kafka knows only "everything up to here", so of each partition the contiguous finished prefix
@@ -78,19 +92,23 @@ class KafkaEvents:
     partition back, and after `most_ahead` further ones its partition rests.
 
     Args:
-        consumer: In a group, with `enable_auto_commit=False` and without topics; started and
-            stopped by you.
+        consumer: In a group, with `enable_auto_commit=False`, without topics and deserializers
+            (what cannot be read would end it, where it makes a dead letter in `key`); started and
+            stopped by you, stopped after this is left.
         topics: What to read.
-        producer: Writes the dead letters.
+        producer: Writes the dead letters as they came, so without serializers. One that is too
+            large is written without its value; its place is among its headers.
         dead: The topic of dead letters.
         batch: Records fetched at once: so many are held beyond those that are worked on.
         most_ahead: Records of a partition from the first unfinished one on, at most.
-        revoke_grace: Seconds that a partition which goes to another reader waits for its records.
+        revoke_grace: Seconds that a partition which goes to another reader waits for its records
+            that are worked on.
         poll_interval: Seconds within which the consumer must be asked for records; a third of
             its `max_poll_interval_ms` or less.
 
     Raises:
-        ConfigurationError: The consumer commits by itself, or an argument cannot work.
+        ConfigurationError: The consumer commits by itself, it or the producer changes what a
+            record holds, or an argument cannot work.
     """
 
     def __init__(
@@ -110,6 +128,12 @@ class KafkaEvents:
                 "consumer must be made with enable_auto_commit=False: "
                 "else records are committed that nobody has handled"
             )
+        for name in _CHANGING:
+            if getattr(consumer, f"_{name}", None) or getattr(producer, f"_{name}", None):
+                raise ConfigurationError(
+                    f"{name} must not be given: dead letters are written as they came, and what "
+                    "`key` cannot read of one makes it a dead letter"
+                )
         self._consumer = consumer
         self._topics = [*topics]
         self._producer = producer
@@ -119,39 +143,27 @@ class KafkaEvents:
         self._grace = seconds("revoke_grace", revoke_grace, zero=True)
         self._prefixes: dict[TopicPartition, Prefix] = {}
         self._begun: dict[KafkaEvent, Prefix] = {}
+        self._resting: set[KafkaEvent] = set()
         self._commits: dict[TopicPartition, int] = {}
         self._committing = asyncio.Lock()
         self._finished = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
-        self._batches: Batches[KafkaEvent] = Batches(self._fetch, _left)
-        self._keeper = Keeper(seconds("poll_interval", poll_interval), self._keep)
+        super().__init__(keep_every=seconds("poll_interval", poll_interval))
 
-    async def __aenter__(self) -> Self:
+    async def _enter(self) -> None:
         self._consumer.subscribe(self._topics, listener=_Moves(self))
-        self._keeper.start()
-        return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def _leave(self) -> None:
         for timer in self._timers:
             timer.cancel()
-        try:
-            await self._batches.aclose()
-        finally:
-            await self._keeper.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
+        await self._commit_rest()
 
     async def __anext__(self) -> KafkaEvent:
         while True:
-            event = await self._batches.next()
+            event = await super().__anext__()
             if event in self._begun:
                 # It comes again: begun it was the first time.
+                self._resting.discard(event)
                 return event
             prefix = self._prefixes.setdefault(event.partition, Prefix())
             prefix.begin(event.record.offset)
@@ -159,41 +171,48 @@ class KafkaEvents:
             return event
 
     async def _fetch(self) -> list[KafkaEvent]:
+        """Nothing itself: see `_poll`."""
+        await self._commit_rest()
         assigned = self._consumer.assignment()
         wanted = [place for place in assigned if not self._rests(place)]
         if assigned and not wanted:
             await asyncio.sleep(_PATIENCE)
-            return []
-        return await self._polled(wanted, self._batch, _PATIENCE)
+        else:
+            await self._poll(wanted, self._batch, _PATIENCE)
+        return []
 
     def _rests(self, place: TopicPartition) -> bool:
         prefix = self._prefixes.get(place)
         return prefix is not None and prefix.ahead >= self._most_ahead
 
-    async def _polled(
-        self, places: list[TopicPartition], most: int, patience: float
-    ) -> list[KafkaEvent]:
+    async def _poll(self, places: list[TopicPartition], most: int, patience: float) -> None:
         found = await self._consumer.getmany(
             *places, timeout_ms=int(patience * 1000), max_records=most
         )
-        return [KafkaEvent(record, self) for records in found.values() for record in records]
+        # In the very step in which they were fetched: of two polls the earlier one's come first,
+        # and there is no moment at which a partition could go without them.
+        for records in found.values():
+            for record in records:
+                self._batches.put_back(KafkaEvent(record, self))
+
+    async def _give_back(self, message: KafkaEvent) -> None:
+        """What was not committed comes again by itself."""
 
     async def _keep(self) -> None:
         """Show the consumer's own watchdog that somebody reads, even while nobody can."""
-        for event in await self._polled([], 1, 0.0):
-            self._batches.put_back(event)
+        await self._poll([], 1, 0.0)
 
     async def finish(self, event: KafkaEvent) -> None:
         """A record is done: commit, if that closes a gap.
 
         Raises:
             KafkaError: It could not be committed; the record will come again.
-        ConnectionError: Its partition has gone to another reader, as has the record.
+            ConnectionError: Its partition has gone to another reader, as has the record.
         """
-        prefix = self._begun.pop(event, None)
-        if prefix is None:
+        prefix, place = self._begun.pop(event, None), event.partition
+        if prefix is None or place not in self._consumer.assignment():
+            self._finished.set()
             raise ConnectionError("its partition has gone to another reader")
-        place = event.partition
         done = prefix.finish(event.record.offset)
         self._finished.set()
         if done is not None and self._prefixes.get(place) is prefix:
@@ -203,14 +222,25 @@ class KafkaEvents:
     async def _commit(self) -> None:
         # Whoever waits here finds its offset committed by the one before, or commits for all.
         async with self._committing:
-            if self._commits:
-                offsets, self._commits = self._commits, {}
+            here = self._consumer.assignment()
+            offsets, self._commits = self._commits, {}
+            # One that has gone would have all the others refused.
+            offsets = {place: done for place, done in offsets.items() if place in here}
+            if offsets:
                 try:
                     await self._consumer.commit(offsets)
                 except BaseException:
                     # For the next one to commit, if the partition is still here by then.
                     self._commits = {**offsets, **self._commits}
                     raise
+
+    async def _commit_rest(self) -> None:
+        if self._commits:
+            try:
+                async with asyncio.timeout(_COMMITTING):
+                    await self._commit()
+            except (KafkaError, TimeoutError) as error:
+                _LOGGER.warning("events are not committed yet: %s", type(error).__name__)
 
     def postpone(self, event: KafkaEvent, delay: float) -> None:
         """Give a record out again later, unless its partition has gone to another reader."""
@@ -220,25 +250,37 @@ class KafkaEvents:
             if event in self._begun:
                 self._batches.put_back(event)
 
+        self._resting.add(event)
+        self._finished.set()
         timer = asyncio.get_running_loop().call_later(delay, again)
         self._timers.add(timer)
 
     async def bury(self, event: KafkaEvent, reason: str) -> None:
         """Write a record to the dead letters, then it is done."""
         record = event.record
-        headers = [*record.headers, ("reason", reason.encode())]
-        await self._producer.send_and_wait(
-            self._dead, record.value, key=record.key, headers=headers
-        )
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        headers = [*record.headers, (REASON, reason.encode()), (ORIGIN, origin.encode())]
+        # Without both, it could be read but not written.
+        empty = b"" if record.key is None else None
+        try:
+            await self._write(empty if record.value is None else record.value, record.key, headers)
+        except MessageSizeTooLargeError:
+            await self._write(b"", None, headers)
         await self.finish(event)
 
+    async def _write(
+        self, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]
+    ) -> None:
+        await self._producer.send_and_wait(self._dead, value, key=key, headers=headers)
+
     async def release(self, revoked: Iterable[TopicPartition]) -> None:
-        """Partitions go to another reader: wait for what is under way, then forget them."""
+        """Partitions go to another reader: wait for what is worked on, then forget them."""
         going = set(revoked)
         self._batches.drop(lambda event: event.partition in going)
+        self._forget(event for event in self._resting if event.partition in going)
         try:
             async with asyncio.timeout(self._grace):
-                while any(event.partition in going for event in self._begun):
+                while any(each.partition in going for each in self._begun.keys() - self._resting):
                     self._finished.clear()
                     await self._finished.wait()
         except TimeoutError:
@@ -248,9 +290,9 @@ class KafkaEvents:
                 for place in going:
                     self._prefixes.pop(place, None)
                     self._commits.pop(place, None)
-            for event in [each for each in self._begun if each.partition in going]:
-                del self._begun[event]
+            self._forget(event for event in self._begun if event.partition in going)
 
-
-async def _left(_: KafkaEvent) -> None:
-    """What was not committed comes again by itself."""
+    def _forget(self, events: Iterable[KafkaEvent]) -> None:
+        for event in tuple(events):
+            self._begun.pop(event, None)
+            self._resting.discard(event)

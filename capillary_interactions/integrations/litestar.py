@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from litestar import Litestar, Request, Response
 from litestar.config.app import AppConfig
@@ -12,19 +12,30 @@ from litestar.plugins import InitPlugin
 
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._outcome import LookupFailedError, Outcome
-from capillary_interactions.integrations.web import Parts, answer_to, serving
+from capillary_interactions._outcome import Outcome
+from capillary_interactions.integrations.web import (
+    FAILURES,
+    Failure,
+    HttpAnswer,
+    Parts,
+    answer_to,
+    answer_to_failure,
+    identified,
+    serving,
+)
+
+__all__ = ["InteractionsDependency", "InteractionsPlugin", "identified", "response_to"]
 
 # The application's client, as the type of a handler's argument `interactions`.
 InteractionsDependency: TypeAlias = NamedDependency[InteractionsClient]
-
-_STATE: Final = "capillary_interactions"
 
 
 class InteractionsPlugin(InitPlugin):
     """Gives handlers the application's client: `interactions: InteractionsDependency`.
 
-    `outcome.unwrap()` in a handler then answers what the outcome means: 404, 503, ...
+    A handler's failures then answer what they mean: what `outcome.unwrap()` raises is 404, 503,
+    ...; what `identified()` raises is 422; refused credentials are 502. Several plugins, with
+    an argument each, give several clients.
 
     Args:
         config: How the client behaves; by default what the environment says at the start.
@@ -42,14 +53,15 @@ class InteractionsPlugin(InitPlugin):
         self._config = config
         self._dependency = dependency
         self._parts = parts
+        self._state = f"capillary_interactions.{dependency}"
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add to what the application is made of."""
         app_config.lifespan = [*app_config.lifespan, self._live]
-        provide = Provide(_client_of, sync_to_thread=False)
+        provide = Provide(self._client_of, sync_to_thread=False)
         app_config.dependencies = {self._dependency: provide, **app_config.dependencies}
         app_config.exception_handlers = {
-            LookupFailedError: _answer,
+            **dict.fromkeys(FAILURES, _answer),
             **app_config.exception_handlers,
         }
         return app_config
@@ -57,22 +69,26 @@ class InteractionsPlugin(InitPlugin):
     @asynccontextmanager
     async def _live(self, app: Litestar) -> AsyncIterator[None]:
         async with serving(self._config, **self._parts) as client:
-            app.state[_STATE] = client
+            app.state[self._state] = client
             yield
+
+    def _client_of(self, state: State) -> InteractionsClient:
+        client: InteractionsClient | None = state.get(self._state)
+        if client is None:
+            raise RuntimeError("this application has no client: let the server run lifespans")
+        return client
 
 
 def response_to(outcome: Outcome) -> Response[bytes]:
     """The whole response for an outcome; see `web.answer_to`."""
-    answer = answer_to(outcome)
+    return _response(answer_to(outcome))
+
+
+def _response(answer: HttpAnswer) -> Response[bytes]:
     headers = dict(answer.headers)
     media_type = headers.pop("Content-Type")
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
 
 
-def _client_of(state: State) -> InteractionsClient:
-    client: InteractionsClient = state[_STATE]
-    return client
-
-
-def _answer(_: Request[Any, Any, Any], failed: LookupFailedError) -> Response[bytes]:
-    return response_to(failed.outcome)
+def _answer(_: Request[Any, Any, Any], failed: Failure) -> Response[bytes]:
+    return _response(answer_to_failure(failed))

@@ -1,21 +1,31 @@
 """Events from a NATS JetStream stream, pulled by a durable consumer (extra `nats`)."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import NotFoundError
 
 from capillary_interactions._check import seconds, whole
-from capillary_interactions.integrations._batches import Batches, Keeper
+from capillary_interactions._errors import ConfigurationError
+from capillary_interactions.integrations._batches import BatchedSource, Keeper
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
 # How long a pull waits for events: the time that leaving may take.
 _PATIENCE: Final = 0.5
+# After so many pulls without an event it looks whether there is still something to pull from.
+_QUIET: Final = 10
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+
+REASON: Final = "Capillary-Reason"
+"""The header of a dead letter that tells why it is one."""
 
 
 @define(eq=False)
@@ -45,11 +55,11 @@ class NatsEvent:
         await self.message.nak(delay=delay or None)
 
     async def reject(self, reason: str) -> None:
-        """It is published to the subject of dead letters, and never comes again."""
+        """It goes to the subject of dead letters, with the reason in the header `REASON`."""
         await self._source.bury(self, reason)
 
 
-class NatsEvents:
+class NatsEvents(BatchedSource[NatsEvent]):
     """An async source of a stream's messages, to enter, iterate over and leave.
 
     The server is told of each message that work on it goes on, so that none comes again while a
@@ -62,9 +72,15 @@ class NatsEvents:
         dead: The subject of dead letters; a stream must keep it, or a dead letter is not
             acknowledged and comes again.
         batch: Messages pulled at once: so many are held beyond those that are worked on.
-        ack_wait: Seconds after which a message of a reader that has died comes again.
+        ack_wait: Seconds after which a message of a reader that has died comes again; a consumer
+            that is there already keeps its own.
         max_ack_pending: Messages that all readers together may hold.
         stream: The stream, by default the one that keeps the subject.
+
+    Raises:
+        ConfigurationError: An argument cannot work, or (from entering) the consumer is there and
+            does not want each message acknowledged.
+        NotFoundError: From reading: the consumer or its stream has been deleted.
     """
 
     def __init__(
@@ -84,48 +100,39 @@ class NatsEvents:
         self._subject = subject
         self._dead = dead
         self._batch = whole("batch", batch)
+        self._ack_wait = seconds("ack_wait", ack_wait)
         self._config = ConsumerConfig(
             durable_name=durable,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=seconds("ack_wait", ack_wait),
+            ack_wait=ack_wait,
             max_ack_pending=whole("max_ack_pending", max_ack_pending),
         )
         self._stream = stream
         self._open: set[NatsEvent] = set()
         self._subscription: JetStreamContext.PullSubscription | None = None
-        self._batches: Batches[NatsEvent] = Batches(self._fetch, lambda event: event.nack(0.0))
-        self._keeper = Keeper(ack_wait / 3, self._keep)
+        self._quiet = 0
+        super().__init__(keep_every=ack_wait / 3)
 
-    async def __aenter__(self) -> Self:
+    async def _enter(self) -> None:
         self._subscription = await self._jetstream.pull_subscribe(
             self._subject,
             durable=self._config.durable_name,
             stream=self._stream,
             config=self._config,
         )
-        self._keeper.start()
-        return self
+        # As it is, not as it was asked for: it may have been there before.
+        config = (await self._subscription.consumer_info()).config
+        if config.ack_policy != AckPolicy.EXPLICIT:
+            await self._subscription.unsubscribe()
+            raise ConfigurationError("durable is a consumer whose ack_policy is not explicit")
+        waits = config.backoff or [config.ack_wait or self._ack_wait]
+        self._keeper = Keeper(min(waits) / 3, self._keep)
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            await self._batches.aclose()
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
-            # What was given back has only been written so far.
-            await self._client.flush()
-        finally:
-            await self._keeper.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> NatsEvent:
-        return await self._batches.next()
+    async def _leave(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+        # What was given back has only been written so far.
+        await self._client.flush()
 
     async def _fetch(self) -> list[NatsEvent]:
         if self._subscription is None:
@@ -133,14 +140,39 @@ class NatsEvents:
         try:
             messages = await self._subscription.fetch(self._batch, timeout=_PATIENCE)
         except TimeoutError:
+            await self._look(self._subscription)
             return []
+        self._quiet = 0
         events = [NatsEvent(message, self) for message in messages]
         self._open.update(events)
         return events
 
+    async def _look(self, subscription: "JetStreamContext.PullSubscription") -> None:
+        """Let it be seen if the consumer is gone: to pull from nothing is only to wait."""
+        self._quiet += 1
+        if self._quiet < _QUIET:
+            return
+        self._quiet = 0
+        try:
+            await subscription.consumer_info()
+        except NotFoundError:
+            raise
+        except (Error, TimeoutError) as error:
+            _LOGGER.warning("a broker does not tell of its consumer: %s", type(error).__name__)
+
+    async def _give_back(self, message: NatsEvent) -> None:
+        await message.nack(0.0)
+
     async def _keep(self) -> None:
+        failed: Error | None = None
         for event in tuple(self._open):
-            await event.message.in_progress()
+            if event in self._open:
+                try:
+                    await event.message.in_progress()
+                except Error as error:
+                    failed = error  # the others are told all the same
+        if failed is not None:
+            raise failed
 
     def forget(self, event: NatsEvent) -> None:
         """The server is told no more that work on it goes on."""
@@ -155,10 +187,15 @@ class NatsEvents:
             self._dead,
             message.data,
             headers={
-                **(message.headers or {}),
-                "Reason": reason,
+                **_own(message.headers or {}),
+                REASON: reason,
                 # Buried twice, because the server never heard of the first time, it is kept once.
                 "Nats-Msg-Id": f"dead-{place.stream}-{place.sequence.stream}",
             },
         )
         await message.term()
+
+
+def _own(headers: Mapping[str, str]) -> dict[str, str]:
+    # Those of NATS say which stream and which place in it this very message was for.
+    return {name: value for name, value in headers.items() if not name.lower().startswith("nats-")}

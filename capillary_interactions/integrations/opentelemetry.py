@@ -25,6 +25,9 @@ class Telemetry:
 
     Args:
         config: That of the client; several clients with the same settings may share this.
+        name: What tells this client apart from others that ask the same server, with another
+            account for instance: the attribute `capillary.client` of all it tells. Without it,
+            their gauges would be one, and the last client's.
         tracer_provider: Where spans go; the global one by default.
         meter_provider: Where metrics go; the global one by default.
 
@@ -36,10 +39,11 @@ class Telemetry:
         self,
         config: ClientConfig,
         *,
+        name: str | None = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        attributes = request_attributes(config)
+        attributes = request_attributes(config, name)
         tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
         self._spans = Spans(tracer, attributes)
         self._figures = Figures(meter_provider or metrics.get_meter_provider(), attributes)

@@ -1,23 +1,38 @@
 """Events from a RabbitMQ queue, over aio-pika (extra `rabbitmq`)."""
 
+import asyncio
+import contextlib
 import math
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+from uuid import uuid4
 
 from aio_pika import Message
 from aio_pika.abc import (
     AbstractChannel,
     AbstractConnection,
     AbstractIncomingMessage,
+    AbstractQueue,
     AbstractQueueIterator,
     DeliveryMode,
 )
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
 from attrs import define, field
 
 from capillary_interactions._check import whole
 
 # A queue of waiting events goes when nobody has used it for so long after its delay.
 _IDLE: Final = 60.0
+# A message that could not be moved comes again after so long, or it would keep its place for ever.
+_REFUSED: Final = 5.0
+# So often it looks whether the broker still sends.
+_WATCH: Final = 2.0
+
+_GONE: Final = (AMQPError, ChannelInvalidStateError, ConnectionError)
+
+REASON: Final = "capillary.reason"
+"""The header of a dead letter that tells why it is one."""
 
 
 @define(eq=False)
@@ -45,7 +60,11 @@ class RabbitEvent:
         await self._source.postpone(self, delay)
 
     async def reject(self, reason: str) -> None:
-        """It goes to the queue of dead letters, with the reason in a header."""
+        """It goes to the queue of dead letters, with the reason in the header `REASON`.
+
+        Raises:
+            AMQPError: It could not be put there; it comes again after a few seconds.
+        """
         await self._source.bury(self, reason)
 
 
@@ -55,14 +74,18 @@ class RabbitEvents:
     RabbitMQ has no delay for a message that is given back. So a copy waits in a queue of its own
     that sends it home when its time is up; the original is acknowledged when the broker has
     confirmed the copy. Such queues come and go by themselves, one for each power of two of
-    seconds.
+    seconds. A copy keeps all but its `expiration`, which would end the wait or the dead letter;
+    its `user_id`, under which nobody else may publish, is in the header `capillary.user_id`.
+
+    RabbitMQ closes a channel that keeps a message unacknowledged for its `consumer_timeout`, 30
+    minutes by default: give lookups a `timeout`, so that none waits that long for its quota.
 
     Args:
         connection: To the broker; stays open.
-        queue: Its name; a durable queue is made if there is none.
+        queue: Its name; a durable queue is made if there is none, of whatever kind it may be.
         prefetch: Messages that the broker lets be unacknowledged here; at least `in_flight`.
         dead: The queue of dead letters, by default `queue` with ".dead".
-        declare: Whether to make the queue; without, it must be there.
+        declare: Whether to make the two queues; without, they must be there.
     """
 
     def __init__(
@@ -81,14 +104,55 @@ class RabbitEvents:
         self._declare = declare
         self._channel: AbstractChannel | None = None
         self._messages: AbstractQueueIterator | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._channel = channel = await self._connection.channel(publisher_confirms=True)
+        self._channel = channel = await self._connection.channel(
+            publisher_confirms=True, on_return_raises=True
+        )
         await channel.set_qos(prefetch_count=self._prefetch)
-        await channel.declare_queue(self._dead, durable=True)
-        queue = await channel.declare_queue(self._queue, durable=True, passive=not self._declare)
-        self._messages = await queue.iterator().__aenter__()
+        await self._found(channel, self._dead)
+        queue = await self._found(channel, self._queue)
+        tag = uuid4().hex
+        self._messages = await queue.iterator(consumer_tag=tag).__aenter__()
+        self._begin(self._watched(channel, self._messages, tag))
         return self
+
+    async def _found(self, channel: AbstractChannel, name: str) -> AbstractQueue:
+        passive = not self._declare or await self._is_there(name)
+        return await channel.declare_queue(name, durable=True, passive=passive)
+
+    async def _is_there(self, name: str) -> bool:
+        # To declare it as it is not, of another kind for instance, would be refused. On a channel
+        # of its own, for the broker closes that on which it says no.
+        channel = await self._connection.channel()
+        try:
+            await channel.declare_queue(name, passive=True)
+        except ChannelNotFoundEntity:
+            return False
+        finally:
+            await channel.close()
+        return True
+
+    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watched(
+        self, channel: AbstractChannel, messages: AbstractQueueIterator, tag: str
+    ) -> None:
+        """End when the broker has cancelled the consumer, which the iterator does not notice."""
+        missed = 0
+        # Twice, for a robust connection may be about to consume again.
+        while missed < 2:  # noqa: PLR2004
+            await asyncio.sleep(_WATCH)
+            try:
+                below: Any = await channel.get_underlay_channel()
+            except _GONE:
+                continue
+            missed = 0 if tag in below.consumers else missed + 1
+        await messages.close()
 
     async def __aexit__(
         self,
@@ -96,6 +160,8 @@ class RabbitEvents:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for task in self._tasks:
+            task.cancel()
         if self._messages is not None:
             await self._messages.close()
         if self._channel is not None:
@@ -135,16 +201,18 @@ class RabbitEvents:
 
     async def bury(self, event: RabbitEvent, reason: str) -> None:
         """Put a message among the dead letters."""
-        await self._moved(event, self._dead, {"reason": reason})
+        await self._moved(event, self._dead, {REASON: reason})
 
     async def _moved(self, event: RabbitEvent, queue: str, headers: dict[str, str]) -> None:
         message = event.message
         copy = Message(
             message.body,
-            headers={**message.headers, **headers},
+            headers={**message.headers, **_user(message), **headers},
             content_type=message.content_type,
             content_encoding=message.content_encoding,
+            priority=message.priority,
             correlation_id=message.correlation_id,
+            reply_to=message.reply_to,
             message_id=message.message_id,
             timestamp=message.timestamp,
             type=message.type,
@@ -154,5 +222,20 @@ class RabbitEvents:
         if self._channel is None:
             raise RuntimeError("enter the source first: `async with RabbitEvents(...) as events`")
         # Confirmed, and refused where there is no such queue: only then is the original let go.
-        await self._channel.default_exchange.publish(copy, queue, mandatory=True, timeout=10.0)
+        try:
+            await self._channel.default_exchange.publish(copy, queue, mandatory=True, timeout=10.0)
+        except BaseException:
+            self._begin(_given_back(message))
+            raise
         await message.ack()
+
+
+async def _given_back(message: AbstractIncomingMessage) -> None:
+    await asyncio.sleep(_REFUSED)
+    # A channel that is closed has given it back itself, or somebody else has ended it meanwhile.
+    with contextlib.suppress(*_GONE):
+        await message.nack(requeue=True)
+
+
+def _user(message: AbstractIncomingMessage) -> dict[str, str]:
+    return {"capillary.user_id": message.user_id} if message.user_id else {}

@@ -1,22 +1,46 @@
 """Events from a Redis stream, read as one consumer of a group (extra `redis`)."""
 
 import asyncio
+import contextlib
+import logging
 import os
 import socket
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
-from redis.exceptions import ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from capillary_interactions._check import seconds, whole
-from capillary_interactions.integrations._batches import Batches, Keeper
+from capillary_interactions.integrations._batches import BatchedSource
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 # How long a read waits for events: the time that leaving may take.
 _PATIENCE: Final = 0.25
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+# Without Redis it reads on for so long, a little later each time.
+_OUTAGE: Final = 60.0
+_LATEST: Final = 2.0
+_START: Final = "0-0"
+# In one step, for whoever is deleted loses what is pending.
+_DELETE_IDLE: Final = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+end
+"""
+
+REASON: Final = "capillary.reason"
+"""The field of a dead letter that tells why it is one."""
+
+ID: Final = "capillary.id"
+"""The field of a dead letter that tells its place in the stream."""
 
 
 @define(eq=False)
@@ -41,22 +65,24 @@ class RedisEvent:
         await self._source.postpone(self, delay)
 
     async def reject(self, reason: str) -> None:
-        """It goes to the stream of dead letters, with the reason beside its fields."""
+        """It goes to the stream of dead letters, "capillary.reason" beside its fields."""
         await self._source.bury(self, reason)
 
 
-class RedisEvents:
+class RedisEvents(BatchedSource[RedisEvent]):
     """An async source of a stream's entries, to enter, iterate over and leave.
 
     Entries of consumers that have died are taken over once they have lain for `claim_after`
-    seconds; those that are worked on here are kept from that, however long they take.
+    seconds; those that are worked on here are kept from that, however long they take. Without a
+    connection it tries again for a minute. A reader that leaves nothing pending leaves the group.
 
     Args:
         redis: Where the stream is; stays open.
         stream: Its name; it and the group are made if there are none.
         group: The consumer group.
         consumer: This reader's name in the group; by default of host and process.
-        dead: The stream of dead letters, by default `stream` with ".dead".
+        dead: The stream of dead letters, by default `stream` with ".dead". Both are written in one
+            step, so in a cluster they must share a slot: "{customers}" and "{customers}.dead".
         batch: Entries fetched at once: so many are held beyond those that are worked on.
         claim_after: Seconds after which another's entry is taken over.
     """
@@ -81,42 +107,54 @@ class RedisEvents:
         self._claim_after = seconds("claim_after", claim_after)
         self._open: dict[str, RedisEvent] = {}
         self._claims_at = 0.0
-        self._batches: Batches[RedisEvent] = Batches(self._fetch, lambda event: event.nack(0.0))
-        self._keeper = Keeper(self._claim_after / 3, self._keep)
+        self._claimed_to = _START
+        self._failing_since: float | None = None
+        super().__init__(keep_every=self._claim_after / 3)
 
-    async def __aenter__(self) -> Self:
+    async def _enter(self) -> None:
         try:
             await self._redis.xgroup_create(self._stream, self._group, id="0", mkstream=True)
         except ResponseError as refused:
             if not str(refused).startswith("BUSYGROUP"):
                 raise
-        self._keeper.start()
-        return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            await self._batches.aclose()
-        finally:
-            await self._keeper.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> RedisEvent:
-        return await self._batches.next()
+    async def _leave(self) -> None:
+        # Its list of pending entries holds those that were given back, until others take them.
+        with contextlib.suppress(RedisError):
+            deleted: Any = self._redis.eval(
+                _DELETE_IDLE, 1, self._stream, self._group, self._consumer
+            )
+            await deleted
 
     async def _fetch(self) -> list[RedisEvent]:
+        try:
+            events = await self._read()
+        except AuthenticationError:
+            raise
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            await self._wait_after(error)
+            return []
+        self._failing_since = None
+        return events
+
+    async def _wait_after(self, error: RedisError) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._failing_since is None:
+            self._failing_since = now
+        failing = now - self._failing_since
+        if failing >= _OUTAGE:
+            raise error
+        _LOGGER.warning("a stream is read again soon: Redis raised %s", type(error).__name__)
+        await asyncio.sleep(min(max(failing, _PATIENCE), _LATEST))
+
+    async def _read(self) -> list[RedisEvent]:
         now = asyncio.get_running_loop().time()
         if now >= self._claims_at:
             claimed = await self._claimed()
+            if self._claimed_to == _START:
+                self._claims_at = now + _PATIENCE
             if claimed:
                 return claimed
-            self._claims_at = now + _PATIENCE
         answer: Any = await self._redis.xreadgroup(
             self._group,
             self._consumer,
@@ -127,14 +165,20 @@ class RedisEvents:
         streams = answer.values() if isinstance(answer, dict) else (each[1] for each in answer)
         return self._taken([entry for entries in streams for entry in _flat(entries)])
 
+    async def _give_back(self, message: RedisEvent) -> None:
+        await message.nack(0.0)
+
     async def _claimed(self) -> list[RedisEvent]:
         answer: Any = await self._redis.xautoclaim(
             self._stream,
             self._group,
             self._consumer,
             min_idle_time=int(self._claim_after * 1000),
+            start_id=self._claimed_to,
             count=self._batch,
         )
+        # It looks at a part of the list only, and says where to go on.
+        self._claimed_to = _text(answer[0])
         return self._taken(answer[1])
 
     def _taken(self, entries: list[Any]) -> list[RedisEvent]:
@@ -146,17 +190,14 @@ class RedisEvents:
 
     async def _keep(self) -> None:
         """Begin the time anew after which others take over what is open here."""
-        if not self._open:
-            return
-        pending: Any = await self._redis.xpending_range(
-            self._stream,
-            self._group,
-            min="-",
-            max="+",
-            count=10 * len(self._open) + 100,
-            consumername=self._consumer,
-        )
-        ours = [_text(each["message_id"]) for each in pending]
+        # Each by itself: there may be far more that are to come again later.
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for place in self._open:
+                pipe.xpending_range(
+                    self._stream, self._group, place, place, 1, consumername=self._consumer
+                )
+            pending: Any = await pipe.execute()
+        ours = [_text(each["message_id"]) for found in pending for each in found]
         kept: list[Any] = [place for place in ours if place in self._open]
         if kept:
             await self._redis.xclaim(
@@ -186,7 +227,7 @@ class RedisEvents:
         """Move an entry to the dead letters, in one step."""
         self._open.pop(event.id, None)
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.xadd(self._dead, {**event.fields, "reason": reason, "id": event.id})
+            pipe.xadd(self._dead, {**event.fields, REASON: reason, ID: event.id})
             pipe.xack(self._stream, self._group, event.id)
             await pipe.execute()
 

@@ -10,10 +10,18 @@ from starlette.responses import Response
 
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
-from capillary_interactions._outcome import LookupFailedError, Outcome
-from capillary_interactions.integrations.web import Parts, answer_to, serving
+from capillary_interactions._outcome import Outcome
+from capillary_interactions.integrations.web import (
+    FAILURES,
+    HttpAnswer,
+    Parts,
+    answer_to,
+    answer_to_failure,
+    identified,
+    serving,
+)
 
-__all__ = ["answer_failures", "client_of", "lifespan", "response_to"]
+__all__ = ["answer_failures", "client_of", "identified", "lifespan", "response_to"]
 
 _STATE = "interactions"
 
@@ -57,15 +65,23 @@ async def client_of(connection: HTTPConnection) -> InteractionsClient:
 
 def response_to(outcome: Outcome) -> Response:
     """The whole response for an outcome; see `web.answer_to`."""
-    answer = answer_to(outcome)
-    return Response(answer.body, answer.status, headers=dict(answer.headers))
+    return _response(answer_to(outcome))
 
 
 def answer_failures(app: Starlette) -> None:
-    """Let `outcome.unwrap()` in an endpoint answer what the outcome means: 404, 503, ..."""
-    app.add_exception_handler(LookupFailedError, _answer)
+    """Let an endpoint's failures answer what they mean.
+
+    What `outcome.unwrap()` raises is 404, 503, ...; what `identified()` raises is 422; refused
+    credentials are 502.
+    """
+    for failure in FAILURES:
+        app.add_exception_handler(failure, _answer)
 
 
 async def _answer(_: Request, failed: Exception) -> Response:
-    assert isinstance(failed, LookupFailedError)  # noqa: S101 - it is registered for nothing else
-    return response_to(failed.outcome)
+    assert isinstance(failed, FAILURES)  # noqa: S101 - it is registered for nothing else
+    return _response(answer_to_failure(failed))
+
+
+def _response(answer: HttpAnswer) -> Response:
+    return Response(answer.body, answer.status, headers=dict(answer.headers))

@@ -7,17 +7,21 @@ import math
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, Unpack, get_args
 
 import orjson
 from attrs import field, frozen
 
+from capillary_interactions._check import seconds
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
+from capillary_interactions._errors import AuthenticationError, CapillaryError
 from capillary_interactions._events import Observer
 from capillary_interactions._jsonable import to_jsonable
+from capillary_interactions._masking import mask, mask_text
 from capillary_interactions._outcome import (
     Found,
+    LookupFailedError,
     NotFound,
     Outcome,
     Rejected,
@@ -25,17 +29,17 @@ from capillary_interactions._outcome import (
     Unreadable,
 )
 from capillary_interactions._pacing import Pace
+from capillary_interactions._query import Identifier
+from capillary_interactions.integrations._blame import is_asked_wrongly
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from capillary_interactions._exchange import Transport
 
-# What Capillary says of the question itself, by status or by its own code; the rest of what it
-# rejects (a wrong path, a method, a redirect) is a fault of the application's settings.
-_ASKED_WRONGLY: Final = frozenset({400, 422, 618, 1001, 1002, 1003, 1015, 1042, 1104})
 _SOON: Final = 1.0
 _JSON: Final = "application/json"
+_NO_SOURCE: Final = "The source of the interactions cannot be used."
 # https://www.rfc-editor.org/rfc/rfc9457
 _PROBLEM: Final = "application/problem+json"
 
@@ -67,36 +71,84 @@ def answer_to(outcome: Outcome) -> HttpAnswer:
             body = orjson.dumps(to_jsonable(outcome.customer))
             return HttpAnswer(HTTPStatus.OK, body, {"Content-Type": _JSON})
         case NotFound():
-            return _problem(outcome, HTTPStatus.NOT_FOUND, "There is no such customer.")
-        case Rejected() if _is_asked_wrongly(outcome):
-            return _problem(outcome, HTTPStatus.BAD_REQUEST, "This cannot be asked.")
+            return _failed(outcome, HTTPStatus.NOT_FOUND, "There is no such customer.")
+        case Rejected() if is_asked_wrongly(outcome):
+            return _failed(outcome, HTTPStatus.BAD_REQUEST, "This cannot be asked.")
         case Rejected() | Unreadable():
-            detail = "The source of the interactions cannot be used."
-            return _problem(outcome, HTTPStatus.BAD_GATEWAY, detail)
+            return _failed(outcome, HTTPStatus.BAD_GATEWAY, _NO_SOURCE)
         case Unavailable():
-            seconds = math.ceil(max(_SOON, outcome.retry_after or _SOON))
+            after = math.ceil(max(_SOON, outcome.retry_after or _SOON))
             detail = "The interactions cannot be had right now; ask again later."
-            return _problem(
-                outcome, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(seconds)}
-            )
+            headers = {"Retry-After": str(after)}
+            return _failed(outcome, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers)
 
 
-def _is_asked_wrongly(outcome: Rejected) -> bool:
-    return outcome.attempts == 0 or not _ASKED_WRONGLY.isdisjoint({outcome.status, outcome.code})
+def _failed(
+    outcome: Outcome, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+) -> HttpAnswer:
+    return _problem(status, detail, {"outcome": outcome.ending}, headers)
 
 
 def _problem(
-    outcome: Outcome, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+    status: HTTPStatus,
+    detail: str,
+    extension: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
 ) -> HttpAnswer:
-    problem = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": int(status),
-        "detail": detail,
-        "outcome": outcome.ending,
-    }
-    body = orjson.dumps(problem)
+    problem = {"type": "about:blank", "title": status.phrase, "status": int(status)}
+    body = orjson.dumps({**problem, "detail": detail, **extension})
     return HttpAnswer(status, body, {"Content-Type": _PROBLEM, **(headers or {})})
+
+
+class MalformedIdentifierError(CapillaryError, ValueError):
+    """Whoever asked the application named a customer in a way that cannot be asked for.
+
+    Attributes:
+        given: What they gave, masked.
+    """
+
+    def __init__(self, reason: str, given: str) -> None:
+        super().__init__(reason, given)
+        self.given = given
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def identified(name: str, value: str) -> Identifier:
+    """The customer that a request is about; what cannot be one is the asker's mistake: 422.
+
+    Args:
+        name: The kind of identifier, "mobile" for instance.
+        value: What the request says.
+
+    Raises:
+        MalformedIdentifierError: The kind is unknown, or the value is blank or holds control
+            characters. `answer_failures`, or the plugin, answers it.
+    """
+    try:
+        return Identifier(name, value)
+    except ValueError as wrong:
+        # Its words never hold the value. The mask's may hold what JSON cannot.
+        raise MalformedIdentifierError(str(wrong), mask_text(mask(value))) from None
+
+
+# What an application's own code raises for a customer, and `answer_to_failure` has an answer for.
+Failure: TypeAlias = LookupFailedError | MalformedIdentifierError | AuthenticationError
+FAILURES: Final[tuple[type[Failure], ...]] = get_args(Failure)
+
+
+def answer_to_failure(failed: Failure) -> HttpAnswer:
+    """The HTTP answer for a failure, for every framework.
+
+    What `unwrap` raises is as its outcome has it, and what `identified` raises is 422. Refused
+    credentials are 502: whoever asked can do nothing about them, and the client has logged them.
+    """
+    if isinstance(failed, LookupFailedError):
+        return answer_to(failed.outcome)
+    if isinstance(failed, AuthenticationError):
+        return _problem(HTTPStatus.BAD_GATEWAY, _NO_SOURCE, {})
+    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(failed), {"given": failed.given})
 
 
 class Parts(TypedDict, total=False):
@@ -125,9 +177,12 @@ async def serving(
         config: How it behaves; by default what the environment says when the application starts,
             so that its module can be imported without any settings.
         parts: See `Parts`; `drain` is 5 seconds by default.
+
+    Raises:
+        ConfigurationError: A setting cannot work, or `drain` is negative.
     """
     told: dict[str, Any] = {**parts}
-    drain = told.pop("drain", 5.0)
+    drain = seconds("drain", told.pop("drain", 5.0), zero=True)
     async with InteractionsClient(config or ClientConfig.from_env(), **told) as client:
         try:
             yield client

@@ -47,6 +47,7 @@ def everything(watching: Watching) -> Iterator[str]:
         [TransportError(f"cannot reach ?mobile={MOBILE}")] * 9,
         [Response(status=302, headers={"location": f"https://x.example/?mobile={MOBILE}"})],
         [401, 401],
+        [Response(status=500, headers={"x-cap-requestid": f"{MOBILE} a.person@example.com"})] * 9,
     ],
 )
 def test_holds_nothing_personal(script: list[Answer], api: str, who: Identifier) -> None:

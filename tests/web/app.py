@@ -12,6 +12,7 @@ from capillary_interactions.events import Event, LookupBegan
 from capillary_interactions.integrations.fastapi import (
     InteractionsDependency,
     answer_failures,
+    identified,
     lifespan,
 )
 
@@ -30,14 +31,14 @@ answer_failures(app)
 @app.get("/customers/{mobile}")
 async def one(mobile: str, client: InteractionsDependency) -> Any:
     """One customer."""
-    outcome = await client.lookup(Identifier.mobile(mobile), timeout=20.0)
+    outcome = await client.lookup(identified("mobile", mobile), timeout=20.0)
     return to_jsonable(outcome.unwrap())
 
 
 @app.get("/view/{mobile}")
 async def view(mobile: str, client: InteractionsDependency) -> list[int]:
     """A page whose parts ask for the same customer one after the other."""
-    who = Identifier.mobile(mobile)
+    who = identified("mobile", mobile)
     return [len(list((await client.lookup(who)).unwrap().messages())) for _ in range(3)]
 
 

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from capillary_interactions import Identifier, Outcome, Query
 from capillary_interactions.integrations import aiohttp_web, litestar, starlette
-from capillary_interactions.integrations.web import answer_to
+from capillary_interactions.integrations.web import (
+    MalformedIdentifierError,
+    answer_to,
+    answer_to_failure,
+    identified,
+)
 from capillary_interactions.testing import (
     found,
     interactions,
@@ -80,6 +85,44 @@ def test_tells_a_problem_without_anything_personal(make: Any) -> None:
     assert problem["outcome"] == make.__name__
     for part in (SAID, MOBILE, "a.person"):
         assert part not in f"{answer.body!r} {answer}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("mobile", "", "mobile must not be blank"),
+        ("mobile", " \t", "mobile must not be blank"),
+        ("email", f"a.person@example.com\n{MOBILE}", "email must not hold control characters"),
+        ("external_id", f"{MOBILE}\x00", "external_id must not hold control characters"),
+        ("mobile", f"{MOBILE}\ud800", "must be valid Unicode"),
+        ("phone", MOBILE, "an identifier's name must be one of mobile, email"),
+        (MOBILE, "mobile", "an identifier's name must be one of mobile, email"),
+    ],
+)
+def test_answers_what_cannot_be_asked_for(name: str, value: str, part: str) -> None:
+    """422, what is wrong with it and what was given, masked; nobody needs to catch anything."""
+    with pytest.raises(MalformedIdentifierError, match=part) as caught:
+        identified(name, value)
+    answer = answer_to_failure(caught.value)
+    problem = orjson.loads(answer.body)
+    assert answer.status == problem["status"] == 422
+    assert answer.headers == {"Content-Type": "application/problem+json"}
+    assert part in problem["detail"]
+    assert "***" in problem["given"]
+    for personal in (MOBILE, "a.person", "example"):
+        assert personal not in f"{answer.body!r} {caught.value!r} {caught.value}"
+
+
+@given(name=st.sampled_from(["mobile", "email"]) | st.text(max_size=5), value=st.text(max_size=20))
+def test_answers_any_name_and_value(name: str, value: str) -> None:
+    """It is an identifier, or has an answer in JSON; no other error comes out."""
+    became: tuple[str, str] | int
+    try:
+        who = identified(name, value)
+        became = (who.name.value, who.value)
+    except MalformedIdentifierError as malformed:
+        became = orjson.loads(answer_to_failure(malformed).body)["status"]
+    assert became in {422, (name, value)}
 
 
 @given(

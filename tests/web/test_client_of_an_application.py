@@ -84,7 +84,8 @@ def test_reads_the_environment_at_the_start(monkeypatch: pytest.MonkeyPatch) -> 
 def _application(*script: Any) -> Starlette:
     async def customer(request: Request) -> Response:
         client = await starlette.client_of(request)
-        outcome = await client.lookup(CUSTOMER)
+        who = starlette.identified("mobile", request.query_params.get("mobile", CUSTOMER.value))
+        outcome = await client.lookup(who)
         return JSONResponse(to_jsonable(outcome.unwrap()))
 
     live = starlette.lifespan(CONFIG, transport=FakeTransport(script))
@@ -99,7 +100,11 @@ def test_serves_starlette() -> None:
     with TestClient(_application(sent, {"interaction": 5})) as web:
         assert web.get("/").json() == sent
         failed = web.get("/")
+        malformed = web.get("/?mobile=%0091973852269")
     assert (failed.status_code, failed.json()["outcome"]) == (502, "unreadable")
+    assert malformed.status_code == 422
+    assert "control characters" in malformed.json()["detail"]
+    assert "91973852269" not in malformed.text
 
 
 def test_names_the_lifespan_that_is_missing() -> None:
@@ -124,7 +129,11 @@ def test_stays_in_the_loop_as_a_dependency() -> None:
 
 
 def test_leaves_other_failures_alone() -> None:
-    """Refused credentials are the whole application's trouble, and no customer's."""
-    app = _application(401, 401)
-    with TestClient(app, raise_server_exceptions=False) as web:
-        assert web.get("/").status_code == 500
+    """What the application's own code raises is its own trouble."""
+
+    async def broken(_: Request) -> Response:
+        raise ZeroDivisionError
+
+    app = Starlette(routes=[Route("/", broken)])
+    starlette.answer_failures(app)
+    assert TestClient(app, raise_server_exceptions=False).get("/").status_code == 500

@@ -2,12 +2,17 @@
 
 import asyncio
 import gc
+import weakref
 
 import pytest
 
 from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
 
 from .stage import now, others
+
+
+class _Result:
+    """What can be seen to go."""
 
 
 class Airline:
@@ -187,6 +192,25 @@ def test_keeps_a_result_for_its_time() -> None:
     assert cache.get("other", 100.0) is None
     assert cache.get("key", 110.0) is None
     assert cache.get("key", 100.0) is None
+
+
+def test_lets_go_of_what_is_out_of_date() -> None:
+    """Nobody asks for it again, so it goes when something else comes."""
+    cache: Cache[object] = Cache(10.0)
+    kept = [_Result() for _ in range(4)]
+    results = [weakref.ref(each) for each in kept]
+    for number, at in enumerate([0.0, 1.0, 5.0, 11.0]):
+        cache.put(number, kept.pop(0), at)
+    assert [result() is None for result in results] == [True, True, False, False]
+    cache.put("last", None, 100.0)
+    assert all(result() is None for result in results)
+
+
+def test_keeps_a_result_for_no_time_at_all() -> None:
+    """As when its time is less than what the clock can tell."""
+    cache: Cache[str] = Cache(1e-12)
+    cache.put("key", "kept", 1e6)
+    assert cache.get("key", 1e6) is None
 
 
 def test_keeps_the_latest_ten_thousand() -> None:
