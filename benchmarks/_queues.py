@@ -17,9 +17,13 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 from redis.asyncio import Redis
 
+from capillary_interactions.integrations.kafka import REASON as KAFKA_REASON
 from capillary_interactions.integrations.kafka import KafkaEvents
+from capillary_interactions.integrations.nats import REASON as NATS_REASON
 from capillary_interactions.integrations.nats import NatsEvents
+from capillary_interactions.integrations.rabbitmq import REASON as RABBIT_REASON
 from capillary_interactions.integrations.rabbitmq import RabbitEvents
+from capillary_interactions.integrations.redis_streams import REASON as REDIS_REASON
 from capillary_interactions.integrations.redis_streams import RedisEvents
 
 _GROUP: Final = "interactions"
@@ -109,7 +113,8 @@ class RedisQueue:
         async with self._open() as redis:
             entries: Any = await redis.xrange(f"{self.name}.dead")
             return [
-                (fields[b"mobile"].decode(), fields[b"reason"].decode()) for _, fields in entries
+                (fields[b"mobile"].decode(), fields[REDIS_REASON.encode()].decode())
+                for _, fields in entries
             ]
 
 
@@ -178,7 +183,7 @@ class NatsQueue:
             with contextlib.suppress(nats.errors.TimeoutError):
                 while True:
                     message = await reader.next_msg(timeout=0.3)
-                    found.append((message.data.decode(), (message.headers or {})["Reason"]))
+                    found.append((message.data.decode(), (message.headers or {})[NATS_REASON]))
             return found
 
 
@@ -239,7 +244,7 @@ class RabbitQueue:
             queue = await channel.declare_queue(f"{self.name}.dead", durable=True)
             found = []
             while message := await queue.get(fail=False, no_ack=True):
-                found.append((message.body.decode(), str(message.headers["reason"])))
+                found.append((message.body.decode(), str(message.headers[RABBIT_REASON])))
             return found
 
 
@@ -281,15 +286,15 @@ class KafkaQueue:
         """Read in the group."""
         async with (
             self._writer() as producer,
+            self._reader() as consumer,
             KafkaEvents(
-                consumer := self._reader(),
+                consumer,
                 [self.name],
                 producer=producer,
                 dead=f"{self.name}.dead",
                 batch=BATCH,
                 poll_interval=1.0,
             ) as events,
-            consumer,
         ):
             yield events
 
@@ -316,7 +321,8 @@ class KafkaQueue:
             while got := await consumer.getmany(timeout_ms=500):
                 records = (record for records in got.values() for record in records)
                 found += [
-                    (one.value.decode(), dict(one.headers)["reason"].decode()) for one in records
+                    (one.value.decode(), dict(one.headers)[KAFKA_REASON].decode())
+                    for one in records
                 ]
             return found
 

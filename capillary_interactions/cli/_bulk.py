@@ -57,7 +57,9 @@ _PIPE: Final = "-"
     "the first two also with .gz or .zst; - for JSON lines on standard output.",
 )
 @click.option(
-    "--overwrite", is_flag=True, help="Replace FILE if it holds something that no job has written."
+    "--overwrite",
+    is_flag=True,
+    help="Replace FILE if it holds something that FILE.job has not written.",
 )
 @click.option("--restart", is_flag=True, help="Forget what FILE.job holds, and begin anew.")
 @filter_options

@@ -1,4 +1,4 @@
-"""The commands `jobs status`, `jobs retry` and `jobs export`: what can be done with a job."""
+"""The commands `jobs status`, `retry`, `export` and `report`: what can be done with a job."""
 
 import shutil
 import tempfile
@@ -11,14 +11,25 @@ import orjson
 from attrs import asdict
 
 from capillary_interactions._outcome import ENDINGS
+from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._job_words import next_steps, state
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import voice_options
-from capillary_interactions.cli._report import count
+from capillary_interactions.cli._sink import check_overwrite
 from capillary_interactions.cli._standard import unbuffered, write_out
+from capillary_interactions.cli._stop import unless_interrupted
 from capillary_interactions.cli._voice import Voice
-from capillary_interactions.jobs import ExportError, Job, JobError, Report, check_export
+from capillary_interactions.jobs import (
+    ExportError,
+    Job,
+    JobError,
+    Report,
+    check_export,
+    check_report,
+)
+from capillary_interactions.jobs._targets import check_own
+from capillary_interactions.jobs._template import storable
 
 _T = TypeVar("_T")
 _PIPE: Final = "-"
@@ -59,6 +70,8 @@ def _written(report: Report) -> dict[str, Any]:
     run = report.run
     return {
         **asdict(report.status),
+        # A path may be bytes that are no text.
+        "path": storable(report.status.path),
         "done": report.status.done,
         "open": report.status.open,
         "complete": report.complete,
@@ -100,14 +113,17 @@ def retry(*, path: Path, endings: tuple[str, ...], voice: Voice) -> int:
     "the first two also with .gz or .zst; - for JSON lines on standard output "
     "(default: JOB without .job).",
 )
+@click.option(
+    "--overwrite", is_flag=True, help="Replace FILE if it holds something that JOB has not written."
+)
 @click.option("--mask-codes", is_flag=True, help="Mask what may be one-time codes in subjects.")
 @voice_options
-def export(*, path: Path, out: str | None, mask_codes: bool, voice: Voice) -> int:
+def export(*, path: Path, out: str | None, overwrite: bool, mask_codes: bool, voice: Voice) -> int:
     """Write the outcomes that JOB has so far, in any number of formats one after the other.
 
     JSON lines have one object for each row of the list; the tables have one row for each message,
     with the list's own columns, and one for each customer without messages. FILE is replaced in
-    one step.
+    one step; Ctrl-C leaves it as it was.
 
     \b
     Example:
@@ -119,28 +135,71 @@ def export(*, path: Path, out: str | None, mask_codes: bool, voice: Voice) -> in
     if out is None and path.suffix != _SUFFIX:
         raise click.UsageError("--out is needed: JOB does not end in .job")
     target = path.with_suffix("") if out is None else Path(out)
-    try:
-        check_export(target)
-    except ExportError as wrong:
-        raise CannotStartError(str(wrong)) from None
+    _check_target(path, target, overwrite=overwrite)
     rows = _with_job(path, lambda job: job.export(target, mask_codes=mask_codes))
     voice.say(f"{count(rows, 'row')} of the list written to {target}")
     return 0
 
 
+@jobs.command(short_help="Draw a page of it to look at.")
+@_JOB
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where the page goes (default: JOB with .html instead of .job).",
+)
+@voice_options
+def report(*, path: Path, out: Path | None, voice: Voice) -> int:
+    """Write one HTML page about JOB, also while it is being run.
+
+    It shows how the rows ended, pace and quota over time, the slowest minutes, messages by
+    channel, status and month, and the first failures. It needs no network, and customers are
+    masked. FILE is replaced in one step.
+
+    \b
+    Example:
+      capillary-interactions jobs report answers.jsonl.job --out report.html
+    """  # noqa: D301 - click's own mark
+    target = out or path.with_name(f"{path.name.removesuffix(_SUFFIX)}.html")
+    try:
+        check_report(target)
+    except ExportError as wrong:
+        raise CannotStartError(str(wrong)) from None
+    _with_job(path, lambda job: job.write_report(target))
+    voice.say(f"written to {target}; open it with a browser")
+    return 0
+
+
+def _check_target(path: Path, target: Path, *, overwrite: bool) -> None:
+    try:
+        check_own(path, target)
+        check_export(target)
+    except ExportError as wrong:
+        raise CannotStartError(f"--out {wrong}") from None
+    except JobError as wrong:
+        raise CannotStartError(str(wrong)) from None
+    check_overwrite(target, path, overwrite=overwrite)
+
+
 def _stream(path: Path, *, mask_codes: bool) -> None:
     # A pipe's reader may be slow, and the job's snapshot should not be held for that long.
-    with tempfile.TemporaryDirectory(prefix="capillary-") as folder:
+    with tempfile.TemporaryDirectory(prefix="capillary-", ignore_cleanup_errors=True) as folder:
         whole = Path(folder, "results.jsonl")
         _with_job(path, lambda job: job.export(whole, mask_codes=mask_codes))
-        try:
-            with whole.open("rb") as file:
-                shutil.copyfileobj(file, unbuffered("stdout"))
-        except BrokenPipeError:
-            raise StoppedEarlyError("") from None
-        except OSError as failed:
-            text = f"standard output cannot be written: {failed.strerror}"
-            raise StoppedEarlyError(text) from None
+        file = whole.open("rb")
+    # It has no name any more: whatever kills this program while it waits, no results lie around.
+    try:
+        with file:
+            shutil.copyfileobj(file, unbuffered("stdout"))
+    except BrokenPipeError:
+        raise StoppedEarlyError("") from None
+    except OSError as failed:
+        text = f"standard output cannot be written: {failed.strerror}"
+        raise StoppedEarlyError(text) from None
+    finally:
+        # Not every system takes away the name of what is open.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _with_job(path: Path, ask: Callable[[Job], Coroutine[Any, Any, _T]]) -> _T:
@@ -149,7 +208,7 @@ def _with_job(path: Path, ask: Callable[[Job], Coroutine[Any, Any, _T]]) -> _T:
             return await ask(job)
 
     try:
-        return run_async(asked())
+        return run_async(unless_interrupted(asked()))
     except ExportError as failed:
         raise StoppedEarlyError(str(failed)) from None
     except JobError as wrong:

@@ -13,6 +13,7 @@ from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyErro
 from capillary_interactions.cli._job_run import job_of
 from capillary_interactions.cli._standard import close
 from capillary_interactions.jobs import ExportError, check_export
+from capillary_interactions.jobs._targets import has_written
 
 _MOST_WAITING: Final = 1000
 _PAUSE: Final = 0.01
@@ -32,7 +33,7 @@ def check_out(path: str, *, overwrite: bool, source: str) -> None:
 
     Args:
         path: Its name.
-        overwrite: Whether what it holds may go, even if no job of ours has written it.
+        overwrite: Whether what it holds may go, even if its job has not written it.
         source: The list's name.
 
     Raises:
@@ -48,8 +49,22 @@ def check_out(path: str, *, overwrite: bool, source: str) -> None:
         check_export(file)
     except ExportError as wrong:
         raise CannotStartError(f"--out {wrong}") from None
-    if there and file.stat().st_size and not overwrite and not job_of(file).exists():
-        raise CannotStartError(f"--out {path}: it exists; give --overwrite, or another name")
+    check_overwrite(file, job_of(file), overwrite=overwrite)
+
+
+def check_overwrite(file: Path, job: Path, *, overwrite: bool) -> None:
+    """Whether what a file holds may go.
+
+    Args:
+        file: The file.
+        job: The job that may replace what it has written itself.
+        overwrite: Whether anything may go.
+
+    Raises:
+        CannotStartError: It may not.
+    """
+    if not overwrite and file.exists() and file.stat().st_size and not has_written(job, file):
+        raise CannotStartError(f"--out {file}: it exists; give --overwrite, or another name")
 
 
 def open_out(path: str) -> IO[bytes]:

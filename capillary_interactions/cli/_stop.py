@@ -4,15 +4,38 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final, TypeVar
+
+import click
 
 from capillary_interactions.cli._exits import INTERRUPTED
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # One Ctrl-C may come twice: from the terminal, and passed on by the program that started this one.
 _ECHO: Final = 0.3
+
+T = TypeVar("T")
+
+
+async def unless_interrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Do something to its end; a signal cancels it, and the second one ends the program.
+
+    Raises:
+        Abort: It was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    stop = Stop(lambda: _cancel(task), lambda: None)
+    with stop.listening():
+        await asyncio.wait({task})
+    if task.cancelled():
+        raise click.Abort
+    return task.result()
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()
 
 
 class Stop:

@@ -75,6 +75,8 @@ async def consume(
         distrust_after=distrust_after,
     )
     loop, signals = asyncio.get_running_loop(), tuple(stop_on)
+    # Not the loop's default in the end: `asyncio.run` has its own for SIGINT.
+    before = {each: signal.getsignal(each) for each in signals}
     for each in signals:
         loop.add_signal_handler(each, consumer.stop)
     try:
@@ -82,3 +84,4 @@ async def consume(
     finally:
         for each in signals:
             loop.remove_signal_handler(each)
+            signal.signal(each, before[each])

@@ -3,6 +3,7 @@
 A job can be killed at any moment and goes on where it was; see `Job`.
 """
 
+from capillary_interactions.jobs._drawing import check_report
 from capillary_interactions.jobs._errors import (
     ExportError,
     JobChangedError,
@@ -38,4 +39,5 @@ __all__ = [
     "StopRules",
     "WrongListError",
     "check_export",
+    "check_report",
 ]

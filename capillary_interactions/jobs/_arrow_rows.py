@@ -1,17 +1,18 @@
 """How are rows read from Parquet and Arrow files? The only reader that needs pyarrow."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from capillary_interactions.jobs._columns import column_place
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._rows import Row, Rows, Wanted, dumped, number_written
+from capillary_interactions.jobs._unpack import ARROW, Peeked
 
 _BATCH: Final = 1000
-_FILE_MAGIC: Final = b"ARROW1"
 _EXACT: Final = 1 << 53
 _NO_EXTRA: Final = (
     "pyarrow is not installed; Parquet and Arrow need the extra arrow: "
@@ -33,11 +34,11 @@ def import_arrow() -> tuple[ModuleType, ModuleType]:
     return pyarrow, parquet
 
 
-def arrow_rows(file: IO[bytes], wanted: Wanted, before_read: Callable[[], None]) -> Rows:
+def arrow_rows(peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) -> Rows:
     """Rows of a Parquet file, or of an Arrow file or stream.
 
     Args:
-        file: Binary; for Parquet and Arrow files one that can seek.
+        peeked: The file; what is read from its end is copied to disk where it cannot seek.
         wanted: Which column; its `format` says how the file is written.
         before_read: Called before anything is read that might take long.
 
@@ -48,28 +49,32 @@ def arrow_rows(file: IO[bytes], wanted: Wanted, before_read: Callable[[], None])
         arrow, parquet = import_arrow()
     except ImportError as missing:
         raise ListError(str(missing)) from None
+    before_read()
     try:
-        if wanted.format == "parquet":
-            table = parquet.ParquetFile(file)
-            schema, batches = table.schema_arrow, table.iter_batches(batch_size=_BATCH)
-        else:
-            schema, batches = _arrow_batches(arrow, file)
-        yield from _rows(arrow, schema, batches, wanted, before_read)
-    except arrow.ArrowInvalid as wrong:
+        with _opened(arrow, parquet, peeked, wanted.format) as (schema, batches):
+            yield from _rows(arrow, schema, batches, wanted, before_read)
+    # Text that is no UTF-8 is found when it is read, and is an error of Python's own.
+    except (arrow.ArrowException, ValueError) as wrong:
         reason = str(wrong).splitlines()[0]
         raise ListError(f"it is no {wanted.format} file, or a broken one: {reason}") from None
 
 
-def _arrow_batches(arrow: Any, file: IO[bytes]) -> tuple[Any, Iterator[Any]]:
-    if file.seekable():
-        magic = file.read(len(_FILE_MAGIC))
-        file.seek(0)
-        if magic == _FILE_MAGIC:
+@contextmanager
+def _opened(
+    arrow: Any, parquet: Any, peeked: Peeked, form: str | None
+) -> Iterator[tuple[Any, Iterator[Any]]]:
+    if form == "arrow" and not peeked.peek().startswith(ARROW):
+        stream = arrow.ipc.open_stream(peeked)
+        yield stream.schema, iter(stream)
+        return
+    with peeked.whole() as file:
+        if form == "parquet":
+            table = parquet.ParquetFile(file)
+            yield table.schema_arrow, table.iter_batches(batch_size=_BATCH)
+        else:
             table = arrow.ipc.open_file(file)
             every = (table.get_batch(place) for place in range(table.num_record_batches))
-            return table.schema, every
-    stream = arrow.ipc.open_stream(file)
-    return stream.schema, iter(stream)
+            yield table.schema, every
 
 
 def _rows(

@@ -6,9 +6,34 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._lock import take
+from capillary_interactions.jobs._schema import APPLICATION
+
+_PUBLIC: Final = 0o666  # less what the user's umask takes away
+_PRIVATE: Final = 0o600
+_NO_LINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
+_SQLITE: Final = b"SQLite format 3\0"
+_APPLICATION_AT: Final = 68  # https://www.sqlite.org/fileformat.html#application_id
+
+
+def check_target(path: Path) -> None:
+    """See whether a file could be written there.
+
+    Raises:
+        ExportError: It could not, or it is a job.
+    """
+    try:
+        if path.is_dir():
+            raise ExportError(f"{path}: it is a directory")
+        path.parent.stat()
+    except OSError as failed:
+        raise ExportError(f"{path}: {failed.strerror}") from None
+    _refuse_a_job(path)
+    if not os.access(path.parent, os.W_OK):
+        raise ExportError(f"{path}: its folder cannot be written to")
 
 
 @contextmanager
@@ -18,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
     What a killed writer has left there is written over.
 
     Raises:
-        ExportError: It cannot be written, or somebody else is writing it.
+        ExportError: It cannot be written, somebody else is writing it, or it is a job.
     """
     # What a link points to is replaced, not the link.
     path = Path(os.path.realpath(path))
@@ -47,6 +72,23 @@ def replacing(path: Path) -> Iterator[Path]:
             os.close(each)
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f".{path.name}.part")
+
+
+def drop_part(path: Path) -> None:
+    """Remove what a killed writer has left of a file, unless somebody is writing it now."""
+    part = part_of(path)
+    with suppress(OSError):
+        number = os.open(part, os.O_RDWR | _NO_LINK)
+        try:
+            if take(number) and _is_at(number, part):
+                part.unlink()
+        finally:
+            os.close(number)
+
+
 def cannot_write(path: Path, failed: OSError) -> ExportError:
     """The error for a result that the system does not take."""
     return ExportError(f"{path} cannot be written: {failed.strerror or failed}")
@@ -56,23 +98,69 @@ def _check(path: Path) -> None:
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise ExportError(f"{path} cannot be written: it is no file")
+    _refuse_a_job(path)
+
+
+def _refuse_a_job(path: Path) -> None:
+    """Whatever somebody may have mistyped: hours of asking are not written over."""
+    with suppress(OSError):
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            head = file.read(_APPLICATION_AT + 4)
+        if head.startswith(_SQLITE) and head[_APPLICATION_AT:] == APPLICATION.to_bytes(4, "big"):
+            raise ExportError(f"{path}: it is a job")
 
 
 def _begin(path: Path) -> tuple[Path, int]:
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
+    # Nobody may read a new result who could not read the old one.
+    mode = _PRIVATE if path.exists() else _PUBLIC
     while True:
-        number = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        number = _open(path, part, mode)
         try:
-            take(number)
-        except OSError:
-            os.close(number)
-            raise ExportError(f"{path} is being written by somebody else at the moment") from None
-        with suppress(OSError):
-            # It may have taken its place between our opening and our locking it.
-            if os.path.samestat(os.fstat(number), part.stat()):
+            if _is_taken(number, path, part):
+                if mode == _PRIVATE:
+                    part.chmod(mode)
                 os.ftruncate(number, 0)
                 return part, number
+        except BaseException:
+            os.close(number)
+            raise
         os.close(number)
+
+
+def _open(path: Path, part: Path, mode: int) -> int:
+    try:
+        number = os.open(part, os.O_RDWR | os.O_CREAT | _NO_LINK, mode)
+    except OSError:
+        if part.is_symlink():
+            raise _in_the_way(path, part) from None
+        raise
+    there = os.fstat(number)
+    # Not every system refuses to follow links.
+    if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1 or part.is_symlink():
+        os.close(number)
+        raise _in_the_way(path, part)
+    return number
+
+
+def _is_taken(number: int, path: Path, part: Path) -> bool:
+    if not take(number):
+        raise ExportError(f"{path} is being written by somebody else at the moment")
+    # It may have taken its place between our opening and our locking it.
+    return _is_at(number, part)
+
+
+def _is_at(number: int, part: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), part.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _in_the_way(path: Path, part: Path) -> ExportError:
+    return ExportError(f"{path} cannot be written: {part.name} is in the way, and no file of ours")
 
 
 def _keep_mode(path: Path, part: Path) -> None:

@@ -1,6 +1,7 @@
 """Which column of a list holds the customers, and what separates the columns?"""
 
 import csv
+import re
 from collections.abc import Sequence
 from io import StringIO
 from typing import Final
@@ -50,7 +51,13 @@ def delimiter_of(header: str, wanted: str) -> str:
         wanted: A column that should be there.
     """
     known = [each for each in DELIMITERS if _places(_cells(header, each), wanted)]
-    return max(known or DELIMITERS, key=lambda each: len(_cells(header, each)))
+
+    def fits(delimiter: str) -> tuple[bool, int]:
+        cells = _cells(header, delimiter)
+        # A tab is a space, too, around the name that another delimiter gives.
+        return wanted in cells, len(cells)
+
+    return max(known or DELIMITERS, key=fits)
 
 
 def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
@@ -82,7 +89,8 @@ def _places(names: Sequence[str], wanted: str) -> list[int]:
 
 
 def _numbered(names: Sequence[str], column: str | None) -> list[int]:
-    if column is None or not (column.isascii() and column.isdecimal()):
+    # Python refuses to read the longest numbers, and no list is so wide.
+    if column is None or not re.fullmatch(r"\d{1,9}", column, re.ASCII):
         return []
     return [int(column) - 1] if 1 <= int(column) <= len(names) else []
 

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Final
 
 from capillary_interactions.jobs._columns import column_place, delimiter_of
+from capillary_interactions.jobs._csv_quotes import CsvLines
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._rows import Row, Rows, Wanted, dumped
 
@@ -20,59 +21,61 @@ def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         ListError: No column can be meant, or its header is none.
     """
     source = iter(lines)
-    opening, blank, taken = _opening(source)
+    opening, blank = _opening(source, header=wanted.header)
     for _ in range(blank):
         yield None
     if not opening:
         return
-    delimiter = wanted.delimiter or delimiter_of(opening, wanted.column or wanted.identifier)
-    names = next(csv.reader(StringIO(opening, newline=""), delimiter=delimiter))
+    text = "".join(opening)
+    delimiter = wanted.delimiter or delimiter_of(text, wanted.column or wanted.identifier)
+    names = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter))
+    before = blank + len(opening)
     if not wanted.header:
         names = [f"column_{place}" for place in range(1, len(names) + 1)]
-        source, taken = chain((opening,), source), blank
+        source, before = chain(opening, source), blank
     place = column_place(names, wanted.identifier, wanted.column)
     wanted.columns[:] = names
-    yield from _rows(source, delimiter, place, len(names), taken)
+    yield from _rows(CsvLines(source, delimiter, len(names), before), delimiter, place, len(names))
 
 
-def _rows(lines: Iterator[str], delimiter: str, place: int, width: int, before: int) -> Rows:
-    # Strict, or a quote that is never closed would swallow all the rows after it without a word.
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    number, seen = 0, 0
+def _rows(lines: CsvLines, delimiter: str, place: int, width: int) -> Rows:
+    number, held = 0, lines.held
     while True:
+        # Strict, or a quote that is never closed would swallow all the rows after it.
+        reader = csv.reader(lines.anew(), delimiter=delimiter, strict=True)
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
+            for cells in reader:
+                held.clear()
+                if _is_blank(cells):
+                    yield None
+                else:
+                    number += 1
+                    yield _row(number, cells, place, width)
         except csv.Error as wrong:
             number += 1
-            at = _span(before + seen + 1, before + reader.line_num)
-            yield Row(number, "", f"no CSV at {at}: {wrong}")
+            yield lines.mended(number, wrong, reader.line_num)
         else:
-            if _is_blank(cells):
-                yield None
-            else:
-                number += 1
-                yield _row(number, cells, place, width)
-        seen = reader.line_num
+            return
 
 
-def _opening(lines: Iterator[str]) -> tuple[str, int, int]:
-    """The first row's text, which may go over several lines, and the lines before and with it."""
-    text, blank, taken = "", 0, 0
+def _opening(lines: Iterator[str], *, header: bool) -> tuple[list[str], int]:
+    """The lines of the first row, mostly one, and how many blank lines were before it."""
+    taken: list[str] = []
+    blank, quotes, size = 0, 0, 0
     for line in lines:
-        taken += 1
-        if not text and not line.strip():
+        if not taken and not line.strip():
             blank += 1
             continue
-        text += line
-        if text.count('"') % 2 == 0:
-            return text, blank, taken
-        if len(text) > _LONGEST_HEADER:
+        taken.append(line)
+        quotes += line.count('"')
+        size += len(line)
+        if quotes % 2 == 0:
+            return taken, blank
+        if size > _LONGEST_HEADER:
             break
-    if text:
+    if taken and header:
         raise ListError("a quote in its header is never closed")
-    return "", blank, taken
+    return taken, blank
 
 
 def _is_blank(cells: list[str]) -> bool:
@@ -90,7 +93,3 @@ def _row(number: int, cells: list[str], place: int, width: int) -> Row:
 
 def _noun(count: int) -> str:
     return "cell" if count == 1 else "cells"
-
-
-def _span(first: int, last: int) -> str:
-    return f"line {last}" if first >= last else f"lines {first} to {last}"

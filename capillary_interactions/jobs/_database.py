@@ -12,6 +12,8 @@ from capillary_interactions.jobs._schema import APPLICATION, SCHEMA, VERSION
 
 _PATIENCE: Final = 30.0
 _CACHE: Final = 16_000  # KiB
+# Whoever is killed before that has made a file, and no job.
+_BEGUN: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 
 
 def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sqlite3.Connection:
@@ -79,9 +81,11 @@ def remove(path: Path) -> None:
     Raises:
         JobStoreError: That is not possible.
     """
+    # SQLite keeps them beside the file itself, whatever links lead to it.
+    real = Path(os.path.realpath(path))
     try:
         for suffix in ("-wal", "-shm", ""):
-            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+            real.with_name(f"{real.name}{suffix}").unlink(missing_ok=True)
     except OSError as failed:
         raise JobStoreError(f"{path} cannot be removed: {failed.strerror}") from None
 
@@ -104,6 +108,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
         raise JobStoreError(f"{path} is of version {version}, and this program reads {VERSION}")
+    if not create and not connection.execute(_BEGUN).fetchone()[0]:
+        raise NoJobError(f"there is no job at {path}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")

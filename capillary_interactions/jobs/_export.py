@@ -1,9 +1,9 @@
 """How do results come out of a job, in which format? Blocks; belongs in a thread."""
 
 import io
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal, get_args
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from capillary_interactions._reading import Reader
 from capillary_interactions.jobs._arrow_rows import import_arrow
-from capillary_interactions.jobs._atomic import cannot_write, replacing
+from capillary_interactions.jobs._atomic import cannot_write, check_target, replacing
 from capillary_interactions.jobs._database import connect, translated
 from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._flat import Column, Flattener, columns, given_columns
@@ -21,6 +21,7 @@ from capillary_interactions.jobs._preparing import template_of
 from capillary_interactions.jobs._recording import ENDED, Ended, ended, line, masked
 from capillary_interactions.jobs._sameness import zone_read
 from capillary_interactions.jobs._sqlite_sink import write_sqlite
+from capillary_interactions.jobs._targets import announce, refuse_own, remember
 from capillary_interactions.jobs._template import Template
 from capillary_interactions.jobs._text_sinks import write_csv, write_lines
 from capillary_interactions.jobs._unpack import packing
@@ -82,15 +83,9 @@ def check_export(path: Path, form: str | None = None) -> None:
         if chosen == "parquet":
             import_arrow()
         packing(io.BytesIO(), path.name).close()
-        if path.is_dir():
-            raise ExportError(f"{path}: it is a directory")
-        path.parent.stat()
     except ImportError as missing:
         raise ExportError(str(missing)) from None
-    except OSError as failed:
-        raise ExportError(f"{path}: {failed.strerror}") from None
-    if not os.access(path.parent, os.W_OK):
-        raise ExportError(f"{path}: its folder cannot be written to")
+    check_target(path)
 
 
 @frozen(kw_only=True)
@@ -103,46 +98,92 @@ class _Origin:
     reader: Reader
 
 
-def export(job: Path, path: Path, *, form: str | None, codes_masked: bool) -> int:
+def export(
+    job: Path,
+    path: Path,
+    stopped: Callable[[], bool] = bool,
+    *,
+    form: str | None,
+    codes_masked: bool,
+) -> int:
     """Write the results of a job; how many rows of its list they are of.
 
+    Args:
+        job: The job.
+        path: Where they go.
+        stopped: Looked at now and then: whether nobody wants them any more.
+        form: Their format, or None for the one that the name tells.
+        codes_masked: Whether one-time codes are masked.
+
     Raises:
-        ExportError: They cannot be written.
+        ExportError: They cannot be written, or not there, or nobody wants them any more.
         JobStoreError: The job cannot be read.
     """
     chosen = out_format(path.name, form)
-    connection = connect(job, read_only=True)
     try:
-        with translated(job):
-            # One moment of the job, however long this takes and whoever runs it meanwhile.
-            connection.execute("BEGIN")
-            origin = _origin(connection)
-        counter = _Counter(connection, job)
-        with replacing(path) as part:
-            _WRITERS[chosen](part, path.name, counter.rows(), origin, codes_masked)
+        with closing(connect(job)) as connection:
+            with translated(job):
+                refuse_own(connection, job, path)
+                announce(connection, path)
+                origin = _begin(connection)
+            rows = _Rows(connection, job, stopped)
+            with replacing(path) as part:
+                _WRITERS[chosen](part, path.name, rows, origin, codes_masked)
+                rows.end()
+                remember(connection, path, part)
     except OSError as failed:
         raise cannot_write(path, failed) from None
-    finally:
-        connection.close()
-    return counter.count
+    return rows.count
 
 
-class _Counter:
-    """The rows of a job that have ended, counted as they go by."""
+class _Rows:
+    """The rows of a job that have ended, counted as they go by; the same ones each time.
 
-    def __init__(self, connection: sqlite3.Connection, job: Path) -> None:
+    Args:
+        connection: To the job; at one moment of it until `end`.
+        job: The job.
+        stopped: Whether nobody wants them any more.
+
+    Attributes:
+        count: How many there were the last time.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, job: Path, stopped: Callable[[], bool]
+    ) -> None:
         self.count = 0
         self._connection = connection
         self._job = job
+        self._stopped = stopped
 
-    def rows(self) -> Iterator[Ended]:
+    def __iter__(self) -> Iterator[Ended]:
+        self.count = 0
         with translated(self._job):
             for found in self._connection.execute(ENDED):
+                self._check()
                 self.count += 1
                 yield ended(found)
 
+    def end(self) -> None:
+        """Let the job go on in time.
 
-def _origin(connection: sqlite3.Connection) -> _Origin:
+        Raises:
+            ExportError: Nobody wants the rows any more.
+        """
+        self._check()
+        with translated(self._job):
+            self._connection.execute("COMMIT")
+            self._connection.execute("PRAGMA query_only = OFF")
+
+    def _check(self) -> None:
+        if self._stopped():
+            raise ExportError("it was stopped before it was written")
+
+
+def _begin(connection: sqlite3.Connection) -> _Origin:
+    """Stay at one moment of the job, however long this takes and whoever runs it meanwhile."""
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("BEGIN")
     facts = {name: orjson.loads(value) for name, value in connection.execute("SELECT * FROM fact")}
     settings = facts["settings"]
     return _Origin(
@@ -154,7 +195,7 @@ def _origin(connection: sqlite3.Connection) -> _Origin:
 
 
 def _lines(
-    part: Path, name: str, rows: Iterator[Ended], origin: _Origin, codes_masked: bool
+    part: Path, name: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool
 ) -> None:
     written = (line(done, origin.template, codes_masked=codes_masked) for done in rows)
     write_lines(part, name, written)
@@ -165,20 +206,23 @@ def _flattened(origin: _Origin, codes_masked: bool) -> tuple[tuple[Column, ...],
     return columns(given), Flattener(origin.names, origin.reader, codes_masked=codes_masked)
 
 
-def _csv(part: Path, name: str, rows: Iterator[Ended], origin: _Origin, codes_masked: bool) -> None:
+def _csv(part: Path, name: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool) -> None:
     every, flattener = _flattened(origin, codes_masked)
     write_csv(part, name, every, (flat for done in rows for flat in flattener.rows(done)))
 
 
 def _parquet(
-    part: Path, _: str, rows: Iterator[Ended], origin: _Origin, codes_masked: bool
+    part: Path, _: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool
 ) -> None:
     every, flattener = _flattened(origin, codes_masked)
-    flat = (flat for done in rows for flat in flattener.rows(done))
+
+    def flat() -> Iterator[tuple[Any, ...]]:
+        return (flat for done in rows for flat in flattener.rows(done))
+
     write_parquet(part, every, flat, origin.schema)
 
 
-def _sqlite(part: Path, _: str, rows: Iterator[Ended], origin: _Origin, codes_masked: bool) -> None:
+def _sqlite(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool) -> None:
     every, flattener = _flattened(origin, codes_masked)
 
     def flat() -> Iterator[tuple[tuple[Any, ...], str | None]]:
@@ -193,7 +237,7 @@ def _sqlite(part: Path, _: str, rows: Iterator[Ended], origin: _Origin, codes_ma
     write_sqlite(part, every, flat())
 
 
-_WRITERS: Final[dict[OutFormat, Callable[[Path, str, Iterator[Ended], _Origin, bool], None]]] = {
+_WRITERS: Final[dict[OutFormat, Callable[[Path, str, Iterable[Ended], _Origin, bool], None]]] = {
     "jsonl": _lines,
     "csv": _csv,
     "parquet": _parquet,

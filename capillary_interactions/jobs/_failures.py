@@ -5,7 +5,7 @@ from typing import Final
 
 from capillary_interactions.jobs._status import Failure
 
-_FAILED: Final = ("rejected", "unreadable", "unavailable")
+FAILED: Final = ("rejected", "unreadable", "unavailable")
 
 
 def failures(
@@ -28,7 +28,7 @@ def _failures(connection: sqlite3.Connection, order: str, most: int) -> list[Fai
         f"SELECT * FROM (SELECT number, ending, value, outcome.reason AS reason "  # noqa: S608
         f"FROM outcome JOIN row ON row.number = outcome.first "
         f"WHERE ending = '{ending}' ORDER BY outcome.first {order} LIMIT {most})"
-        for ending in _FAILED
+        for ending in FAILED
     ]
     parts.append(
         f"SELECT * FROM (SELECT number, 'rejected', value, reason FROM row "  # noqa: S608

@@ -1,6 +1,7 @@
 """How does an outcome look in a table? One row a message, with the columns of the list."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -12,11 +13,14 @@ from capillary_interactions._masking import mask_codes
 from capillary_interactions._models import CustomerInteractions, Interaction, Message
 from capillary_interactions._reading import Mismatch, Reader
 from capillary_interactions.jobs._columns import distinct
-from capillary_interactions.jobs._json_rows import parsed
+from capillary_interactions.jobs._json_rows import Number, parsed
 from capillary_interactions.jobs._recording import Ended
+from capillary_interactions.jobs._template import storable
 
 Kind = Literal["integer", "real", "text", "boolean", "time"]
 
+# Half of a character, which no text may hold that is to be stored.
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
@@ -71,8 +75,10 @@ _NO_INTERACTION: Final = (None,) * (len(_MESSAGE) - 1)
 
 def given_columns(names: Sequence[str]) -> tuple[Column, ...]:
     """The list's own columns, under names that nothing else in the table has."""
+    # A name in SQLite holds no NUL, and the tables have the same names everywhere.
+    spelled = [name.replace("\0", "") for name in names]
     return tuple(
-        Column(name, "text", place) for place, name in enumerate(distinct(names, taken=_OWN))
+        Column(name, "text", place) for place, name in enumerate(distinct(spelled, taken=_OWN))
     )
 
 
@@ -109,8 +115,10 @@ class Flattener:
 
     def _cells(self, written: str) -> Iterator[str | None]:
         cells = orjson.loads(written) if written.startswith("[") else parsed(written)
-        if isinstance(cells, dict):
-            return (_text(cells.get(name), written, name) for name in self._names)
+        if not isinstance(cells, list):
+            # None: it is so deep that it can be read only where little is under way.
+            named = {storable(name): value for name, value in (cells or {}).items()}
+            return (_text(named.get(name)) for name in self._names)
         width = len(self._names)
         return iter((*cells[:width], *(None,) * (width - len(cells))))
 
@@ -172,12 +180,33 @@ def _whole(number: int | None) -> int | None:
     return number if number is not None and _LEAST <= number <= _MOST else None
 
 
-def _text(value: Any, line: str, name: str) -> str | None:
+def _text(value: Any) -> str | None:
     if value is None:
         return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, str):
+        return storable(str(value))
+    try:
+        return _json(value)
+    except RecursionError:
+        # The numbers in it are in quotes then.
+        return _dumped(value)
+
+
+def _json(value: Any) -> str:
+    """JSON again, every number with the digits that it was written in."""
+    if isinstance(value, Number):
         return str(value)
-    # Read anew: in `value` numbers are text, so that none of them loses a digit.
-    return json.dumps(json.loads(line)[name], ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{_dumped(name)}: {_json(each)}" for name, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return _dumped(value)
+
+
+def _dumped(value: Any) -> str:
+    return _HALF.sub(_escaped, json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(half: re.Match[str]) -> str:
+    return f"\\u{ord(half[0]):04x}"

@@ -1,8 +1,7 @@
 """What can be done with a job: run it, look at it, take endings back, write results."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,18 +10,19 @@ from typing import Self
 from capillary_interactions._check import seconds
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._names import InteractionType, Network, one_of
-from capillary_interactions.jobs._database import remove
-from capillary_interactions.jobs._errors import JobError, NoJobError
+from capillary_interactions.jobs._access import Access
+from capillary_interactions.jobs._drawing import write_report
+from capillary_interactions.jobs._errors import JobError
 from capillary_interactions.jobs._export import export
 from capillary_interactions.jobs._list import CustomerList
-from capillary_interactions.jobs._lock import Lock
 from capillary_interactions.jobs._preparing import Wanted, prepare
 from capillary_interactions.jobs._report import Report
 from capillary_interactions.jobs._run import Run, Wishes
 from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._stops import StopRules
-from capillary_interactions.jobs._store import Store, reopened
-from capillary_interactions.jobs._thread import Thread
+from capillary_interactions.jobs._store import reopened
+from capillary_interactions.jobs._targets import discard
+from capillary_interactions.jobs._thread import aside, stoppable
 
 _SHOWN: int = 10
 _DRAIN: float = 30.0
@@ -51,13 +51,10 @@ class Job:
         network: Network | None,
         type: InteractionType | None,  # noqa: A002 - the API's word
     ) -> None:
-        self._path = path
         self._customers = customers
         self._network = network
         self._type = type
-        self._lock = Lock(path)
-        self._thread = Thread()
-        self._store: Store | None = None
+        self._access = Access(path)
         self._run: Run | None = None
 
     @classmethod
@@ -90,7 +87,7 @@ class Job:
 
     async def __aenter__(self) -> Self:
         """Open it, if it is there."""
-        await self._open()
+        await self._access.open()
         return self
 
     async def __aexit__(
@@ -100,18 +97,13 @@ class Job:
         traceback: TracebackType | None,
     ) -> None:
         """Close it."""
-        await self._close()
-        self._thread.close()
-
-    async def _close(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            await self._thread(store.close)
+        await self._access.close()
+        self._access.thread.close()
 
     @property
     def path(self) -> Path:
         """Its file."""
-        return self._path
+        return self._access.path
 
     @property
     def is_running(self) -> bool:
@@ -127,6 +119,7 @@ class Job:
         share: float | None = None,
         stops: StopRules | None = None,
         progress: Callable[[Progress], None] | None = None,
+        restart: bool = False,
     ) -> Report:
         """Ask for every customer that has no recorded outcome, and record how it ends.
 
@@ -140,6 +133,8 @@ class Job:
             share: The part of the rate that is used at most; see there.
             stops: When to pause or to stop; the defaults of `StopRules` by default.
             progress: Called a few times a second.
+            restart: Whether to forget what there is of the job and begin anew; that is done when
+                the list has given its first rows, so a list that cannot be read costs nothing.
 
         Returns:
             What has become of it; `report.complete` tells whether it is done.
@@ -160,9 +155,9 @@ class Job:
             stops=stops or StopRules(),
             progress=progress,
         )
-        async with self._locked():
+        async with self._access.locked():
             try:
-                self._run = await self._prepared(client, wishes)
+                self._run = await self._prepared(client, wishes, restart=restart)
             except JobError as wrong:
                 wrong.begun = False
                 raise
@@ -170,18 +165,19 @@ class Job:
                 await self._run.go()
             finally:
                 self._run = None
-        return await self.report()
+            # Before somebody else can begin another run, whose figures these would be.
+            return await self.report()
 
     async def discard(self) -> None:
-        """Remove the job's file, with everything in it; there need be none.
+        """Remove the job's file, if there is one, and what is left of results half written.
 
         Raises:
             JobInUseError: It is being run.
             JobStoreError: It is no job's file, or cannot be removed.
         """
-        async with self._locked():
-            await self._close()
-            await self._thread(remove, self._path)
+        async with self._access.locked():
+            await self._access.close()
+            await self._access.thread(discard, self.path)
 
     def stop(self, drain: float = _DRAIN) -> None:
         """End the run that is under way: it asks for nothing more, and `run` returns soon.
@@ -199,7 +195,7 @@ class Job:
         Raises:
             NoJobError: There is no such job.
         """
-        return await self._thread(self._opened().status)
+        return await self._access.thread(self._access.opened().status)
 
     async def report(self) -> Report:
         """What has become of it so far, with the figures of the last run.
@@ -207,11 +203,11 @@ class Job:
         Raises:
             NoJobError: There is no such job.
         """
-        store = self._opened()
-        first, last = await self._thread(store.failures, _SHOWN)
+        store = self._access.opened()
+        first, last = await self._access.thread(store.failures, _SHOWN)
         return Report(
-            status=await self._thread(store.status),
-            run=await self._thread(store.last_run),
+            status=await self._access.thread(store.status),
+            run=await self._access.thread(store.last_run),
             first_failures=first,
             last_failures=last,
         )
@@ -231,8 +227,8 @@ class Job:
             JobStoreError: There is no such job, or it cannot be written.
         """
         chosen = reopened(endings)
-        async with self._locked():
-            return await self._thread(self._opened().reopen, chosen)
+        async with self._access.locked():
+            return await self._access.thread(self._access.opened().reopen, chosen)
 
     async def export(
         self,
@@ -259,53 +255,41 @@ class Job:
             How many rows of the list it holds.
 
         Raises:
-            ExportError: It cannot be written, or the format is unknown.
+            ExportError: It cannot be written, the format is unknown, or it is a job or the list.
             NoJobError: There is no such job.
         """
-        self._opened()
-        write = partial(export, self._path, Path(path), form=format, codes_masked=mask_codes)
-        # A thread of its own: a long export must not keep outcomes from being recorded.
-        thread = Thread()
-        try:
-            return await thread(write)
-        finally:
-            thread.close()
+        self._access.opened()
+        return await stoppable(
+            partial(export, self.path, Path(path), form=format, codes_masked=mask_codes)
+        )
 
-    async def _open(self) -> None:
-        if self._store is None:
-            with suppress(NoJobError):
-                self._store = await self._thread(Store, self._path)
+    async def write_report(self, path: str | os.PathLike[str]) -> None:
+        """Write a page to look at into a file, whole or not at all; it may be called during a run.
 
-    def _opened(self) -> Store:
-        if self._store is None:
-            raise NoJobError(f"there is no job at {self._path}")
-        return self._store
+        One HTML file that loads nothing and runs nothing: how the rows ended, pace and quota over
+        time, the slowest minutes, messages by channel, status and month, the first failures.
+        Customers are masked.
 
-    async def _prepared(self, client: InteractionsClient, wishes: Wishes) -> Run:
-        wanted = Wanted(self._path, self._customers, self._network, self._type)
-        ready = await prepare(wanted, self._store, self._thread, client.config)
-        self._store = ready.store
+        Args:
+            path: The file; what it holds is replaced in one step.
+
+        Raises:
+            ExportError: It cannot be written, or matplotlib (the extra `report`) is not installed.
+            NoJobError: There is no such job.
+        """
+        self._access.opened()
+        await aside(write_report, self.path, Path(path))
+
+    async def _prepared(self, client: InteractionsClient, wishes: Wishes, *, restart: bool) -> Run:
+        access = self._access
+        wanted = Wanted(access.path, self._customers, self._network, self._type, restart)
+        ready = await prepare(wanted, access.store, access.thread, client.config)
+        access.store = ready.store
         return Run(
             ready.store,
-            self._thread,
+            access.thread,
             ready.feed,
             template=ready.template,
             client=client,
             wishes=wishes,
         )
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[None]:
-        """Nobody else changes the job meanwhile; its file is the one that is there now."""
-        try:
-            self._lock.acquire()
-        except JobError as wrong:
-            wrong.begun = False
-            raise
-        try:
-            # Somebody else may have made it, or removed it, since it was opened here.
-            await self._close()
-            await self._open()
-            yield
-        finally:
-            self._lock.release()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from capillary_interactions.jobs._columns import column_place
-from capillary_interactions.jobs._rows import Row, Rows, Wanted, dumped, number_written
+from capillary_interactions.jobs._rows import BadRow, Row, Rows, Wanted, number_written
 
 
 def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
@@ -23,7 +23,7 @@ def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         number += 1
         written = parsed(line)
         if not isinstance(written, dict):
-            yield Row(number, "", "the line is no JSON object", dumped([]))
+            yield BadRow(number, "", "the line is no JSON object", raw=line.strip())
             continue
         if not key:
             names = list(written)

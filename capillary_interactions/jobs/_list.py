@@ -21,12 +21,15 @@ from capillary_interactions.jobs._rows import (
     form_of,
     guessed,
     plain_rows,
+    storable,
 )
 from capillary_interactions.jobs._text import check_encoding, lines
-from capillary_interactions.jobs._unpack import chunks
+from capillary_interactions.jobs._unpack import ARROW, PARQUET, Peeked, chunks
 
 _SAMPLE: Final = 1 << 16
 _SAME: Final = ("size", "sample")
+# What cannot be put back as it was by whoever writes to a file; a copy has others.
+_TOUCHED: Final = ("mtime", "ctime", "inode")
 
 
 def _to_column(value: str | int | None) -> str | None:
@@ -54,7 +57,8 @@ class CustomerList:
         format: "csv", "jsonl", "lines", "parquet" or "arrow"; None to have it found.
         header: Whether the first line of a CSV holds the names of its columns.
         delimiter: What separates the columns of a CSV; None for comma, semicolon or tab.
-        encoding: How text is encoded; None for UTF-8, or UTF-16 with a mark.
+        encoding: How text is encoded; None for UTF-8, or UTF-16 and UTF-32 with a
+            mark.
         label: What a person calls it; None for its path.
 
     Raises:
@@ -88,7 +92,7 @@ class CustomerList:
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return self.label or ("the input" if self.path is None else str(self.path))
+        return storable(self.label or ("the input" if self.path is None else str(self.path)))
 
     def open(self) -> IO[bytes]:
         """The file, unbuffered where that can be, so that a pipe's rows come when they come.
@@ -103,6 +107,11 @@ class CustomerList:
         except OSError as failed:
             raise ListError(f"{self.name}: {failed.strerror}") from None
 
+    @property
+    def form(self) -> Format | None:
+        """How it is written, if that is given or its name tells."""
+        return self.format or (None if self.path is None else form_of(self.path.name))
+
     def rows(self, file: IO[bytes], before_read: Callable[[], None]) -> tuple[Wanted, Rows]:
         """What is known of the list, and its rows, to be iterated over once.
 
@@ -113,16 +122,19 @@ class CustomerList:
         wanted = Wanted(
             identifier=self.identifier.value,
             column=self.column,
-            format=self.format or (None if self.path is None else form_of(self.path.name)),
+            format=self.form,
             header=self.header,
             delimiter=self.delimiter,
         )
-        if wanted.format in {"parquet", "arrow"}:
-            return wanted, arrow_rows(file, wanted, before_read)
-        return wanted, self._text_rows(file, wanted, before_read)
+        return wanted, self._rows(Peeked(file), wanted, before_read)
 
-    def _text_rows(self, file: IO[bytes], wanted: Wanted, before_read: Callable[[], None]) -> Rows:
-        return text_rows(lines(chunks(file, before_read), self.encoding), wanted)
+    def _rows(self, peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) -> Rows:
+        if wanted.format is None:
+            before_read()
+            wanted.format = _form_by(peeked.peek())
+        if wanted.format in {"parquet", "arrow"}:
+            return (yield from arrow_rows(peeked, wanted, before_read))
+        return (yield from text_rows(lines(chunks(peeked, before_read), self.encoding), wanted))
 
     def reading(self) -> dict[str, Any]:
         """How it is read, as plain values: what decides which rows there are."""
@@ -136,7 +148,7 @@ class CustomerList:
 
     def written(self) -> dict[str, Any]:
         """Its arguments, as plain values, to make it from again; a pipe has no source."""
-        source = None if self.path is None else str(self.path.absolute())
+        source = None if self.path is None else path_written(self.path)
         return {**self.reading(), "source": source, "format": self.format}
 
     def stamp(self) -> dict[str, Any] | None:
@@ -157,15 +169,42 @@ class CustomerList:
         except OSError as failed:
             raise ListError(f"{self.name}: {failed.strerror}") from None
         return {
-            "path": str(self.path.absolute()),
+            "path": path_written(self.path),
             "size": there.st_size,
             "mtime": there.st_mtime_ns,
+            "ctime": there.st_ctime_ns,
+            "inode": there.st_ino,
             "sample": sample.hexdigest(),
         }
 
 
+def list_of(written: dict[str, Any]) -> CustomerList:
+    """The list that `CustomerList.written` wrote down; it must not have come through a pipe."""
+    return CustomerList(**{**written, "source": path_read(written["source"])})
+
+
+def path_written(path: Path) -> str | dict[str, str]:
+    """A path as JSON can hold it, whole: on some disks it is bytes that are no text."""
+    text = str(path.absolute())
+    return text if text == storable(text) else {"hex": os.fsencode(text).hex()}
+
+
+def path_read(written: str | dict[str, str]) -> Path:
+    """The path that `path_written` wrote."""
+    if isinstance(written, str):
+        return Path(written)
+    return Path(os.fsdecode(bytes.fromhex(written["hex"])))
+
+
+def _form_by(opening: bytes) -> Format | None:
+    """How a file is written that begins so, if that tells."""
+    if opening.startswith(PARQUET):
+        return "parquet"
+    return "arrow" if opening.startswith(ARROW) else None
+
+
 def text_rows(text: Iterable[str], wanted: Wanted) -> Rows:
-    """The rows that lines of text give.
+    """The rows that lines of text give; the first line is read at once where it tells the format.
 
     Args:
         text: The lines, with their ends.
@@ -177,11 +216,14 @@ def text_rows(text: Iterable[str], wanted: Wanted) -> Rows:
     if wanted.format is None:
         wanted.format, text = guessed(text, wanted)
     if wanted.format == "csv":
-        yield from csv_rows(text, wanted)
-    elif wanted.format == "jsonl":
-        yield from json_rows(text, wanted)
-    else:
-        yield from plain_rows(text, wanted)
+        return csv_rows(text, wanted)
+    return json_rows(text, wanted) if wanted.format == "jsonl" else plain_rows(text, wanted)
+
+
+def touched(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether somebody may have written to a list, though it looks the same."""
+    # Jobs of an earlier version remember less.
+    return any(before.get(each, now[each]) != now[each] for each in _TOUCHED)
 
 
 def changed(before: dict[str, Any], now: dict[str, Any]) -> str | None:

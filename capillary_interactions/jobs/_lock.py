@@ -1,5 +1,6 @@
 """Who may change a job? One at a time, for as long as its process lives and no longer."""
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -10,27 +11,44 @@ from capillary_interactions.jobs._errors import JobInUseError, JobStoreError
 if sys.platform == "win32":  # pragma: no cover - this system has the other one
     import msvcrt
 
-    def take(number: int) -> None:
-        """Lock an open file for this process, or raise OSError."""
+    def _lock(number: int) -> None:
         msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+
+    _HELD = frozenset({errno.EACCES, errno.EDEADLK})
 else:
     import fcntl
 
-    def take(number: int) -> None:
-        """Lock an open file until it is closed, or raise OSError."""
+    def _lock(number: int) -> None:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN})
+
+
+def take(number: int) -> bool:
+    """Lock an open file until it is closed; False if somebody else has it.
+
+    Raises:
+        OSError: It is on a disk that has no locks.
+    """
+    try:
+        _lock(number)
+    except OSError as failed:
+        if failed.errno in _HELD:
+            return False
+        raise
+    return True
 
 
 class Lock:
     """A lock on a path: a file beside it that the system frees when its holder dies.
 
     Args:
-        path: What is locked; not itself opened.
+        path: What is locked; not itself opened. All its names have one lock.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.with_name(f"{path.name}-lock")
+        self._file = _lock_file(path)
         self._number: int | None = None
 
     def acquire(self) -> None:
@@ -38,17 +56,15 @@ class Lock:
 
         Raises:
             JobInUseError: Somebody else has it.
-            JobStoreError: The folder cannot be written to.
+            JobStoreError: The folder cannot be written to, or knows no locks.
         """
         if self._number is not None:
             raise self._refusal()
+        # Anew each time, for a link may have come or gone.
+        self._file = _lock_file(self._path)
         while self._number is None:
             number = self._open()
-            try:
-                take(number)
-            except OSError:
-                os.close(number)
-                raise self._refusal() from None
+            self._take(number)
             # Its last holder may have removed the file between our opening and our locking it.
             if self._is_there(number):
                 self._number = number
@@ -70,6 +86,18 @@ class Lock:
         except OSError as failed:
             raise JobStoreError(f"{self._path} cannot be written: {failed.strerror}") from None
 
+    def _take(self, number: int) -> None:
+        try:
+            if take(number):
+                return
+        except OSError as failed:
+            os.close(number)
+            raise JobStoreError(
+                f"{self._path} cannot be locked: {failed.strerror}; is it on a network's disk?"
+            ) from None
+        os.close(number)
+        raise self._refusal()
+
     def _is_there(self, number: int) -> bool:
         try:
             return os.path.samestat(os.fstat(number), self._file.stat())
@@ -81,3 +109,8 @@ class Lock:
             f"{self._path} is being run already, by another process or task; "
             "wait until it has ended, or stop it"
         )
+
+
+def _lock_file(path: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}-lock")

@@ -8,13 +8,18 @@ from attrs import frozen
 
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
-from capillary_interactions.jobs._database import remove
-from capillary_interactions.jobs._errors import ListError, NoJobError
+from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
 from capillary_interactions.jobs._feed import Feed
-from capillary_interactions.jobs._list import CustomerList
+from capillary_interactions.jobs._list import CustomerList, list_of
 from capillary_interactions.jobs._reader import Batch, ListReader
-from capillary_interactions.jobs._sameness import check_list, check_settings, settings_of
+from capillary_interactions.jobs._sameness import (
+    check_list,
+    check_settings,
+    retold_error,
+    settings_of,
+)
 from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._targets import EXPORTS, discard
 from capillary_interactions.jobs._template import Template
 from capillary_interactions.jobs._thread import Thread
 
@@ -80,17 +85,36 @@ async def prepare(
     if wanted.customers is None:
         # What is not said anew is as it was.
         settings = {**facts["settings"], **settings, **_filters(facts["settings"])}
-    check_settings(facts["settings"], settings)
-    template = template_of(settings)
-    if customers is None:
-        return Ready(store, None, template)
-    check = await asyncio.to_thread(check_list, facts["stamp"], customers, whole=mark.whole)
-    if not check.read:
-        return Ready(store, None, template)
-    feed = Feed(ListReader(customers, template, mark).read)
-    if check.first:
+    form = None if customers is None else customers.form
+    retold = check_settings(
+        {**facts["settings"], "format": facts["format"] or form},
+        {**settings, "format": form or facts["format"]},
+        facts["columns"] or (),
+    )
+    ready = Ready(store, None, template_of(settings))
+    if customers is not None:
+        check = await asyncio.to_thread(check_list, facts["stamp"], customers, whole=mark.whole)
+        if check.read or retold:
+            feed = Feed(ListReader(customers, ready.template, mark).read)
+            ready = Ready(store, feed, ready.template)
+            if check.first or retold:
+                await _compared(feed, retold)
+    if settings != facts["settings"]:
+        await thread(store.state, "settings", settings)
+    if customers is not None and retold:
+        await thread(store.state, "list", customers.written())
+    return ready
+
+
+async def _compared(feed: Feed[Batch], retold: str | None) -> None:
+    """Begin to read, and see that the rows read before are the same, before anybody is asked."""
+    try:
         await feed.ready()
-    return Ready(store, feed, template)
+    except JobChangedError as wrong:
+        raise (retold_error(retold) if retold else wrong) from None
+    except BaseException:
+        feed.stop()
+        raise
 
 
 async def _begun(
@@ -104,11 +128,12 @@ async def _begun(
     template = template_of(settings)
     stamp = await asyncio.to_thread(customers.stamp)
     feed = Feed(ListReader(customers, template).read)
+    written: dict[str, Any] = {}
     try:
         await feed.ready()
         if store is not None and wanted.restart:
             await thread(store.close)
-            await thread(remove, wanted.path)
+            written = await thread(discard, wanted.path)
             store = None
         if store is None:
             store = await thread(Store, wanted.path, create=True)
@@ -117,6 +142,7 @@ async def _begun(
             "list": customers.written(),
             "settings": settings,
             "stamp": stamp,
+            EXPORTS: written,
         }
         await thread(store.begin, facts)
     except BaseException:
@@ -126,7 +152,7 @@ async def _begun(
 
 
 def _facts(store: Store) -> dict[str, Any]:
-    names = ("settings", "list", "stamp")
+    names = ("settings", "list", "stamp", "format", "columns")
     return {**{name: store.fact(name) for name in names}, "bookmark": store.bookmark()}
 
 
@@ -137,7 +163,7 @@ def _filters(settings: dict[str, Any]) -> dict[str, Any]:
 def _list_of(written: dict[str, Any]) -> CustomerList:
     if written["source"] is None:
         raise ListError("the list came through a pipe; give it again")
-    return CustomerList(**written)
+    return list_of(written)
 
 
 def template_of(settings: dict[str, Any]) -> Template:

@@ -9,8 +9,8 @@ from attrs import field, frozen
 
 from capillary_interactions.jobs._errors import JobChangedError, ListError
 from capillary_interactions.jobs._list import CustomerList
-from capillary_interactions.jobs._rows import Row, Wanted
-from capillary_interactions.jobs._template import Template, storable
+from capillary_interactions.jobs._rows import BadRow, Row, Wanted, dumped
+from capillary_interactions.jobs._template import Template, is_number, storable
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
@@ -145,11 +145,18 @@ class ListReader:
         self._reasons: dict[int, str] = {}
 
     def _keep(self, row: Row) -> None:
-        reason = self._template.refusal(row)
-        if reason is not None:
-            self._reasons[len(self._values)] = reason
-        self._values.append(row.value if reason is None else storable(row.value))
-        self._cells.append(row.cells)
+        value, cells, reason = row.value, row.cells, row.reason
+        # Nearly every row is such a one, and there may be millions.
+        if reason is not None or not is_number(value):
+            value, reason = self._template.taken(row)
+            if reason is not None:
+                self._reasons[len(self._values)] = reason
+                value = storable(value)
+            if isinstance(row, BadRow):
+                # Not before it is compared: the fingerprint is of what could be read.
+                cells = dumped([row.raw])
+        self._values.append(value)
+        self._cells.append(cells)
 
     def _compare(self) -> None:
         if self._hash.hexdigest() != self._bookmark.digest:

@@ -51,6 +51,17 @@ class Row:
     cells: str = field(default="[]", repr=False)
 
 
+@frozen
+class BadRow(Row):
+    """One row that is not written as its list is, and so has no cells.
+
+    Attributes:
+        raw: Its text.
+    """
+
+    raw: str = field(default="", repr=False)
+
+
 Rows = Iterator[Row | None]
 
 
@@ -99,7 +110,9 @@ def _guess(opening: str, wanted: Wanted) -> Format:
         return "jsonl"
     named = opening.strip().strip('"').casefold() == wanted.identifier.casefold()
     split = any(each in opening for each in (wanted.delimiter, *DELIMITERS) if each)
-    return "csv" if wanted.column or named or split else "lines"
+    # A name that goes on in the next line.
+    quoted = opening.lstrip().startswith('"') and opening.count('"') % 2 == 1
+    return "csv" if wanted.column or named or split or quoted else "lines"
 
 
 def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
@@ -117,7 +130,15 @@ def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
 
 def dumped(cells: list[str | None]) -> str:
     """Cells as they are kept."""
-    return orjson.dumps(cells).decode()
+    try:
+        return orjson.dumps(cells).decode()
+    except TypeError:  # some encodings, such as UTF-7, can write half a character
+        return orjson.dumps([cell and storable(cell) for cell in cells]).decode()
+
+
+def storable(value: str) -> str:
+    """A text that can be encoded; what cannot is shown by its number."""
+    return value.encode(errors="backslashreplace").decode()
 
 
 def number_written(text: str) -> str | None:

@@ -1,17 +1,21 @@
 """How are results written as a SQLite file? Two plain tables, which DuckDB reads too."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from capillary_interactions._dates import iso
+from capillary_interactions.jobs._columns import distinct
 from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._flat import Column
 
 _GROUP: Final = 5_000
+_OTHERS: Final = "other_columns"
 _TYPES: Final = {
     "integer": "INTEGER",
     "real": "REAL",
@@ -25,6 +29,8 @@ def write_sqlite(
     part: Path, columns: Sequence[Column], rows: Iterable[tuple[Sequence[Any], str | None]]
 ) -> None:
     """Write a SQLite file: `messages`, the table, and `answers`, the JSON for a row of the list.
+
+    If there are more columns than SQLite takes, the last ones of the list stand in one, as JSON.
 
     Args:
         part: The file to write to.
@@ -49,6 +55,7 @@ def _write(
     columns: Sequence[Column],
     rows: Iterable[tuple[Sequence[Any], str | None]],
 ) -> None:
+    columns, shape = _fitted(columns, connection.getlimit(sqlite3.SQLITE_LIMIT_COLUMN))
     # The file is nobody's before it is whole.
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
@@ -58,7 +65,7 @@ def _write(
     connection.execute("CREATE TABLE answers (row INTEGER PRIMARY KEY, answer TEXT NOT NULL)")
     insert = f"INSERT INTO messages VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
     for group in _groups(rows):
-        connection.executemany(insert, ([_value(cell) for cell in row] for row, _ in group))
+        connection.executemany(insert, (tuple(map(_value, shape(row))) for row, _ in group))
         connection.executemany(
             "INSERT INTO answers VALUES (?, ?)",
             [(row[0], answer) for row, answer in group if answer is not None],
@@ -74,9 +81,28 @@ def _groups(
         yield group
 
 
+def _fitted(
+    columns: Sequence[Column], most: int
+) -> tuple[Sequence[Column], Callable[[Sequence[Any]], Sequence[Any]]]:
+    """The columns of the table, and how a row is made to fit into them."""
+    if len(columns) <= most:
+        return columns, lambda row: row
+    given = [place for place, column in enumerate(columns) if column.given is not None]
+    end = given[-1] + 1
+    start = end - (len(columns) - most) - 1
+    names = [column.name for column in columns]
+    *_, name = distinct([*names, _OTHERS])
+
+    def shape(row: Sequence[Any]) -> Sequence[Any]:
+        over = zip(names[start:end], row[start:end], strict=True)
+        others = {name: cell for name, cell in over if cell is not None}
+        return (*row[:start], orjson.dumps(others).decode(), *row[end:])
+
+    return (*columns[:start], Column(name, "text"), *columns[end:]), shape
+
+
 def _quoted(name: str) -> str:
-    # A name cannot hold a NUL there, and a cell can.
-    return '"' + name.replace("\0", "").replace('"', '""') + '"'
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _value(value: Any) -> Any:

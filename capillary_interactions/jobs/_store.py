@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -11,14 +10,16 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import orjson
 from attrs import asdict
 
-from capillary_interactions._outcome import ENDINGS, counted
+from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, transaction, translated
+from capillary_interactions.jobs._facts import bookmark, fact, status, tally
 from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._many import Pack, small_at, text_at
 from capillary_interactions.jobs._reader import Batch, Bookmark
 from capillary_interactions.jobs._recording import Pending
 from capillary_interactions.jobs._schema import OUTCOME_COLUMNS
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
+from capillary_interactions.jobs._template import storable
 
 _PLACE: Final = len(OUTCOME_COLUMNS) - 1
 _FROM: Final = "FROM json_each(?1) AS each"
@@ -98,7 +99,7 @@ class Store:
     @_translating
     def fact(self, name: str) -> Any:
         """What was written down under a name, or None."""
-        return self._get(name)
+        return fact(self._connection, name)
 
     @_translating
     def state(self, name: str, value: Any) -> None:
@@ -106,9 +107,10 @@ class Store:
         with transaction(self._connection):
             self._set(name, value)
 
+    @_translating
     def bookmark(self) -> Bookmark:
         """How far the list has been read."""
-        return Bookmark(**(self.fact("bookmark") or {}))
+        return bookmark(self._connection)
 
     @_translating
     def add(self, batch: Batch) -> None:
@@ -144,7 +146,7 @@ class Store:
         self._set("bookmark", asdict(mark))
         if batch.columns != self._columns:
             self._columns = batch.columns
-            self._set("columns", batch.columns)
+            self._set("columns", [storable(name) for name in batch.columns])
             self._set("format", batch.format)
             if batch.schema is not None:
                 self._set("schema", batch.schema.hex())
@@ -174,7 +176,7 @@ class Store:
     def _count_rows(self, pending: Pending) -> None:
         counts = pending.endings.copy()
         if self._duplicates is None:
-            self._duplicates = bool(self._tally().get("duplicates"))
+            self._duplicates = bool(tally(self._connection).get("duplicates"))
         if self._duplicates:
             again = self._connection.execute(
                 "SELECT ending, count(*) FROM json_each(?) AS asked "
@@ -247,39 +249,18 @@ class Store:
         # At one moment, though another process may be running the job.
         self._connection.execute("BEGIN")
         try:
-            return self._status()
+            return status(self._connection, self.path)
         finally:
             self._connection.execute("COMMIT")
-
-    def _status(self) -> JobStatus:
-        tally, mark = self._tally(), self.bookmark()
-        return JobStatus(
-            path=str(self.path),
-            customers=self._get("customers") or "",
-            began=datetime.fromtimestamp(self._get("began") or 0, UTC),
-            rows=mark.rows,
-            whole=mark.whole,
-            blank=tally.get("blank", 0),
-            duplicates=tally.get("duplicates", 0),
-            endings=counted(tally),
-        )
 
     @_translating
     def failures(self, most: int) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
         """The first and the last rows that failed, none of them twice."""
         return failures(self._connection, most)
 
-    def _get(self, name: str) -> Any:
-        query = "SELECT value FROM fact WHERE name = ?"
-        found = self._connection.execute(query, (name,)).fetchone()
-        return None if found is None else orjson.loads(found[0])
-
     def _set(self, name: str, value: Any) -> None:
         written = orjson.dumps(value).decode()
         self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, written))
-
-    def _tally(self) -> dict[str, int]:
-        return dict(self._connection.execute("SELECT name, count FROM tally"))
 
     def _count(self, more: Mapping[str, int]) -> None:
         self._connection.execute(_COUNT, (orjson.dumps(more).decode(),))

@@ -8,10 +8,19 @@ from attrs import frozen
 from capillary_interactions._jsonable import to_jsonable
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
 from capillary_interactions._query import Identifier, Query, check_spelling
-from capillary_interactions.jobs._rows import Row
+from capillary_interactions.jobs._rows import Row, number_written, storable
+
+__all__ = ["Template", "is_number", "storable"]
 
 # What every version can ask, and nearly every list is made of.
 _PLAIN: Final = re.compile(r"[\w.@+-]+", re.ASCII)
+is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
+"""Whether a value is nothing but digits, and so can be asked as it stands."""
+_ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
+_SPREADSHEET: Final = (
+    "it looks like a spreadsheet's rounding of a long number (such as 1.23E+11), whose digits are "
+    "lost; have the column written as text"
+)
 
 
 @frozen(kw_only=True)
@@ -45,12 +54,25 @@ class Template:
         """
         return Query(Identifier(self.name, value), network=self.network, type=self.type)
 
+    def taken(self, row: Row) -> tuple[str, str | None]:
+        """Whom a row names, as it is asked; and the reason why that cannot be, or None."""
+        value = row.value
+        if row.reason is not None or is_number(value):
+            return value, row.reason
+        if self.name is IdentifierName.MOBILE:
+            if _ROUNDED.fullmatch(value):
+                return value, _SPREADSHEET
+            # Tables with gaps are often written with .0 behind every number.
+            value = number_written(value) or value
+        return value, None if _PLAIN.fullmatch(value) else self._refusal(value)
+
     def refusal(self, row: Row) -> str | None:
         """The reason why a row cannot be asked, or None."""
-        if row.reason is not None or _PLAIN.fullmatch(row.value):
-            return row.reason
+        return self.taken(row)[1]
+
+    def _refusal(self, value: str) -> str | None:
         try:
-            check_spelling(self.query(row.value), self.api)
+            check_spelling(self.query(value), self.api)
         except ValueError as refused:
             return str(refused)
         return None
@@ -60,8 +82,3 @@ class Template:
         query = to_jsonable(self.query("nobody"))
         query["identifierValue"] = value
         return dict(query)
-
-
-def storable(value: str) -> str:
-    """A text that can be encoded; what cannot is shown by its number."""
-    return value.encode(errors="backslashreplace").decode()

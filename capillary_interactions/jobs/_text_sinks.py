@@ -36,7 +36,8 @@ def write_csv(
         columns: The columns.
         rows: The rows, in the order of the columns.
     """
-    delimiter = "\t" if ".tsv" in name.lower() else ","
+    plain = name.lower().removesuffix(".gz").removesuffix(".zst")
+    delimiter = "\t" if plain.endswith(".tsv") else ","
     with (
         part.open("r+b", buffering=1 << 16) as file,
         packing(file, name) as packed,

@@ -1,6 +1,7 @@
 """Where does everything happen that SQLite may take its time for? In one thread of its own."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -37,3 +38,20 @@ async def aside(call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwar
         return await thread(call, *arguments, **keywords)
     finally:
         thread.close()
+
+
+async def stoppable(call: Callable[[Callable[[], bool]], _T]) -> _T:
+    """Do something long aside that looks now and then whether it is still wanted.
+
+    Whoever is cancelled while waiting for it waits until it has ended all the same.
+    """
+    unwanted = threading.Event()
+    doing = asyncio.ensure_future(aside(call, unwanted.is_set))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        unwanted.set()
+        await asyncio.wait({doing})
+        if not doing.cancelled():
+            doing.exception()
+        raise

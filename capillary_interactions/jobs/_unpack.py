@@ -1,17 +1,25 @@
 """How are compressed lists read, and compressed results written? By gzip, and Zstandard."""
 
 import gzip
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import IO, Any, Final, cast
 
 from capillary_interactions.jobs._errors import ExportError, ListError
+from capillary_interactions.jobs._text import MARKS
 
 _CHUNK: Final = 1 << 16
 _PACKED_CHUNK: Final = 1 << 13
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
+PARQUET: Final = b"PAR1"
+"""What a Parquet file begins with."""
+ARROW: Final = b"ARROW1"
+"""What an Arrow file begins with; an Arrow stream has no such mark."""
+_OPENINGS: Final = (_GZIP, _ZSTD, PARQUET, ARROW, *MARKS)
 _LEVEL: Final = 6
 _NO_ZSTD: Final = (
     "zstandard is not installed; .zst needs the extra zstd: "
@@ -19,7 +27,7 @@ _NO_ZSTD: Final = (
 )
 
 
-class _Peeked:
+class Peeked:
     """A file whose first bytes have been looked at.
 
     Args:
@@ -31,13 +39,33 @@ class _Peeked:
         self._head = b""
 
     def peek(self) -> bytes:
-        """What comes first: as much as there is at once, and enough to tell how it is packed."""
-        while not self._head or (_ZSTD.startswith(self._head) or _GZIP.startswith(self._head)):
+        """What comes first: as much as there is at once, and enough to tell what it is."""
+        while any(each.startswith(self._head) for each in _OPENINGS):
             more = self._file.read(_CHUNK)
             if not more:
                 break
             self._head += more
         return self._head
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be read any more."""
+        return self._file.closed
+
+    @contextmanager
+    def whole(self) -> Iterator[IO[bytes]]:
+        """All of it, as a file to go to and fro in; what comes through a pipe is copied to disk."""
+        if self._file.seekable() and self._file.tell() == len(self._head):
+            self._file.seek(0)
+            self._head = b""
+            yield self._file
+            return
+        # Without a name, so that it is gone with this program whatever becomes of it.
+        with tempfile.TemporaryFile() as copy:
+            while chunk := self.read(_CHUNK):
+                copy.write(chunk)
+            copy.seek(0)
+            yield copy
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, no more than that; b"" at the end."""
@@ -50,7 +78,7 @@ class _Peeked:
         return self._file.read(size) or b""
 
 
-def chunks(file: IO[bytes], before_read: Callable[[], None]) -> Iterator[bytes]:
+def chunks(file: IO[bytes] | Peeked, before_read: Callable[[], None]) -> Iterator[bytes]:
     """What a file holds, unpacked if it is packed, a little at a time.
 
     Args:
@@ -61,7 +89,7 @@ def chunks(file: IO[bytes], before_read: Callable[[], None]) -> Iterator[bytes]:
         ListError: It is packed, and broken or cut short.
     """
     before_read()
-    peeked = _Peeked(file)
+    peeked = file if isinstance(file, Peeked) else Peeked(file)
     opening = peeked.peek()
     read: Callable[[int], bytes]
     if opening.startswith(_GZIP):
@@ -88,7 +116,7 @@ class _Unzstd:
         file: Packed.
     """
 
-    def __init__(self, file: _Peeked) -> None:
+    def __init__(self, file: Peeked) -> None:
         try:
             import zstandard  # noqa: PLC0415 - an extra
         except ImportError:

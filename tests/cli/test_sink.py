@@ -139,7 +139,7 @@ async def test_holds_up_whoever_is_faster_than_the_file() -> None:
 
 
 def test_refuses_to_write_over_what_is_there(tmp_path: Path) -> None:
-    """Answers that took a day are not gone for a word too few; those of our own job may be."""
+    """Answers that took a day are not gone for a word too few, though a job has that name."""
     path = tmp_path / "out.csv"
     path.write_text("precious")
 
@@ -147,7 +147,8 @@ def test_refuses_to_write_over_what_is_there(tmp_path: Path) -> None:
         check_out(str(path), overwrite=False, source="-")
     check_out(str(path), overwrite=True, source="-")
     job_of(path).touch()
-    check_out(str(path), overwrite=False, source="-")
+    with pytest.raises(CannotStartError, match="it exists; give --overwrite"):
+        check_out(str(path), overwrite=False, source="-")
 
     assert path.read_text() == "precious"
 

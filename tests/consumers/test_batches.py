@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from capillary_interactions.integrations._batches import Batches, Keeper
+from capillary_interactions.integrations._batches import BatchedSource, Batches, Keeper
 from capillary_interactions.testing import run_without_waiting
 
 
@@ -116,3 +116,66 @@ def test_tells_the_broker_every_so_often(caplog: pytest.LogCaptureFixture) -> No
     assert run_without_waiting(main()) == 3
     assert "OSError" in caplog.text
     assert "secret" not in caplog.text
+
+
+class Stall(BatchedSource[int]):
+    """A source whose broker is told everything; it fetches three at a time, or fails."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__(keep_every=1.0)
+        self.told: list[str] = []
+        self._fails = fails
+
+    async def _enter(self) -> None:
+        self.told.append("entered")
+
+    async def _fetch(self) -> list[int]:
+        await asyncio.sleep(1.5)
+        if self._fails:
+            raise OSError("gone")
+        return [1, 2, 3]
+
+    async def _give_back(self, message: int) -> None:
+        await asyncio.sleep(1.0)
+        self.told.append(f"{message} back")
+
+    async def _keep(self) -> None:
+        self.told.append("kept")
+
+    async def _leave(self) -> None:
+        self.told.append("left")
+
+
+def test_is_entered_iterated_over_and_left() -> None:
+    """What nobody took is given back before it leaves, and is kept until then."""
+
+    async def main() -> list[str]:
+        async with Stall() as stall:
+            async for number in stall:
+                if number == 2:
+                    break
+        left = list(stall.told)
+        await asyncio.sleep(10.0)
+        assert stall.told == left
+        return left
+
+    assert run_without_waiting(main()) == ["entered", "kept", "kept", "3 back", "left"]
+
+
+def test_leaves_though_fetching_fails() -> None:
+    """Nothing is told to the broker after that, and the error comes out."""
+
+    async def break_off(stall: Stall) -> None:
+        async with stall:
+            reader = asyncio.create_task(anext(stall))
+            await asyncio.sleep(0.1)
+            reader.cancel()
+
+    async def main() -> list[str]:
+        stall = Stall(fails=True)
+        with pytest.raises(OSError, match="gone"):
+            await break_off(stall)
+        await asyncio.sleep(10.0)
+        return stall.told
+
+    assert run_without_waiting(main()) == ["entered", "kept", "left"]

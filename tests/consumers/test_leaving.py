@@ -274,3 +274,17 @@ async def test_stops_on_a_signal() -> None:
     assert report.acknowledged == 1
     assert message.fate == ["ack"]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+async def test_leaves_a_signal_to_whoever_had_it() -> None:
+    """Such as `asyncio.run`, whose Ctrl-C cancels what it runs."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    mine = signal.getsignal(signal.SIGUSR1)
+    try:
+        async with client_of(scripted()) as client:
+            await consume(
+                client, delivered([]), key=key, handle=Handler(), stop_on=[signal.SIGUSR1]
+            )
+        assert signal.getsignal(signal.SIGUSR1) is mine
+    finally:
+        signal.signal(signal.SIGUSR1, before)

@@ -4,10 +4,11 @@ import asyncio
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nats
 import pytest
@@ -18,7 +19,14 @@ from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
 from benchmarks._queues import KafkaQueue
-from capillary_interactions import Found, InteractionsClient, NotFound, Outcome, RetryPolicy
+from capillary_interactions import (
+    Found,
+    Identifier,
+    InteractionsClient,
+    NotFound,
+    Outcome,
+    RetryPolicy,
+)
 from capillary_interactions.integrations.consume import ConsumerReport
 from capillary_interactions.sandbox import Sandbox
 from tests.consumers.conftest import Address
@@ -134,7 +142,7 @@ _FASTSTREAM = {"rabbitmq": ("on_rabbit", _rabbit), "nats": ("on_nats", _nats),
 
 @pytest.mark.parametrize("kind", _FASTSTREAM)
 async def test_runs_one_faststream_handler(kind: str, address: Address, sandbox: Sandbox) -> None:
-    """Against each broker: answers are stored, and one that came late is delivered again."""
+    """Answers are stored, one that came late comes again, and what is about nobody does not."""
     subscribe, make = _FASTSTREAM[kind]
     broker, publish = await make(address(kind))
     stored: list[Found | NotFound] = []
@@ -143,6 +151,13 @@ async def test_runs_one_faststream_handler(kind: str, address: Address, sandbox:
         stored.append(outcome)
 
     namespace = _block("faststream")
+    identified, seen = namespace["identified"], Counter[Any]()
+
+    def identify(name: str, value: str | None) -> Identifier:
+        seen[value] += 1
+        return cast("Identifier", identified(name, value))
+
+    namespace["identified"] = identify
     namespace[subscribe](broker)
     config = sandbox.client_config(retry=RetryPolicy(attempts=1))
     async with InteractionsClient(config) as client:
@@ -157,10 +172,13 @@ async def test_runs_one_faststream_handler(kind: str, address: Address, sandbox:
             await publish({"mobile": "1"})
             await _until(lambda: len(stored) == 1)
             await publish({"mobile": "wrong"})
+            await publish({"mobile": " "})
+            await publish({"phone": "3"})
             await publish({"mobile": "404"})
-            await _until(lambda: len(stored) == 2)
+            await _until(lambda: len(stored) == 2 and seen[None])
         finally:
             await broker.stop()
     assert [outcome.ending for outcome in stored] == ["found", "not_found"]
     assert sandbox.received_for("1") == (1 if kind == "redis" else 2)
     assert sandbox.received_for("wrong") == 1
+    assert (seen[" "], seen[None]) == (1, 1)

@@ -33,6 +33,8 @@ def test_finds_the_column_that_is_meant(names: list[str], column: str | None, pl
         (["id", "phone"], None, "no column named 'mobile', only: id, phone; choose one with"),
         (["id", "phone"], "tel", "no column named 'tel', only: id, phone"),
         (["id", "phone"], "3", "no column named '3'"),
+        (["id", "phone"], "9" * 5000, "no column named '9*"),
+        (["id", "phone"], "0" * 5000, "no column named '0*"),
         (["id", "phone"], "0", "no column named '0'"),
         (["phone"], "tel", "no column named 'tel', only: phone"),
         (["mobile", "mobile"], None, "2 columns named 'mobile'"),

@@ -140,7 +140,7 @@ def test_says_why_a_row_cannot_be_asked(content: bytes, reasons: list[str | None
         ("l.csv", b'"mobile\n1\n2\n', {}, "never closed"),
         ("l.csv", b"mobile\n\xff\n", {}, "no UTF-8 text (at byte 8)"),
         ("l.csv", "mobile\n1\n".encode("utf-16-le"), {}, "UTF-16 without a mark"),
-        ("l.csv", b"x" * (1 << 21), {}, "longer than 1,048,576"),
+        ("l.csv", b"x" * (1 << 23), {}, "longer than 4,194,304"),
         ("l.csv.gz", _gzipped(AS_TABLE.encode())[:-9], {}, "compression is broken"),
         ("l.csv.zst", zstandard.compress(AS_TABLE.encode())[:-9], {}, "ends in the middle"),
         ("l.csv.zst", zstandard.compress(AS_TABLE.encode())[:6] + b"\xff" * 99, {}, "is broken"),

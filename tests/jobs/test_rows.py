@@ -96,21 +96,14 @@ def test_reads_csv(text: str, expected: list[Row | None]) -> None:
 
 
 def test_tells_where_a_quote_is_not_closed_and_reads_on() -> None:
-    """A wrong quote costs the rows that it swallows, with their lines named, and no others."""
-    swallowed, after = _rows('mobile\n"1\n2\n"3\n4\n', "csv")
+    """A wrong quote costs its own row, with its line named, and no others."""
+    one, two, three, four = _rows('mobile\n"1\n2\n"3\n4\n', "csv")
 
-    assert swallowed is not None
-    assert swallowed.reason == "no CSV at lines 2 to 4: ',' expected after '\"'"
-    assert after == Row(2, "4")
-
-
-def test_says_when_a_quote_swallows_the_rest() -> None:
-    """A quote that is never closed is no row of data, and nothing is lost without a word."""
-    first, last = _rows('mobile\n1\n"2\n3\n', "csv")
-
-    assert first == Row(1, "1")
-    assert last is not None
-    assert last.reason == "no CSV at lines 3 to 4: unexpected end of data"
+    assert one is not None
+    assert three is not None
+    assert one.reason == "no CSV at line 2: a quote is opened and not closed"
+    assert three.reason == "no CSV at line 4: a quote is opened and not closed"
+    assert (two, four) == (Row(2, "2"), Row(4, "4"))
 
 
 def test_refuses_a_header_whose_quote_is_never_closed() -> None:
@@ -180,6 +173,7 @@ def test_reads_plain_lines() -> None:
         ("id,mobile\n1,919\n", None, [Row(1, "919")]),
         ("\n\nid;mobile\n1;919\n", None, [None, None, Row(1, "919")]),
         ('"Mobile"\n919\n', None, [Row(1, "919")]),
+        ('"of\nwhom",mobile\n1,919\n', None, [Row(1, "919")]),
         ("919\n920\n", None, [Row(1, "919"), Row(2, "920")]),
         ("tel\n919\n", "tel", [Row(1, "919")]),
         ("", None, []),

@@ -77,11 +77,12 @@ def test_streams_a_list_to_a_file(sandbox: SandboxProcess, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("sandbox")
 def test_runs_a_job(tmp_path: Path) -> None:
-    """The job's block looks every row up and exports it."""
+    """The job's block looks every row up, exports it and draws its report."""
     (tmp_path / "customers.csv").write_text("mobile\n919738520001\n919738520002\n")
     namespace = run("job")
     namespace["asyncio"].run(namespace["main"](tmp_path))
     table = pl.read_parquet(tmp_path / "interactions.parquet")
+    assert "</html>" in (tmp_path / "report.html").read_text("utf-8")
     assert sorted(set(table["mobile"])) == ["919738520001", "919738520002"]
     assert len(table) == 6
 

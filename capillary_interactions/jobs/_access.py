@@ -1,0 +1,72 @@
+"""Who has a job's file open, and who may change it?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from capillary_interactions.jobs._errors import JobError, NoJobError
+from capillary_interactions.jobs._lock import Lock
+from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._thread import Thread
+
+
+class Access:
+    """One object's way to a job's file, which need not be there yet.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        path: The file.
+        thread: The only one in which the store may be used.
+        store: The file, opened, or None.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.thread = Thread()
+        self.store: Store | None = None
+        self._lock = Lock(path)
+
+    async def open(self) -> None:
+        """Open the file, if it is there and not open yet."""
+        if self.store is None:
+            with suppress(NoJobError):
+                self.store = await self.thread(Store, self.path)
+
+    async def close(self) -> None:
+        """Close the file, if it is open."""
+        store, self.store = self.store, None
+        if store is not None:
+            await self.thread(store.close)
+
+    def opened(self) -> Store:
+        """The file, opened.
+
+        Raises:
+            NoJobError: It is not there.
+        """
+        if self.store is None:
+            raise NoJobError(f"there is no job at {self.path}")
+        return self.store
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Nobody else changes the job meanwhile; its file is the one that is there now.
+
+        Raises:
+            JobInUseError: Somebody else has it.
+            JobStoreError: The folder cannot be written to.
+        """
+        try:
+            self._lock.acquire()
+        except JobError as wrong:
+            wrong.begun = False
+            raise
+        try:
+            # Somebody else may have made it, or removed it, since it was opened here.
+            await self.close()
+            await self.open()
+            yield
+        finally:
+            self._lock.release()

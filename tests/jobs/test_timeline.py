@@ -1,0 +1,191 @@
+"""When did lookups end, how fast, and when slowest? Laws and tables."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from capillary_interactions.jobs._facts import TimedRun
+from capillary_interactions.jobs._status import RunFigures
+from capillary_interactions.jobs._stretches import Stretches, nice
+from capillary_interactions.jobs._tempo import Tempo, tempo
+from capillary_interactions.jobs._timeline import Slice, Timeline, joined
+
+_NOON: Final = 1_800_000_000.0
+_DAY: Final = 86_400.0
+
+_moments = st.floats(_NOON, _NOON + 400 * _DAY, allow_nan=False)
+_lookups = st.lists(st.tuples(_moments, st.integers(0, 5), st.floats(0, 60), st.booleans()))
+
+
+def timeline(lookups: Sequence[tuple[float, int, float, bool]], most: int = 50_000) -> Timeline:
+    """Lookups on a timeline."""
+    held = Timeline(most)
+    for at, requests, served, failed in lookups:
+        held.add(at, requests=requests, served=served, failed=failed)
+    return held
+
+
+def steady(begin: float, seconds: float, rate: float, served: float = 0.1) -> Timeline:
+    """Lookups at a rate, one request each."""
+    number = int(seconds * rate)
+    return timeline([(begin + (n + 0.5) / rate, 1, served, False) for n in range(number)])
+
+
+def run(began: float, seconds: float, quota: float = 10.0) -> TimedRun:
+    """A run."""
+    return TimedRun(began, RunFigures(seconds=seconds, quota=quota))
+
+
+@given(_lookups, st.integers(1, 20))
+@example([(0.0, 1, 9.0, True), (0.1, 1, 1.0, False), (99.0, 1, 2.0, False)], 2)
+def test_loses_nothing_and_stays_small(
+    lookups: list[tuple[float, int, float, bool]], most: int
+) -> None:
+    """However many slices are joined, the sums are those of the lookups."""
+    slices = timeline(lookups, most).slices()
+    whole = joined(slices, 0.0, 1.0)
+
+    assert len(slices) <= most
+    assert whole.lookups == len(lookups)
+    assert whole.requests == sum(requests for _, requests, _, _ in lookups)
+    assert whole.failed == sum(failed for *_, failed in lookups)
+    assert whole.served == pytest.approx(sum(served for _, _, served, _ in lookups))
+    assert whole.longest == max((served for _, _, served, _ in lookups), default=0.0)
+
+
+@given(_lookups, st.integers(1, 20))
+def test_keeps_lookups_where_they_were(
+    lookups: list[tuple[float, int, float, bool]], most: int
+) -> None:
+    """Each slice holds the lookups between its ends, and no two of them overlap."""
+    held = timeline(lookups, most)
+    slices = held.slices()
+
+    for each in slices:
+        assert each.lookups == sum(each.begins <= at < each.ends for at, *_ in lookups)
+        assert each.seconds == pytest.approx(held.width, abs=1e-6)
+    assert all(one.ends <= other.begins for one, other in pairwise(slices))
+
+
+@given(_lookups, st.lists(st.tuples(_moments, st.floats(0, _DAY)), max_size=5))
+def test_cuts_the_time_at_work_without_a_gap(
+    lookups: list[tuple[float, int, float, bool]], runs: list[tuple[float, float]]
+) -> None:
+    """The slices of the pace hold every lookup, one stands beside the other, and they are few."""
+    began = sorted((run(at, seconds) for at, seconds in runs), key=lambda each: each.began)
+    told = tempo(timeline(lookups), began)
+    edges = [told.stretches.place(each.slice.ends) for each in told.paces]
+
+    assert sum(each.slice.lookups for each in told.paces) == len(lookups)
+    assert sum(each.slice.seconds for each in told.paces) == pytest.approx(told.stretches.seconds)
+    assert edges == sorted(edges)
+    assert len(told.paces) <= 80 + 2 * 40
+    assert all(each.slice.seconds > 0 for each in told.paces)
+
+
+@given(st.lists(st.tuples(_moments, st.floats(0.1, 30 * _DAY)), min_size=1, max_size=200))
+def test_leaves_room_between_the_marks_of_an_axis(spans: list[tuple[float, float]]) -> None:
+    """They stand on the axis, in order, and not too close."""
+    stretches = Stretches([(begin, begin + seconds) for begin, seconds in spans])
+    places = [each.place for each in stretches.ticks(5)]
+
+    assert len(stretches.spans) <= 40
+    assert places
+    assert 0 <= places[0] <= places[-1] <= stretches.seconds
+    apart = 0.8 * stretches.seconds / 5
+    assert all(b - a >= 0.999 * apart for a, b in pairwise(places))
+
+
+def test_leaves_breaks_out() -> None:
+    """The night between two runs takes no room."""
+    stretches = Stretches([(0, 100), (50_000, 50_300)])
+
+    assert stretches.seconds == 400
+    assert stretches.breaks == (100,)
+    assert [stretches.place(at) for at in (-5, 0, 60, 30_000, 50_010, 99_999)] == [
+        0, 0, 60, 100, 110, 400,
+    ]  # fmt: skip
+
+
+def test_names_full_minutes_and_new_days() -> None:
+    """Time where it is read, and the date where it changes."""
+    ticks = Stretches([(_NOON - 21_600 - 600, _NOON - 21_600 + 600)]).ticks(4)
+
+    assert [each.label for each in ticks] == [
+        "01:50\n15 Jan", "01:55", "02:00", "02:05", "02:10",
+    ][: len(ticks)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "multiple", "told"),
+    [
+        (0.0, 0.1, 0.1),
+        (0.3, 0.1, 0.5),
+        (0.3, 0.5, 0.5),
+        (11, 1, 15),
+        (61, 60, 120),
+        (700, 600, 1800),
+        (3 * 364 * _DAY, _DAY, 3 * 364 * _DAY + _DAY),
+    ],
+)
+def test_counts_time_as_people_do(seconds: float, multiple: float, told: float) -> None:
+    """And always in a multiple of what there is."""
+    assert nice(seconds, multiple) == told
+
+
+def test_tells_the_pace_and_the_quota_of_each_run() -> None:
+    """A second run has a quota of its own."""
+    held = timeline([
+        (begin + n / 5, 1, 0.1, False) for begin in (0.0, 9_000.0) for n in range(1000)
+    ])  # fmt: skip
+    told = tempo(held, [run(0, 200, 10), run(9_000, 200, 7)])
+
+    assert {each.quota for each in told.paces} == {10, 7}
+    assert [each.rate for each in told.paces] == pytest.approx([5] * len(told.paces), rel=0.25)
+    assert told.paces[0].quota == 10
+    assert told.paces[-1].quota == 7
+
+
+def test_shows_a_pause_as_what_it_is() -> None:
+    """Minutes of a run in which nothing ended are there, with nought."""
+    held = timeline([(begin + n, 1, 0.1, False) for begin in (0, 900) for n in range(300)])
+    rates = [each.rate for each in tempo(held, [run(0, 1200)]).paces]
+
+    assert 0.0 in rates
+    assert rates[0] > 0.5 < rates[-1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "grain"), [(4, 1.0), (40, 1.0), (70, 10.0), (400, 60.0), (40_000, 60.0)]
+)
+def test_looks_for_the_slowest_of_what_there_are_several(seconds: float, grain: float) -> None:
+    """Minutes, or shorter where the job was."""
+    told = tempo(steady(_NOON, seconds, 2.0), [])
+
+    assert told.grain == grain
+    assert all(each.seconds == grain for each in told.slowest)
+
+
+def test_finds_the_slowest_minutes() -> None:
+    """Slowest first, by the mean of the lookups in them."""
+    held = steady(_NOON, 1200, 2.0)
+    for minute, served in ((3, 400.0), (7, 900.0), (5, 100.0)):
+        held.add(_NOON + 60 * minute + 1, requests=1, served=served, failed=True)
+    slowest = tempo(held, []).slowest
+
+    assert [int(each.begins - _NOON) // 60 for each in slowest[:3]] == [7, 3, 5]
+    assert slowest[0].longest == 900.0
+    assert slowest[0].failed == 1
+    assert slowest[0].mean == pytest.approx((900 + 120 * 0.1) / 121)
+
+
+def test_has_nothing_to_tell_of_nothing() -> None:
+    """A job that was never run has no pace."""
+    told: Tempo = tempo(Timeline(), [])
+
+    assert (told.paces, told.slowest, told.stretches.ticks(5)) == ((), (), ())
+    assert Slice(begins=0, ends=1).mean == 0.0
