@@ -37,7 +37,7 @@ def dates_in(zone: tzinfo) -> Parse:
         # The published spellings, rearranged for the parser in C: it takes ASCII digits only, and
         # a zone named in the text costs a third of replace(tzinfo=...).
         try:
-            if len(text) == 19 and text[10] == " " and text[13] == ":":  # noqa: PLR2004
+            if len(text) == 19 and text[10::3] == " ::":  # noqa: PLR2004
                 if text[2] == "-":
                     return from_iso(f"{text[6:10]}{text[2:6]}{text[:2]}{text[10:]}+00:00")
                 if text[7] == "-":

@@ -117,6 +117,8 @@ def test_gives_none_for_a_moment_that_nobody_could_convert(text: str, zone: tzin
 
 @given(text=nearly_dates())
 @example(text="2023-06-02x09:24:40Z")
+@example(text="09-06-2023 14:05.20")
+@example(text="2023-06-09 14:05.20")
 def test_reads_alike_on_the_quick_way_and_on_the_long_one(text: str) -> None:
     """The shortcut for UTC reads nothing else, and nothing in another way."""
     assert dates_in(UTC)(text) == dates_in(ZoneInfo("UTC"))(text)
