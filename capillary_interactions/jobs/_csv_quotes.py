@@ -70,7 +70,7 @@ class CsvLines:
             yield chain((line,), islice(self._lines, _PIECE))
             if len(self.held) < counted:
                 counted, size = 0, 0
-            size += sum(map(len, islice(self.held, counted, None)))
+            size += sum(map(len, self.held[counted:]))
             counted = len(self.held)
             if size > _LONGEST_CELL:
                 raise csv.Error("the row is too long")

@@ -17,8 +17,8 @@ _TEXT = "mobile,n\n919000000001,a\n919000000002,b\n"
 def test_mixes_no_invented_customers_with_real_ones(tmp_path: Path) -> None:
     """A sandbox goes on with what a sandbox began, on whichever port; nothing else does."""
     (tmp_path / "l.csv").write_text(_TEXT)
-    command = ("bulk", str(tmp_path / "l.csv"), "--identifier", "mobile")
-    command = (*command, "--out", str(tmp_path / "o.jsonl"))
+    out = str(tmp_path / "o.jsonl")
+    command = ("bulk", str(tmp_path / "l.csv"), "--identifier", "mobile", "--out", out)
     real = {
         # Nobody listens there, and nobody is asked.
         "CAPILLARY_BASE_URL": "https://127.0.0.1:9",
