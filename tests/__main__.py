@@ -16,8 +16,8 @@ from typing import Final
 _ROOT: Final = Path(__file__).parents[1]
 _PYTHON: Final = sys.executable
 
-# Two workers, whatever the machine: the tests measure with real sockets and want a core each.
-_PYTEST: Final = ("-m", "pytest", "-n", "2", "--dist", "worksteal")
+# Three workers for two cores: some of the tests wait for a server's clock, and none for a core.
+_PYTEST: Final = ("-m", "pytest", "-n", "3", "--dist", "worksteal")
 
 
 def _run(title: str, *command: str | Path, cwd: Path = _ROOT) -> None:
