@@ -84,7 +84,7 @@ def bulk(
     """Look up every customer of LIST; - is standard input.
 
     LIST is a CSV (commas, semicolons or tabs), JSON objects line by line, one customer a line, a
-    Parquet or an Arrow file; text is UTF-8, or UTF-16 with a mark, and may be packed by gzip or
+    Parquet or an Arrow file; text is UTF-8, or UTF-16 or -32 with a mark, maybe packed by gzip or
     Zstandard. `row` counts its rows from 1, `outcome` is found, not_found, rejected, unreadable or
     unavailable. Blank lines are skipped; a customer in several rows is asked for once.
 

@@ -44,7 +44,7 @@ _LIST_OPTIONS: Final = (
     click.option(
         "--encoding",
         metavar="E",
-        help="How LIST is encoded, such as cp1252 (default: UTF-8, or UTF-16 with a mark).",
+        help="How LIST is encoded, such as cp1252 (default: UTF-8, or UTF-16 or -32 with a mark).",
     ),
 )
 
