@@ -84,7 +84,8 @@ class Outage:
 
     def _answered(self, item: Item, outcome: Outcome) -> None:
         self._answered_at, self._unanswered = self._loop.time(), 0
-        self.release()
+        if self._held:
+            self.release()
         self._record(item, outcome)
         if self.reason is not None:
             self._resume()

@@ -11,9 +11,11 @@ from capillary_interactions._jsonable import to_jsonable
 from capillary_interactions._masking import mask_codes
 from capillary_interactions._models import CustomerInteractions
 from capillary_interactions._outcome import Found, Outcome
-from capillary_interactions.jobs._many import Pack
 from capillary_interactions.jobs._schema import OUTCOME_COLUMNS
 from capillary_interactions.jobs._template import Template
+
+_WHY: Final = ("reason", "status", "code", "path", "retry_after")
+_NO_REASON: Final[tuple[Any, ...]] = (None,) * len(_WHY)
 
 
 class Pending:
@@ -22,32 +24,31 @@ class Pending:
     Attributes:
         numbers: The first rows with their customers.
         endings: How many of them ended how.
-        pack: All of them, in the order of `OUTCOME_COLUMNS`.
+        cells: All of them, one after the other, each in the order of `OUTCOME_COLUMNS`.
     """
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.endings: Counter[str] = Counter()
-        self.pack = Pack()
+        self.cells: list[Any] = []
 
     def add(self, number: int, outcome: Outcome) -> None:
         """Take an outcome."""
-        answer = _answer(outcome.customer) if isinstance(outcome, Found) else None
-        small = (
+        if isinstance(outcome, Found):
+            why, answer = _NO_REASON, _answer(outcome.customer).decode()
+        else:
+            why, answer = tuple(getattr(outcome, name, None) for name in _WHY), None
+        self.cells += (
             number,
             outcome.ending,
-            getattr(outcome, "reason", None),
-            getattr(outcome, "status", None),
-            getattr(outcome, "code", None),
-            getattr(outcome, "path", None),
-            getattr(outcome, "retry_after", None),
+            *why,
             outcome.attempts,
             outcome.elapsed,
             outcome.waited,
             outcome.request_id,
             time.time(),
+            answer,
         )
-        self.pack.add(small, answer)
         self.numbers.append(number)
         self.endings[outcome.ending] += 1
 

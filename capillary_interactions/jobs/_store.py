@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -14,30 +15,19 @@ from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, transaction, translated
 from capillary_interactions.jobs._facts import bookmark, fact, status, tally
 from capillary_interactions.jobs._failures import failures
-from capillary_interactions.jobs._many import Pack, small_at, text_at
+from capillary_interactions.jobs._many import in_steps
 from capillary_interactions.jobs._reader import Batch, Bookmark
 from capillary_interactions.jobs._recording import Pending
 from capillary_interactions.jobs._schema import OUTCOME_COLUMNS
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._template import storable
 
-_PLACE: Final = len(OUTCOME_COLUMNS) - 1
-_FROM: Final = "FROM json_each(?1) AS each"
-_INSERT_OUTCOMES: Final = (
-    f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)}) "
-    f"SELECT {', '.join(map(small_at, range(_PLACE)))}, {text_at(_PLACE)} {_FROM}"
-)
-# A row is its number, whether it can be asked, its value, its reason and its cells.
-_NUMBER, _CAN_BE_ASKED = small_at(0), small_at(1)
-_VALUE, _REASON, _CELLS = text_at(2), text_at(4), text_at(6)
-_INSERT_CUSTOMERS: Final = (
-    f"INSERT OR IGNORE INTO customer (value, first) SELECT {_VALUE}, {_NUMBER} "
-    f"{_FROM} WHERE {_CAN_BE_ASKED}"
-)
+_INSERT_OUTCOMES: Final = f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)}) {{rows}}"
+_INSERT_CUSTOMERS: Final = "INSERT OR IGNORE INTO customer (value, first) {rows}"
+# A row is its number, its customer or NULL where it cannot be asked, its value, reason and cells.
 _INSERT_ROWS: Final = (
-    f"INSERT INTO row (number, first, value, reason, cells) SELECT {_NUMBER}, "  # noqa: S608
-    f"CASE WHEN {_CAN_BE_ASKED} THEN (SELECT first FROM customer WHERE value = {_VALUE}) END, "
-    f"{_VALUE}, {_REASON}, {_CELLS} {_FROM}"
+    "INSERT INTO row (number, first, value, reason, cells) SELECT column1, "
+    "(SELECT first FROM customer WHERE value = column2), column3, column4, column5 FROM ({rows})"
 )
 _COUNT: Final = (
     "INSERT INTO tally SELECT key, value FROM json_each(?) WHERE value <> 0 "
@@ -115,18 +105,30 @@ class Store:
     @_translating
     def add(self, batch: Batch) -> None:
         """Keep further rows of the list."""
-        pack = Pack()
-        for row in batch.rows():
-            pack.add((row.number, row.reason is None), row.value, row.reason, row.cells)
-        given = pack.parameters()
+        numbers, reasons = range(batch.first, batch.end), batch.reasons
+        why = [reasons.get(place) for place in range(len(batch.values))]
+        asked = [
+            value if reason is None else None
+            for value, reason in zip(batch.values, why, strict=True)
+        ]
+        customers = (
+            (value, number)
+            for value, number in zip(asked, numbers, strict=True)
+            if value is not None
+        )
+        rows = zip(numbers, asked, batch.values, why, batch.cells, strict=True)
         with transaction(self._connection):
-            self._connection.execute(_INSERT_CUSTOMERS, given)
-            self._connection.execute(_INSERT_ROWS, given)
+            self._insert(_INSERT_CUSTOMERS, 2, list(chain.from_iterable(customers)))
+            self._insert(_INSERT_ROWS, 5, list(chain.from_iterable(rows)))
             counts = Counter({"blank": batch.blank, "rejected": len(batch.reasons)})
             if batch.values:
                 counts.update(self._count_again(batch.first))
             self._count(counts)
             self._turn_page(batch)
+
+    def _insert(self, statement: str, width: int, cells: Sequence[Any]) -> None:
+        for each, parameters in in_steps(statement, width, cells):
+            self._connection.execute(each, parameters)
 
     def _count_again(self, since: int) -> Counter[str]:
         """Count the rows whose customer is there already, some with an outcome."""
@@ -163,7 +165,7 @@ class Store:
         """
         with transaction(self._connection):
             if pending.numbers:
-                self._connection.execute(_INSERT_OUTCOMES, pending.pack.parameters())
+                self._insert(_INSERT_OUTCOMES, len(OUTCOME_COLUMNS), pending.cells)
                 self._count_rows(pending)
                 self._set("settled", settled)
             told = asdict(figures)
