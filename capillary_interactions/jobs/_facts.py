@@ -1,6 +1,7 @@
 """What stands in a job's file about the job as a whole? Read by whoever has a connection to it."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from capillary_interactions.jobs._status import JobStatus, RunFigures
 
 _FIGURES: Final = tuple(asdict(RunFigures()))
 _RUNS: Final = f"SELECT began, {', '.join(_FIGURES)} FROM run ORDER BY id"  # noqa: S608 - our own
+_LAST_RUN: Final = f"{_RUNS} DESC LIMIT 1"
 
 
 @frozen
@@ -53,10 +55,18 @@ def tally(connection: sqlite3.Connection) -> dict[str, int]:
 
 def runs(connection: sqlite3.Connection) -> tuple[TimedRun, ...]:
     """Each time that the job was run, in order."""
-    return tuple(
-        TimedRun(began, RunFigures(**dict(zip(_FIGURES, told, strict=True))))
-        for began, *told in connection.execute(_RUNS)
-    )
+    return tuple(_timed(told) for told in connection.execute(_RUNS))
+
+
+def last_run(connection: sqlite3.Connection) -> RunFigures:
+    """What the last run has come to."""
+    told = connection.execute(_LAST_RUN).fetchone()
+    return RunFigures() if told is None else _timed(told).figures
+
+
+def _timed(told: Sequence[Any]) -> TimedRun:
+    began, *figures = told
+    return TimedRun(began, RunFigures(**dict(zip(_FIGURES, figures, strict=True))))
 
 
 def status(connection: sqlite3.Connection, path: Path) -> JobStatus:

@@ -13,7 +13,7 @@ from attrs import asdict
 
 from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, transaction, translated
-from capillary_interactions.jobs._facts import bookmark, fact, status, tally
+from capillary_interactions.jobs._facts import bookmark, fact, last_run, status, tally
 from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._many import in_steps
 from capillary_interactions.jobs._reader import Batch, Bookmark
@@ -239,11 +239,7 @@ class Store:
     @_translating
     def last_run(self) -> RunFigures:
         """What the last run has come to."""
-        names = list(asdict(RunFigures()))
-        found = self._connection.execute(
-            f"SELECT {', '.join(names)} FROM run ORDER BY id DESC LIMIT 1"  # noqa: S608
-        ).fetchone()
-        return RunFigures() if found is None else RunFigures(**dict(zip(names, found, strict=True)))
+        return last_run(self._connection)
 
     @_translating
     def status(self) -> JobStatus:

@@ -9,32 +9,13 @@ import pytest
 
 from capillary_interactions.jobs import ExportError, Job
 
-from .program import invoke, json_lines
-
-
-class Place:
-    """A folder whose name needs quotes, with a list, and `bulk` on it."""
-
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        self.list = folder / "list.csv"
-        self.out = folder / "out.jsonl"
-        self.job = folder / "out.jsonl.job"
-        self.settings = settings
-        self.list.write_text(self.text(10))
-
-    def text(self, rows: int) -> str:
-        """A list of so many customers."""
-        return "mobile\n" + "".join(f"{919_000_000_000 + number}\n" for number in range(rows))
-
-    def bulk(self, *options: str, source: str | None = None, stdin: str = "") -> Any:
-        """Run `bulk`."""
-        command = ("bulk", source or str(self.list), "--identifier", "mobile", "--out")
-        return invoke(*command, str(self.out), *options, stdin=stdin, env=self.settings)
+from .places import Place
+from .program import json_lines
 
 
 @pytest.fixture
 def place(tmp_path: Path, settings: dict[str, str]) -> Place:
-    """A list of ten customers, and an environment that names the server."""
+    """A list of ten customers, in a folder whose name needs quotes."""
     folder = tmp_path / "our customers"
     folder.mkdir()
     return Place(folder, settings)
@@ -61,8 +42,8 @@ def test_keeps_a_job_that_cannot_be_begun_anew(
 
 def test_refuses_another_list_through_a_pipe(place: Place) -> None:
     """As it would refuse a file, though a pipe has to be read for that."""
-    first = place.bulk(source="-", stdin=place.text(10))
-    changed = place.bulk(source="-", stdin=place.text(9))
+    first = place.bulk(source="-", stdin=place.text(range(1, 11)))
+    changed = place.bulk(source="-", stdin=place.text(range(1, 10)))
 
     assert (first.code, changed.code) == (0, 2)
     assert "has changed since its job began" in changed.err

@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import orjson
 import polars as pl
@@ -14,34 +13,8 @@ import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import invoke, json_lines
-
-_COMMAND = ("bulk", "{list}", "--identifier", "mobile", "--out", "{out}")
-
-
-class Place:
-    """A folder with a list, and the commands on it."""
-
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        self.list = folder / "list.csv"
-        self.out = folder / "out.jsonl"
-        self.job = folder / "out.jsonl.job"
-        self.settings = settings
-        self.write(range(1, 11))
-
-    def write(self, numbers: Any) -> None:
-        """Write the list."""
-        rows = "".join(f"{919_000_000_000 + n},N {n}\n" for n in numbers)
-        self.list.write_text(f"mobile,name\n{rows}")
-
-    def bulk(self, *options: str, **env: str) -> Any:
-        """Run `bulk`."""
-        command = [each.format(list=self.list, out=self.out) for each in _COMMAND]
-        return invoke(*command, *options, env={**self.settings, **env})
-
-    def jobs(self, *arguments: str) -> Any:
-        """Run `jobs`."""
-        return invoke("jobs", arguments[0], str(self.job), *arguments[1:])
+from .places import Place
+from .program import json_lines
 
 
 @pytest.fixture
