@@ -4,7 +4,7 @@ The list goes through a job, and in turn, a part at a time, through the same str
 Memory is measured in processes of their own, for a tenth of the list and for all of it. It exits
 with 1 where a figure is not as it should be. Usage:
 
-    python -m benchmarks.million [--rows 1000000] [--part 8000] [--parts 24]
+    python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 16]
 """
 
 import argparse
@@ -185,8 +185,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--part", type=int, default=8_000)
-    parser.add_argument("--parts", type=int, default=24)
+    parser.add_argument("--part", type=int, default=20_000)
+    parser.add_argument("--parts", type=int, default=16)
     parser.add_argument("--measure", nargs=2, metavar=("URL", "LIST"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Generic, TypeVar
 
-_AHEAD: Final = 4
+_AHEAD: Final = 1
 
 _T = TypeVar("_T")
 

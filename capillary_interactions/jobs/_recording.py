@@ -11,11 +11,8 @@ from capillary_interactions._jsonable import to_jsonable
 from capillary_interactions._masking import mask_codes
 from capillary_interactions._models import CustomerInteractions
 from capillary_interactions._outcome import Found, Outcome
-from capillary_interactions.jobs._schema import OUTCOME_COLUMNS
+from capillary_interactions.jobs._schema import OUTCOME_COLUMNS, WHY_COLUMNS
 from capillary_interactions.jobs._template import Template
-
-_WHY: Final = ("reason", "status", "code", "path", "retry_after")
-_NO_REASON: Final[tuple[Any, ...]] = (None,) * len(_WHY)
 
 
 class Pending:
@@ -24,31 +21,34 @@ class Pending:
     Attributes:
         numbers: The first rows with their customers.
         endings: How many of them ended how.
-        cells: All of them, one after the other, each in the order of `OUTCOME_COLUMNS`.
+        found: Those with an answer, one after the other, each in the order of `FOUND_COLUMNS`; the
+            answers as UTF-8, and an empty text where the server gave the request no name.
+        others: The others, each in the order of `OTHER_COLUMNS`.
     """
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.endings: Counter[str] = Counter()
-        self.cells: list[Any] = []
+        self.found: list[Any] = []
+        self.others: list[Any] = []
 
     def add(self, number: int, outcome: Outcome) -> None:
         """Take an outcome."""
-        if isinstance(outcome, Found):
-            why, answer = _NO_REASON, _answer(outcome.customer).decode()
-        else:
-            why, answer = tuple(getattr(outcome, name, None) for name in _WHY), None
-        self.cells += (
+        told = (
             number,
             outcome.ending,
-            *why,
             outcome.attempts,
             outcome.elapsed,
             outcome.waited,
-            outcome.request_id,
             time.time(),
-            answer,
         )
+        if isinstance(outcome, Found):
+            # A string would be turned back into bytes, and bytes need an adapter.
+            answer = bytearray(_answer(outcome.customer))
+            self.found += (*told, outcome.request_id or "", answer)
+        else:
+            why = (getattr(outcome, name, None) for name in WHY_COLUMNS)
+            self.others += (*told, outcome.request_id, *why)
         self.numbers.append(number)
         self.endings[outcome.ending] += 1
 
@@ -114,8 +114,8 @@ ORDER BY number
 
 def ended(found: tuple[Any, ...]) -> Ended:
     """A row of `ENDED`."""
-    (row, value, cells, ending, reason, status, code, path, retry_after) = found[:9]
-    attempts, elapsed, waited, request_id, at, answer, refusal = found[9:]
+    (row, value, cells, ending, attempts, elapsed, waited, at, request_id) = found[:9]
+    reason, status, code, path, retry_after, answer, refusal = found[9:]
     return Ended(
         row=row,
         value=value,

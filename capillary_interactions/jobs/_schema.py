@@ -8,7 +8,11 @@ from typing import Final
 APPLICATION: Final = 0x43494A42
 VERSION: Final = 1
 
-SCHEMA: Final = """
+# SQLite uses an index of some rows only where a query says the same of them.
+FAILED: Final = "ending IN ('rejected', 'unreadable', 'unavailable')"
+"""Of an outcome: whether it belongs to the failed ones."""
+
+SCHEMA: Final = f"""
 -- What is true of the whole job, as JSON.
 CREATE TABLE fact (
     name  TEXT PRIMARY KEY,
@@ -49,8 +53,7 @@ CREATE TABLE outcome (
     request_id  TEXT,
     at          REAL NOT NULL
 );
-CREATE INDEX outcome_failed ON outcome (ending, first)
-    WHERE ending IN ('rejected', 'unreadable', 'unavailable');
+CREATE INDEX outcome_failed ON outcome (ending, first) WHERE {FAILED};
 
 -- Counts of rows by how they ended, so that nobody has to go through them.
 CREATE TABLE tally (
@@ -74,19 +77,16 @@ CREATE TABLE run (
 );
 """
 
-OUTCOME_COLUMNS: Final = (
-    "first",
-    "ending",
-    "reason",
-    "status",
-    "code",
-    "path",
-    "retry_after",
-    "attempts",
-    "elapsed",
-    "waited",
-    "request_id",
-    "at",
-    "answer",
-)
-"""Of an outcome, in the order in which it is handed around: what may be long comes last."""
+WHY_COLUMNS: Final = ("reason", "status", "code", "path", "retry_after")
+"""Of an outcome without an answer: why there is none."""
+
+_COLUMNS: Final = ("first", "ending", "attempts", "elapsed", "waited", "at", "request_id")
+
+FOUND_COLUMNS: Final = (*_COLUMNS, "answer")
+"""Of an outcome with an answer."""
+
+OTHER_COLUMNS: Final = (*_COLUMNS, *WHY_COLUMNS)
+"""Of an outcome without one."""
+
+OUTCOME_COLUMNS: Final = (*OTHER_COLUMNS, "answer")
+"""Of any outcome."""

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -15,20 +15,25 @@ from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, transaction, translated
 from capillary_interactions.jobs._facts import bookmark, fact, last_run, status, tally
 from capillary_interactions.jobs._failures import failures
-from capillary_interactions.jobs._many import in_steps
+from capillary_interactions.jobs._many import insert
 from capillary_interactions.jobs._reader import Batch, Bookmark
 from capillary_interactions.jobs._recording import Pending
-from capillary_interactions.jobs._schema import OUTCOME_COLUMNS
+from capillary_interactions.jobs._schema import FOUND_COLUMNS, OTHER_COLUMNS
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._template import storable
 
-_INSERT_OUTCOMES: Final = f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)}) {{rows}}"
-_INSERT_CUSTOMERS: Final = "INSERT OR IGNORE INTO customer (value, first) {rows}"
-# A row is its number, its customer or NULL where it cannot be asked, its value, reason and cells.
-_INSERT_ROWS: Final = (
-    "INSERT INTO row (number, first, value, reason, cells) SELECT column1, "
-    "(SELECT first FROM customer WHERE value = column2), column3, column4, column5 FROM ({rows})"
+_INSERT_FOUND: Final = (
+    f"INSERT INTO outcome ({', '.join(FOUND_COLUMNS)}) "  # noqa: S608 - our own names
+    "SELECT column1, column2, column3, column4, column5, column6, NULLIF(column7, ''), "
+    "CAST(column8 AS TEXT) FROM ({rows})"
 )
+_INSERT_OTHERS: Final = f"INSERT INTO outcome ({', '.join(OTHER_COLUMNS)}) {{rows}}"
+_INSERT_CUSTOMERS: Final = "INSERT OR IGNORE INTO customer (first, value) {rows}"
+_INSERT_ROWS: Final = (
+    "INSERT INTO row (number, first, value, cells) SELECT column1, "
+    "(SELECT first FROM customer WHERE value = column2), column2, column3 FROM ({rows})"
+)
+_INSERT_REFUSED: Final = "INSERT INTO row (number, value, cells, reason) {rows}"
 _COUNT: Final = (
     "INSERT INTO tally SELECT key, value FROM json_each(?) WHERE value <> 0 "
     "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
@@ -105,21 +110,18 @@ class Store:
     @_translating
     def add(self, batch: Batch) -> None:
         """Keep further rows of the list."""
-        numbers, reasons = range(batch.first, batch.end), batch.reasons
-        why = [reasons.get(place) for place in range(len(batch.values))]
-        asked = [
-            value if reason is None else None
-            for value, reason in zip(batch.values, why, strict=True)
+        numbers, values, cells = range(batch.first, batch.end), batch.values, batch.cells
+        asked = [place not in batch.reasons for place in range(len(values))]
+        customers = compress(zip(numbers, values, strict=True), asked)
+        rows = compress(zip(numbers, values, cells, strict=True), asked)
+        refused = [
+            (numbers[place], values[place], cells[place], reason)
+            for place, reason in batch.reasons.items()
         ]
-        customers = (
-            (value, number)
-            for value, number in zip(asked, numbers, strict=True)
-            if value is not None
-        )
-        rows = zip(numbers, asked, batch.values, why, batch.cells, strict=True)
         with transaction(self._connection):
             self._insert(_INSERT_CUSTOMERS, 2, list(chain.from_iterable(customers)))
-            self._insert(_INSERT_ROWS, 5, list(chain.from_iterable(rows)))
+            self._insert(_INSERT_ROWS, 3, list(chain.from_iterable(rows)))
+            self._insert(_INSERT_REFUSED, 4, list(chain.from_iterable(refused)))
             counts = Counter({"blank": batch.blank, "rejected": len(batch.reasons)})
             if batch.values:
                 counts.update(self._count_again(batch.first))
@@ -127,8 +129,7 @@ class Store:
             self._turn_page(batch)
 
     def _insert(self, statement: str, width: int, cells: Sequence[Any]) -> None:
-        for each, parameters in in_steps(statement, width, cells):
-            self._connection.execute(each, parameters)
+        insert(self._connection, statement, width, cells)
 
     def _count_again(self, since: int) -> Counter[str]:
         """Count the rows whose customer is there already, some with an outcome."""
@@ -165,7 +166,8 @@ class Store:
         """
         with transaction(self._connection):
             if pending.numbers:
-                self._insert(_INSERT_OUTCOMES, len(OUTCOME_COLUMNS), pending.cells)
+                self._insert(_INSERT_FOUND, len(FOUND_COLUMNS), pending.found)
+                self._insert(_INSERT_OTHERS, len(OTHER_COLUMNS), pending.others)
                 self._count_rows(pending)
                 self._set("settled", settled)
             told = asdict(figures)

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions import Identifier, NotFound, Query, Unavailable
+from capillary_interactions import Identifier, NotFound, Query, Unavailable, to_jsonable
 from capillary_interactions.jobs._reader import Batch, Bookmark
 from capillary_interactions.jobs._recording import Pending
 from capillary_interactions.jobs._status import RunFigures
 from capillary_interactions.jobs._store import Store
+from capillary_interactions.testing import found, interactions, message
 
 
 @pytest.fixture
@@ -88,6 +90,37 @@ def test_shows_the_first_and_the_last_failures(store: Store) -> None:
         "unavailable",
     ]
     assert store.failures(30)[1] == ()
+
+
+def test_finds_failures_without_going_through_all_rows(store: Store) -> None:
+    """Once for every run's report: in a job of millions that would take seconds."""
+    steps: list[None] = []
+    store.add(batch(1, [str(number) for number in range(1, 2001)]))
+    record(store, pending(*range(1, 2000)))
+    record(store, pending(2000, lost=True))
+    store._connection.set_progress_handler(lambda: steps.append(None), 1)
+
+    first, last = store.failures(10)
+
+    store._connection.set_progress_handler(None, 1)
+    assert [each.row for each in first] == [2000]
+    assert last == ()
+    assert len(steps) < 1000
+
+
+@pytest.mark.parametrize("name", [None, "r-1"])
+def test_keeps_an_answer_as_text(store: Store, name: str | None) -> None:
+    """And the server's name for the request, or that it gave none."""
+    body = interactions(email=[message(subject="Zoë \N{GRINNING FACE}")])
+    outcome, made = found(body, request_id=name), Pending()
+    made.add(1, outcome)
+    store.add(batch(1, ["a"]))
+    record(store, made)
+
+    query = "SELECT typeof(answer), request_id, answer FROM outcome"
+    kind, kept, answer = store._connection.execute(query).fetchone()
+    assert (kind, kept) == ("text", name)
+    assert orjson.loads(answer) == to_jsonable(outcome.customer)
 
 
 @settings(max_examples=50, deadline=None)
