@@ -1,12 +1,9 @@
 """Which rows have failed? The first and the last ones, found by the indexes for them."""
 
 import sqlite3
-from typing import Final
 
-from capillary_interactions.jobs._schema import FAILED as INDEXED
+from capillary_interactions.jobs._schema import FAILED, HAS_FAILED
 from capillary_interactions.jobs._status import Failure
-
-FAILED: Final = ("rejected", "unreadable", "unavailable")
 
 
 def failures(
@@ -28,7 +25,7 @@ def _failures(connection: sqlite3.Connection, order: str, most: int) -> list[Fai
     parts = [
         f"SELECT * FROM (SELECT number, ending, value, outcome.reason AS reason "  # noqa: S608
         f"FROM outcome JOIN row ON row.number = outcome.first "
-        f"WHERE {INDEXED} AND ending = '{ending}' ORDER BY outcome.first {order} LIMIT {most})"
+        f"WHERE {HAS_FAILED} AND ending = '{ending}' ORDER BY outcome.first {order} LIMIT {most})"
         for ending in FAILED
     ]
     parts.append(

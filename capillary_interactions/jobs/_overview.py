@@ -11,9 +11,10 @@ from attrs import frozen
 
 from capillary_interactions.jobs._database import connect, translated
 from capillary_interactions.jobs._facts import TimedRun, fact, runs, status
-from capillary_interactions.jobs._failures import FAILED, failures
+from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._messages import MessageCounter, Messages
 from capillary_interactions.jobs._sameness import zone_read
+from capillary_interactions.jobs._schema import FAILED
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._tempo import Tempo, tempo
 from capillary_interactions.jobs._timeline import Timeline

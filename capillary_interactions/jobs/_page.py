@@ -12,7 +12,6 @@ from capillary_interactions._masking import mask
 from capillary_interactions._outcome import ENDINGS
 from capillary_interactions._spoken import count, duration, ending_word
 from capillary_interactions.jobs._charts import Bar, bars
-from capillary_interactions.jobs._failures import FAILED
 from capillary_interactions.jobs._html import (
     NOT_TOLD,
     Cell,
@@ -27,6 +26,7 @@ from capillary_interactions.jobs._html import (
 from capillary_interactions.jobs._overview import Overview
 from capillary_interactions.jobs._page_messages import message_sections
 from capillary_interactions.jobs._page_tempo import tempo_sections
+from capillary_interactions.jobs._schema import FAILED
 from capillary_interactions.jobs._status import Failure, JobStatus
 from capillary_interactions.jobs._svg import Caption
 

@@ -8,9 +8,12 @@ from typing import Final
 APPLICATION: Final = 0x43494A42
 VERSION: Final = 1
 
+FAILED: Final = ("rejected", "unreadable", "unavailable")
+"""The endings of rows that have failed."""
+
 # SQLite uses an index of some rows only where a query says the same of them.
-FAILED: Final = "ending IN ('rejected', 'unreadable', 'unavailable')"
-"""Of an outcome: whether it belongs to the failed ones."""
+HAS_FAILED: Final = f"ending IN ({', '.join(map(repr, FAILED))})"
+"""Of an outcome, in SQL: whether it is one of them."""
 
 SCHEMA: Final = f"""
 -- What is true of the whole job, as JSON.
@@ -53,7 +56,7 @@ CREATE TABLE outcome (
     request_id  TEXT,
     at          REAL NOT NULL
 );
-CREATE INDEX outcome_failed ON outcome (ending, first) WHERE {FAILED};
+CREATE INDEX outcome_failed ON outcome (ending, first) WHERE {HAS_FAILED};
 
 -- Counts of rows by how they ended, so that nobody has to go through them.
 CREATE TABLE tally (
