@@ -65,13 +65,13 @@ def _key(key: object) -> str:
     return key if isinstance(key, str) else str(key)
 
 
-def _plain(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """A copy of what the server sent, without its nulls."""
     kind = type(value)
     if kind is dict:
-        return {key: _plain(each) for key, each in value.items() if each is not None}
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
     if kind is list:
-        return [_plain(each) for each in value]
+        return [without_nulls(each) for each in value]
     if kind is str:
         return value
     return to_jsonable(value)
@@ -85,7 +85,7 @@ def _written(value: _Model, fields: Mapping[str, Any]) -> dict[str, Any]:
             # The envelope's own word may be the flat answer's word for something else.
             while name in written:
                 name = f"_{name}"  # noqa: PLW2901 - the name under which it is written
-            written[name] = _plain(each)
+            written[name] = without_nulls(each)
     return written
 
 
@@ -94,7 +94,7 @@ def _as_sent(write: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str
 
     def written(value: _Model) -> dict[str, Any]:
         sent = value._sent  # noqa: SLF001 - the models' own memory, for this file
-        return write(value) if sent is None else _plain(sent)
+        return write(value) if sent is None else without_nulls(sent)
 
     return written
 
@@ -107,7 +107,7 @@ def _answer(value: CustomerInteractions) -> dict[str, Any]:
             "name": value.name,
             "customer": customer,
             "interaction": [_under(value.name, each) for each in value.interactions],
-            "warnings": [_plain(each) for each in value.warnings],
+            "warnings": [without_nulls(each) for each in value.warnings],
             "truncated": True if value.truncated else None,
         },
     )

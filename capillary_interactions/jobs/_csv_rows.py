@@ -46,7 +46,10 @@ def _rows(lines: CsvLines, delimiter: str, place: int, width: int) -> Rows:
         try:
             for cells in reader:
                 held.clear()
-                if _is_blank(cells):
+                if len(cells) == width > 1:  # nearly every row
+                    number += 1
+                    yield Row(number, cells[place].strip(), None, dumped(cells))
+                elif _is_blank(cells):
                     yield None
                 else:
                     number += 1
@@ -88,7 +91,7 @@ def _row(number: int, cells: list[str], place: int, width: int) -> Row:
     reason = None
     if len(cells) != width:
         reason = f"the row has {len(cells)} {_noun(len(cells))}, the header {width}"
-    return Row(number, value, reason, dumped(cells))  # type: ignore[arg-type] # it only reads
+    return Row(number, value, reason, dumped(cells))
 
 
 def _noun(count: int) -> str:

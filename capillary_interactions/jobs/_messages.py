@@ -90,7 +90,7 @@ class MessageCounter:
         self._undated = 0
 
     def add(self, answer: Mapping[str, Any]) -> None:
-        """Take an answer as the job keeps it, in the flat vocabulary of `to_jsonable`."""
+        """Take an answer as the job keeps it: as `to_jsonable` gives it, but for the nulls."""
         before = self._total
         for interaction in answer["interaction"]:
             listed = interaction.get("messageList")

@@ -87,6 +87,7 @@ class ListReader:
         self._template = template
         self._bookmark = bookmark or Bookmark()
         self._hash = hashlib.blake2b(digest_size=16)
+        self._unhashed: list[str] = []
         self._wanted: Wanted | None = None
         self._begin()
         self._blank = 0
@@ -126,10 +127,12 @@ class ListReader:
             self._blank_since += not known
             return
         self._number = row.number
-        self._hash.update(f"{row.cells}\n".encode(errors="backslashreplace"))
+        self._unhashed.append(row.cells)
         if known:
             if row.number == self._bookmark.rows:
                 self._compare()
+            elif len(self._unhashed) >= _BATCH:
+                self._digest()
             return
         if self._bookmark.whole:
             raise _changed(self._customers, f"it had {self._bookmark.rows:,} rows, and has more")
@@ -158,8 +161,16 @@ class ListReader:
         self._values.append(value)
         self._cells.append(cells)
 
+    def _digest(self) -> str:
+        """The fingerprint of what has been read so far; many rows at a time cost little."""
+        if self._unhashed:
+            text = "\n".join([*self._unhashed, ""])
+            self._hash.update(text.encode(errors="backslashreplace"))
+            self._unhashed.clear()
+        return self._hash.hexdigest()
+
     def _compare(self) -> None:
-        if self._hash.hexdigest() != self._bookmark.digest:
+        if self._digest() != self._bookmark.digest:
             raise _changed(self._customers, "its rows differ")
 
     def _finish(self) -> None:
@@ -187,7 +198,7 @@ class ListReader:
             cells=self._cells,
             reasons=self._reasons,
             blank=self._blank,
-            digest=self._hash.hexdigest(),
+            digest=self._digest(),
             columns=tuple(wanted.columns),
             schema=wanted.schema,
             format=wanted.format or "lines",

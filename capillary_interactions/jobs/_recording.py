@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from attrs import frozen
 
-from capillary_interactions._jsonable import to_jsonable
+from capillary_interactions._jsonable import to_jsonable, without_nulls
 from capillary_interactions._masking import mask_codes
 from capillary_interactions._models import CustomerInteractions
 from capillary_interactions._outcome import Found, Outcome
@@ -54,13 +54,18 @@ class Pending:
 
 
 def _answer(customer: CustomerInteractions) -> bytes:
-    """What `to_jsonable` gives, as JSON; twenty times as fast where it was sent without nulls."""
+    """An answer as it was sent, as JSON; what nobody sent, as `to_jsonable` gives it."""
     sent = customer._sent  # noqa: SLF001 - the models' own memory, of what to_jsonable gives back
-    if sent is not None:
-        written = orjson.dumps(sent)
-        if b"null" not in written:
-            return written
-    return orjson.dumps(to_jsonable(customer))
+    return orjson.dumps(to_jsonable(customer) if sent is None else sent)
+
+
+def as_told(kept: str) -> str:
+    """An answer of the store as `to_jsonable` gives it: without nulls.
+
+    They are left out here, for to look for them takes as long as to write an answer down, and that
+    is done while a job runs.
+    """
+    return orjson.dumps(without_nulls(orjson.loads(kept))).decode() if "null" in kept else kept
 
 
 @frozen(kw_only=True)
@@ -121,7 +126,7 @@ def ended(found: tuple[Any, ...]) -> Ended:
         value=value,
         cells=cells,
         ending=ending or "rejected",
-        answer=answer,
+        answer=None if answer is None else as_told(answer),
         reason=refusal if ending is None else reason,
         status=status,
         code=code,

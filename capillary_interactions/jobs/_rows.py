@@ -5,13 +5,13 @@ None. A row that cannot be read comes with the reason why.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import PurePath
 from typing import Final, Literal, get_args
 
 import orjson
-from attrs import define, field, frozen
+from attrs import define, field
 
 from capillary_interactions._masking import show_masked
 from capillary_interactions.jobs._columns import DELIMITERS
@@ -34,7 +34,7 @@ _SUFFIXES: Final[dict[str, Format]] = {
 _PACKED: Final = frozenset({".gz", ".zst"})
 
 
-@frozen
+@define  # not frozen: one is made for every row, and that would take three times as long
 class Row:
     """One row of a list.
 
@@ -51,7 +51,7 @@ class Row:
     cells: str = field(default="[]", repr=False)
 
 
-@frozen
+@define
 class BadRow(Row):
     """One row that is not written as its list is, and so has no cells.
 
@@ -128,7 +128,7 @@ def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         yield Row(number, value, None, dumped([line.rstrip("\r\n")]))
 
 
-def dumped(cells: list[str | None]) -> str:
+def dumped(cells: Sequence[str | None]) -> str:
     """Cells as they are kept."""
     try:
         return orjson.dumps(cells).decode()

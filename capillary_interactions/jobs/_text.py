@@ -70,9 +70,9 @@ def lines(chunks: Iterable[bytes], encoding: str | None = None) -> Iterator[str]
         # A \r at the very end may be half of \r\n.
         cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
         tail = text[cut:]
-        for line in _LINE.findall(text[:cut]):
-            number += 1
-            yield line
+        found = _LINE.findall(text[:cut])
+        number += len(found)
+        yield from found
         if len(tail) > LONGEST_LINE:
             raise ListError(
                 f"line {number + 1} is longer than {LONGEST_LINE:,} characters; no list?"
