@@ -5,12 +5,14 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, TypeVar
 
+from capillary_interactions.cli._garbage import garbage_left_longer
+
 T = TypeVar("T")
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with garbage_left_longer(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(coroutine)
 
 
