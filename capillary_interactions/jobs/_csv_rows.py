@@ -46,10 +46,7 @@ def _rows(lines: CsvLines, delimiter: str, place: int, width: int) -> Rows:
         try:
             for cells in reader:
                 held.clear()
-                if len(cells) == width > 1:  # nearly every row
-                    number += 1
-                    yield Row(number, cells[place].strip(), None, dumped(cells))
-                elif _is_blank(cells):
+                if _is_blank(cells):
                     yield None
                 else:
                     number += 1

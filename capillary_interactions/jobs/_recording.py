@@ -59,7 +59,7 @@ def _answer(customer: CustomerInteractions) -> bytes:
     return orjson.dumps(to_jsonable(customer) if sent is None else sent)
 
 
-def as_told(kept: str) -> str:
+def _as_told(kept: str) -> str:
     """An answer of the store as `to_jsonable` gives it: without nulls.
 
     They are left out here, for to look for them takes as long as to write an answer down, and that
@@ -126,7 +126,7 @@ def ended(found: tuple[Any, ...]) -> Ended:
         value=value,
         cells=cells,
         ending=ending or "rejected",
-        answer=None if answer is None else as_told(answer),
+        answer=None if answer is None else _as_told(answer),
         reason=refusal if ending is None else reason,
         status=status,
         code=code,
