@@ -63,9 +63,9 @@ def _drafted(text: str, now: datetime) -> tuple[float, float] | None:
 
 
 def _number(text: str | None) -> float | None:
-    if text is None or not _SECONDS.fullmatch(text.strip()):
-        return None
-    return float(text)
+    # What strip() takes for a space, such as \x1f, float() does not always.
+    bare = "" if text is None else text.strip()
+    return float(bare) if _SECONDS.fullmatch(bare) else None
 
 
 def _reset(seconds: float | None, now: datetime) -> float | None:

@@ -141,6 +141,7 @@ def test_knows_nothing_of_the_quota_from_half_of_it(headers: dict[str, str]) -> 
 
 
 @given(left=HEADER, reset=HEADER, drafted=HEADER)
+@example(left="", reset="0\x1f", drafted="")
 def test_never_fails_on_what_a_gateway_sends(left: str, reset: str, drafted: str) -> None:
     """Whatever the headers, two finite numbers or nothing."""
     now = datetime(2025, 1, 1, tzinfo=UTC)
