@@ -1,7 +1,6 @@
 """The only file that talks HTTP: a pool of aiohttp sessions, one for each credential."""
 
 import asyncio
-import importlib.metadata
 import os
 import ssl
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from capillary_interactions._exchange import (
     StaleError,
     TransportError,
 )
+from capillary_interactions._version import version
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -204,7 +204,8 @@ def _close(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> N
 
 
 def _user_agent() -> str:
-    return f"capillary-interactions/{importlib.metadata.version('capillary_interactions')}"
+    known = version()
+    return "capillary-interactions" if known is None else f"capillary-interactions/{known}"
 
 
 def _lateness(late: TimeoutError, timeout: float, connect: float) -> str:

@@ -1,6 +1,5 @@
 """The program itself: its commands, and how whatever goes wrong is told in one line."""
 
-import importlib.metadata
 import traceback
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,6 +8,7 @@ import click
 
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._masking import mask_text
+from capillary_interactions._version import version
 from capillary_interactions.cli._bulk import bulk
 from capillary_interactions.cli._demo import demo
 from capillary_interactions.cli._exits import CANNOT_START, INTERRUPTED, STOPPED_EARLY, CommandError
@@ -23,7 +23,7 @@ PROGRAM: Final = "capillary-interactions"
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(importlib.metadata.version("capillary_interactions"), prog_name=PROGRAM)
+@click.version_option(version() or "unknown", prog_name=PROGRAM)
 def app() -> None:
     """Every customer's interactions from Capillary, as fast as the quota allows.
 

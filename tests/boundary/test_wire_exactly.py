@@ -1,6 +1,7 @@
 """What is handed to aiohttp, exactly: the only file that mocks it."""
 
 import base64
+import importlib.metadata
 from collections.abc import Iterator
 from typing import Any, Final
 from unittest.mock import Mock
@@ -53,6 +54,23 @@ def only_call(mocked: aioresponses, method: str, url: str) -> dict[str, Any]:
     # Of the session, not of the call.
     assert arguments["headers"].pop("User-Agent").startswith("capillary-interactions/")
     return arguments
+
+
+async def test_says_who_asks_where_no_version_is_known(
+    mocked: aioresponses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program frozen into one file has no metadata, and looks up all the same."""
+
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    mocked.get(V2, payload=KNOWN, response_class=Shimmed)
+    settings = {"source": "INSTORE", "account_id": "1234"}
+    async with client_for(BASE, api="v2", **settings) as client:
+        assert isinstance(await client.lookup(ASKED), Found)
+    ((call,),) = mocked.requests.values()
+    assert call.kwargs["headers"]["User-Agent"] == "capillary-interactions"
 
 
 @pytest.mark.parametrize(("api", "url"), [("v1.1", V1_1), ("v2", V2)])
