@@ -3,11 +3,11 @@
 The list goes through a job, and in turn, a part at a time, through the same stream without one.
 The share is that of all parts together, with the interval it lies in at 95 % (bootstrap over the
 parts): a machine with neighbours may be a third slower from one part to the next. Memory is
-measured in processes of their own, for a tenth of the list and for all of it. Garbage is collected
-as in `capillary-interactions bulk`, or with `--default-gc` as Python does by default. It exits
-with 1 where a figure is not as it should be. Usage:
+measured in processes of their own, for a tenth of the list and for all of it. Garbage and freed
+memory are treated as in `capillary-interactions bulk`, or with `--as-library` as Python and the C
+library do by themselves. It exits with 1 where a figure is not as it should be. Usage:
 
-    python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 40] [--default-gc]
+    python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 40] [--as-library]
 """
 
 import argparse
@@ -33,6 +33,7 @@ from capillary_interactions import (
     RateLimit,
 )
 from capillary_interactions.cli._garbage import garbage_left_longer
+from capillary_interactions.cli._heap import keep_freed_memory
 from capillary_interactions.events import AttemptBegan, Event
 from capillary_interactions.jobs import CustomerList, Job
 
@@ -213,9 +214,11 @@ def main() -> None:
     parser.add_argument("--part", type=int, default=20_000)
     parser.add_argument("--parts", type=int, default=40)
     parser.add_argument("--measure", nargs=2, metavar=("URL", "LIST"), help=argparse.SUPPRESS)
-    parser.add_argument("--default-gc", action="store_true")
+    parser.add_argument("--as-library", action="store_true")
     options = parser.parse_args()
-    with nullcontext() if options.default_gc else garbage_left_longer():
+    if not options.as_library:
+        keep_freed_memory()
+    with nullcontext() if options.as_library else garbage_left_longer():
         if options.measure:
             asyncio.run(_measure(options.measure[0], Path(options.measure[1])))
         elif missed := _measure_all(options):
@@ -223,7 +226,7 @@ def main() -> None:
 
 
 def _measure_all(options: argparse.Namespace) -> list[str]:
-    more = ["--default-gc"] if options.default_gc else []
+    more = ["--as-library"] if options.as_library else []
     with fast_server() as base_url, tempfile.TemporaryDirectory() as name:
         folder, share = Path(name), None
         if options.parts:

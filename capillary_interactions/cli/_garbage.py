@@ -3,7 +3,7 @@
 Each lookup under way is some hundred objects, and all of them are there for good reason. Python
 looks through them whenever 700 more have come than gone, which with tens of lookups under way is
 again and again, and finds next to nothing. `python -m benchmarks.million` shows what that costs,
-with `--default-gc` and without.
+with `--as-library` and without.
 """
 
 import gc

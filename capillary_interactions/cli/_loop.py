@@ -6,12 +6,14 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from capillary_interactions.cli._garbage import garbage_left_longer
+from capillary_interactions.cli._heap import keep_freed_memory
 
 T = TypeVar("T")
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end."""
+    keep_freed_memory()
     with garbage_left_longer(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(coroutine)
 
