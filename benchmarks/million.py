@@ -4,8 +4,9 @@ The list goes through a job, and in turn, a part at a time, through the same str
 The share is that of all parts together, with the interval it lies in at 95 % (bootstrap over the
 parts): a machine with neighbours may be a third slower from one part to the next. Memory is
 measured in processes of their own, for a tenth of the list and for all of it. Garbage and freed
-memory are treated as in `capillary-interactions bulk`, or with `--as-library` as Python and the C
-library do by themselves. It exits with 1 where a figure is not as it should be. Usage:
+memory are treated as in `capillary-interactions bulk`, and its event loop is used, or with
+`--as-library` those of Python and the C library. It exits with 1 where a figure is not as it should
+be. Usage:
 
     python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 40] [--as-library]
 """
@@ -20,9 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from benchmarks._fast_server import fast_server
 from capillary_interactions import (
@@ -32,10 +33,11 @@ from capillary_interactions import (
     InteractionsClient,
     RateLimit,
 )
-from capillary_interactions.cli._garbage import garbage_left_longer
-from capillary_interactions.cli._heap import keep_freed_memory
+from capillary_interactions.cli._loop import run_async
 from capillary_interactions.events import AttemptBegan, Event
 from capillary_interactions.jobs import CustomerList, Job
+
+_T = TypeVar("_T")
 
 _IN_FLIGHT = 32
 
@@ -77,26 +79,23 @@ def _identifiers(path: Path) -> Iterator[Identifier]:
             yield Identifier.mobile(row["mobile"])
 
 
-async def _bare(client: InteractionsClient, path: Path) -> int:
-    endings = 0
+async def _bare(client: InteractionsClient, path: Path) -> None:
     async with client.stream(_identifiers(path)) as outcomes:
         async for _ in outcomes:
-            endings += 1
-    return endings
+            pass
 
 
-async def _job(client: InteractionsClient, path: Path) -> int:
+async def _job(client: InteractionsClient, path: Path) -> None:
     async with Job.open(_file(path), CustomerList(path, identifier="mobile")) as job:
         report = await job.run(client)
     assert report.complete  # noqa: S101 - or the figure means nothing
-    return report.run.asked
 
 
 def _file(path: Path) -> Path:
     return path.with_suffix(".job")
 
 
-_Turn = Callable[[InteractionsClient, Path], Awaitable[int]]
+_Turn = Callable[[InteractionsClient, Path], Awaitable[None]]
 # Seconds without a job and with one.
 _Pair = tuple[float, float]
 
@@ -216,13 +215,14 @@ def main() -> None:
     parser.add_argument("--measure", nargs=2, metavar=("URL", "LIST"), help=argparse.SUPPRESS)
     parser.add_argument("--as-library", action="store_true")
     options = parser.parse_args()
-    if not options.as_library:
-        keep_freed_memory()
-    with nullcontext() if options.as_library else garbage_left_longer():
-        if options.measure:
-            asyncio.run(_measure(options.measure[0], Path(options.measure[1])))
-        elif missed := _measure_all(options):
-            sys.exit(f"missed: {', '.join(missed)}")
+    if options.measure:
+        _run(_measure(options.measure[0], Path(options.measure[1])), options)
+    elif missed := _measure_all(options):
+        sys.exit(f"missed: {', '.join(missed)}")
+
+
+def _run(coroutine: Coroutine[Any, Any, _T], options: argparse.Namespace) -> _T:
+    return asyncio.run(coroutine) if options.as_library else run_async(coroutine)
 
 
 def _measure_all(options: argparse.Namespace) -> list[str]:
@@ -230,7 +230,7 @@ def _measure_all(options: argparse.Namespace) -> list[str]:
     with fast_server() as base_url, tempfile.TemporaryDirectory() as name:
         folder, share = Path(name), None
         if options.parts:
-            share = asyncio.run(_share(base_url, folder, options.part, options.parts))
+            share = _run(_share(base_url, folder, options.part, options.parts), options)
         sizes = (options.rows // 10, options.rows) if options.rows else ()
         runs = [_in_own_process(base_url, folder, rows, more) for rows in sizes]
     return _missed(share, runs)
