@@ -141,7 +141,8 @@ class Store:
         ).fetchall()
         counts = Counter({ending: count for ending, count in found if ending})
         counts["duplicates"] = sum(count for _, count in found)
-        self._duplicates = self._duplicates or bool(found)
+        # None tells less than nothing: earlier batches, perhaps of another run, may have had some.
+        self._duplicates = bool(found) or self._duplicates
         return counts
 
     def _turn_page(self, batch: Batch) -> None:

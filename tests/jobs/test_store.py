@@ -77,6 +77,22 @@ def test_counts_a_row_whose_customer_has_an_outcome_already(store: Store) -> Non
     assert store.bookmark() == Bookmark(rows=7, digest="d", whole=True)
 
 
+def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
+    """Though none of the rows read since then has a customer of an earlier one."""
+    before = Store(tmp_path / "a.job", create=True)
+    before.begin({"settings": {}})
+    before.add(batch(1, ["a", "b", "a"]))
+    before.close()
+
+    store = Store(tmp_path / "a.job")
+    store.add(batch(4, ["c"], last=True))
+    record(store, pending(1, 2, 4))
+
+    status = store.status()
+    store.close()
+    assert (status.endings["not_found"], status.open) == (4, 0)
+
+
 def test_shows_the_first_and_the_last_failures(store: Store) -> None:
     """In the list's order, none twice, with their reasons."""
     store.add(batch(1, [str(number) for number in range(1, 31)], bad=(3, 28)))
