@@ -12,6 +12,9 @@ from capillary_interactions.jobs._schema import APPLICATION, SCHEMA, VERSION
 
 _PATIENCE: Final = 30.0
 _CACHE: Final = 16_000  # KiB
+# Each page is written by two calls of the system, and an answer has 2 kB and more; but a batch of
+# few answers writes four of them.
+_PAGE: Final = 8192
 # Whoever is killed before that has made a file, and no job.
 _BEGUN: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 
@@ -95,6 +98,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
     # Whoever is killed while making one leaves a file with nothing in it.
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if empty and create:
+        connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
         with transaction(connection):
             for statement in SCHEMA.split(";"):

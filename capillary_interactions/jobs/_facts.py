@@ -13,8 +13,9 @@ from capillary_interactions._outcome import counted
 from capillary_interactions.jobs._reader import Bookmark
 from capillary_interactions.jobs._status import JobStatus, RunFigures
 
-_FIGURES: Final = tuple(asdict(RunFigures()))
-_RUNS: Final = f"SELECT began, {', '.join(_FIGURES)} FROM run ORDER BY id"  # noqa: S608 - our own
+FIGURES: Final = tuple(asdict(RunFigures()))
+"""What is kept of each run, by name."""
+_RUNS: Final = f"SELECT began, {', '.join(FIGURES)} FROM run ORDER BY id"  # noqa: S608 - our own
 _LAST_RUN: Final = f"{_RUNS} DESC LIMIT 1"
 
 
@@ -66,7 +67,7 @@ def last_run(connection: sqlite3.Connection) -> RunFigures:
 
 def _timed(told: Sequence[Any]) -> TimedRun:
     began, *figures = told
-    return TimedRun(began, RunFigures(**dict(zip(_FIGURES, figures, strict=True))))
+    return TimedRun(began, RunFigures(**dict(zip(FIGURES, figures, strict=True))))
 
 
 def status(connection: sqlite3.Connection, path: Path) -> JobStatus:

@@ -1,4 +1,4 @@
-"""Which customer is asked next? Open rows in the list's order, read a few hundred at a time."""
+"""Which customer is asked next? Open rows in the list's order, read thousands at a time."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from capillary_interactions._masking import show_masked
 
-_MOST: Final = 1000
+_MOST: Final = 2000
 
 _Rows = tuple[list[int], list[str]]
 _Fetch = Callable[[int, int], Awaitable[_Rows]]

@@ -1,9 +1,11 @@
 """How does a list become batches that can be kept, from where an earlier reading has stopped?"""
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from typing import Final
+from typing import IO, Final
 
 from attrs import field, frozen
 
@@ -14,7 +16,9 @@ from capillary_interactions.jobs._template import Template, is_number, storable
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
-_BATCH: Final = 2000
+# Then many, for a thread that keeps a batch stops the event loop at each step of it.
+_BATCH: Final = 4000
+_READS: Final = 8
 
 
 @frozen(kw_only=True)
@@ -93,6 +97,7 @@ class ListReader:
         self._blank = 0
         self._blank_since = 0
         self._number = 0
+        self._patient = False
         self._put: Callable[[Batch], None]
 
     def read(self, put: Callable[[Batch], None]) -> None:
@@ -104,10 +109,11 @@ class ListReader:
         """
         self._put = put
         file = self._customers.open()
+        self._patient = _is_at_hand(file)
         try:
             # A file that somebody else has opened is theirs to close.
             with nullcontext() if self._customers.path is None else closing(file):
-                self._wanted, rows = self._customers.rows(file, self._hand_on)
+                self._wanted, rows = self._customers.rows(file, self._before_read)
                 for row in rows:
                     self._take(row)
             self._finish()
@@ -146,6 +152,7 @@ class ListReader:
         self._values: list[str] = []
         self._cells: list[str] = []
         self._reasons: dict[int, str] = {}
+        self._reads = 0
 
     def _keep(self, row: Row) -> None:
         value, cells, reason = row.value, row.cells, row.reason
@@ -186,8 +193,14 @@ class ListReader:
             self._blank += self._blank_since
             self._give(last=True)
 
+    def _before_read(self) -> None:
+        """Give away what has been read where the next read may take for ever, or it is much."""
+        self._reads += 1
+        if not self._patient or self._reads > _READS:
+            self._hand_on()
+
     def _hand_on(self) -> None:
-        """Give away what has been read: what comes next may take for ever."""
+        """Give away what has been read."""
         if self._values:
             self._give()
 
@@ -210,6 +223,14 @@ class ListReader:
         self._begin()
         self._blank = 0
         self._put(batch)
+
+
+def _is_at_hand(file: IO[bytes]) -> bool:
+    """Whether it is a file on a disk, which is never silent."""
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except (AttributeError, OSError):  # it has no number, or none that the system knows
+        return False
 
 
 def _changed(customers: CustomerList, how: str) -> JobChangedError:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import orjson
-from attrs import asdict
+from attrs import asdict, astuple
 
 from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, transaction, translated
-from capillary_interactions.jobs._facts import bookmark, fact, last_run, status, tally
+from capillary_interactions.jobs._facts import FIGURES, bookmark, fact, last_run, status, tally
 from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._many import insert
 from capillary_interactions.jobs._reader import Batch, Bookmark
@@ -27,17 +27,28 @@ _INSERT_FOUND: Final = (
     "SELECT column1, column2, column3, column4, column5, column6, NULLIF(column7, ''), "
     "CAST(column8 AS TEXT) FROM ({rows})"
 )
-_INSERT_OTHERS: Final = f"INSERT INTO outcome ({', '.join(OTHER_COLUMNS)}) {{rows}}"
-_INSERT_CUSTOMERS: Final = "INSERT OR IGNORE INTO customer (first, value) {rows}"
+_INSERT_OTHERS: Final = f"INSERT INTO outcome ({', '.join(OTHER_COLUMNS)}) SELECT * FROM ({{rows}})"  # noqa: S608
+_INSERT_CUSTOMERS: Final = "INSERT OR IGNORE INTO customer (first, value) SELECT * FROM ({rows})"
 _INSERT_ROWS: Final = (
     "INSERT INTO row (number, first, value, cells) SELECT column1, "
     "(SELECT first FROM customer WHERE value = column2), column2, column3 FROM ({rows})"
 )
-_INSERT_REFUSED: Final = "INSERT INTO row (number, value, cells, reason) {rows}"
+_INSERT_REFUSED: Final = "INSERT INTO row (number, value, cells, reason) SELECT * FROM ({rows})"
 _COUNT: Final = (
-    "INSERT INTO tally SELECT key, value FROM json_each(?) WHERE value <> 0 "
+    "INSERT INTO tally SELECT key, value FROM json_each({counts}) WHERE value <> 0 "
     "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
 )
+# What is told of every batch of outcomes goes into three tables; by a trigger, that is one step.
+_TOLD: Final = ("counts", "settled", "run", *FIGURES)
+_TELLING: Final = f"""
+CREATE TEMP VIEW IF NOT EXISTS told AS SELECT {", ".join(f"NULL AS {name}" for name in _TOLD)};
+CREATE TEMP TRIGGER IF NOT EXISTS telling INSTEAD OF INSERT ON told BEGIN
+    {_COUNT.format(counts="NEW.counts")};
+    INSERT OR REPLACE INTO fact SELECT 'settled', NEW.settled WHERE NEW.settled IS NOT NULL;
+    UPDATE run SET {", ".join(f"{name} = NEW.{name}" for name in FIGURES)} WHERE id = NEW.run;
+END
+"""  # noqa: S608 - our own names
+_TELL: Final = f"INSERT INTO told VALUES ({', '.join('?' * len(_TOLD))})"  # noqa: S608
 # One step, whatever the number of rows (see `_many.py`).
 _OPEN: Final = (
     "SELECT json_group_array(number), json_group_array(value) FROM ("
@@ -119,17 +130,17 @@ class Store:
             for place, reason in batch.reasons.items()
         ]
         with transaction(self._connection):
-            self._insert(_INSERT_CUSTOMERS, 2, list(chain.from_iterable(customers)))
+            new = self._insert(_INSERT_CUSTOMERS, 2, list(chain.from_iterable(customers)))
             self._insert(_INSERT_ROWS, 3, list(chain.from_iterable(rows)))
             self._insert(_INSERT_REFUSED, 4, list(chain.from_iterable(refused)))
             counts = Counter({"blank": batch.blank, "rejected": len(batch.reasons)})
-            if batch.values:
+            if new < sum(asked):
                 counts.update(self._count_again(batch.first))
             self._count(counts)
             self._turn_page(batch)
 
-    def _insert(self, statement: str, width: int, cells: Sequence[Any]) -> None:
-        insert(self._connection, statement, width, cells)
+    def _insert(self, statement: str, width: int, cells: Sequence[Any]) -> int:
+        return insert(self._connection, statement, width, cells)
 
     def _count_again(self, since: int) -> Counter[str]:
         """Count the rows whose customer is there already, some with an outcome."""
@@ -141,8 +152,7 @@ class Store:
         ).fetchall()
         counts = Counter({ending: count for ending, count in found if ending})
         counts["duplicates"] = sum(count for _, count in found)
-        # None tells less than nothing: earlier batches, perhaps of another run, may have had some.
-        self._duplicates = bool(found) or self._duplicates
+        self._duplicates = True
         return counts
 
     def _turn_page(self, batch: Batch) -> None:
@@ -169,16 +179,11 @@ class Store:
             if pending.numbers:
                 self._insert(_INSERT_FOUND, len(FOUND_COLUMNS), pending.found)
                 self._insert(_INSERT_OTHERS, len(OTHER_COLUMNS), pending.others)
-                self._count_rows(pending)
-                self._set("settled", settled)
-            told = asdict(figures)
-            self._connection.execute(
-                f"UPDATE run SET {', '.join(f'{name} = :{name}' for name in told)} "  # noqa: S608
-                "WHERE id = :id",
-                {**told, "id": run},
-            )
+            counts = orjson.dumps(self._count_rows(pending)).decode()
+            reached = settled if pending.numbers else None
+            self._connection.execute(_TELL, (counts, reached, run, *astuple(figures)))
 
-    def _count_rows(self, pending: Pending) -> None:
+    def _count_rows(self, pending: Pending) -> Counter[str]:
         counts = pending.endings.copy()
         if self._duplicates is None:
             self._duplicates = bool(tally(self._connection).get("duplicates"))
@@ -190,7 +195,7 @@ class Store:
                 (orjson.dumps(pending.numbers).decode(),),
             )
             counts.update(dict(again.fetchall()))
-        self._count(counts)
+        return counts
 
     @_translating
     def open_after(self, number: int, most: int) -> tuple[list[int], list[str]]:
@@ -234,6 +239,8 @@ class Store:
     @_translating
     def begin_run(self, quota: float) -> int:
         """Write down that a run begins; its number."""
+        self._connection.execute("PRAGMA temp_store = MEMORY")
+        self._connection.executescript(_TELLING)
         with transaction(self._connection):
             query = "INSERT INTO run (began, quota) VALUES (?, ?)"
             number = self._connection.execute(query, (time.time(), quota)).lastrowid
@@ -264,7 +271,9 @@ class Store:
         self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, written))
 
     def _count(self, more: Mapping[str, int]) -> None:
-        self._connection.execute(_COUNT, (orjson.dumps(more).decode(),))
+        if any(more.values()):
+            statement = _COUNT.format(counts="?")
+            self._connection.execute(statement, (orjson.dumps(more).decode(),))
 
 
 def reopened(endings: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import zstandard
 from pyarrow import parquet
 
 from capillary_interactions.jobs import CustomerList, JobChangedError, ListError
-from capillary_interactions.jobs._reader import Bookmark, ListReader
+from capillary_interactions.jobs._reader import Batch, Bookmark, ListReader
 
 from .given import MOBILES, read
 
@@ -251,3 +251,20 @@ def test_gives_the_first_rows_of_a_pipe_at_once() -> None:
     assert given == [0, 1, 3, 4]
     # Each blank line counts with the row behind it, so that a second reading goes on right there.
     assert [batch.blank for batch in batches] == [0, 2, 0, 1]
+
+
+@pytest.mark.parametrize("width", [5, 1000])
+def test_gives_many_rows_of_a_file_at_once(tmp_path: Path, width: int) -> None:
+    """Few at first; then thousands, but no more than fit into little memory."""
+    path = tmp_path / "list.csv"
+    path.write_text("mobile,note\n" + "".join(f"{n},{'x' * width}\n" for n in range(9000)))
+    batches: list[Batch] = []
+
+    ListReader(CustomerList(path, identifier="mobile"), MOBILES).read(batches.append)
+
+    sizes = [len(each.values) for each in batches]
+    held = [sum(map(len, each.cells)) for each in batches]
+    assert sizes[0] == 200
+    assert sum(sizes) == 9000
+    assert max(held) < 700_000
+    assert (sizes[1:3] == [4000, 4000]) is (width == 5)

@@ -36,22 +36,44 @@ def test_takes_rows_as_they_are(
 
 
 @pytest.mark.parametrize(
-    ("rows", "steps"), [(0, 0), (1, 1), (1000, 1), (2048, 1), (2049, 2), (5000, 3)]
+    ("width", "rows", "steps"),
+    [
+        (12, 0, 0),
+        (12, 1, 1),
+        (12, 2048, 1),
+        (12, 2049, 2),
+        (12, 5000, 3),
+        (3, 4096, 1),
+        (3, 4097, 2),
+        (1, 4097, 2),
+    ],
 )
-def test_takes_a_step_for_two_thousand(
-    connection: sqlite3.Connection, rows: int, steps: int
+def test_takes_a_step_for_thousands(
+    connection: sqlite3.Connection, width: int, rows: int, steps: int
 ) -> None:
-    """Of a width that SQLite takes in one statement."""
+    """As many as SQLite takes in one statement; and tells how many have got in."""
     connection.execute("DROP TABLE IF EXISTS wide")
-    connection.execute(f"CREATE TABLE wide ({', '.join(f'c{place}' for place in range(12))})")
+    connection.execute(f"CREATE TABLE wide ({', '.join(f'c{place}' for place in range(width))})")
     seen: list[str] = []
     connection.set_trace_callback(seen.append)
 
-    insert(connection, "INSERT INTO wide {rows}", 12, [*range(1, 13)] * rows)
+    done = insert(
+        connection, "INSERT INTO wide SELECT * FROM ({rows})", width, [*range(1, width + 1)] * rows
+    )
 
     connection.set_trace_callback(None)
-    assert len(seen) == steps
-    assert connection.execute("SELECT count(*), sum(c11) FROM wide").fetchone() == (
+    assert (len(seen), done) == (steps, rows)
+    assert connection.execute("SELECT count(*), sum(c0) FROM wide").fetchone() == (
         rows,
-        12 * rows or None,
+        rows or None,
     )
+
+
+def test_does_not_count_what_has_not_got_in(connection: sqlite3.Connection) -> None:
+    """Because it is there already."""
+    connection.execute("DROP TABLE IF EXISTS once")
+    connection.execute("CREATE TABLE once (number INTEGER, name TEXT UNIQUE)")
+    cells = [1, "a", 2, "b", 3, "a"]
+
+    assert insert(connection, "INSERT OR IGNORE INTO once SELECT * FROM ({rows})", 2, cells) == 2
+    assert insert(connection, "INSERT OR IGNORE INTO once SELECT * FROM ({rows})", 2, cells) == 0

@@ -1,10 +1,11 @@
 """What does a job's file remember, and does it count right?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,32 @@ def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
     status = store.status()
     store.close()
     assert (status.endings["not_found"], status.open) == (4, 0)
+
+
+def test_takes_few_steps_for_a_batch(store: Store) -> None:
+    """For at each of them an event loop may have to wait for the thread that takes it."""
+    steps: list[str] = []
+
+    def steps_of(keep: Callable[[], None]) -> int:
+        steps.clear()
+        keep()
+        return len(set(steps))  # a trigger's own statements are told as those that set it off
+
+    run = store.begin_run(1.0)
+    store.add(batch(1, ["a"]))
+    store._connection.set_trace_callback(steps.append)
+    added = evolve(batch(2, [str(number) for number in range(4000)]), blank=0)
+    asked = pending(*range(1, 2000))
+
+    # Begin, customers, rows, how far that is, and commit.
+    assert steps_of(lambda: store.add(added)) == 5
+    # Begin, outcomes, what is told of them, and commit; once, whether there are any such rows.
+    steps_of(lambda: store.record(pending(2500), 0, run, RunFigures()))
+    assert steps_of(lambda: store.record(asked, 1999, run, RunFigures(asked=1999))) == 4
+
+    store._connection.set_trace_callback(None)
+    assert (store.fact("settled"), store.last_run().asked) == (1999, 1999)
+    assert store.status().endings["not_found"] == 2000
 
 
 def test_shows_the_first_and_the_last_failures(store: Store) -> None:
