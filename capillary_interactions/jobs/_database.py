@@ -128,7 +128,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        # Python's lock is taken once, and not three times as by `execute` (see `_many.py`).
+        connection.commit()
     except BaseException:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
-from attrs import field, frozen
+from attrs import define, field
 
 from capillary_interactions._masking import show_masked
 
@@ -15,7 +15,7 @@ _Rows = tuple[list[int], list[str]]
 _Fetch = Callable[[int, int], Awaitable[_Rows]]
 
 
-@frozen
+@define  # not frozen: one is made for every customer, and that would take three times as long
 class Item:
     """A customer to ask for.
 
@@ -82,7 +82,7 @@ class Queue:
     def take(self) -> Item | None:
         """One that is at hand, even during a pause; rather one that has never been asked for."""
         if self._numbers:
-            return self._next()
+            return self._hand_out(Item(self._numbers.popleft(), self._values.popleft()))
         return self._hand_out(self._again.popleft()) if self._again else None
 
     def grow(self, *, whole: bool = False) -> None:
@@ -119,9 +119,6 @@ class Queue:
             await self._going.wait()
         if self._again:
             return self._hand_out(self._again.popleft())
-        return self._next()
-
-    def _next(self) -> Item:
         return self._hand_out(Item(self._numbers.popleft(), self._values.popleft()))
 
     def _hand_out(self, item: Item) -> Item:

@@ -11,8 +11,8 @@ from attrs import field, frozen
 
 from capillary_interactions.jobs._errors import JobChangedError, ListError
 from capillary_interactions.jobs._list import CustomerList
-from capillary_interactions.jobs._rows import BadRow, Row, Wanted, dumped
-from capillary_interactions.jobs._template import Template, is_number, storable
+from capillary_interactions.jobs._rows import BadRow, Row, Rows, Wanted, dumped
+from capillary_interactions.jobs._template import Template, storable
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
@@ -114,8 +114,7 @@ class ListReader:
             # A file that somebody else has opened is theirs to close.
             with nullcontext() if self._customers.path is None else closing(file):
                 self._wanted, rows = self._customers.rows(file, self._before_read)
-                for row in rows:
-                    self._take(row)
+                self._take(rows)
             self._finish()
         except OSError as failed:
             self._hand_on()
@@ -126,26 +125,42 @@ class ListReader:
             self._hand_on()
             raise ListError(f"{self._customers.name}: {wrong}") from None
 
-    def _take(self, row: Row | None) -> None:
-        known = self._number < self._bookmark.rows
+    def _take(self, rows: Rows) -> None:
+        # As few calls as can be: there may be millions of rows, and they share a lock with lookups.
+        mark, unhashed = self._bookmark, self._unhashed
+        for row in rows:
+            if self._number < mark.rows:
+                self._pass(row)
+                continue
+            if row is None:
+                self._blank_since += 1
+                continue
+            if mark.whole:
+                raise _changed(self._customers, f"it had {mark.rows:,} rows, and has more")
+            self._number = number = row.number
+            unhashed.append(row.cells)
+            value = row.value
+            if value.isdigit() and value.isascii() and row.reason is None:
+                self._values.append(value)
+                self._cells.append(row.cells)
+            else:
+                self._keep(row)
+            if self._blank_since:
+                # Counted with the row behind them, or a second reading might count them twice.
+                self._blank, self._blank_since = self._blank + self._blank_since, 0
+            if len(self._values) >= (_FIRST if number <= _FIRST else _BATCH):
+                self._hand_on()
+
+    def _pass(self, row: Row | None) -> None:
+        """Compare a row that was read before, or a blank line between such rows."""
         if row is None:
-            # Counted with the row behind them, or a second reading might count them twice.
-            self._blank_since += not known
             return
         self._number = row.number
         self._unhashed.append(row.cells)
-        if known:
-            if row.number == self._bookmark.rows:
-                self._compare()
-            elif len(self._unhashed) >= _BATCH:
-                self._hash_rows()
-            return
-        if self._bookmark.whole:
-            raise _changed(self._customers, f"it had {self._bookmark.rows:,} rows, and has more")
-        self._keep(row)
-        self._blank, self._blank_since = self._blank + self._blank_since, 0
-        if len(self._values) >= (_FIRST if row.number <= _FIRST else _BATCH):
-            self._hand_on()
+        if row.number == self._bookmark.rows:
+            self._compare()
+        elif len(self._unhashed) >= _BATCH:
+            self._hash_rows()
 
     def _begin(self) -> None:
         """Begin a batch: in flat lists, for the garbage collector goes through every row else."""
@@ -155,22 +170,19 @@ class ListReader:
         self._reads = 0
 
     def _keep(self, row: Row) -> None:
-        value, cells, reason = row.value, row.cells, row.reason
-        # Nearly every row is such a one, and there may be millions.
-        if reason is not None or not is_number(value):
-            value, reason = self._template.taken(row)
-            if reason is not None:
-                self._reasons[len(self._values)] = reason
-                value = storable(value)
-            if isinstance(row, BadRow):
-                # Not before it is compared: the fingerprint is of what could be read.
-                cells = dumped([row.raw])
+        cells, (value, reason) = row.cells, self._template.taken(row)
+        if reason is not None:
+            self._reasons[len(self._values)] = reason
+            value = storable(value)
+        if isinstance(row, BadRow):
+            # Not before it is compared: the fingerprint is of what could be read.
+            cells = dumped([row.raw])
         self._values.append(value)
         self._cells.append(cells)
 
     def _hash_rows(self) -> None:
         """Hash what has been read, many rows at a time: a step for each costs more than it does."""
-        text = "".join(f"{cells}\n" for cells in self._unhashed)
+        text = "\n".join((*self._unhashed, ""))
         self._hash.update(text.encode(errors="backslashreplace"))
         self._unhashed.clear()
 
