@@ -8,7 +8,7 @@ memory are treated as in `capillary-interactions bulk`, and its event loop is us
 `--as-library` those of Python and the C library. It exits with 1 where a figure is not as it should
 be. Usage:
 
-    python -m benchmarks.million [--rows 1000000] [--part 20000] [--parts 40] [--as-library]
+    python -m benchmarks.million [--rows 1000000] [--part 10000] [--parts 80] [--as-library]
 """
 
 import argparse
@@ -210,8 +210,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--part", type=int, default=20_000)
-    parser.add_argument("--parts", type=int, default=40)
+    parser.add_argument("--part", type=int, default=10_000)
+    parser.add_argument("--parts", type=int, default=80)
     parser.add_argument("--measure", nargs=2, metavar=("URL", "LIST"), help=argparse.SUPPRESS)
     parser.add_argument("--as-library", action="store_true")
     options = parser.parse_args()
