@@ -46,7 +46,7 @@ def _rows(lines: CsvLines, delimiter: str, place: int, width: int) -> Rows:
         try:
             for cells in reader:
                 held.clear()
-                if len(cells) < 2 and _is_blank(cells):  # noqa: PLR2004 - one call less for a row
+                if _is_blank(cells):
                     yield None
                 else:
                     number += 1

@@ -17,8 +17,8 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final
 
-# SQLite takes no more values in one statement.
-_MOST_VALUES: Final = 32_766 - 1
+# SQLite takes one more in one statement: the limit.
+_MOST_VALUES: Final = 32_765
 _MOST_ROWS: Final = 4096
 
 

@@ -52,12 +52,7 @@ class Outage:
     def take(self, item: Item, outcome: Outcome) -> None:
         """A lookup has ended."""
         if not isinstance(outcome, Unavailable):
-            self._answered_at, self._unanswered = self._loop.time(), 0
-            if self._held:
-                self.release()
-            self._record(item, outcome)
-            if self.reason is not None:
-                self._resume()
+            self._answered(item, outcome)
             return
         self._unanswered += 1
         if item.again:
@@ -86,6 +81,14 @@ class Outage:
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.wait({self._probing})
+
+    def _answered(self, item: Item, outcome: Outcome) -> None:
+        self._answered_at, self._unanswered = self._loop.time(), 0
+        if self._held:
+            self.release()
+        self._record(item, outcome)
+        if self.reason is not None:
+            self._resume()
 
     def _pause(self, last: Unavailable) -> None:
         held, self._held = self._held, []

@@ -82,7 +82,7 @@ class Queue:
     def take(self) -> Item | None:
         """One that is at hand, even during a pause; rather one that has never been asked for."""
         if self._numbers:
-            return self._hand_out(Item(self._numbers.popleft(), self._values.popleft()))
+            return self._next()
         return self._hand_out(self._again.popleft()) if self._again else None
 
     def grow(self, *, whole: bool = False) -> None:
@@ -119,6 +119,9 @@ class Queue:
             await self._going.wait()
         if self._again:
             return self._hand_out(self._again.popleft())
+        return self._next()
+
+    def _next(self) -> Item:
         return self._hand_out(Item(self._numbers.popleft(), self._values.popleft()))
 
     def _hand_out(self, item: Item) -> Item:

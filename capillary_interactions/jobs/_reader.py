@@ -12,12 +12,13 @@ from attrs import field, frozen
 from capillary_interactions.jobs._errors import JobChangedError, ListError
 from capillary_interactions.jobs._list import CustomerList
 from capillary_interactions.jobs._rows import BadRow, Row, Rows, Wanted, dumped
-from capillary_interactions.jobs._template import Template, storable
+from capillary_interactions.jobs._template import Template, is_number, storable
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
 # Then many, for a thread that keeps a batch stops the event loop at each step of it.
 _BATCH: Final = 4000
+# Or what so many reads have given (64 KiB each, of text): rows may be wide.
 _READS: Final = 8
 
 
@@ -140,7 +141,7 @@ class ListReader:
             self._number = number = row.number
             unhashed.append(row.cells)
             value = row.value
-            if value.isdigit() and value.isascii() and row.reason is None:
+            if row.reason is None and is_number(value):
                 self._values.append(value)
                 self._cells.append(row.cells)
             else:

@@ -10,12 +10,12 @@ from capillary_interactions._names import ApiVersion, IdentifierName, Interactio
 from capillary_interactions._query import Identifier, Query, check_spelling
 from capillary_interactions.jobs._rows import Row, number_written, storable
 
-__all__ = ["Template", "storable"]
+__all__ = ["Template", "is_number", "storable"]
 
 # What every version can ask, and nearly every list is made of.
 _PLAIN: Final = re.compile(r"[\w.@+-]+", re.ASCII)
-# It can be asked as it stands.
-_is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
+is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
+"""Whether a value is nothing but digits, and so can be asked as it stands."""
 _ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
 _SPREADSHEET: Final = (
     "it looks like a spreadsheet's rounding of a long number (such as 1.23E+11), whose digits are "
@@ -57,7 +57,7 @@ class Template:
     def taken(self, row: Row) -> tuple[str, str | None]:
         """Whom a row names, as it is asked; and the reason why that cannot be, or None."""
         value = row.value
-        if row.reason is not None or _is_number(value):
+        if row.reason is not None or is_number(value):
             return value, row.reason
         if self.name is IdentifierName.MOBILE:
             if _ROUNDED.fullmatch(value):
