@@ -27,6 +27,11 @@ def client_of(base_url: str, limit: RateLimit, **settings: Any) -> InteractionsC
     return InteractionsClient(ClientConfig(base_url, rate=limit, **{**usual, **settings}))
 
 
+def burst_of(limit: RateLimit) -> int:
+    """How many a setting lets leave at once at most."""
+    return max(1, limit.requests // 100) if limit.burst is None else limit.burst
+
+
 async def saturate(
     client: InteractionsClient, *, seconds: float | None = None, lookups: int | None = None
 ) -> Counter[str]:

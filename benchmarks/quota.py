@@ -9,27 +9,16 @@ python -m benchmarks.quota --turns [--seconds 20]
 import argparse
 import asyncio
 import logging
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
-from benchmarks._drive import client_of, saturate, share_used
+from benchmarks._at_nginx import print_nginx
+from benchmarks._drive import burst_of, client_of, saturate, share_used
 from benchmarks._learned import print_learned
 from benchmarks._limiters import Limited, Rule, limited
-from benchmarks._nginx import Nginx, nginx
 from benchmarks._turns import print_turns
 from capillary_interactions import RateLimit
-
-# nginx counts in milliseconds and has no window: a long one of ours costs the least.
-NGINX: Final = (
-    RateLimit(600, 60.0, burst=1),
-    RateLimit(6_000, 60.0, burst=10),
-    RateLimit(60_000, 60.0, burst=300),
-)
-_SHORT: Final = (RateLimit(10, 1.0), RateLimit(100, 1.0), RateLimit(1_000, 1.0))
 
 SETTINGS: Final = (
     RateLimit(1, 0.25),
@@ -60,11 +49,6 @@ class Row:
         """As it may stand in a path."""
         kind = self.rule.kind.replace(" ", "-")
         return f"{kind}-{self.rule.burst}-{self.limit.requests}-{self.limit.per:g}"
-
-
-def burst_of(limit: RateLimit) -> int:
-    """How many a setting lets leave at once at most."""
-    return max(1, limit.requests // 100) if limit.burst is None else limit.burst
 
 
 def rows_of(limit: RateLimit) -> list[Row]:
@@ -117,39 +101,6 @@ def _shown(limit: RateLimit) -> str:
     return f"{limit}, burst {burst_of(limit)}"
 
 
-async def through_nginx(server: Nginx, limit: RateLimit, seconds: float) -> tuple[int, int, float]:
-    """Requests, refusals by both of nginx's logs, and the share of its rate that was used."""
-    rate = limit.requests / limit.per
-    await saturate(client_of(server.base_url, limit), lookups=round(rate * seconds))
-    arrivals = server.arrivals()
-    refused = sum(one.limited != "PASSED" or one.status != 200 for one in arrivals)
-    share = share_used([one.at for one in arrivals if one.status == 200], rate)
-    return len(arrivals), max(refused, len(server.complaints())), share
-
-
-def _print_nginx(seconds: float) -> None:
-    print("| nginx limit_req | our setting | requests | refused | share used after 1 s |")
-    print("|---|---|---|---|---|")
-    for limit in _interleaved():
-        rate, burst = round(limit.requests / limit.per), burst_of(limit)
-        with (
-            tempfile.TemporaryDirectory() as home,
-            nginx(Path(home), rate=rate, burst=burst) as server,
-        ):
-            requests, refused, share = asyncio.run(through_nginx(server, limit, seconds))
-        print(
-            f"| {rate}r/s, burst={burst} nodelay | {_shown(limit)} "
-            f"| {requests} | {refused} | {share:.1%} |",
-            flush=True,
-        )
-
-
-def _interleaved() -> Iterator[RateLimit]:
-    for long, short in zip(NGINX, _SHORT, strict=True):
-        yield long
-        yield short
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -161,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     if options.nginx:
-        _print_nginx(options.seconds or 60.0)
+        print_nginx(options.seconds or 60.0)
     elif options.learned:
         print_learned(options.seconds or 60.0)
     elif options.turns:
