@@ -1,14 +1,15 @@
 """What does a job on disk cost, and does it stay small? One long list against a fast server.
 
-The list goes through a job, and in turn, a part at a time, through the same stream without one.
-The share is that of all parts together, with the interval it lies in at 95 % (bootstrap over the
-parts): a machine with neighbours may be a third slower from one part to the next. Memory is
-measured in processes of their own, for a tenth of the list and for all of it. Garbage and freed
-memory are treated as in `capillary-interactions bulk`, and its event loop is used, or with
-`--as-library` those of Python and the C library. It exits with 1 where a figure is not as it should
-be. Usage:
+A list goes through a job, and through the same stream without one: two processes in turns of half
+a second, each stopped while the other runs (`_in_turns.py`). The share is that of all such pairs
+together, with the interval it lies in at 95 % (bootstrap over the pairs). `--control` puts a second
+bare stream in the job's place, to see what such a share is worth: it should be one. Memory is
+measured for a tenth of a long list and for all of it. Garbage and freed memory are treated as in
+`capillary-interactions bulk`, and its event loop is used, or with `--as-library` those of Python
+and the C library. It exits with 1 where a figure is not as it should be. Usage:
 
-    python -m benchmarks.million [--rows 1000000] [--part 10000] [--parts 80] [--as-library]
+    python -m benchmarks.million [--rows 1000000] [--part 25000] [--pairs 20] [--control]
+        [--as-library]
 """
 
 import argparse
@@ -21,11 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks._fast_server import fast_server
+from benchmarks._in_turns import in_turns, wait_for_start
 from capillary_interactions import (
     BasicAuth,
     ClientConfig,
@@ -47,6 +49,10 @@ _GROWTH = 1.25
 _FIRST = 2.0
 _SHARE = 0.9
 _DRAWS = 2000
+
+# Lookups before the first turn.
+_WARM = 1000
+_COMMAND = (sys.executable, "-m", "benchmarks.million")
 
 
 def _client(base_url: str, seen: list[float] | None = None) -> InteractionsClient:
@@ -95,52 +101,58 @@ def _file(path: Path) -> Path:
     return path.with_suffix(".job")
 
 
-_Turn = Callable[[InteractionsClient, Path], Awaitable[None]]
-# Seconds without a job and with one.
+_WORK = {"bare": _bare, "job": _job}
+# Seconds of a bare stream, and of what it is compared with.
 _Pair = tuple[float, float]
 
 
-async def _timed(turn: _Turn, client: InteractionsClient, path: Path) -> tuple[float, float]:
-    """Seconds for a part, and those of this process's CPU."""
-    began, cpu = time.perf_counter(), time.process_time()
-    await turn(client, path)
-    return time.perf_counter() - began, time.process_time() - cpu
-
-
-async def _share(base_url: str, folder: Path, part: int, parts: int) -> float:
-    """How much of the stream's throughput is left with a job; prints it, too."""
-    pairs, cpu_pairs = list[_Pair](), list[_Pair]()
+async def _work(base_url: str, kind: str, path: Path) -> None:
+    """Do one half of a pair: for a process of its own, which has its turns."""
     async with _client(base_url) as client:
-        for number in range(parts + 1):
-            path = folder / f"part-{number}.csv"
-            _write_list(path, part, number * part)
-            # In turn first and second, for the machine is not equally fast all the time.
-            turns = (_bare, _job) if number % 2 else (_job, _bare)
-            taken = {turn: await _timed(turn, client, path) for turn in turns}
-            if number:  # the first one warms up
-                pairs.append((taken[_bare][0], taken[_job][0]))
-                cpu_pairs.append((taken[_bare][1], taken[_job][1]))
-            # Not timed: to take a file of 40 MB away is no part of a job, and takes 50 ms.
-            _file(path).unlink()
-            path.unlink()
-    rate = part * parts / sum(job for _, job in pairs)
-    print(f"{parts} parts of {part} rows, with a job: {rate:.0f} lookups a second")
+        warm = path.with_name(f"warm-{path.name}")
+        _write_list(warm, _WARM)
+        await _WORK[kind](client, warm)
+        over = wait_for_start()
+        await _WORK[kind](client, path)
+    over()
+
+
+def _share(options: argparse.Namespace, base_url: str, folder: Path, more: Sequence[str]) -> float:
+    """How much of the stream's throughput is left with a job; prints it, too."""
+    kinds = ("bare", "bare" if options.control else "job")
+    pairs, cpu_pairs = list[_Pair](), list[_Pair]()
+    for number in range(options.pairs):
+        paths = [folder / f"{number}-{place}.csv" for place in range(2)]
+        for path in paths:
+            _write_list(path, options.part, number * options.part)
+        commands = [
+            [*_COMMAND, "--work", base_url, kind, str(path), *more]
+            for kind, path in zip(kinds, paths, strict=True)
+        ]
+        bare, other = in_turns(commands, number)
+        pairs.append((bare.seconds, other.seconds))
+        cpu_pairs.append((bare.cpu, other.cpu))
+        for left in folder.iterdir():
+            left.unlink()
+    rate = options.part * options.pairs / sum(other for _, other in pairs)
+    compared = "another bare stream" if options.control else "a job"
+    print(f"{options.pairs} pairs of {options.part} rows, with {compared}: {rate:.0f} a second")
     print(f"as a share of the bare stream: {_told(pairs)}; by CPU time: {_told(cpu_pairs)}")
     return _of_all(pairs)
 
 
 def _of_all(pairs: Sequence[_Pair]) -> float:
-    return sum(bare for bare, _ in pairs) / sum(job for _, job in pairs)
+    return sum(bare for bare, _ in pairs) / sum(other for _, other in pairs)
 
 
 def _told(pairs: Sequence[_Pair]) -> str:
     dice = random.Random(5)
     drawn = sorted(_of_all(dice.choices(pairs, k=len(pairs))) for _ in range(_DRAWS))
     low, high = drawn[_DRAWS // 40], drawn[-_DRAWS // 40]
-    parts = [bare / job for bare, job in pairs]
+    each = [bare / other for bare, other in pairs]
     return (
-        f"{_of_all(pairs):.3f} ({low:.3f}..{high:.3f}; parts {min(parts):.2f}..{max(parts):.2f}, "
-        f"median {statistics.median(parts):.3f})"
+        f"{_of_all(pairs):.3f} ({low:.3f}..{high:.3f}; pairs {min(each):.2f}..{max(each):.2f}, "
+        f"median {statistics.median(each):.3f})"
     )
 
 
@@ -181,8 +193,7 @@ def _in_own_process(
     """The most memory of a run, in MiB, and the seconds until its first request."""
     path = folder / f"list-{rows}.csv"
     _write_list(path, rows)
-    command = [sys.executable, "-m", "benchmarks.million", "--measure", base_url, str(path)]
-    command += more
+    command = [*_COMMAND, "--measure", base_url, str(path), *more]
     told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     assert told["complete"]  # noqa: S101
     print(
@@ -210,13 +221,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--part", type=int, default=10_000)
-    parser.add_argument("--parts", type=int, default=80)
+    parser.add_argument("--part", type=int, default=25_000)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--control", action="store_true")
     parser.add_argument("--measure", nargs=2, metavar=("URL", "LIST"), help=argparse.SUPPRESS)
+    parser.add_argument("--work", nargs=3, metavar=("URL", "KIND", "LIST"), help=argparse.SUPPRESS)
     parser.add_argument("--as-library", action="store_true")
     options = parser.parse_args()
     if options.measure:
         _run(_measure(options.measure[0], Path(options.measure[1])), options)
+    elif options.work:
+        base_url, kind, path = options.work
+        _run(_work(base_url, kind, Path(path)), options)
     elif missed := _measure_all(options):
         sys.exit(f"missed: {', '.join(missed)}")
 
@@ -229,8 +245,8 @@ def _measure_all(options: argparse.Namespace) -> list[str]:
     more = ["--as-library"] if options.as_library else []
     with fast_server() as base_url, tempfile.TemporaryDirectory() as name:
         folder, share = Path(name), None
-        if options.parts:
-            share = _run(_share(base_url, folder, options.part, options.parts), options)
+        if options.pairs:
+            share = _share(options, base_url, folder, more)
         sizes = (options.rows // 10, options.rows) if options.rows else ()
         runs = [_in_own_process(base_url, folder, rows, more) for rows in sizes]
     return _missed(share, runs)
