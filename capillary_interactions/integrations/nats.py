@@ -1,5 +1,6 @@
 """Events from a NATS JetStream stream, pulled by a durable consumer (extra `nats`)."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._errors import ConfigurationError
@@ -140,7 +141,15 @@ class NatsEvents(BatchedSource[NatsEvent]):
         try:
             messages = await self._subscription.fetch(self._batch, timeout=_PATIENCE)
         except TimeoutError:
+            self._quiet += 1
+            if self._quiet >= _QUIET:
+                await self._look(self._subscription)
+            return []
+        except ServiceUnavailableError:
+            # A newer server (2.15, not 2.9) says at once that nobody answers for the consumer: it
+            # is gone, or on its way to another server.
             await self._look(self._subscription)
+            await asyncio.sleep(_PATIENCE)
             return []
         self._quiet = 0
         events = [NatsEvent(message, self) for message in messages]
@@ -149,9 +158,6 @@ class NatsEvents(BatchedSource[NatsEvent]):
 
     async def _look(self, subscription: "JetStreamContext.PullSubscription") -> None:
         """Let it be seen if the consumer is gone: to pull from nothing is only to wait."""
-        self._quiet += 1
-        if self._quiet < _QUIET:
-            return
         self._quiet = 0
         try:
             await subscription.consumer_info()

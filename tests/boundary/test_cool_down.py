@@ -13,7 +13,7 @@ from .clients import FREE, PATIENT, client_for, mobiles
 from .wire import Received, Wire, answer
 
 # It measures, and others work on the same machine.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.measures
 
 PER_SECOND: Final = 200
 THROTTLED: Final = answer(429, b"", "Retry-After: 2")

@@ -17,6 +17,7 @@ from capillary_interactions.sandbox import SandboxProcess
 from .clients import FREE, mobiles
 
 
+@pytest.mark.no_cover  # thousands of lookups, and none that others do not cover
 @pytest.mark.parametrize(("lookups", "credentials"), [(2000, 1), (300, 2)])
 async def test_costs_a_bounded_number_of_retries(lookups: int, credentials: int) -> None:
     """Two thousand lookups cost two thousand requests and about forty for each credential."""

@@ -19,7 +19,7 @@ from .clients import CUSTOMER, FREE, PATIENT, client_for, mobiles
 from .wire import Received, Wire, answer
 
 # It measures, and others work on the same machine.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.measures
 
 # What the issue allows.
 SLACK: Final = 0.05

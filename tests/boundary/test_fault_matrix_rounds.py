@@ -27,7 +27,7 @@ async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
     await acting(ROWS[number].act)(received, writer)
 
 
-@pytest.mark.flaky(reruns=2)  # it measures, and others work on the same machine
+@pytest.mark.measures
 async def test_leaves_nothing_over_a_thousand_rounds() -> None:
     """Each row's ending comes each time, in whatever company, and no descriptor stays open."""
     assert len(ROWS) * ROUNDS >= 1000

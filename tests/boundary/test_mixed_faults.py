@@ -10,6 +10,7 @@ from capillary_interactions.sandbox import MIXED_FAULTS, Sandbox, SandboxProcess
 from .clients import FREE, PATIENT, mobiles
 
 
+@pytest.mark.no_cover  # thousands of lookups, and none that others do not cover
 @pytest.mark.parametrize(("lookups", "ordered"), [(1000, False), (200, True)])
 async def test_finds_every_known_customer(lookups: int, ordered: bool) -> None:
     """A thousand lookups, a thousand outcomes, none twice, none wrong."""

@@ -11,7 +11,7 @@ from capillary_interactions.sandbox import SandboxProcess
 from .clients import mobiles
 
 # It measures, and others work on the same machine.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.measures
 
 
 class Lateness:

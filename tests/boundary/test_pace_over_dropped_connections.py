@@ -10,7 +10,7 @@ from capillary_interactions.sandbox import SandboxProcess
 from .clients import mobiles
 
 # It measures, and others work on the same machine.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.measures
 
 
 async def test_counts_what_is_sent_again() -> None:

@@ -14,7 +14,7 @@ from .leaks import nothing_left
 from .wire import Received, Wire, always, answer
 
 # It measures, and others work on the same machine.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.measures
 
 LIMIT: Final = 0.9
 """Seconds that a caller has: less than any header here asks for, if it asks for anything."""

@@ -17,7 +17,7 @@ from capillary_interactions.sandbox import Sandbox, SandboxProcess
 from .clients import FREE, mobiles
 
 # It measures, and others work on the same machine.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.measures
 
 TILLS = {"first": "one", "second": "two", "third": "three"}
 

@@ -164,7 +164,7 @@ def test_handles_no_event_twice_though_it_is_stopped(
     assert set(handled.values()) == {1}
 
 
-@pytest.mark.flaky(reruns=2)  # others work on the same machine, so a request may come late
+@pytest.mark.measures
 async def test_takes_no_more_than_it_may_hold(kind: str, address: Address) -> None:
     """With 2,000 events and a quota of 20 a second, the broker feels the quota."""
     pressure = await pressed(kind, address(kind), events=2000, seconds=1.5)

@@ -11,16 +11,17 @@ from nats.errors import NotJSMessageError
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 from nats.js.errors import NotFoundError
 
+from benchmarks._brokers import NEW_NATS
 from capillary_interactions import ConfigurationError
 from capillary_interactions.integrations import nats as adapter
 from capillary_interactions.integrations.nats import REASON, NatsEvents
 from tests.consumers.conftest import Address
 
 
-@pytest.fixture
-async def client(address: Address) -> AsyncIterator[Client]:
-    """A connection."""
-    opened = await nats.connect(f"nats://{address('nats')}")
+@pytest.fixture(params=["nats", NEW_NATS])
+async def client(address: Address, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """A connection: to Debian's server, or to a newer one."""
+    opened = await nats.connect(f"nats://{address(request.param)}")
     yield opened
     await opened.close()
 

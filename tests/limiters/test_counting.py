@@ -9,11 +9,8 @@ from benchmarks._limiters import FixedWindow, Gcra, Limiter, SlidingLog, TokenBu
 from benchmarks.quota import Row, measure, rows_of
 from capillary_interactions import RateLimit
 
-# Others work on the same machine.
-PATIENTLY = pytest.mark.flaky(reruns=2)
 
-
-@PATIENTLY
+@pytest.mark.measures
 @pytest.mark.parametrize("limit", [RateLimit(20, 0.5), RateLimit(240, 6.0, burst=5)], ids=str)
 async def test_refuse_nothing_that_is_promised(limit: RateLimit) -> None:
     """Sliding log, fixed window at any phase, token bucket, GCRA: all used to 90 % or more."""

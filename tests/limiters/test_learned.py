@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+import pytest
+
 from benchmarks._drive import customers
 from benchmarks._limiters import Limiter, SlidingLog
 from capillary_interactions import BasicAuth, ClientConfig, InteractionsClient, RetryPolicy
@@ -68,6 +70,7 @@ async def _learning(server: _Counting, minutes: int, raised_at: int) -> list[flo
     return rates
 
 
+@pytest.mark.no_cover  # thousands of lookups, and none that others do not cover
 def test_is_learned_and_used_and_forgotten() -> None:
     """A few refusals a minute, 80 % of the real quota used, and back at the setting in a minute."""
     server = _Counting(SlidingLog(_REAL, 1.0))

@@ -15,7 +15,7 @@ from benchmarks._turns import (
     stream_with_a_share,
 )
 
-pytestmark = pytest.mark.flaky(reruns=2)  # others work on the same machine
+pytestmark = pytest.mark.measures
 
 
 @pytest.fixture(scope="module")

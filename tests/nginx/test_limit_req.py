@@ -16,8 +16,7 @@ pytestmark = pytest.mark.skipif(
 _SECONDS: Final = 2.5
 
 
-# Others work on the same machine: a pause of a server's of 50 ms is nobody's fault.
-@pytest.mark.flaky(reruns=3)
+@pytest.mark.measures
 @pytest.mark.parametrize("limit", NGINX, ids=str)
 async def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit) -> None:
     """Rate and burst of nginx are those of our setting; 64 in flight; 10, 100, 1,000 a second.

@@ -169,7 +169,7 @@ async def test_trickles_the_whole_answer() -> None:
         assert reply.json == sandbox.expected("1")
 
 
-@pytest.mark.flaky(reruns=2)  # others work on the same machine
+@pytest.mark.measures
 async def test_stops_at_once_while_requests_hang() -> None:
     """A hanging request delays nobody, and leaves no task."""
     before = asyncio.all_tasks()

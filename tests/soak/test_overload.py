@@ -17,7 +17,7 @@ async def _through(rival: Rival, status: int, hint: int | None) -> Figures:
         return await run(rival, server, _PHASES)
 
 
-@pytest.mark.flaky(reruns=2)
+@pytest.mark.measures
 async def test_is_spared_and_gives_more_for_it() -> None:
     """Fewer requests a lookup than tenacity sends, and more answers while it is overloaded."""
     mine, throttled, naive, naive_throttled = await asyncio.gather(

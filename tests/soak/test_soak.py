@@ -12,7 +12,7 @@ _RATE: Final = 100
 _MIB: Final = 1024 * 1024
 
 
-@pytest.mark.flaky(reruns=2)
+@pytest.mark.measures
 async def test_grows_in_nothing_and_keeps_its_pace() -> None:
     """Memory, file descriptors and tasks of the last third are those of the one before."""
     gc.collect()
