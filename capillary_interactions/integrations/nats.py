@@ -141,15 +141,13 @@ class NatsEvents(BatchedSource[NatsEvent]):
         try:
             messages = await self._subscription.fetch(self._batch, timeout=_PATIENCE)
         except TimeoutError:
-            self._quiet += 1
-            if self._quiet >= _QUIET:
-                await self._look(self._subscription)
+            await self._look(self._subscription)
             return []
         except ServiceUnavailableError:
             # A newer server (2.15, not 2.9) says at once that nobody answers for the consumer: it
             # is gone, or on its way to another server.
-            await self._look(self._subscription)
             await asyncio.sleep(_PATIENCE)
+            await self._look(self._subscription)
             return []
         self._quiet = 0
         events = [NatsEvent(message, self) for message in messages]
@@ -158,6 +156,9 @@ class NatsEvents(BatchedSource[NatsEvent]):
 
     async def _look(self, subscription: "JetStreamContext.PullSubscription") -> None:
         """Let it be seen if the consumer is gone: to pull from nothing is only to wait."""
+        self._quiet += 1
+        if self._quiet < _QUIET:
+            return
         self._quiet = 0
         try:
             await subscription.consumer_info()
