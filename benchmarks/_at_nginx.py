@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -60,43 +61,37 @@ async def through_nginx(server: Nginx, limit: RateLimit, seconds: float) -> tupl
     return len(arrivals), max(refused, len(server.complaints())), share
 
 
-async def able(server: Nginx) -> float:
+@contextmanager
+def _server(rate: int, burst: int) -> Iterator[Nginx]:
+    with tempfile.TemporaryDirectory() as home, nginx(Path(home), rate=rate, burst=burst) as server:
+        yield server
+
+
+def _held_back(limit: RateLimit, seconds: float) -> tuple[int, int, float]:
+    """What `through_nginx` gives, at an nginx of the same rate and burst."""
+    with _server(round(limit.requests / limit.per), burst_of(limit)) as server:
+        return asyncio.run(through_nginx(server, limit, seconds))
+
+
+def _able() -> float:
     """How many lookups a second nginx and a client do here when neither holds back."""
-    before = len(server.arrivals())
-    await saturate(client_of(server.base_url, _NONE), seconds=_TRIAL)
-    times = [one.at for one in server.arrivals()[before:]]
-    return share_used(times, 1.0, skip=0.0)
+    with _server(_NONE.requests, _NONE.requests) as server:
+        asyncio.run(saturate(client_of(server.base_url, _NONE), seconds=_TRIAL))
+        return share_used([one.at for one in server.arrivals()], 1.0, skip=0.0)
 
 
-def figures(limit: RateLimit, seconds: float) -> Figures:
-    """One setting at an nginx of the same rate and burst, between two trials without a limit."""
-    with tempfile.TemporaryDirectory() as home:
-        free, held = Path(home, "free"), Path(home, "held")
-        free.mkdir()
-        held.mkdir()
-        rate = round(limit.requests / limit.per)
-        with (
-            nginx(free, rate=_NONE.requests, burst=_NONE.requests) as open_door,
-            nginx(held, rate=rate, burst=burst_of(limit)) as server,
-        ):
-            before = asyncio.run(able(open_door))
-            requests, refused, share = asyncio.run(through_nginx(server, limit, seconds))
-            after = asyncio.run(able(open_door))
-    return Figures(requests=requests, refused=refused, share=share, able=min(before, after))
+def _figures(limit: RateLimit, seconds: float) -> Figures:
+    before = _able()
+    requests, refused, share = _held_back(limit, seconds)
+    return Figures(requests=requests, refused=refused, share=share, able=min(before, _able()))
 
 
-async def in_own_process(limit: RateLimit, seconds: float) -> Figures:
+def in_own_process(limit: RateLimit, seconds: float) -> Figures:
     """The figures of a setting, from a process that does nothing else."""
     numbers = (limit.requests, limit.per, burst_of(limit), seconds)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "benchmarks._at_nginx",
-        *map(str, numbers),
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[1],
-    )
-    told, _ = await process.communicate()
+    command = [sys.executable, "-m", "benchmarks._at_nginx", *map(str, numbers)]
+    root = Path(__file__).parents[1]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout
     return Figures(**json.loads(told))
 
 
@@ -106,10 +101,10 @@ def print_nginx(seconds: float) -> None:
     print("|---|---|---|---|---|")
     for limit in _interleaved():
         rate, burst = round(limit.requests / limit.per), burst_of(limit)
-        seen = figures(limit, seconds)
+        requests, refused, share = _held_back(limit, seconds)
         print(
             f"| {rate}r/s, burst={burst} nodelay | {limit}, burst {burst} "
-            f"| {seen.requests} | {seen.refused} | {seen.share:.1%} |",
+            f"| {requests} | {refused} | {share:.1%} |",
             flush=True,
         )
 
@@ -124,7 +119,7 @@ def main() -> None:
     """Measure one setting, and print its figures as JSON."""
     requests, per, burst, seconds = sys.argv[1:]
     limit = RateLimit(int(requests), float(per), burst=int(burst))
-    print(json.dumps(asdict(figures(limit, float(seconds)))))
+    print(json.dumps(asdict(_figures(limit, float(seconds)))))
 
 
 if __name__ == "__main__":

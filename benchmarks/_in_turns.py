@@ -11,52 +11,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
 
 _TURN: Final = 0.5
 
 
 class Program:
-    """A program that has said it is ready, and is stopped.
+    """A program that says when it is ready; its work is between `wait_for_start` and `over`.
 
     Args:
-        command: What to start; its work is between `wait_for_start` and `over`.
-        seed: Of its hashes: two programs that are compared have the same.
+        process: It, with pipes.
 
     Attributes:
         seconds: How long its turns have been.
         cpu: Seconds of CPU time that its work took, once it is over.
     """
 
-    def __init__(self, command: Sequence[str], seed: int) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env={**os.environ, "PYTHONHASHSEED": str(seed)},
-        )
-        assert self._process.stdin is not None  # noqa: S101 - they are pipes
-        assert self._process.stdout is not None  # noqa: S101
-        self._told, self._said = self._process.stdin, self._process.stdout
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None  # noqa: S101 - they are pipes
+        assert process.stdout is not None  # noqa: S101
+        self._process, self._told, self._said = process, process.stdin, process.stdout
         self.seconds = 0.0
         self.cpu = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # Even a stopped one is ended by this.
-        self._process.kill()
-        self._process.communicate()
 
     def get_ready(self) -> None:
         """Wait until it is ready, and let it begin at its first turn.
@@ -91,17 +69,35 @@ class Program:
         return line
 
 
+@contextmanager
+def _program(command: Sequence[str], seed: int) -> Iterator[Program]:
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, env=environment) as process:
+        try:
+            yield Program(process)
+        finally:
+            # Even a stopped one is ended by this.
+            process.kill()
+
+
 def in_turns(commands: Sequence[Sequence[str]], seed: int) -> list[Program]:
-    """Run programs in turns until each is over; in the order of the commands.
+    """Run programs in turns until each is over.
+
+    Args:
+        commands: What to start.
+        seed: Of the programs' hashes, the same for all; and now the first begins, now the last.
+
+    Returns:
+        The programs, in the order of the commands.
 
     Raises:
         RuntimeError: One of them could not do its work.
     """
     with ExitStack() as stack:
-        programs = [stack.enter_context(Program(command, seed)) for command in commands]
+        programs = [stack.enter_context(_program(command, seed)) for command in commands]
         for program in programs:
             program.get_ready()
-        # Now the one and now the other is first.
         left = programs if seed % 2 else programs[::-1]
         while left:
             left = [program for program in left if program.turn()]

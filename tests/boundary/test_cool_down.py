@@ -12,7 +12,6 @@ from capillary_interactions.sandbox import SandboxProcess
 from .clients import FREE, PATIENT, client_for, mobiles
 from .wire import Received, Wire, answer
 
-# It measures, and others work on the same machine.
 pytestmark = pytest.mark.measures
 
 PER_SECOND: Final = 200

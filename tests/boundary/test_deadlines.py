@@ -18,7 +18,6 @@ from capillary_interactions.sandbox import Sandbox
 from .clients import CUSTOMER, FREE, PATIENT, client_for, mobiles
 from .wire import Received, Wire, answer
 
-# It measures, and others work on the same machine.
 pytestmark = pytest.mark.measures
 
 # What the issue allows.

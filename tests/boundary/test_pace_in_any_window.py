@@ -10,7 +10,6 @@ from capillary_interactions.sandbox import SandboxProcess
 
 from .clients import mobiles
 
-# It measures, and others work on the same machine.
 pytestmark = pytest.mark.measures
 
 

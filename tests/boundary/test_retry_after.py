@@ -13,7 +13,6 @@ from .clients import CUSTOMER, client_for, mobiles
 from .leaks import nothing_left
 from .wire import Received, Wire, always, answer
 
-# It measures, and others work on the same machine.
 pytestmark = pytest.mark.measures
 
 LIMIT: Final = 0.9

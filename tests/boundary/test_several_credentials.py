@@ -16,7 +16,6 @@ from capillary_interactions.sandbox import Sandbox, SandboxProcess
 
 from .clients import FREE, mobiles
 
-# It measures, and others work on the same machine.
 pytestmark = pytest.mark.measures
 
 TILLS = {"first": "one", "second": "two", "third": "three"}

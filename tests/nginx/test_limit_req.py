@@ -18,13 +18,13 @@ _SECONDS: Final = 2.5
 
 @pytest.mark.measures
 @pytest.mark.parametrize("limit", NGINX, ids=str)
-async def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit) -> None:
+def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit) -> None:
     """Rate and burst of nginx are those of our setting; 64 in flight; 10, 100, 1,000 a second.
 
     Where a machine cannot do as many without a limit either, 97 % of what it can.
     """
     rate = round(limit.requests / limit.per)
-    seen = await in_own_process(limit, _SECONDS)
+    seen = in_own_process(limit, _SECONDS)
     assert (seen.requests, seen.refused) == (rate * _SECONDS, 0)
     assert seen.share >= 0.97 * min(1.0, seen.able / rate)
 
