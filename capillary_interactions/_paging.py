@@ -6,14 +6,18 @@ What `offset` counts is not documented, so a page that brings nothing new is alw
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import zip_longest
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
-from attrs import evolve
+import orjson
+from attrs import evolve, fields
 
 from capillary_interactions._models import (
     CustomerInteractions,
     Interaction,
+    Location,
     Message,
+    Survey,
 )
 from capillary_interactions._structure import attach
 
@@ -113,7 +117,7 @@ def _grown(
     changes: dict[str, Any] = {"messages": (*before.messages, *fresh)} if fresh else {}
     for name in ("surveys", "locations"):
         held = getattr(before, name)
-        new = _unseen(getattr(page, name), set(held), _itself)
+        new = _unseen(getattr(page, name), set(map(_content, held)), _content)
         if new:
             changes[name] = (*held, *new)
     news = bool(changes)
@@ -153,11 +157,24 @@ def _filled(
 
 
 def _identity(message: Message) -> Hashable:
-    return message if message.id is None else message.id
+    # As text: the hash of an integer is known beforehand, so a server could choose identifiers that
+    # all collide, and a set of them would take quadratic time. The hash of a text is salted.
+    return _content(message) if message.id is None else str(message.id)
 
 
-def _itself(value: Hashable) -> Hashable:
-    return value
+def _content(value: Message | Survey | Location) -> bytes:
+    """Everything in a value, for a set: the hash of the models does not see `extra`."""
+    return orjson.dumps(
+        _FIELDS[type(value)](value),
+        default=repr,
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
+    )
+
+
+_FIELDS: Final[Mapping[type, Callable[[Any], Any]]] = {
+    model: attrgetter(*(field.name for field in fields(model) if field.eq))
+    for model in (Message, Survey, Location)
+}
 
 
 def _unseen(
