@@ -195,7 +195,7 @@ class Sender:
                 Request(url=url, headers=headers, credential=lane.place, leave=leave),
                 self.patience if left is None else min(self.patience, max(left, 0.001)),
             )
-            trip.request_id = response.headers.get(REQUEST_ID)
+            trip.request_id = _request_id(response)
             verdict = self._learn(trip, lane, response, sent)
         except ElsewhereError:
             # It had its connection when a pause began, and was not sent.
@@ -261,10 +261,16 @@ class Sender:
                 ending=ending,
                 status=None if response is None else response.status,
                 duration=duration,
-                request_id=None if response is None else response.headers.get(REQUEST_ID),
+                request_id=None if response is None else _request_id(response),
                 error=error,
             )
         )
+
+
+def _request_id(response: Response) -> str | None:
+    name = response.headers.get(REQUEST_ID)
+    # aiohttp keeps bytes that are no UTF-8 as halves of characters, which no JSON may hold.
+    return None if name is None else name.encode("utf-8", "replace").decode()
 
 
 def _name(failed: TransportError) -> str:

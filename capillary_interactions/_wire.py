@@ -4,16 +4,15 @@ Three levels can speak, each alone: the item (the customer asked for), the reque
 most specific code wins, so an HTTP 200 may be a failure and a request's "500" about one customer.
 """
 
-import codecs
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
 from attrs import frozen
 
+from capillary_interactions._body import NOT_JSON, Broken, parsed
 from capillary_interactions._codes import BODY, SUCCESS, Kind, Level, Meaning, of_code, of_status
 from capillary_interactions._exchange import Response
 from capillary_interactions._hints import quota_left, retry_after
@@ -45,15 +44,10 @@ __all__ = [
 ]
 
 _BODY_KEPT: Final = 2048
+# What a server says may be megabytes, and only its beginning is looked at.
+_MESSAGE_READ: Final = 2000
 _NO_CODE: Final = 10**6
-_BOM: Final = b"\xef\xbb\xbf"
-_CHARSET: Final = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
-# Text encodings of Python's own that no server means, some of them slow on purpose.
-_NO_CHARSET: Final = frozenset(
-    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
-)
 _UNAUTHORISED: Final = "authorization status unavailable"
-_NOT_JSON: Final = object()
 _TOO_MANY: Final = of_status(429).text
 # A sentence of nothing but words for it.
 _JUST_TOO_MANY: Final = re.compile(
@@ -76,9 +70,13 @@ def classify(response: Response, query: Query, reader: Reader, now: datetime) ->
         now: The time, for a Retry-After that is a date.
     """
     status = response.status
-    body = _parsed(response)
+    body = parsed(response)
+    if isinstance(body, Broken):
+        if _is_success(status):
+            return Garbled(body.reason, None, response.body[:_BODY_KEPT])
+        body = NOT_JSON
     failed = _failure(body)
-    if failed is None and 200 <= status < 300 and body is not _NOT_JSON:  # noqa: PLR2004
+    if failed is None and _is_success(status) and body is not NOT_JSON:
         return _read(response, body, reader)
     wait = retry_after(response.headers.get("retry-after"), now)
     if failed is None:
@@ -95,6 +93,10 @@ def classify(response: Response, query: Query, reader: Reader, now: datetime) ->
     return _verdict(meaning, f"{reason}{failed.told(query, reason)}", status, failed.code, wait)
 
 
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004
+
+
 def _read(response: Response, body: Any, reader: Reader) -> Verdict:
     try:
         return Answered(reader.read(body))
@@ -105,7 +107,7 @@ def _read(response: Response, body: Any, reader: Reader) -> Verdict:
 def _by_status(response: Response, body: Any, query: Query, wait: float | None) -> Verdict:
     status, meaning = response.status, of_status(response.status)
     what = ""
-    if body is _NOT_JSON:
+    if body is NOT_JSON:
         what = f" with {'a body that is not JSON' if response.body else 'an empty body'}"
         if _is_about_access(response.body[:_BODY_KEPT].decode("latin-1"), status, None):
             return Denied(f"HTTP {status}: {_UNAUTHORISED}", status, conclusive=False)
@@ -225,12 +227,13 @@ def _status_decides(said: _Said, status: int) -> bool:
 
 
 def _is_about_access(text: str, status: int, code: int | None) -> bool:
-    return 503 in (status, code) and _UNAUTHORISED in text.lower()  # noqa: PLR2004
+    return 503 in (status, code) and _UNAUTHORISED in text[:_MESSAGE_READ].lower()  # noqa: PLR2004
 
 
 def _further(message: str, query: Query, before: str) -> str:
     """What a message says beyond what is told before it."""
-    repeated = before.endswith(_TOO_MANY) and _JUST_TOO_MANY.fullmatch(message)
+    short = len(message) <= _MESSAGE_READ
+    repeated = short and before.endswith(_TOO_MANY) and _JUST_TOO_MANY.fullmatch(message)
     return "" if repeated else _masked(message, query)
 
 
@@ -241,20 +244,3 @@ def _masked(message: str, query: Query) -> str:
 
 def _after(separator: str, text: str) -> str:
     return f"{separator}{text}" if text else ""
-
-
-def _parsed(response: Response) -> Any:
-    """The body as JSON, or `_NOT_JSON`."""
-    body = response.body
-    charset = _CHARSET.search(response.headers.get("content-type", ""))
-    try:
-        if charset is None:
-            return orjson.loads(body.removeprefix(_BOM))
-        codec = codecs.lookup(charset[1]).name
-        if codec in {"utf-8", "ascii"}:
-            return orjson.loads(body.removeprefix(_BOM))
-        if codec in _NO_CHARSET:
-            return _NOT_JSON
-        return orjson.loads(body.decode(codec).removeprefix("\ufeff"))
-    except (ValueError, LookupError):  # UnicodeError and orjson's error are ValueErrors
-        return _NOT_JSON

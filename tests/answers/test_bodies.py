@@ -1,6 +1,7 @@
 """Bodies that are no JSON, or JSON of an odd kind."""
 
 import codecs
+import encodings
 
 import orjson
 import pytest
@@ -106,6 +107,7 @@ def test_are_read_to_the_letter_in_a_named_charset() -> None:
         ("ascii", GOOD.encode("windows-1252")),
         ("utf-16", GOOD.encode()),
         ("utf-32", GOOD.encode("utf-16")),
+        ("iso-8859-1", codecs.BOM_UTF8 + GOOD.encode()),
         *[
             (name, GOOD.encode())
             for name in (
@@ -127,10 +129,19 @@ def test_are_read_to_the_letter_in_a_named_charset() -> None:
         ],
     ],
 )
-def test_in_a_wrong_charset_are_no_json(charset: str, body: bytes) -> None:
-    """Nor in one that is none, or that no server means; nothing is guessed and nothing raised."""
+def test_in_a_wrong_charset_are_read_all_the_same(charset: str, body: bytes) -> None:
+    """What the bytes themselves show counts before a name that is wrong, or unknown."""
     verdict = judged(body, 200, {"content-type": f"application/json; charset={charset}"})
-    assert ending(verdict) == "again"
+    assert verdict == judged(GOOD.encode())
+    assert ending(verdict) == "found"
+
+
+def test_with_invented_charsets_leave_nothing_behind() -> None:
+    """Python remembers each encoding that it is asked for, and a server may invent any number."""
+    before = len(encodings._cache)
+    for number in range(200):
+        judged(GOOD.encode(), 200, {"content-type": f"application/json; charset=x{number}"})
+    assert len(encodings._cache) == before
 
 
 def test_with_a_key_twice_are_read_by_the_last() -> None:
