@@ -186,8 +186,8 @@ class Sender:
         error: str | None = None
         stays = False
         leave = lane.leave if self.knows_departure else None
-        lane.leaves()
         try:
+            lane.leaves()
             if attentive:
                 self._tell_begun(trip, lane)
             response = await post(

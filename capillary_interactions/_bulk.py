@@ -16,11 +16,20 @@ from collections.abc import (
     Iterator,
 )
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
+
+from capillary_interactions._cleanup import finish, outlast
+from capillary_interactions._read_lock import ReadLock
 
 _I = TypeVar("_I")
 _P = TypeVar("_P")
 _R = TypeVar("_R")
+
+# anyio cancels a task only while what it awaits is not done. Where each turn of the event loop
+# brings a result, that is never the case, so that now and then a turn is awaited.
+_CHECKPOINT: Final = 16
+# Errors that nobody need see who has left the stream before they were raised.
+_KEPT: Final = (Exception, asyncio.CancelledError)
 
 Source = Iterable[_I] | AsyncIterable[_I]
 
@@ -29,53 +38,33 @@ class _UsedUpError(Exception):
     """The source has no more items."""
 
 
-def _told(odd: StopAsyncIteration) -> RuntimeError:
-    # As in a generator (PEP 479): raised on, it would look like the end.
-    error = RuntimeError("what is called for an item raised StopAsyncIteration")
-    error.__cause__ = odd
-    return error
+def _raisable(error: BaseException) -> BaseException:
+    """An error as `__anext__` may raise it; one that would look like the end is replaced."""
+    if not isinstance(error, StopAsyncIteration):
+        return error
+    # As in a generator (PEP 479).
+    raised = RuntimeError("what is called for an item raised StopAsyncIteration")
+    raised.__cause__ = error
+    return raised
 
 
-class _Turn:
-    """Whose turn it is to read: one at a time, and whoever comes while it is free has it.
-
-    Not asyncio's lock, which lets nobody pass those who wait. After one wait for a slow source all
-    would stand in line for good, and each read would cost a turn of the event loop.
-    """
-
-    def __init__(self) -> None:
-        self._taken = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def __aenter__(self) -> None:
-        while self._taken:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if not waiter.cancelled():
-                    self._wake()
-                raise
-        self._taken = True
-
-    async def __aexit__(self, *_: object) -> None:
-        self._taken = False
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+def _is_thrown_away(error: BaseException) -> bool:
+    """Whether a worker's coroutine is being closed by the interpreter, its event loop gone."""
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 class FanOut(Generic[_I, _P, _R]):
     """Results of a coroutine over the items of a source, as an async iterator to enter and leave.
 
     An error of the source comes after the results of what was read before it; an error of the
-    coroutine comes after the results that are there, and cancels the rest. Either comes bare.
+    coroutine comes after the results that are there, and cancels the rest. Either comes bare,
+    whatever its class: a `BaseException` is not taken for the end either.
 
     Args:
         work: The coroutine function.
@@ -105,7 +94,7 @@ class FanOut(Generic[_I, _P, _R]):
         self._ready: deque[_R] = deque()
         self._early: dict[int, _R] = {}
         self._workers: set[asyncio.Task[None]] = set()
-        self._reading = _Turn()
+        self._reading = ReadLock()
         self._taken = asyncio.Event()
         self._news = asyncio.Event()
         self._puller: asyncio.Task[None] | None = None
@@ -113,8 +102,11 @@ class FanOut(Generic[_I, _P, _R]):
         self._generator: AsyncGenerator[_I, None] | None = None
         self._iterator: Iterator[_I] | None = None
         self._stopped = False
+        self._closing = False
         self._source_error: BaseException | None = None
         self._work_error: BaseException | None = None
+        self._raised = False
+        self._heard = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,17 +120,25 @@ class FanOut(Generic[_I, _P, _R]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cancel what is under way and wait until it is gone."""
-        self._stopped = True
+        """Cancel what is under way and wait until it is gone, though cancelled meanwhile."""
+        self._stopped = self._closing = True
+        await finish(self._close())
+
+    async def _close(self) -> None:
         workers = tuple(self._workers)
         for worker in workers:
             worker.cancel()
-        if workers:
-            await asyncio.wait(workers)
-        generator, self._generator = self._generator, None
-        if generator is not None:
-            # Whatever it holds open is let go of now, not when the garbage is collected.
-            await generator.aclose()
+        try:
+            await outlast(workers)
+        finally:
+            generator, self._generator = self._generator, None
+            if generator is not None:
+                # Whatever it holds open is let go of now, not when the garbage is collected.
+                await generator.aclose()
+        error = self._source_error if self._work_error is None else self._work_error
+        if error is not None and not self._raised and not isinstance(error, _KEPT):
+            # Ctrl-C as the stream was left, or a test's own failure: not for us to swallow.
+            raise error
 
     def stop_reading(self, error: BaseException | None = None) -> None:
         """Read no more; what was read still ends, and then the error comes, if one is given."""
@@ -160,16 +160,25 @@ class FanOut(Generic[_I, _P, _R]):
             if self._work_error is not None:
                 if self._early:
                     return self._early.pop(min(self._early))
+                self._raised = True
                 raise self._work_error
             if not self._workers:
                 if self._source_error is not None:
+                    self._raised = True
                     raise self._source_error
                 raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
+            await self._hear()
         self._room += 1
         self._taken.set()
         return self._ready.popleft()
+
+    async def _hear(self) -> None:
+        """Wait until a result has come, or the end."""
+        self._news.clear()
+        await self._news.wait()
+        self._heard += 1
+        if not self._heard % _CHECKPOINT:
+            await asyncio.sleep(0)
 
     def _begin(self) -> None:
         if isinstance(self._source, AsyncIterable):
@@ -189,6 +198,9 @@ class FanOut(Generic[_I, _P, _R]):
 
     def _leave(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
+        if worker.cancelled() and not self._stopped:
+            # By somebody else, while it waited for its turn to read: the stream is incomplete.
+            self._fail(asyncio.CancelledError())
         self._news.set()
 
     async def _run(self) -> None:
@@ -197,10 +209,18 @@ class FanOut(Generic[_I, _P, _R]):
             self._hire()
             try:
                 result = await self._work(item)
-            except Exception as error:  # noqa: BLE001 - the work's own, raised by __anext__
+            except BaseException as error:
+                if self._is_own(error, stopping=self._closing):
+                    raise
                 self._fail(error)
                 return
             self._give(number, result)
+
+    @staticmethod
+    def _is_own(error: BaseException, *, stopping: bool) -> bool:
+        """Whether it is the end of the worker itself, and no error of what it called."""
+        cancelled = stopping and isinstance(error, asyncio.CancelledError)
+        return cancelled or _is_thrown_away(error)
 
     async def _take(self) -> tuple[int, _P] | None:
         """The next item and its number; None where nothing more is read."""
@@ -215,15 +235,12 @@ class FanOut(Generic[_I, _P, _R]):
             except _UsedUpError:
                 self._stopped = True
                 return None
-            except StopAsyncIteration as odd:
-                self.stop_reading(_told(odd))
-                return None
-            except (Exception, asyncio.CancelledError) as error:
-                # Nobody here cancels as long as more is wanted, so a cancellation is the source's
-                # own, and must not look like its end. Either is raised by __anext__.
-                if self._stopped and isinstance(error, asyncio.CancelledError):
+            except BaseException as error:
+                # A cancellation is the source's own unless the reading was stopped, and must not
+                # look like its end.
+                if self._is_own(error, stopping=self._stopped):
                     raise
-                self.stop_reading(error)
+                self._fail_to_read(error)
                 return None
             finally:
                 self._puller = None
@@ -242,10 +259,15 @@ class FanOut(Generic[_I, _P, _R]):
             return item
         raise _UsedUpError
 
-    def _fail(self, error: Exception) -> None:
+    def _fail_to_read(self, error: BaseException) -> None:
+        if self._stopped and self._source_error is None and not isinstance(error, Exception):
+            self._source_error = error
+        self.stop_reading(_raisable(error))
+
+    def _fail(self, error: BaseException) -> None:
         if self._work_error is None:
-            self._work_error = error
-        self._stopped = True
+            self._work_error = _raisable(error)
+        self._stopped = self._closing = True
         self._taken.set()
         for worker in self._workers:
             if worker is not asyncio.current_task():

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
@@ -12,6 +13,7 @@ from capillary_interactions._asking import Asker
 from capillary_interactions._attempt import Sender, Spent, Trip
 from capillary_interactions._bulk import Source
 from capillary_interactions._check import seconds, whole
+from capillary_interactions._cleanup import finish
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._ending import Landed, ended, told
 from capillary_interactions._events import LookupBroken, Observer
@@ -103,7 +105,8 @@ class InteractionsClient:
         """Take no new work, let what is under way finish, then cancel the rest.
 
         Streams read no further; what they have read still ends, and then they raise RuntimeError.
-        Lookups that are cancelled end as `Unavailable`.
+        Lookups that are cancelled end as `Unavailable`. Cancelled itself, it waits no longer for
+        what is under way, and still closes everything before the cancellation is raised.
 
         Args:
             drain: Seconds for what is under way.
@@ -112,10 +115,18 @@ class InteractionsClient:
         self._home.closed = True
         for stream in tuple(self._streams):
             stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
-        await self._flights.land(drain)
-        for lane in self._lanes.all:
-            await lane.auth.aclose()
-        await self._transport.aclose()
+        try:
+            await self._flights.drain(drain)
+        finally:
+            await finish(self._let_go())
+
+    async def _let_go(self) -> None:
+        async with AsyncExitStack() as steps:
+            # The last one first, and each of them though another one fails.
+            steps.push_async_callback(self._transport.aclose)
+            for lane in self._lanes.all:
+                steps.push_async_callback(lane.auth.aclose)
+            steps.push_async_callback(self._flights.ground)
 
     async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
         """One customer's interactions, or why there are none.

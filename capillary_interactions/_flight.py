@@ -12,6 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
+from capillary_interactions._cleanup import outlast
+
 _T = TypeVar("_T")
 _MOST_KEPT: Final = 10_000
 
@@ -134,16 +136,22 @@ class Flights(Generic[_T]):
         await self._leave(flight, passenger)
         raise LateError
 
-    async def land(self, patience: float) -> None:
-        """Let every flight end, and take down those that have not after `patience` seconds."""
-        loop = asyncio.get_running_loop()
-        tasks = {task for task in self._tasks if task.get_loop() is loop}
+    async def drain(self, patience: float) -> None:
+        """Let shared calls end, for `patience` seconds at most."""
+        tasks = self._under_way()
         if tasks and patience > 0:
-            _, tasks = await asyncio.wait(tasks, timeout=patience)
+            await asyncio.wait(tasks, timeout=patience)
+
+    async def ground(self) -> None:
+        """Cancel every shared call, and wait until it is gone."""
+        tasks = self._under_way()
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await outlast(tasks)
+
+    def _under_way(self) -> tuple[asyncio.Task[_T], ...]:
+        loop = asyncio.get_running_loop()
+        return tuple(task for task in self._tasks if task.get_loop() is loop)
 
     def _close(self, flight: _Flight[_T]) -> None:
         if self._flights.get(flight.key) is flight:
@@ -156,7 +164,7 @@ class Flights(Generic[_T]):
         # Closed at once: who asks from now on gets a flight of its own, not this one's end.
         self._close(flight)
         flight.task.cancel()
-        await asyncio.wait({flight.task})
+        await outlast((flight.task,))
 
 
 def _wake(passenger: asyncio.Future[None]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -149,13 +150,14 @@ class SessionPool:
         """Close every session that was opened here."""
         sessions, loop = tuple(self._sessions.values()), self._loop
         self._sessions.clear()
-        for session in sessions:
-            if loop is None or loop is asyncio.get_running_loop() or loop.is_closed():
-                await session.close()
-            else:
-                # Its connections belong to a loop that stands still: should it run again, it ends
-                # them.
-                loop.call_soon_threadsafe(_close, loop, session)
+        async with AsyncExitStack() as steps:
+            for session in sessions:
+                if loop is None or loop is asyncio.get_running_loop() or loop.is_closed():
+                    steps.push_async_callback(session.close)
+                else:
+                    # Its connections belong to a loop that stands still: should it run again, it
+                    # ends them.
+                    loop.call_soon_threadsafe(_close, loop, session)
 
     async def _session(self, credential: int) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()

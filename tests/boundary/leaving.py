@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
+import anyio
+
 from capillary_interactions import BasicAuth, Identifier, InteractionsClient, Outcome
 
 from .clients import client_for, mobiles
@@ -24,6 +26,16 @@ def endless() -> Iterator[Identifier]:
     """Customers without end."""
     while True:
         yield from mobiles(100)
+
+
+async def closing(closed: asyncio.Event) -> AsyncIterator[Identifier]:
+    """Customers without end, from a source that needs a while to be closed."""
+    try:
+        for each in endless():
+            yield each
+    finally:
+        await asyncio.sleep(0.001)
+        closed.set()
 
 
 async def failing() -> AsyncIterator[Identifier]:
@@ -57,6 +69,35 @@ async def by_cancellation(client: InteractionsClient) -> None:
     consumer.cancel()
     assert isinstance((await asyncio.gather(consumer, return_exceptions=True))[0], BaseException)
     assert consumer.cancelled()
+
+
+async def by_second_cancellation(client: InteractionsClient) -> None:
+    """Be cancelled again while what is under way comes to its end."""
+    taken, closed = asyncio.Event(), asyncio.Event()
+
+    async def consume() -> None:
+        async with client.stream(closing(closed)) as outcomes:
+            async for _ in outcomes:
+                taken.set()
+
+    consumer = asyncio.create_task(consume())
+    await taken.wait()
+    while not consumer.done():
+        consumer.cancel()
+        await asyncio.sleep(0)
+    assert consumer.cancelled()
+    assert closed.is_set()
+
+
+async def by_scope(client: InteractionsClient) -> None:
+    """Be cancelled in each turn of the loop, as by anyio's scopes, and the client with it."""
+    closed = asyncio.Event()
+    with anyio.CancelScope() as scope:
+        async with client, client.stream(closing(closed)) as outcomes:
+            async for _ in outcomes:
+                scope.cancel()
+    assert scope.cancelled_caught
+    assert closed.is_set()
 
 
 async def by_source_error(client: InteractionsClient) -> None:
@@ -95,6 +136,8 @@ async def by_closing(client: InteractionsClient) -> None:
 WAYS: Final[tuple[Callable[[InteractionsClient], Awaitable[None]], ...]] = (
     by_break,
     by_cancellation,
+    by_second_cancellation,
+    by_scope,
     by_source_error,
     by_own_error,
     by_closing,

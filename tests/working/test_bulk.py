@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions._bulk import FanOut, Source, _Turn
+from capillary_interactions._bulk import FanOut, Source
+from capillary_interactions._read_lock import ReadLock
 from capillary_interactions.testing import run_without_waiting
 
 from .stage import each, now, others
@@ -300,7 +301,7 @@ async def test_never_takes_an_odd_error_for_the_end() -> None:
 
 async def test_lets_one_read_at_a_time_and_passes_the_turn_on() -> None:
     """Also when whoever has just been woken for it is cancelled: the next in line has it then."""
-    turn, had = _Turn(), list[int]()
+    turn, had = ReadLock(), list[int]()
 
     async def read(number: int) -> None:
         async with turn:
@@ -319,7 +320,7 @@ async def test_lets_one_read_at_a_time_and_passes_the_turn_on() -> None:
 
 async def test_gives_a_free_turn_to_whoever_comes() -> None:
     """Nobody stands in line where nobody reads, so a quick source costs no turn of the loop."""
-    turn = _Turn()
+    turn = ReadLock()
     waiting = asyncio.ensure_future(_pass(turn))
     async with turn:
         await asyncio.sleep(0)
@@ -331,6 +332,6 @@ async def test_gives_a_free_turn_to_whoever_comes() -> None:
     await waiting
 
 
-async def _pass(turn: _Turn) -> None:
+async def _pass(turn: ReadLock) -> None:
     async with turn:
         pass

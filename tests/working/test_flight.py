@@ -175,12 +175,13 @@ async def test_lands_what_is_in_the_air_and_grounds_the_rest() -> None:
     airline.takes = 10.0
     long = airline.board("long")
     await asyncio.sleep(0.25)
-    await airline.flights.land(2.0)
+    await airline.flights.drain(2.0)
+    await airline.flights.ground()
     assert now() == 2.5
     assert await short == "flight 1"
     with pytest.raises(GroundedError):
         await long
-    await airline.flights.land(2.0)
+    await airline.flights.drain(2.0)
     assert (now(), others()) == (2.5, set())
 
 

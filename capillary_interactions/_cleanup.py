@@ -1,0 +1,42 @@
+"""How does clean-up come to its end although its caller is cancelled meanwhile?
+
+One cancellation may be followed by another one, and those of anyio's scopes are repeated in every
+turn of the event loop. What is awaited in an `except` or a `finally` would be left half done.
+"""
+
+import asyncio
+from collections.abc import Collection, Coroutine
+from typing import Any
+
+
+async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
+    """Run a clean-up to its end, in a task of its own.
+
+    Raises:
+        asyncio.CancelledError: The caller was cancelled meanwhile; raised after the clean-up.
+    """
+    task = asyncio.get_running_loop().create_task(cleanup)
+    try:
+        await outlast((task,))
+    except asyncio.CancelledError as cancelled:
+        # Not lost, and asyncio does not complain of an error that was never looked at.
+        raise cancelled from (None if task.cancelled() else task.exception())
+    task.result()
+
+
+async def outlast(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait until all tasks have ended, however often the caller is cancelled.
+
+    Raises:
+        asyncio.CancelledError: The caller was cancelled meanwhile; raised after their end.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError as error:
+            if all(task.done() for task in tasks):
+                raise
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
