@@ -15,7 +15,7 @@ from capillary_interactions._names import ApiVersion
 from capillary_interactions._observers import Observers
 from capillary_interactions._paging import is_short, marked, merge, next_offset
 from capillary_interactions._query import Query, path, spell
-from capillary_interactions._retry import BUDGET_SPENT, Again, decide, retrying
+from capillary_interactions._retry import Again, decide, retrying
 from capillary_interactions._wire import Answered, Missing, Refused, Trouble
 
 # What the server sends where it is asked for no particular number.
@@ -141,7 +141,7 @@ class Asker:
                 )
             )
             return decision.delay
-        if decision.reason == BUDGET_SPENT:
+        if decision.budget_spent:
             lane.cannot_retry(verdict.reason)
         tries.spent = Spent(decision.reason or verdict.reason, verdict.status, decision.retry_after)
         return None

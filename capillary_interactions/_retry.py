@@ -67,10 +67,12 @@ class Enough:
     Attributes:
         reason: Why not, where that says more than the failure itself.
         retry_after: Seconds after which asking again makes sense, or None if nobody knows.
+        budget_spent: Whether it is for want of tokens.
     """
 
     reason: str | None = None
     retry_after: float | None = None
+    budget_spent: bool = False
 
 
 def decide(
@@ -99,7 +101,7 @@ def decide(
     if attempt >= policy.attempts:
         return Enough(retry_after=hint)
     if hint is not None and hint > policy.retry_after_max:
-        return Enough(f"the server asks to wait {hint:g} s", hint)
+        return Enough(f"the server asks to wait {hint:.0f} s: {trouble.reason}", hint)
     wait = delay(policy, attempt=attempt, throttled=trouble.throttled, dice=dice)
     # A throttled credential's pause is the pace's: it holds for everybody, this one included.
     if hint is not None and not trouble.throttled:
@@ -109,7 +111,8 @@ def decide(
         return Enough(told, hint if hint is not None else cool_down or None)
     cost = COST_THROTTLED if trouble.throttled else COST
     if not budget.spend(cost):
-        return Enough(BUDGET_SPENT, hint)
+        # With the failure itself: it is what has to be mended.
+        return Enough(f"{BUDGET_SPENT}: {trouble.reason}", hint, budget_spent=True)
     return Again(wait, cost)
 
 

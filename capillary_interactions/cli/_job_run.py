@@ -188,6 +188,8 @@ class _JobRun:
             self._voice.complain(f"error: {self._problem}")
         for line in summary(report, self._before):
             say(line)
+        if self._problem is None and self._paused is not None:
+            say(f"there were no answers any more: {self._paused}")
         for step in next_steps(report):
             say(step)
         if written:

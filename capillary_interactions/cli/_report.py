@@ -31,6 +31,7 @@ class Report:
         requests: Requests sent.
         retries: Of these, sent again.
         throttled: Of these, refused for their rate.
+        unanswered: Why the last row without an answer had none, or None.
     """
 
     endings: Mapping[str, int] = field(factory=dict)
@@ -41,6 +42,7 @@ class Report:
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+    unanswered: str | None = None
 
     @property
     def rows(self) -> int:
@@ -68,6 +70,8 @@ def summary(report: Report, out: str) -> tuple[str, ...]:
         lines.append(f"{count(report.read - report.rows, 'row')} read but not ended")
     if report.written < report.rows:
         lines.append(f"only {count(report.written, 'line')} written to {out}")
+    if report.unanswered is not None:
+        lines.append(f"the last row without an answer: {report.unanswered}")
     lines += [text for name, text in _NEXT.items() if report.endings.get(name)]
     return tuple(lines)
 

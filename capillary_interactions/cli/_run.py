@@ -12,6 +12,7 @@ from attrs import field, frozen
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, EndpointDownError
+from capillary_interactions._outcome import Unavailable
 from capillary_interactions._query import Query
 from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import (
@@ -95,6 +96,7 @@ class _Run:
         self._endings: Counter[str] = Counter()
         self._read = 0
         self._problem: str | None = None
+        self._unanswered: str | None = None
         self._feed = Feed(ListReader(bulk.customers, bulk.template).read)
         self._blanks = 0
         self._total: int | None = None
@@ -172,6 +174,8 @@ class _Run:
         ):
             async for outcome in outcomes:
                 self._endings[outcome.ending] += 1
+                if isinstance(outcome, Unavailable):
+                    self._unanswered = outcome.reason
                 number = outcome.item[0]
                 sink.put(outcome_line(number, outcome, codes_masked=bulk.codes_masked))
                 await sink.room()
@@ -235,6 +239,7 @@ class _Run:
             requests=0 if snapshot is None else snapshot.requests,
             retries=0 if snapshot is None else snapshot.retries,
             throttled=0 if snapshot is None else snapshot.throttled,
+            unanswered=self._unanswered,
         )
         if self._problem is not None:
             return Ended(code=STOPPED_EARLY, problem=self._problem, report=report)

@@ -240,6 +240,7 @@ class Run:
     def _why_stopped(self) -> str | None:
         work = self._work
         if work is None or work.cancelled() or self._stopping:
-            return STOPPED
+            silent = self._outage.reason
+            return STOPPED if silent is None else f"{STOPPED} while nothing answered ({silent})"
         error = work.exception()
         return None if error is None else str(error)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from capillary_interactions import ConfigurationError, EndpointDownError
+from capillary_interactions import ConfigurationError, EndpointDownError, RetryPolicy
 from capillary_interactions.jobs import CustomerList, Job, Progress, StopRules
 from capillary_interactions.jobs._run import Run
 from capillary_interactions.sandbox import Sandbox
@@ -55,6 +55,28 @@ async def test_gives_up_after_a_while(sandbox: Sandbox, tmp_path: Path, job_path
     report = await run_job(sandbox, path, job_path)
     assert report.complete
     assert report.status.endings["found"] >= 80
+
+
+async def test_names_the_last_failure_where_it_is_stopped(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """What is wrong is not hidden behind the retry budget: not in the pause, nor in the report."""
+    sandbox.faults = {"error_500": 1.0}
+    path = mobiles(tmp_path / "l.csv", range(100))
+    paused: list[str] = []
+    async with (
+        client_of(sandbox, retry=RetryPolicy(budget=0)) as client,
+        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+    ):
+
+        def watch(progress: Progress) -> None:
+            if progress.paused:
+                paused.append(progress.paused)
+                job.stop(drain=0.1)
+
+        report = await job.run(client, stops=SOON, progress=watch)
+    assert paused[0].startswith("retry budget spent: the server failed (500)")
+    assert report.run.stopped == f"it was asked to stop while nothing answered ({paused[0]})"
 
 
 async def test_pauses_after_a_silence(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:

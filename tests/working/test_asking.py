@@ -175,7 +175,9 @@ async def test_costs_a_dead_endpoint_a_bounded_number_of_retries() -> None:
     assert sum(outcome.attempts for outcome in outcomes) == 535
     spent = [one for one in outcomes if isinstance(one, Unavailable)]
     assert len(spent) == 500
-    assert {one.reason for one in spent if one.attempts == 1} == {"retry budget spent"}
+    assert {one.reason for one in spent if one.attempts == 1} == {
+        "retry budget spent: HTTP 500 with an empty body"
+    }
     assert {one.status for one in spent} == {500}
 
 

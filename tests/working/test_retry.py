@@ -16,6 +16,7 @@ from capillary_interactions._retry import (
 )
 from capillary_interactions._verdicts import Trouble
 
+ASKED = "the server asks to wait 3700 s: busy"
 FAULT = Trouble("HTTP 500", 500)
 THROTTLE = Trouble("HTTP 429", 429, throttled=True)
 POLICY = RetryPolicy()
@@ -42,7 +43,7 @@ def _late(reason: str, retry_after: float | None = None) -> Enough:
         (_hinted(10.0), 1, None, 0.0, Again(10.25, 14)),
         (_hinted(10.0, throttled=True), 1, None, 0.0, Again(0.5, 5)),
         (_hinted(10.0), 5, None, 0.0, Enough(retry_after=10.0)),
-        (_hinted(3600.5), 1, None, 0.0, Enough("the server asks to wait 3600.5 s", 3600.5)),
+        (_hinted(3700.0), 1, None, 0.0, Enough(ASKED, 3700.0)),
         (FAULT, 1, 0.26, 0.0, Again(0.25, 14)),
         (FAULT, 1, 0.25, 0.0, _late("HTTP 500")),
         (FAULT, 1, -1.0, 0.0, _late("HTTP 500")),
@@ -81,8 +82,9 @@ def test_stops_when_the_budget_is_spent() -> None:
         return decide(POLICY, trouble, attempt=1, budget=budget, time_left=None, dice=0.0)
 
     assert [asked(FAULT) for _ in range(35)] == [Again(0.0, 14)] * 35
-    assert asked(FAULT) == Enough(BUDGET_SPENT)
-    assert asked(_hinted(3.0)) == Enough(BUDGET_SPENT, 3.0)
+    spent = f"{BUDGET_SPENT}: {FAULT.reason}"
+    assert asked(FAULT) == Enough(spent, budget_spent=True)
+    assert asked(_hinted(3.0)) == Enough(f"{BUDGET_SPENT}: busy", 3.0, budget_spent=True)
     assert budget.left == 10
     assert asked(THROTTLE) == Again(0.0, 5)
 
