@@ -12,7 +12,6 @@ from capillary_interactions._exchange import (
     OversizedError,
     Request,
     Response,
-    StaleError,
     Transport,
     TransportError,
 )
@@ -20,7 +19,7 @@ from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane, Lanes
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import ElsewhereError, TooLateError
-from capillary_interactions._posting import post
+from capillary_interactions._posting import post, trouble_of
 from capillary_interactions._query import Query
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
@@ -37,6 +36,10 @@ from capillary_interactions._wire import (
 
 # Old connections that one attempt gets over; more than that is trouble like any other.
 _STALE_MOST: Final = 8
+# Where this machine runs short, one attempt waits about a minute in all: 0.05 s doubling to 1 s.
+MAX_SHORTAGES: Final = 64
+_SHORT_FIRST: Final = 0.05
+_SHORT_MOST: Final = 1.0
 
 REQUEST_ID = "x-cap-requestid"
 
@@ -121,7 +124,7 @@ class Sender:
             AuthenticationError: Every credential is refused.
         """
         renewed: tuple[Lane, ...] = ()
-        stale = 0
+        unsent = 0
         while True:
             lane = self.lanes.soonest()
             now = asyncio.get_running_loop().time()
@@ -141,9 +144,8 @@ class Sender:
                     renewed = (*renewed, lane)
                     if lane.auth.renew(headers):
                         continue
-            if isinstance(verdict, Trouble) and verdict.stale and stale < _STALE_MOST:
-                # Nothing is wrong but an old connection: again at once, paced and counted.
-                stale += 1
+            if isinstance(verdict, Trouble) and await _has_another(trip, verdict, unsent):
+                unsent += 1
                 continue
             if not isinstance(verdict, Denied):
                 return lane, verdict
@@ -204,8 +206,8 @@ class Sender:
         except OversizedError as failed:
             verdict, error = Garbled(failed.reason, None, b""), _name(failed)
         except TransportError as failed:
-            verdict = Trouble(failed.reason, stale=isinstance(failed, StaleError))
-            error = _name(failed)
+            verdict, error = trouble_of(failed), _name(failed)
+            stays = verdict.shortage
         finally:
             # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
@@ -215,6 +217,8 @@ class Sender:
             if stays:
                 trip.attempts -= 1
                 lane.stays()
+            if isinstance(verdict, Trouble) and verdict.shortage:
+                lane.runs_short(verdict.reason)
         return verdict
 
     def _learn(
@@ -271,6 +275,24 @@ def _request_id(response: Response) -> str | None:
     name = response.headers.get(REQUEST_ID)
     # aiohttp keeps bytes that are no UTF-8 as halves of characters, which no JSON may hold.
     return None if name is None else name.encode("utf-8", "replace").decode()
+
+
+async def _has_another(trip: Trip, trouble: Trouble, before: int) -> bool:
+    """Whether this attempt goes on, after a request that has not reached the server."""
+    if trouble.stale:
+        # Nothing is wrong but an old connection: again at once, paced and counted.
+        return before < _STALE_MOST
+    return trouble.shortage and before < MAX_SHORTAGES and await _outlast(trip, before)
+
+
+async def _outlast(trip: Trip, before: int) -> bool:
+    """Wait until this machine may have what it lacked; False where there is no time for it."""
+    delay = min(_SHORT_MOST, _SHORT_FIRST * 2.0 ** min(before, 10))
+    left = trip.deadline.left(asyncio.get_running_loop().time())
+    if left is not None and left <= delay:
+        return False
+    await asyncio.sleep(delay)
+    return True
 
 
 def _name(failed: TransportError) -> str:

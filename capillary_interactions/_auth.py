@@ -13,7 +13,7 @@ from attrs import field, frozen
 from capillary_interactions._credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._exchange import Request, Response, Transport, TransportError
 from capillary_interactions._hints import retry_after
-from capillary_interactions._posting import post
+from capillary_interactions._posting import post, trouble_of
 from capillary_interactions._wire import Denied, Trouble
 
 TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
@@ -217,7 +217,7 @@ class OAuthHeaders:
         try:
             return read_token(await post(self._transport, self._request, self._patience))
         except TransportError as failed:
-            return Trouble(f"no OAuth token: {failed.reason}")
+            return trouble_of(failed, "no OAuth token: ")
 
     def _pause(self, hint: float | None) -> float:
         if hint:

@@ -5,6 +5,7 @@ IANA registry for HTTP's own.
 """
 
 import enum
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -39,12 +40,18 @@ class Meaning:
     Attributes:
         kind: Which way the answer goes.
         text: The same for a person; "" where the number says it all.
+        misconfigured: Whether it is about the settings or the deployment, not about the query.
     """
 
     kind: Kind
     text: str = ""
+    misconfigured: bool = False
 
 
+CLIENT_CERTIFICATE: Final = (
+    "the server wants a client certificate (mTLS); transport= takes a session that has one"
+)
+ENCRYPTED: Final = "the port speaks TLS: base_url (--base-url) must begin with https://"
 _CHECK: Final = "wrong version, path or method; check base_url and api"
 _FAILED: Final = Meaning(Kind.AGAIN, "the server failed")
 _FAILURES: Final = (500, 502, 503, 504, 520, 522, 523, 524)
@@ -61,7 +68,9 @@ _EVERYWHERE: Final[Mapping[int, Meaning]] = {
     501: Meaning(Kind.REFUSED, "not implemented by the server"),
     505: Meaning(Kind.REFUSED, "HTTP version not supported by the server"),
 }
-_WRONG_CALL: Final = dict.fromkeys((402, 404, 405, 406, 415), Meaning(Kind.REFUSED, _CHECK))
+_WRONG_CALL: Final = dict.fromkeys(
+    (402, 404, 405, 406, 415), Meaning(Kind.REFUSED, _CHECK, misconfigured=True)
+)
 
 _ITEM: Final[Mapping[int, Meaning]] = {
     **_EVERYWHERE,
@@ -87,7 +96,11 @@ HTTP: Final[Mapping[int, Meaning]] = {
     **_EVERYWHERE,
     **_WRONG_CALL,
     **dict.fromkeys(_FAILURES, Meaning(Kind.AGAIN)),
-    407: Meaning(Kind.REFUSED, "a proxy wants credentials"),
+    407: Meaning(Kind.REFUSED, "a proxy wants credentials", misconfigured=True),
+    # RFC 6585: the page of a network that wants a login, sent in place of the answer.
+    511: Meaning(
+        Kind.AGAIN, "this network wants a login first (a captive portal)", misconfigured=True
+    ),
     408: Meaning(Kind.AGAIN, "the server timed out"),
 }
 
@@ -99,8 +112,39 @@ def of_status(status: int) -> Meaning:
     if status in HTTP:
         return HTTP[status]
     if 300 <= status < 400:  # noqa: PLR2004
-        return Meaning(Kind.REFUSED, "redirects are not followed; check base_url")
+        return Meaning(
+            Kind.REFUSED, "redirects are not followed; check base_url", misconfigured=True
+        )
     return Meaning(Kind.REFUSED if 400 <= status < 500 else Kind.AGAIN)  # noqa: PLR2004
+
+
+# What nginx, Apache, Go and content delivery networks say with a 400, in pages of their own.
+_PAGES: Final = (
+    (
+        re.compile(
+            r"plain http request was sent to https|speaking plain http to an ssl"
+            r"|http request to an https server",
+            re.IGNORECASE,
+        ),
+        Meaning(Kind.REFUSED, ENCRYPTED, misconfigured=True),
+    ),
+    (
+        re.compile(r"no required ssl certificate|ssl certificate error", re.IGNORECASE),
+        Meaning(Kind.REFUSED, CLIENT_CERTIFICATE, misconfigured=True),
+    ),
+)
+_PAGE: Final = Meaning(
+    Kind.REFUSED,
+    "invalid or missing input; not the API's own answer: check base_url and what is in front of it",
+    misconfigured=True,
+)
+
+
+def of_page(status: int, page: str) -> Meaning:
+    """What an HTTP status means that comes with a page, which the API itself does not send."""
+    if status != 400 or not page:  # noqa: PLR2004
+        return of_status(status)
+    return next((meaning for words, meaning in _PAGES if words.search(page)), _PAGE)
 
 
 def of_code(code: int | None, level: Level) -> Meaning:

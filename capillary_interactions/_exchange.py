@@ -62,6 +62,14 @@ class OversizedError(TransportError):
     """An answer was larger than `ClientConfig.max_body`; asking again brings the same."""
 
 
+class MisconfiguredError(TransportError):
+    """It cannot work with these settings, or this deployment; asking again brings the same."""
+
+
+class ShortageError(TransportError):
+    """This machine lacks what a connection needs (descriptors, ports); nothing was sent."""
+
+
 class Transport(Protocol):
     """Whatever gets a request to the API and its answer back."""
 

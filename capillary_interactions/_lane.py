@@ -1,6 +1,8 @@
 """One credential with everything that is its own: pace, retry budget, headers, and its record."""
 
+import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from attrs import define, field
 
@@ -18,6 +20,8 @@ from capillary_interactions._pace import Pace
 from capillary_interactions._retry import Budget
 from capillary_interactions._wire import Denied
 
+_LOGGER: Final = logging.getLogger("capillary_interactions")
+
 
 @define(eq=False)
 class Lane:
@@ -33,6 +37,7 @@ class Lane:
         requests: Requests sent.
         retries: Requests sent again after a failure.
         throttled: Requests refused for their rate.
+        shortage: What this machine lacks, while fewer requests are under way for it; else None.
     """
 
     place: int
@@ -45,6 +50,7 @@ class Lane:
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+    shortage: str | None = None
     _rate: float = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)
@@ -68,6 +74,15 @@ class Lane:
     def stays(self) -> None:
         """One that was about to leave has not left."""
         self.requests -= 1
+
+    def runs_short(self, reason: str) -> None:
+        """A request could not leave, for this machine lacks something; logged once at a time."""
+        run_short = getattr(self.pace, "run_short", None)
+        if run_short is not None:
+            run_short()
+        if self.shortage is None:
+            _LOGGER.warning("credential %d sends fewer requests at once: %s", self.place, reason)
+        self.shortage = reason
 
     def retried(self) -> None:
         """A failed request will be sent again."""
@@ -94,6 +109,8 @@ class Lane:
     def was_answered(self) -> None:
         """The server answered the question itself."""
         self.pace.answered()
+        if self.shortage is not None and not getattr(self.pace, "is_short", False):
+            self.shortage = None
         if self.pace.rate != self._rate:
             self.tell_rate()
 

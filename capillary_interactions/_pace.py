@@ -15,6 +15,7 @@ from capillary_interactions._bucket import Bucket, first_after_pause, plan
 from capillary_interactions._departures import Departures
 from capillary_interactions._limits import RateLimit
 from capillary_interactions._pacing import ElsewhereError, Pace, PaceState, TooLateError
+from capillary_interactions._places import Places
 from capillary_interactions._pressure import Pressure
 
 __all__ = ["ElsewhereError", "LocalPace", "Pace", "PaceState", "TooLateError"]
@@ -40,7 +41,7 @@ class LocalPace:
 
     def __init__(self, limit: RateLimit, places: int, longest_pause: float = 3600.0) -> None:
         figures = plan(limit)
-        self._places = places
+        self._places = Places(places)
         self._pressure = Pressure(figures.rate, longest_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
         self._departures = Departures(figures.leaving, figures.rate, self._pause)
@@ -61,7 +62,12 @@ class LocalPace:
         if loop is not asyncio.get_running_loop():
             loop = self._move()
         now = loop.time()
-        if self._urgent or self._patient or self._in_flight >= self._places or self._soonest(now):
+        if (
+            self._urgent
+            or self._patient
+            or self._in_flight >= self._places.limit
+            or self._soonest(now)
+        ):
             await self._queue_up(loop, now, deadline, urgent=urgent)
         else:
             self._let_in(now)
@@ -144,7 +150,22 @@ class LocalPace:
 
     def answered(self) -> None:
         """A request was answered."""
-        self._pressure.answered(self._now())
+        now = self._now()
+        self._pressure.answered(now)
+        self._places.answered(now)
+
+    def run_short(self) -> None:
+        """A request was not sent, for this machine has no further connection; it is released."""
+        now = self._now()
+        self._places.narrow(now, self._in_flight)
+        # What never left counts nowhere: aiolimiter's bucket is made anew, as full as ours.
+        self._bucket.give_back(now)
+        self._limiter = None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether fewer requests are under way at once than the setting allows."""
+        return self._places.narrowed
 
     def quota_left(self, remaining: float, reset: float) -> None:
         """The server told what is left of the quota; it may only tighten."""
@@ -240,7 +261,7 @@ class LocalPace:
         if self._loop is None:
             return
         now = self._loop.time()
-        while (self._urgent or self._patient) and self._in_flight < self._places:
+        while (self._urgent or self._patient) and self._in_flight < self._places.limit:
             delay = self._soonest(now)
             if delay > 0:
                 self._timer = self._loop.call_at(now + delay, self._pump)

@@ -2,7 +2,16 @@
 
 import asyncio
 
-from capillary_interactions._exchange import Request, Response, Transport, TransportError
+from capillary_interactions._exchange import (
+    MisconfiguredError,
+    Request,
+    Response,
+    ShortageError,
+    StaleError,
+    Transport,
+    TransportError,
+)
+from capillary_interactions._verdicts import SettingsReason, Trouble
 
 
 async def post(transport: Transport, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
@@ -21,3 +30,18 @@ async def post(transport: Transport, request: Request, timeout: float) -> Respon
         if task is None or task.cancelling():
             raise
         raise TransportError("the transport gave the request up") from cancelled
+
+
+def trouble_of(failed: TransportError, before: str = "") -> Trouble:
+    """What it means that no whole answer came.
+
+    Args:
+        failed: Why.
+        before: What its reason begins with.
+    """
+    reason = f"{before}{failed.reason}"
+    return Trouble(
+        SettingsReason(reason) if isinstance(failed, MisconfiguredError) else reason,
+        stale=isinstance(failed, StaleError),
+        shortage=isinstance(failed, ShortageError),
+    )

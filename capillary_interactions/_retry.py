@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from tenacity import AsyncRetrying, RetryCallState
 
 from capillary_interactions._limits import RetryPolicy
-from capillary_interactions._wire import Trouble
+from capillary_interactions._verdicts import SettingsReason, Trouble
 
 COST: Final = 14
 COST_THROTTLED: Final = 5
@@ -98,7 +98,7 @@ def decide(
         cool_down: Seconds for which nothing is sent anyway.
     """
     hint = trouble.retry_after
-    if attempt >= policy.attempts:
+    if attempt >= policy.attempts or _is_settled(trouble):
         return Enough(retry_after=hint)
     if hint is not None and hint > policy.retry_after_max:
         return Enough(f"the server asks to wait {hint:.0f} s: {trouble.reason}", hint)
@@ -114,6 +114,13 @@ def decide(
         # With the failure itself: it is what has to be mended.
         return Enough(f"{BUDGET_SPENT}: {trouble.reason}", hint, budget_spent=True)
     return Again(wait, cost)
+
+
+def _is_settled(trouble: Trouble) -> bool:
+    """Whether a retry brings nothing: what was short was waited for already."""
+    # A setting that no answer has come with stays as wrong; a page that wants a login may pass.
+    wrong = trouble.status is None and isinstance(trouble.reason, SettingsReason)
+    return wrong or trouble.shortage
 
 
 def delay(policy: RetryPolicy, *, attempt: int, throttled: bool, dice: float) -> float:

@@ -22,6 +22,7 @@ class CredentialSnapshot:
         retries: Requests sent again so far.
         throttled: Requests refused for their rate so far.
         refused: Why it is left out, or None.
+        shortage: What this machine lacks, while fewer requests are under way at once for it.
     """
 
     rate: float
@@ -34,6 +35,7 @@ class CredentialSnapshot:
     retries: int
     throttled: int
     refused: str | None
+    shortage: str | None = None
 
 
 @frozen(kw_only=True)
@@ -52,6 +54,8 @@ class Snapshot:
         throttled: Requests refused for their rate so far.
         endings: Lookups so far by how they ended ("found", "not_found", ...).
         credentials: Each credential, in the order of `ClientConfig.auth`.
+        shortage: What this machine lacks (such as open files), while fewer requests are under way
+            at once for it; else None.
     """
 
     rate: float
@@ -65,6 +69,7 @@ class Snapshot:
     throttled: int
     endings: Mapping[str, int]
     credentials: tuple[CredentialSnapshot, ...]
+    shortage: str | None = None
 
 
 def _credential(lane: Lane) -> CredentialSnapshot:
@@ -80,6 +85,7 @@ def _credential(lane: Lane) -> CredentialSnapshot:
         retries=lane.retries,
         throttled=lane.throttled,
         refused=None if lane.refused is None else lane.refused.reason,
+        shortage=lane.shortage,
     )
 
 
@@ -99,4 +105,5 @@ def snapshot_of(lanes: tuple[Lane, ...], endings: Mapping[str, int]) -> Snapshot
         throttled=sum(one.throttled for one in each),
         endings=endings,
         credentials=each,
+        shortage=next((one.shortage for one in each if one.shortage is not None), None),
     )

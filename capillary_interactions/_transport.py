@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from yarl import URL
 
+from capillary_interactions import _causes
+from capillary_interactions._codes import CLIENT_CERTIFICATE
 from capillary_interactions._exchange import (
+    MisconfiguredError,
     OversizedError,
     Request,
     Response,
+    ShortageError,
     StaleError,
     TransportError,
 )
@@ -47,6 +52,10 @@ async def _send_once(
 _SEND_ONCE: Final = (_send_once,)
 # aiohttp rounds longer timeouts up to whole seconds; a deadline is a deadline.
 _NEVER_ROUND: Final = float("inf")
+# aiohttp's own bounds (8,190 bytes a field, 128 fields) are below what content delivery networks
+# and single sign-on put before an answer; these still keep one answer's headers small.
+_MAX_FIELD: Final = 64 * 1024
+_MAX_FIELDS: Final = 1000
 # Sessions that are being closed; a task that nobody holds may be forgotten.
 _CLOSING: Final = set[asyncio.Task[None]]()
 
@@ -119,9 +128,9 @@ class SessionPool:
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send one request, once; see `Transport.send`."""
-        session = self._borrowed or await self._session(request.credential)
         _LEAVE.set(request.leave)
         try:
+            session = self._borrowed or await self._session(request.credential)
             async with session.request(
                 "GET" if request.body is None else "POST",
                 URL(request.url, encoded=True),
@@ -139,12 +148,15 @@ class SessionPool:
             raise
         except _DroppedError as dropped:
             if self._borrowed is None and not _FRESH.get():
-                raise StaleError(_failure(dropped)) from dropped
-            raise TransportError(_failure(dropped)) from dropped
+                raise StaleError(_DROPPED) from dropped
+            raise _without_connection(dropped, "") from dropped
         except TimeoutError as late:
-            raise TransportError(_lateness(late, timeout, self._connect)) from late
-        except (aiohttp.ClientError, OSError, ValueError) as failed:
-            raise TransportError(_failure(failed)) from failed
+            raise self._too_late(late, timeout, request.url) from late
+        except (aiohttp.ClientError, OSError, ValueError, MemoryError, RuntimeError) as failed:
+            translated = _translated(failed, self._unused_proxy(request.url))
+            if translated is None:
+                raise
+            raise translated from failed
 
     async def aclose(self) -> None:
         """Close every session that was opened here."""
@@ -176,7 +188,22 @@ class SessionPool:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": _user_agent()},
             timeout=self._usual_timeout,
+            max_line_size=_MAX_FIELD,
+            max_field_size=_MAX_FIELD,
+            max_headers=_MAX_FIELDS,
         )
+
+    def _unused_proxy(self, url: str) -> str:
+        # A borrowed session may well use it.
+        if self._borrowed is not None:
+            return ""
+        return _causes.unused_proxy(url.partition(":")[0], os.environ)
+
+    def _too_late(self, late: TimeoutError, timeout: float, url: str) -> TransportError:
+        if not isinstance(late, aiohttp.ConnectionTimeoutError):
+            return TransportError(f"no whole answer within {timeout:.3g} s")
+        proxy = self._unused_proxy(url)
+        return TransportError(f"no connection within {min(self._connect, timeout):.3g} s{proxy}")
 
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
@@ -210,33 +237,77 @@ def _user_agent() -> str:
     return "capillary-interactions" if known is None else f"capillary-interactions/{known}"
 
 
-def _lateness(late: TimeoutError, timeout: float, connect: float) -> str:
-    if isinstance(late, aiohttp.ConnectionTimeoutError):
-        return f"no connection within {min(connect, timeout):.3g} s"
-    return f"no whole answer within {timeout:.3g} s"
+_DROPPED: Final = "the connection was closed before an answer came"
 
 
-def _system_error(error: OSError) -> str:
-    """The system's own words for it; asyncio's name the address instead of the cause."""
-    return type(error).__name__ if error.errno is None else os.strerror(error.errno)
+def _translated(failed: Exception, proxy: str = "") -> TransportError | None:
+    """What happened, as an error of ours; None for what is a fault of the program itself."""
+    short = _shortage(failed)
+    if short is not None:
+        return ShortageError(short)
+    if isinstance(failed, MemoryError | RuntimeError):
+        return None
+    if isinstance(failed, aiohttp.ClientConnectorError | ssl.SSLError | _DroppedError):
+        return _without_connection(failed, proxy)
+    if isinstance(failed, aiohttp.ServerFingerprintMismatch):
+        return MisconfiguredError(_causes.certificate(failed))
+    if isinstance(failed, aiohttp.ClientResponseError):
+        return _without_http(failed)
+    return TransportError(_failure(failed))
 
 
-def _failure(failed: Exception) -> str:  # noqa: PLR0911 - a table in the form of a match
-    """What happened, in words. Never the error's own text: it may hold the whole URL."""
+def _shortage(failed: Exception) -> str | None:
+    if not isinstance(failed, aiohttp.ClientConnectorError):
+        # Of a connection that is there, a request may have left.
+        is_late = isinstance(failed, aiohttp.ClientError)
+        return None if is_late else _causes.shortage(failed)
+    short = _causes.shortage(failed.os_error)
+    if short is None and isinstance(failed.os_error, socket.gaierror):
+        # The resolver does not always say that it could open no file.
+        try:
+            socket.socket().close()
+        except OSError as error:
+            return _causes.shortage(error)
+    return short
+
+
+def _without_connection(failed: Exception, proxy: str) -> TransportError:
+    """Why there is no connection, or none any more."""
     match failed:
-        case aiohttp.ClientConnectorDNSError():
-            return "the host name does not resolve"
         case aiohttp.ClientConnectorCertificateError():
-            return "the server's TLS certificate is not accepted"
+            return MisconfiguredError(_causes.certificate(failed.certificate_error))
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            return "the TLS handshake failed"
+            reason, settled = _causes.handshake(getattr(failed, "os_error", failed))
+            return (MisconfiguredError if settled else TransportError)(reason)
         case aiohttp.ClientConnectorError():
-            return f"no connection: {_system_error(failed.os_error)}"
-        case _DroppedError() | ConnectionError():
-            return "the connection was closed before an answer came"
+            return TransportError(_unconnected(failed, proxy))
+        case _:
+            if _causes.wants_certificate(failed.__cause__):
+                return MisconfiguredError(CLIENT_CERTIFICATE)
+            return TransportError(_DROPPED)
+
+
+def _unconnected(failed: aiohttp.ClientConnectorError, proxy: str) -> str:
+    if isinstance(failed, aiohttp.ClientConnectorDNSError):
+        return f"the host name does not resolve{proxy}"
+    whom = " to the proxy" if isinstance(failed, aiohttp.ClientProxyConnectionError) else ""
+    return f"no connection{whom}: {_causes.system(failed.os_error)}{proxy}"
+
+
+def _without_http(failed: aiohttp.ClientResponseError) -> TransportError:
+    """Why what came is no answer of HTTP."""
+    if isinstance(failed, aiohttp.ClientHttpProxyError):
+        kind = MisconfiguredError if failed.status in {403, 405, 407} else TransportError
+        return kind(_causes.proxy_refusal(failed.status))
+    reason, settled = _causes.bad_answer(failed.message)
+    return (MisconfiguredError if settled else TransportError)(reason)
+
+
+def _failure(failed: Exception) -> str:
+    match failed:
+        case ConnectionError():
+            return _DROPPED
         case aiohttp.ClientPayloadError():
             return "the answer broke off or is badly encoded"
-        case aiohttp.ClientResponseError():
-            return "the answer is not HTTP"
         case _:
             return f"the request failed ({type(failed).__name__})"

@@ -5,6 +5,16 @@ from attrs import field, frozen
 from capillary_interactions._models import CustomerInteractions
 
 
+class SettingsReason(str):
+    """A reason that lies in a setting or the deployment: whatever is asked ends alike.
+
+    A string like any other to those who read outcomes; jobs and consumers look at its type, and
+    stop, where they would else blame every customer of a list.
+    """
+
+    __slots__ = ()
+
+
 @frozen
 class Answered:
     """An answer to the question."""
@@ -69,6 +79,7 @@ class Trouble:
         throttled: Whether the quota is why.
         retry_after: Seconds that the server asks to wait, or None.
         stale: Whether only a kept-alive connection had been closed meanwhile.
+        shortage: Whether this machine lacked something, and nothing was sent.
     """
 
     reason: str
@@ -77,6 +88,7 @@ class Trouble:
     throttled: bool = False
     retry_after: float | None = None
     stale: bool = False
+    shortage: bool = False
 
 
 Verdict = Answered | Missing | Refused | Garbled | Denied | Trouble

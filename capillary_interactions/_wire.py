@@ -13,7 +13,16 @@ from urllib.parse import quote
 from attrs import frozen
 
 from capillary_interactions._body import NOT_JSON, Broken, parsed
-from capillary_interactions._codes import BODY, SUCCESS, Kind, Level, Meaning, of_code, of_status
+from capillary_interactions._codes import (
+    BODY,
+    SUCCESS,
+    Kind,
+    Level,
+    Meaning,
+    of_code,
+    of_page,
+    of_status,
+)
 from capillary_interactions._exchange import Response
 from capillary_interactions._hints import quota_left, retry_after
 from capillary_interactions._hooks import Mismatch
@@ -26,6 +35,7 @@ from capillary_interactions._verdicts import (
     Garbled,
     Missing,
     Refused,
+    SettingsReason,
     Trouble,
     Verdict,
 )
@@ -56,6 +66,7 @@ _JUST_TOO_MANY: Final = re.compile(
     r"retry|slow|down)\b\W*)+",
     re.IGNORECASE,
 )
+_ORIGIN: Final = re.compile(r"https?://[\w.-]{1,200}(?::\d{1,5})?(?=[/?#]|\Z)", re.ASCII)
 # Without any of these, a body says nothing about how the request went.
 _SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
 
@@ -109,17 +120,28 @@ def _by_status(response: Response, body: Any, query: Query, wait: float | None) 
     what = ""
     if body is NOT_JSON:
         what = f" with {'a body that is not JSON' if response.body else 'an empty body'}"
-        if _is_about_access(response.body[:_BODY_KEPT].decode("latin-1"), status, None):
+        page = response.body[:_BODY_KEPT].decode("latin-1")
+        if _is_about_access(page, status, None):
             return Denied(f"HTTP {status}: {_UNAUTHORISED}", status, conclusive=False)
+        meaning = of_page(status, page)
     said = body.get("message") if isinstance(body, dict) else None
-    reason = f"HTTP {status}{what}{_after(': ', meaning.text)}"
+    reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_led_to(response, query)}"
     text = _further(said, query, reason) if isinstance(said, str) else ""
     return _verdict(meaning, f"{reason}{_after(': ', text)}", status, None, wait)
+
+
+def _led_to(response: Response, query: Query) -> str:
+    """Where a redirect leads, without path and query, which may repeat what was asked."""
+    if not 300 <= response.status < 400:  # noqa: PLR2004
+        return ""
+    found = _ORIGIN.match(response.headers.get("location", ""))
+    return f" (it leads to {_masked(found[0], query)})" if found else ""
 
 
 def _verdict(
     meaning: Meaning, reason: str, status: int, code: int | None, wait: float | None
 ) -> Verdict:
+    reason = SettingsReason(reason) if meaning.misconfigured else reason
     match meaning.kind:
         case Kind.MISSING:
             return Missing(reason, code)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from capillary_interactions._outcome import Rejected
+from capillary_interactions._verdicts import SettingsReason
 
 # What Capillary says of the question itself, by status or by its own code; the rest of what it
 # rejects (a wrong path, a method, a redirect) is a fault of the application's settings.
@@ -11,4 +12,6 @@ _ASKED_WRONGLY: Final = frozenset({400, 422, 618, 1001, 1002, 1003, 1015, 1042, 
 
 def is_asked_wrongly(outcome: Rejected) -> bool:
     """Whether it is the question that is at fault."""
+    if isinstance(outcome.reason, SettingsReason):
+        return False
     return outcome.attempts == 0 or not _ASKED_WRONGLY.isdisjoint({outcome.status, outcome.code})

@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import sys
 import zlib
+from importlib.util import find_spec
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -19,6 +21,8 @@ SHORT: Final = 0.06
 BROKEN: Final = "the answer broke off or is badly encoded"
 CLOSED: Final = "the connection was closed before an answer came"
 NO_HTTP: Final = "the answer is not HTTP"
+LONG_HEADER: Final = "a header of the answer is longer than 65,536 bytes"
+MANY_HEADERS: Final = "the answer has too many headers"
 LATE: Final = f"no whole answer within {SHORT:.3g} s"
 NO_JSON: Final = "HTTP 200 with a body that is not JSON"
 EMPTY: Final = "HTTP 200 with an empty body"
@@ -167,6 +171,20 @@ CONNECTIONS: Final = (
     _late("slow chunk extension", trickles(_CHUNKS + b"1;", b"x")),
 )
 
+_PACKED: Final = tuple(
+    _unavailable(
+        f"{name} without being asked for",
+        writes(answer(200, KNOWN, f"Content-Encoding: {word}")),
+        f"the answer is packed by {name}: `pip install {package}` to unpack it",
+        attempts=1,
+    )
+    for name, word, package, module in (
+        ("brotli", "br", "Brotli", "brotli"),
+        ("zstandard", "zstd", "backports.zstd", "backports"),
+    )
+    # With these installed, and from Python 3.14 on without, such an answer is unpacked.
+    if find_spec(module) is None and not (name == "zstandard" and sys.version_info >= (3, 14))
+)
 FRAMES: Final = (
     _unavailable("truncated", writes(_HEAD, KNOWN[:-1]), BROKEN),
     _unavailable("truncated to nothing", writes(_HEAD), BROKEN),
@@ -184,9 +202,23 @@ FRAMES: Final = (
     _unavailable(
         "two lengths", writes(answer(200, KNOWN, f"Content-Length: {len(KNOWN) + 1}")), NO_HTTP
     ),
-    _unavailable("10 MiB header", writes(_LARGE_FIELD), NO_HTTP),
-    _unavailable("10 MiB of headers", writes(_MANY_FIELDS), NO_HTTP),
-    _unavailable("10 MiB status line", writes(b"HTTP/1.1 200 " + b"x" * 10 * MIB), NO_HTTP),
+    _unavailable("10 MiB header", writes(_LARGE_FIELD), LONG_HEADER, attempts=1),
+    _unavailable("10 MiB of headers", writes(_MANY_FIELDS), MANY_HEADERS, attempts=1),
+    _unavailable(
+        "10 MiB status line",
+        writes(b"HTTP/1.1 200 " + b"x" * 10 * MIB),
+        LONG_HEADER,
+        attempts=1,
+    ),
+    _found("12 kB header", writes(answer(200, KNOWN, f"X-Policy: {'x' * 12_000}"))),
+    _found("150 headers", writes(answer(200, KNOWN, *(f"X-{n}: y" for n in range(150))))),
+    *_PACKED,
+    _unavailable(
+        "TLS where http:// is asked",
+        writes(b"\x15\x03\x03\x00\x02\x02\x46"),
+        "the port speaks TLS: base_url (--base-url) must begin with https://",
+        attempts=1,
+    ),
     _found("chunked", writes(chunked(KNOWN[:9], KNOWN[9:]))),
     _found("until the end", writes(b"HTTP/1.1 200 OK\r\n\r\n", KNOWN)),
     _found("HTTP/1.0", writes(answer().replace(b"HTTP/1.1", b"HTTP/1.0"))),
