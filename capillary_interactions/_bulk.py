@@ -140,6 +140,13 @@ class FanOut(Generic[_I, _P, _R]):
             # Ctrl-C as the stream was left, or a test's own failure: not for us to swallow.
             raise error
 
+    def untaken(self) -> list[_R]:
+        """Results that are there and have not been taken; they are taken now."""
+        results = [*self._ready, *(self._early[place] for place in sorted(self._early))]
+        self._ready.clear()
+        self._early.clear()
+        return results
+
     def stop_reading(self, error: BaseException | None = None) -> None:
         """Read no more; what was read still ends, and then the error comes, if one is given."""
         if not self._stopped:

@@ -24,7 +24,7 @@ async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-async def outlast(tasks: Collection[asyncio.Task[Any]]) -> None:
+async def outlast(tasks: Collection[asyncio.Future[Any]]) -> None:
     """Wait until all tasks have ended, however often the caller is cancelled.
 
     Raises:

@@ -83,6 +83,10 @@ class OutcomeStream:
         """
         self._fan.stop_reading(error)
 
+    def untaken(self) -> list[Outcome]:
+        """Outcomes that are there and have not been iterated over; for when the stream is left."""
+        return self._fan.untaken()
+
     def _prepared(self, item: Any) -> tuple[Any, Query]:
         return item, self._key(item)
 

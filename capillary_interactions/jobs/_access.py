@@ -7,7 +7,7 @@ from pathlib import Path
 from capillary_interactions.jobs._errors import JobError, NoJobError
 from capillary_interactions.jobs._lock import Lock
 from capillary_interactions.jobs._store import Store
-from capillary_interactions.jobs._thread import Thread
+from capillary_interactions.jobs._thread import Thread, outlast
 
 
 class Access:
@@ -30,15 +30,21 @@ class Access:
 
     async def open(self) -> None:
         """Open the file, if it is there and not open yet."""
-        if self.store is None:
+        if self.store is not None:
+            return
+        opening = self.thread.submit(Store, self.path)
+        try:
             with suppress(NoJobError):
-                self.store = await self.thread(Store, self.path)
+                await outlast(opening)
+        finally:
+            if not opening.cancelled() and opening.exception() is None:
+                self.store = opening.result()
 
     async def close(self) -> None:
-        """Close the file, if it is open."""
+        """Close the file, if it is open; a cancellation is raised when that is done."""
         store, self.store = self.store, None
         if store is not None:
-            await self.thread(store.close)
+            await self.thread.finish(store.close)
 
     def opened(self) -> Store:
         """The file, opened.
@@ -64,9 +70,32 @@ class Access:
             wrong.begun = False
             raise
         try:
-            # Somebody else may have made it, or removed it, since it was opened here.
+            # Another process may have made it, or removed it, since it was opened here.
             await self.close()
             await self.open()
+            await self.claim()
             yield
         finally:
-            self._lock.release()
+            try:
+                # What was cancelled may still be under way in the thread.
+                await self.thread.finish(self._disclaim)
+            finally:
+                self._lock.release()
+
+    async def claim(self) -> None:
+        """See that no other process changes the file, if it is there.
+
+        Raises:
+            JobInUseError: One does.
+        """
+        if self.store is None:
+            return
+        try:
+            await self.thread(self.store.claim)
+        except JobError as wrong:
+            wrong.begun = False
+            raise
+
+    def _disclaim(self) -> None:
+        if self.store is not None:
+            self.store.disclaim()

@@ -1,5 +1,6 @@
 """What can be done with a job: run it, look at it, take endings back, write results."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,7 +23,7 @@ from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._stops import StopRules
 from capillary_interactions.jobs._store import reopened
 from capillary_interactions.jobs._targets import discard
-from capillary_interactions.jobs._thread import aside, stoppable
+from capillary_interactions.jobs._thread import aside, outlast, stoppable
 
 _SHOWN: int = 10
 _DRAIN: float = 30.0
@@ -56,6 +57,7 @@ class Job:
         self._type = type
         self._access = Access(path)
         self._run: Run | None = None
+        self._ended: asyncio.Future[None] | None = None
 
     @classmethod
     def open(
@@ -87,7 +89,11 @@ class Job:
 
     async def __aenter__(self) -> Self:
         """Open it, if it is there."""
-        await self._access.open()
+        try:
+            await self._access.open()
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
@@ -96,9 +102,17 @@ class Job:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it."""
-        await self._access.close()
-        self._access.thread.close()
+        """Close it; a run that another task has begun is stopped first, and records what it has."""
+        await self._close()
+
+    async def _close(self) -> None:
+        try:
+            if self._run is not None and self._ended is not None:
+                self._run.stop(0.0)
+                await outlast(self._ended)
+            await self._access.close()
+        finally:
+            self._access.thread.close()
 
     @property
     def path(self) -> Path:
@@ -124,7 +138,9 @@ class Job:
         """Ask for every customer that has no recorded outcome, and record how it ends.
 
         Customers that stand in several rows are asked for once. What ends is recorded within a
-        third of a second; if the run is cancelled, what has ended by then is recorded.
+        third of a second; lookups without an answer wait for the next answer where `stops` may
+        pause the run, a thousand at most, for a pause asks for them again. If the run is
+        cancelled, however often, what has ended by then is recorded before it raises.
 
         Args:
             client: Asks, within its quota.
@@ -161,10 +177,12 @@ class Job:
             except JobError as wrong:
                 wrong.begun = False
                 raise
+            self._ended = asyncio.get_running_loop().create_future()
             try:
                 await self._run.go()
             finally:
                 self._run = None
+                self._ended.set_result(None)
             # Before somebody else can begin another run, whose figures these would be.
             return await self.report()
 
@@ -285,6 +303,7 @@ class Job:
         wanted = Wanted(access.path, self._customers, self._network, self._type, restart)
         ready = await prepare(wanted, access.store, access.thread, client.config)
         access.store = ready.store
+        await access.claim()
         return Run(
             ready.store,
             access.thread,

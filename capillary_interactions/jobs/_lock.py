@@ -59,7 +59,7 @@ class Lock:
             JobStoreError: The folder cannot be written to, or knows no locks.
         """
         if self._number is not None:
-            raise self._refusal()
+            raise refusal(self._path)
         # Anew each time, for a link may have come or gone.
         self._file = _lock_file(self._path)
         while self._number is None:
@@ -75,9 +75,11 @@ class Lock:
         """Give it back, if it is held."""
         number, self._number = self._number, None
         if number is not None:
-            # Removed while it is held: whoever has opened it in between sees that it is gone.
+            # Removed while it is held: who has opened it in between sees that it is gone. If the
+            # file was removed by hand, what is there now may be the lock of another process.
             with suppress(OSError):
-                self._file.unlink()
+                if self._is_there(number):
+                    self._file.unlink()
             os.close(number)
 
     def _open(self) -> int:
@@ -96,7 +98,7 @@ class Lock:
                 f"{self._path} cannot be locked: {failed.strerror}; is it on a network's disk?"
             ) from None
         os.close(number)
-        raise self._refusal()
+        raise refusal(self._path)
 
     def _is_there(self, number: int) -> bool:
         try:
@@ -104,11 +106,13 @@ class Lock:
         except OSError:
             return False
 
-    def _refusal(self) -> JobInUseError:
-        return JobInUseError(
-            f"{self._path} is being run already, by another process or task; "
-            "wait until it has ended, or stop it"
-        )
+
+def refusal(path: Path) -> JobInUseError:
+    """The error for a job that another process or task is running."""
+    return JobInUseError(
+        f"{path} is being run already, by another process or task; "
+        "wait until it has ended, or stop it"
+    )
 
 
 def _lock_file(path: Path) -> Path:

@@ -1,18 +1,24 @@
 """What if nobody answers any more? The list is spared, and now and then a customer asked for."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from capillary_interactions._outcome import Outcome, Unavailable
 from capillary_interactions.jobs._queue import Item, Queue
 from capillary_interactions.jobs._stops import StopRules
+
+# Rules that pause only after a long silence may let thousands end before that.
+_MAX_HELD: Final = 1000
 
 
 class Outage:
     """Tells customers without an answer from an endpoint that gives none.
 
     Lookups that had no answer are held until the next answer comes, and are outcomes then. If it
-    does not come, they go back into the queue, and nothing but a probe now and then is sent.
+    does not come, they go back into the queue, and nothing but a probe now and then is sent. With
+    rules that never pause nothing is held, and with others a bounded number.
 
     Args:
         rules: When that is so.
@@ -43,11 +49,13 @@ class Outage:
         self._lookup = lookup
         self._give_up = give_up
         self._fail = fail
-        self._held: list[tuple[Item, Outcome]] = []
+        self._held: deque[tuple[Item, Outcome]] = deque()
         self._unanswered = 0
         self._loop = asyncio.get_running_loop()
         self._answered_at = self._loop.time()
         self._probing: asyncio.Task[None] | None = None
+        self._probes: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def take(self, item: Item, outcome: Outcome) -> None:
         """A lookup has ended."""
@@ -55,19 +63,25 @@ class Outage:
             self._answered(item, outcome)
             return
         self._unanswered += 1
-        if item.again:
-            # In vain for the second time: that is about this customer.
+        # A customer asked for in vain for the second time has no answer because of themselves.
+        last_word = item.again or (self._closed and self.reason is None)
+        if last_word or not self._rules.may_pause:
             self._record(item, outcome)
         else:
-            self._held.append((item, outcome))
-            self._queue.look_again()
+            self._hold(item, outcome)
         since = self._loop.time() - self._answered_at
         if self.reason is not None or self._rules.is_silent(self._unanswered, since):
             self._pause(outcome)
 
+    def _hold(self, item: Item, outcome: Outcome) -> None:
+        self._held.append((item, outcome))
+        self._queue.look_again()
+        if len(self._held) > _MAX_HELD:
+            self._record(*self._held.popleft())
+
     def release(self) -> None:
         """What is held is about customers."""
-        held, self._held = self._held, []
+        held, self._held = self._held, deque()
         for item, outcome in held:
             self._record(item, outcome)
 
@@ -77,10 +91,14 @@ class Outage:
             self.release()
 
     async def aclose(self) -> None:
-        """Send no more probes."""
-        if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.wait({self._probing})
+        """Send no more probes. But for a pause, what is held or still taken is an outcome."""
+        self._closed = True
+        for probe in self._probes:
+            if not probe.cancelling():
+                probe.cancel()
+        if self._probes:
+            await asyncio.wait(self._probes)
+        self.release()
 
     def _answered(self, item: Item, outcome: Outcome) -> None:
         self._answered_at, self._unanswered = self._loop.time(), 0
@@ -91,13 +109,15 @@ class Outage:
             self._resume()
 
     def _pause(self, last: Unavailable) -> None:
-        held, self._held = self._held, []
+        held, self._held = self._held, deque()
         for item, _ in held:
             self._queue.put_back(item)
-        if self.reason is None:
+        if self.reason is None and not self._closed:
             self.reason = last.reason
             self._queue.pause()
             self._probing = self._loop.create_task(self._probe(last))
+            self._probes.add(self._probing)
+            self._probing.add_done_callback(self._probes.discard)
 
     def _resume(self) -> None:
         self.reason = None
@@ -125,6 +145,11 @@ class Outage:
         if item is None:
             self._resume()
             return last
-        outcome = await self._lookup(item)
+        try:
+            outcome = await self._lookup(item)
+        except asyncio.CancelledError:
+            # Another lookup has had an answer meanwhile; this customer is still to be asked for.
+            self._queue.put_back(item, again=False)
+            raise
         self.take(item, outcome)
         return outcome if isinstance(outcome, Unavailable) else last

@@ -99,11 +99,27 @@ async def prepare(
             ready = Ready(store, feed, ready.template)
             if check.first or retold:
                 await _compared(feed, retold)
+    try:
+        await _restated(store, thread, facts, settings, customers if retold else None)
+    except BaseException:
+        if ready.feed is not None:
+            ready.feed.stop()
+        raise
+    return ready
+
+
+async def _restated(
+    store: Store,
+    thread: Thread,
+    facts: dict[str, Any],
+    settings: dict[str, Any],
+    customers: CustomerList | None,
+) -> None:
+    """Write down what is said in other words from now on."""
     if settings != facts["settings"]:
         await thread(store.state, "settings", settings)
-    if customers is not None and retold:
+    if customers is not None:
         await thread(store.state, "list", customers.written())
-    return ready
 
 
 async def _compared(feed: Feed[Batch], retold: str | None) -> None:
@@ -127,7 +143,7 @@ async def _begun(
     settings = settings_of(config, customers.reading(), wanted.network, wanted.type)
     template = template_of(settings)
     stamp = await asyncio.to_thread(customers.stamp)
-    feed = Feed(ListReader(customers, template).read)
+    feed, before = Feed(ListReader(customers, template).read), store
     written: dict[str, Any] = {}
     try:
         await feed.ready()
@@ -147,6 +163,8 @@ async def _begun(
         await thread(store.begin, facts)
     except BaseException:
         feed.stop()
+        if store is not None and store is not before:
+            await thread.finish(store.close)
         raise
     return Ready(store, feed, template)
 

@@ -49,6 +49,10 @@ class Queue:
         self._values: deque[str] = deque()
         self._ahead: asyncio.Task[_Rows] | None = None
         self._out: dict[int, None] = {}
+        # Rows that were handed out and have no outcome, and the order in which they first were:
+        # that of the list, so that the lowest one need not be searched for at each write.
+        self._unsettled: set[int] = set()
+        self._order: deque[int] = deque()
         self._again: deque[Item] = deque()
         self._news = asyncio.Event()
         self._going = asyncio.Event()
@@ -64,20 +68,27 @@ class Queue:
     @property
     def settled(self) -> int:
         """A row up to which none is open or out."""
-        # A customer may be asked again behind later ones, so none of the two is in order.
-        away = min(self._out, default=self._handed + 1)
-        return min(away, *(item.number for item in self._again), away) - 1
+        while self._order and self._order[0] not in self._unsettled:
+            self._order.popleft()
+        return self._order[0] - 1 if self._order else self._handed
 
     def settle(self, number: int) -> None:
         """One has come back with an outcome."""
         self._out.pop(number, None)
+        self._unsettled.discard(number)
         if not self._news.is_set():
             self._news.set()
 
-    def put_back(self, item: Item) -> None:
-        """One has come back without an outcome; it is handed out once more."""
-        self._again.append(Item(item.number, item.value, again=True))
-        self.settle(item.number)
+    def put_back(self, item: Item, *, again: bool = True) -> None:
+        """One has come back without an outcome; it is handed out once more.
+
+        Args:
+            item: The customer.
+            again: Whether the lookup was in vain; False if it was given up before it had ended.
+        """
+        self._again.append(Item(item.number, item.value, again=again or item.again))
+        self._out.pop(item.number, None)
+        self._news.set()
 
     def take(self) -> Item | None:
         """One that is at hand, even during a pause; rather one that has never been asked for."""
@@ -126,8 +137,12 @@ class Queue:
 
     def _hand_out(self, item: Item) -> Item:
         self._out[item.number] = None
-        if item.number > self._handed:  # noqa: PLR1730 - max() costs more, for every customer
+        if item.number > self._handed:
             self._handed = item.number
+            self._unsettled.add(item.number)
+            self._order.append(item.number)
+            if len(self._order) > _MOST + 2 * len(self._unsettled):
+                self._order = deque(each for each in self._order if each in self._unsettled)
         return item
 
     async def _fill(self) -> None:

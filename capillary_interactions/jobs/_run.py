@@ -22,7 +22,7 @@ from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._stops import StopRules
 from capillary_interactions.jobs._store import Store
 from capillary_interactions.jobs._template import Template
-from capillary_interactions.jobs._thread import Thread
+from capillary_interactions.jobs._thread import Thread, outlast
 
 if TYPE_CHECKING:
     from capillary_interactions._stream import OutcomeStream
@@ -73,10 +73,11 @@ class Run:
         self._stops = wishes.stops
         self._loop = asyncio.get_running_loop()
         self._meter = Meter(client)
-        self._number = 0
+        self._number = self._settled = 0
         self._judging = self._stops.rejected_share is not None
         self._stopping = False
         self._work: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._grounding: asyncio.TimerHandle | None = None
         self._stream: OutcomeStream | None = None
         self._list_error: ListError | None = None
@@ -85,14 +86,28 @@ class Run:
         self._recorder: Recorder
 
     async def go(self) -> None:
-        """Ask for every open row.
+        """Ask for every open row; a cancellation is raised when all that has ended is recorded.
 
         Raises:
             CapillaryError: Why it stopped before it was done.
         """
+        try:
+            await self._begin()
+            await asyncio.wait({self._start()})
+        finally:
+            lost = await self._wound_up()
+        if self._work is not None and not self._work.cancelled():
+            self._work.result()
+        if lost is not None:
+            raise lost
+
+    async def _begin(self) -> None:
         self._number = await self._thread(self._store.begin_run, self._meter.quota)
-        settled = await self._thread(self._store.fact, "settled") or 0
-        self._queue = Queue(self._fetch, settled, self._idle)
+        self._settled = await self._thread(self._store.fact, "settled") or 0
+
+    def _start(self) -> "asyncio.Task[None]":
+        """Begin to read, ask and record; the task that asks."""
+        self._queue = Queue(self._fetch, self._settled, self._idle)
         self._outage = Outage(
             self._stops,
             self._queue,
@@ -102,16 +117,9 @@ class Run:
             fail=self._fail,
         )
         self._recorder = Recorder(self._write, self._fail, self._tick)
-        reading = self._loop.create_task(self._ingest())
+        self._reading = self._loop.create_task(self._ingest())
         self._work = self._loop.create_task(self._ask())
-        try:
-            await asyncio.wait({self._work})
-        finally:
-            lost = await asyncio.shield(self._loop.create_task(self._wind_up(reading)))
-        if not self._work.cancelled():
-            self._work.result()
-        elif lost is not None:
-            raise lost
+        return self._work
 
     def stop(self, drain: float) -> None:
         """Ask for nothing more, and wait so many seconds for what is under way."""
@@ -132,14 +140,21 @@ class Run:
             if self._stopping:
                 self._stream.stop_reading()
             async for outcome in self._stream:
-                self._meter.note(outcome)
-                self._outage.take(outcome.item, outcome)
+                self._take(outcome)
                 if self._recorder.crowded:
                     await self._recorder.flush()
         self._outage.release()
         await self._recorder.flush()
         if self._list_error is not None and not self._stopping:
             raise self._list_error
+
+    def _take(self, outcome: Outcome) -> None:
+        self._meter.note(outcome)
+        if isinstance(outcome, Unavailable) and self._client._home.closed:  # noqa: SLF001
+            # It was broken off with the client: that is about no customer.
+            self._queue.put_back(outcome.item)
+        else:
+            self._outage.take(outcome.item, outcome)
 
     def _record(self, item: Item, outcome: Outcome) -> None:
         self._recorder.add(item.number, outcome)
@@ -195,7 +210,8 @@ class Run:
 
     async def _write(self, pending: Pending) -> None:
         settled, figures = self._queue.settled, self._meter.figures()
-        await self._thread(self._store.record, pending, settled, self._number, figures)
+        # To its end: what is half cancelled may be written, or may not, and is out of memory.
+        await self._thread.finish(self._store.record, pending, settled, self._number, figures)
         if self._judging:
             await self._judge()
 
@@ -217,25 +233,59 @@ class Run:
             status: JobStatus = await self._thread(self._store.status)
             self._wishes.progress(self._meter.progress(status, self._outage.reason))
 
-    async def _wind_up(self, reading: "asyncio.Task[None]") -> CapillaryError | None:
-        """Leave nothing running, and record what has ended; the error if that is impossible."""
+    async def _wound_up(self) -> CapillaryError | None:
+        """Wind up to the end, however often this is cancelled; see `_wind_up`.
+
+        Raises:
+            CancelledError: It was cancelled meanwhile.
+        """
+        again = False
+        while True:
+            winding = self._loop.create_task(self._wind_up())
+            try:
+                lost = await outlast(winding)
+            except asyncio.CancelledError:
+                # The end of `asyncio.run` cancels every task there is, this one too.
+                if not winding.cancelled():
+                    raise
+                again = True
+            else:
+                if again:
+                    raise asyncio.CancelledError
+                return lost
+
+    async def _wind_up(self) -> CapillaryError | None:
+        """Leave nothing running, and record what has ended; the error if that is impossible.
+
+        It may be cancelled anywhere and called again.
+        """
         if self._grounding is not None:
             self._grounding.cancel()
         if self._feed is not None:
             self._feed.stop()
-        await self._outage.aclose()
-        for task in (self._work, reading):
-            if task is not None:
-                task.cancel()
+        for task in (self._work, self._reading):
+            if task is not None and not task.done():
+                if not task.cancelling():
+                    task.cancel()
                 await asyncio.wait({task})
+        if self._work is None:
+            return None
         await self._queue.aclose()
-        self._meter.stop(self._why_stopped())
         try:
-            await self._recorder.aclose()
-            await self._write(Pending())
+            await self._record_the_rest()
         except CapillaryError as error:
             return error
         return None
+
+    async def _record_the_rest(self) -> None:
+        try:
+            for outcome in () if self._stream is None else self._stream.untaken():
+                self._take(outcome)
+            await self._outage.aclose()
+        finally:
+            self._meter.stop(self._why_stopped())
+            await self._recorder.aclose()
+        await self._write(Pending())
 
     def _why_stopped(self) -> str | None:
         work = self._work

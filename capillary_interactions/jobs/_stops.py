@@ -61,6 +61,11 @@ class StopRules:
         """Seconds before a customer is asked, after so many have had no answer."""
         return min(self.probe_max, self.probe_initial * 2.0 ** min(probes, 60))
 
+    @property
+    def may_pause(self) -> bool:
+        """Whether any number of lookups without an answer, or any silence, makes a run pause."""
+        return self.unanswered is not None or (self.silence or math.inf) < math.inf
+
     def is_silent(self, unanswered: int, seconds_since: float) -> bool:
         """Whether it is time to pause.
 

@@ -13,9 +13,11 @@ from attrs import asdict, astuple
 
 from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, transaction, translated
+from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._facts import FIGURES, bookmark, fact, last_run, status, tally
 from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._many import insert
+from capillary_interactions.jobs._place import Place
 from capillary_interactions.jobs._reader import Batch, Bookmark
 from capillary_interactions.jobs._recording import Pending
 from capillary_interactions.jobs._schema import FOUND_COLUMNS, OTHER_COLUMNS
@@ -87,12 +89,30 @@ class Store:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._connection = connect(path, create=create)
+        try:
+            self._place = Place(path)
+        except OSError as failed:
+            self._connection.close()
+            raise JobStoreError(f"{path} cannot be read: {failed.strerror}") from None
         self._columns: tuple[str, ...] | None = None
         self._duplicates: bool | None = None
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+        self._place.close()
+
+    def claim(self) -> None:
+        """Be the only one to change it, until `disclaim`.
+
+        Raises:
+            JobInUseError: Another process or task is running it.
+        """
+        self._place.claim()
+
+    def disclaim(self) -> None:
+        """Let others change it."""
+        self._place.disclaim()
 
     @_translating
     def begin(self, facts: dict[str, Any]) -> None:
@@ -174,6 +194,9 @@ class Store:
             settled: A row before which, itself included, no row is open.
             run: Which run.
             figures: What it has come to.
+
+        Raises:
+            JobStoreError: They cannot be kept, or the file is no longer where it was.
         """
         with transaction(self._connection):
             if pending.numbers:
@@ -182,6 +205,7 @@ class Store:
             counts = orjson.dumps(self._count_rows(pending)).decode()
             reached = settled if pending.numbers else None
             self._connection.execute(_TELL, (counts, reached, run, *astuple(figures)))
+        self._place.check(self._connection)
 
     def _count_rows(self, pending: Pending) -> Counter[str]:
         counts = pending.endings.copy()

@@ -1,15 +1,26 @@
 """What does a run do when nobody answers?"""
 
+import asyncio
 import math
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from capillary_interactions import ConfigurationError, EndpointDownError, RetryPolicy
-from capillary_interactions.jobs import CustomerList, Job, Progress, StopRules
+from capillary_interactions import (
+    BasicAuth,
+    ClientConfig,
+    ConfigurationError,
+    EndpointDownError,
+    InteractionsClient,
+    RetryPolicy,
+)
+from capillary_interactions._exchange import Request
+from capillary_interactions.jobs import CustomerList, Job, Progress, StopRules, _outage
 from capillary_interactions.jobs._run import Run
 from capillary_interactions.sandbox import Sandbox
+from capillary_interactions.testing import FakeTransport, Response, interactions
 
 from .given import client_of, lines_of, mobile, mobiles, run_job
 
@@ -147,6 +158,73 @@ async def test_records_failures_before_it_stops(
         report = await job.run(client, in_flight=1, progress=lambda _: job.stop())
     assert 1 <= report.run.asked < 20
     assert report.status.endings["unavailable"] == report.run.asked
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        StopRules(unanswered=None, silence=None),
+        StopRules(unanswered=None, silence=math.inf),
+        # A pause is allowed, though so late that it does not come.
+        StopRules(unanswered=10**9, silence=None),
+    ],
+)
+async def test_records_at_once_where_it_never_pauses(
+    tmp_path: Path, job_path: Path, rules: StopRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends is recorded soon whatever the endpoint does, and memory stays flat."""
+    monkeypatch.setattr(_outage, "_MAX_HELD", 10)
+    behind: list[int] = []
+
+    def watch(progress: Progress) -> None:
+        behind.append(progress.asked - progress.status.done)
+
+    async with Sandbox(faults={"error_500": 1.0}) as sandbox:
+        customers = CustomerList(mobiles(tmp_path / "l.csv", range(1000)), identifier="mobile")
+        async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
+            running = asyncio.create_task(job.run(client, stops=rules, progress=watch))
+            while len(behind) < 3:
+                await asyncio.sleep(0.02)
+            running.cancel()
+            await asyncio.wait({running})
+            report = await job.report()
+    # What has ended since the last write is on its way.
+    assert behind[-1] < 10 + 3 * 8 + 1000 / 4
+    assert report.status.endings["unavailable"] == report.run.asked > 0
+
+
+async def test_loses_no_customer_who_was_asked_for_when_the_answers_came_back(
+    tmp_path: Path, job_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe is broken off by another customer's answer; its customer still gets an outcome."""
+    hung, late = mobile(1), mobile(0)
+    asked: list[str] = []
+
+    async def send(request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
+        value = request.url.rpartition("=")[2]
+        asked.append(value)
+        if value == late:
+            await asyncio.sleep(0.05)
+        elif value == hung and asked.count(hung) > 1:
+            await asyncio.sleep(0 if asked.count(hung) > 2 else 0.2)
+        else:
+            return Response(status=500)
+        return Response(status=200, body=orjson.dumps(interactions()))
+
+    transport = FakeTransport()
+    monkeypatch.setattr(transport, "send", send)
+    config = ClientConfig(
+        "https://api.example.test", BasicAuth("u", "p"), retry=RetryPolicy(attempts=1)
+    )
+    customers = CustomerList(mobiles(tmp_path / "l.csv", range(4)), identifier="mobile")
+    rules = StopRules(unanswered=3, probe_initial=0.01, give_up_after=1e9)
+    async with (
+        asyncio.timeout(5.0),
+        InteractionsClient(config, transport=transport) as client,
+        Job.open(job_path, customers) as job,
+    ):
+        report = await job.run(client, stops=rules)
+    assert report.complete
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,152 @@
+"""Does a job keep its promises however it is disturbed? Random scenes, for minutes or for hours.
+
+Half of the scenes disturb a job within its process (`_job_scenes.py`). In the others a process
+gets SIGKILL, or SIGINT or SIGTERM once or twice, at random moments, and is started again. In the
+end every row has one outcome, the results are those of a job left in peace, and no customer with a
+recorded outcome has been asked for again. Usage:
+
+    python -m benchmarks.job_scenes [--minutes 10] [--seed 1] [--scene N]
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from benchmarks._job_scenes import Scene, SceneError, expect, play
+from capillary_interactions.jobs import JobError
+
+# Each with the signals that a process gets, one after the other.
+_SIGNALS: Final = (
+    (signal.SIGKILL,),
+    (signal.SIGKILL,),
+    (signal.SIGINT,),
+    (signal.SIGINT, signal.SIGINT),
+    (signal.SIGINT, signal.SIGINT, signal.SIGINT),
+    (signal.SIGINT, signal.SIGTERM),
+)
+_SHOWN: Final = 5
+
+
+def _forked(call: Callable[[], None], *, quiet: bool = False) -> int:
+    """Start a process that calls something, as a copy of this one; its number.
+
+    This process has one thread for as long as it lives, so that its copies are whole.
+    """
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    if quiet:  # Python complains of what a signal breaks off at its start
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    try:
+        call()
+        code = 0
+    except (SceneError, AssertionError):
+        traceback.print_exc()
+        code = 2
+    except KeyboardInterrupt:
+        code = 3
+    except BaseException:  # noqa: BLE001 - it must not go on as its parent
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+    return 0
+
+
+def _code(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _play_inside(seed: int, folder: Path) -> Iterator[str]:
+    told = folder / "happened"
+
+    def played() -> None:
+        told.write_text(asyncio.run(play(seed, folder)))
+
+    expect(_code(_forked(played)) == 0, "the scene comes to its end")
+    yield from told.read_text().split(", ")
+
+
+def _play_killed(seed: int, folder: Path) -> Iterator[str]:
+    scene = Scene(seed, folder)
+    asked = folder / "asked"
+    asked.touch()
+    signals: tuple[signal.Signals, ...] | None
+    for signals in (*scene.dice.choices(_SIGNALS, k=scene.dice.randint(1, 5)), None):
+        child = _forked(lambda: asyncio.run(_run(scene, asked)), quiet=bool(signals))
+        for number in signals or ():
+            time.sleep(scene.dice.uniform(0, 0.08 if number != signal.SIGTERM else 0.005))
+            os.kill(child, number)
+        code = _code(child)
+        allowed = {0, 3} if signals is None else {0, 1, 3, *(-each for each in signals)}
+        expect(code in allowed, f"a run ends in good order, not with {code}")
+        scene.endpoint.asked = Counter(asked.read_text().split())
+        scene.remember()
+        scene.check_repeats()
+        yield "+".join(each.name for each in signals or ())
+    expect(_code(_forked(lambda: _compare(scene))) == 0, "the results are as in peace")
+
+
+async def _run(scene: Scene, asked: Path) -> None:
+    number = os.open(asked, os.O_WRONLY | os.O_APPEND)
+    scene.endpoint.note = lambda value: _noted(number, value)
+    async with scene.opened(scene.job) as (client, job):
+        await scene.run(client, job)
+
+
+def _noted(number: int, value: str) -> None:
+    os.write(number, f"{value}\n".encode())
+
+
+def _compare(scene: Scene) -> None:
+    before = scene.endpoint.asked.total()
+    disturbed = asyncio.run(scene.result(scene.job))
+    expect(scene.endpoint.asked.total() == before, "none is asked for by a job that is complete")
+    expect(disturbed == asyncio.run(scene.result(scene.folder / "whole.job")), "equal results")
+
+
+def _play(number: int) -> Counter[str]:
+    kind = _play_killed if random.Random(number).random() < 0.5 else _play_inside
+    with tempfile.TemporaryDirectory() as name:
+        return Counter(happened for happened in kind(number, Path(name)) if happened)
+
+
+def main() -> None:
+    """Play scenes until the time is up, and print what was seen."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1, help="the number of the first scene")
+    parser.add_argument("--scene", type=int, help="only this one")
+    options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes
+    first = options.seed if options.scene is None else options.scene
+    happened: Counter[str] = Counter()
+    broken: list[int] = []
+    number = first
+    while number == first or (options.scene is None and time.monotonic() < until):
+        try:
+            happened += _play(number)
+        except (SceneError, JobError) as error:
+            broken.append(number)
+            print(f"scene {number}: {error}")
+        number += 1
+    told = ", ".join(f"{count} {name}" for name, count in sorted(happened.items()))
+    print(f"{number - first} scenes ({told}): {len(broken)} broken {broken[:_SHOWN] or ''}")
+    with suppress(IndexError):
+        sys.exit(f"play one again: --scene {broken[0]}")
+
+
+if __name__ == "__main__":
+    main()

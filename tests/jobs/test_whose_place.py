@@ -1,0 +1,156 @@
+"""What if a job's file, or one beside it, is removed or replaced while the job is being run?"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from capillary_interactions.jobs import (
+    CustomerList,
+    Job,
+    JobInUseError,
+    JobStoreError,
+    Progress,
+    Report,
+)
+from capillary_interactions.sandbox import Sandbox
+
+from .given import client_of, mobiles, names, run_job
+
+_CUSTOMERS = 200
+
+
+def _once(change: Callable[[], object]) -> Callable[[Progress], None]:
+    """Change something when some customers have their outcome."""
+    done: list[bool] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.status.done and not done:
+            done.append(True)
+            change()
+
+    return watch
+
+
+def _descriptors() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+async def _disturbed(sandbox: Sandbox, job: Path, change: Callable[[], object]) -> None:
+    sandbox.latency = 0.02
+    path = mobiles(job.with_name("l.csv"), range(_CUSTOMERS))
+    await run_job(sandbox, path, job, progress=_once(change))
+
+
+async def test_is_saved_where_its_file_was_removed(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """A run is never complete with nothing on disk: what was asked for is not lost silently."""
+    with pytest.raises(JobStoreError, match=r"list\.job was removed .* run that job to resume"):
+        await _disturbed(sandbox, job_path, job_path.unlink)
+    async with Job.open(job_path) as job:
+        done = (await job.status()).done
+    assert done > 0
+    received = sandbox.counts.received
+    report = await run_job(sandbox, None, job_path)
+    assert report.complete
+    assert report.run.asked == sandbox.counts.received - received == _CUSTOMERS - done
+    assert names(tmp_path, "list.job*") == ["list.job"]
+    assert (tmp_path / job_path.name).stat().st_mode & 0o077 == 0
+
+
+async def test_is_saved_beside_a_file_that_has_replaced_it(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """The other file is left as it is."""
+
+    def replace() -> None:
+        job_path.unlink()
+        job_path.write_bytes(b"another file")
+
+    with pytest.raises(JobStoreError, match=r"was replaced .* saved as .*list\.job\.saved"):
+        await _disturbed(sandbox, job_path, replace)
+    assert (tmp_path / job_path.name).read_bytes() == b"another file"
+    async with Job.open(tmp_path / "list.job.saved") as job:
+        assert (await job.status()).done > 0
+
+
+async def test_is_not_copied_where_it_was_moved(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """What was recorded is in the file, wherever that is now."""
+    moved = tmp_path / "moved.job"
+    with pytest.raises(JobStoreError, match="was moved while it was being run"):
+        await _disturbed(sandbox, job_path, lambda: job_path.rename(moved))
+    assert names(tmp_path, "list.job*") == []
+    assert (await run_job(sandbox, None, moved)).complete
+
+
+async def test_says_that_it_cannot_be_saved(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss is named, where the disk does not take the copy either."""
+
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("capillary_interactions.jobs._place._save", refuse)
+    with pytest.raises(JobStoreError, match="could not be saved"):
+        await _disturbed(sandbox, job_path, job_path.unlink)
+
+
+async def test_ends_where_its_log_was_removed(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Others would begin a second log, and the two would spoil the job; nothing is lost."""
+    log = job_path.with_name("list.job-wal")
+    with pytest.raises(JobStoreError, match=r"list\.job-wal was removed or replaced"):
+        await _disturbed(sandbox, job_path, log.unlink)
+    asked = sandbox.counts.received
+    async with Job.open(job_path) as job:
+        done = (await job.status()).done
+    assert 0 < done <= asked
+    assert (await run_job(sandbox, None, job_path)).run.asked == _CUSTOMERS - done
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_is_run_once_though_its_lock_was_removed(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, restart: bool
+) -> None:
+    """The second run is refused as ever, and leaves the first one and its lock alone."""
+    path = mobiles(tmp_path / "l.csv", range(_CUSTOMERS))
+    sandbox.latency = 0.02
+    begun = asyncio.Event()
+    lock = job_path.with_name("list.job-lock")
+
+    def remove() -> None:
+        lock.unlink()
+        begun.set()
+
+    first = asyncio.create_task(run_job(sandbox, path, job_path, progress=_once(remove)))
+    await begun.wait()
+    customers = CustomerList(path, identifier="mobile")
+    async with client_of(sandbox) as client, Job.open(job_path, customers) as second:
+        for call in (second.run(client, restart=restart), second.retry(), second.discard()):
+            with pytest.raises(JobInUseError, match="is being run already"):
+                await call
+    lock.write_bytes(b"")
+    report: Report = await first
+    assert report.complete
+    assert sandbox.counts.received == _CUSTOMERS
+    assert lock.exists()
+
+
+async def test_can_be_run_again_by_who_has_it_open(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Between its runs a job belongs to no process, though it is open in one."""
+    path = mobiles(tmp_path / "l.csv", range(5))
+    async with Job.open(job_path, CustomerList(path, identifier="mobile")) as job:
+        async with client_of(sandbox) as client:
+            await job.run(client)
+        before = _descriptors()
+        assert (await run_job(sandbox, path, job_path)).complete
+        assert await job.retry() == 0
+        assert _descriptors() == before
