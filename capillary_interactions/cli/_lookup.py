@@ -41,7 +41,7 @@ from capillary_interactions.jobs._recording import masked
 @click.option(
     "--show-codes",
     is_flag=True,
-    help="Do not mask runs of 4 to 8 digits in the table's subjects; they may be one-time codes.",
+    help="Do not mask what may be one-time codes in the table's subjects.",
 )
 @network_options
 @voice_options

@@ -191,8 +191,8 @@ _FILTERS: Final = (
     click.option(
         "--mask-codes",
         is_flag=True,
-        help="Mask runs of 4 to 8 digits in subjects in the JSON output, too: they may be "
-        "one-time codes.",
+        help="Mask what may be a one-time code in subjects in the JSON output, too: runs of 4 to 8 "
+        "digits, groups of digits, and letters with digits beside a word such as code.",
     ),
 )
 

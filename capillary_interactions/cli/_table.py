@@ -1,20 +1,16 @@
 """How does a person read one customer's interactions? As a table, with nothing personal in it."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from capillary_interactions._masking import mask, mask_codes
+from capillary_interactions._masking import mask, mask_subject, mask_text
 from capillary_interactions._models import CustomerInteractions, Interaction, Message
 from capillary_interactions._outcome import Found, Outcome
 from capillary_interactions._spoken import count, duration, ending_word
-
-_ADDRESS: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+|\+?\d{9,}")
 
 
 def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
@@ -47,27 +43,14 @@ def headline(outcome: Outcome) -> str:
 def kinds(found: CustomerInteractions) -> str:
     """Which interactions there are, and how many of each."""
     told = [
-        f"{printable(each.name)} {each.count:,}{_on(each.network, found.name)}"
+        f"{mask_text(each.name)} {each.count:,}{_on(each.network, found.name)}"
         for each in found.interactions
     ]
     return ", ".join(told) or "no interactions"
 
 
 def _on(network: str | None, usual: str | None) -> str:
-    return f" on {printable(network)}" if network and network != usual else ""
-
-
-def subject(text: str | None, identifier: str, *, show_codes: bool) -> str:
-    """A subject without codes, addresses and numbers, and without what steers a terminal."""
-    shown = printable(text or "")
-    shown = re.sub(re.escape(identifier), lambda _: mask(identifier), shown, flags=re.IGNORECASE)
-    shown = _ADDRESS.sub(lambda address: mask(address[0]), shown)
-    return shown if show_codes else mask_codes(shown)
-
-
-def printable(text: str) -> str:
-    """A text in one line, its control characters replaced."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f" on {mask_text(network)}" if network and network != usual else ""
 
 
 def _messages(found: CustomerInteractions, identifier: str, *, show_codes: bool) -> Table:
@@ -77,16 +60,16 @@ def _messages(found: CustomerInteractions, identifier: str, *, show_codes: bool)
     table.add_column("subject", overflow="fold")
     for interaction, message in found.messages():
         cells = _cells(interaction, message)
-        shown = subject(message.subject, identifier, show_codes=show_codes)
+        shown = mask_subject(message.subject or "", identifier, codes_shown=show_codes)
         table.add_row(*(Text(cell) for cell in (*cells, shown)))
     return table
 
 
 def _cells(interaction: Interaction, message: Message) -> tuple[str, ...]:
     return (
-        printable(interaction.name),
+        mask_text(interaction.name),
         _date(message.sent_at),
-        printable(message.status or ""),
+        mask_text(message.status or ""),
         mask(message.receiver) if message.receiver else "",
     )
 
@@ -99,9 +82,9 @@ def _further(found: CustomerInteractions) -> Iterator[str]:
     for each in found.interactions:
         for survey in each.surveys:
             score = "no score" if survey.nps_score is None else f"score {survey.nps_score}"
-            yield f"survey {printable(survey.name or '')}: {score} {_date(survey.sent_at)}".rstrip()
+            yield f"survey {mask_text(survey.name or '')}: {score} {_date(survey.sent_at)}".rstrip()
         if each.locations:
-            yield f"{printable(each.name)}: {count(len(each.locations), 'place')}"
+            yield f"{mask_text(each.name)}: {count(len(each.locations), 'place')}"
     if found.truncated:
         yield "truncated: Capillary counts more than it gave"
     if found.warnings:

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 import orjson
 from attrs import frozen
 
-from capillary_interactions._masking import mask_codes
 from capillary_interactions._models import CustomerInteractions, Interaction, Message
+from capillary_interactions._one_time_codes import mask_codes
 from capillary_interactions._reading import Mismatch, Reader
 from capillary_interactions.jobs._columns import distinct
 from capillary_interactions.jobs._json_rows import Number, parsed

@@ -266,8 +266,7 @@ class Job:
             path: The file; what it holds is replaced in one step. Its ending tells the format:
                 .jsonl, .csv, .parquet or .sqlite, the first two also with .gz or .zst behind it.
             format: "jsonl", "csv", "parquet" or "sqlite", for a name that does not tell.
-            mask_codes: Whether runs of 4 to 8 digits in subjects, which may be one-time codes,
-                are masked.
+            mask_codes: Whether what may be one-time codes in subjects is masked.
 
         Returns:
             How many rows of the list it holds.

@@ -8,8 +8,8 @@ import orjson
 from attrs import frozen
 
 from capillary_interactions._jsonable import to_jsonable, without_nulls
-from capillary_interactions._masking import mask_codes
 from capillary_interactions._models import CustomerInteractions
+from capillary_interactions._one_time_codes import mask_codes
 from capillary_interactions._outcome import Found, Outcome
 from capillary_interactions.jobs._schema import OUTCOME_COLUMNS, WHY_COLUMNS
 from capillary_interactions.jobs._template import Template

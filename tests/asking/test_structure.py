@@ -19,6 +19,7 @@ _OUTER: Final = frozenset({"__main__", "cli", "sandbox", "jobs", "integrations",
 # Values in, values out: no clock, no dice, no socket, no task.
 _RULES: Final = (
     "_query", "_names", "_models", "_masking", "_outcome", "_wire", "_body", "_codes", "_hints",
+    "_decoded", "_printable", "_one_time_codes",
     "_dates", "_hooks", "_structure", "_envelope", "_reading", "_paging", "_jsonable",
     "_bucket", "_pressure", "_verdicts", "_check", "_limits", "_endpoint", "_credentials",
     "_config", "_environment", "_errors",

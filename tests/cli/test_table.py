@@ -19,7 +19,7 @@ from capillary_interactions import (
     Survey,
     Unavailable,
 )
-from capillary_interactions.cli._table import outcome_table, subject
+from capillary_interactions.cli._table import outcome_table
 
 _WHO = "919738522695"
 
@@ -113,19 +113,3 @@ def test_says_that_there_is_nothing() -> None:
 def test_says_why_there_is_no_answer(outcome: Outcome, said: str) -> None:
     """Any other ending is a line."""
     assert _shown(outcome) == said
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        (None, ""),
-        ("Are you there?", "Are you there?"),
-        ("\x1b[2Jgone\nnext\x07", "[2Jgone next"),
-        ("[bold]x[/bold]", "[bold]x[/bold]"),
-        ("call 919111111111 now", "call 9*********11 now"),
-        ("code 12345678", "code ********"),
-    ],
-)
-def test_cleans_a_subject(text: str | None, shown: str) -> None:
-    """No terminal is steered by what a server sends."""
-    assert subject(text, _WHO, show_codes=False) == shown
