@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from capillary_interactions._attempt import Attempt, Landing, Sender, Spent, Trip
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._events import RetryScheduled
+from capillary_interactions._lane import Lane
 from capillary_interactions._names import ApiVersion
 from capillary_interactions._observers import Observers
 from capillary_interactions._paging import is_short, marked, merge, next_offset
 from capillary_interactions._query import Query, path, spell
-from capillary_interactions._retry import Again, decide, retrying
+from capillary_interactions._retry import COST, COST_THROTTLED, Again, decide, retrying
 from capillary_interactions._wire import Answered, Missing, Refused, Trouble
 
 # What the server sends where it is asked for no particular number.
@@ -24,10 +25,16 @@ USUAL_PAGE: Final = 50
 
 @define(eq=False)
 class _Tries:
-    """The retries of one page: what they cost, and why there is no further one."""
+    """The retries of one page: what each credential paid, and why there is no further one."""
 
-    cost: int = 0
+    paid: dict[Lane, int] = field(factory=dict)
     spent: Spent | None = None
+
+    def succeeded(self, lane: Lane) -> None:
+        """Give each credential back what it paid, for an answer that another may have had."""
+        self.paid.setdefault(lane, 0)
+        for payer, cost in self.paid.items():
+            payer.budget.succeeded(cost)
 
 
 @frozen(eq=False)
@@ -115,20 +122,21 @@ class Asker:
         lane, verdict = attempt
         if not isinstance(verdict, Trouble):
             if not isinstance(verdict, Spent):
-                lane.budget.succeeded(tries.cost)
+                tries.succeeded(lane)
             return None
         left = trip.deadline.left(asyncio.get_running_loop().time())
+        payer = self.sender.lanes.payer(lane, COST_THROTTLED if verdict.throttled else COST)
         decision = decide(
             self.config.retry,
             verdict,
             attempt=number,
-            budget=lane.budget,
+            budget=payer.budget,
             time_left=left,
             dice=self.dice(),
             cool_down=0.0 if left is None else self.sender.lanes.cool_down,
         )
         if isinstance(decision, Again):
-            tries.cost += decision.cost
+            tries.paid[payer] = tries.paid.get(payer, 0) + decision.cost
             lane.retried()
             self.observers.emit(
                 RetryScheduled(

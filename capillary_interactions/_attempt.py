@@ -10,19 +10,21 @@ from attrs import define, frozen
 from capillary_interactions._events import AttemptBegan, AttemptEnded
 from capillary_interactions._exchange import (
     OversizedError,
-    Request,
     Response,
     Transport,
     TransportError,
 )
 from capillary_interactions._flight import Deadline
-from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._lane import Lane, Lanes, NoHeadersError
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import ElsewhereError, TooLateError
 from capillary_interactions._posting import post, trouble_of
 from capillary_interactions._query import Query
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
+from capillary_interactions._refusals import Refusals
+from capillary_interactions._resending import has_another
+from capillary_interactions._sending import Sending
 from capillary_interactions._wire import (
     Answered,
     Denied,
@@ -33,13 +35,6 @@ from capillary_interactions._wire import (
     classify,
     quota_left,
 )
-
-# Old connections that one attempt gets over; more than that is trouble like any other.
-_STALE_MOST: Final = 8
-# Where this machine runs short, one attempt waits about a minute in all: 0.05 s doubling to 1 s.
-MAX_SHORTAGES: Final = 64
-_SHORT_FIRST: Final = 0.05
-_SHORT_MOST: Final = 1.0
 
 REQUEST_ID = "x-cap-requestid"
 
@@ -85,6 +80,8 @@ class Trip:
         request_id: The server's name for the last request.
         lookup: The lookup's number, for observers.
         told: Seconds of `waited` that observers know of.
+        tolerated: Different customers refused by what is not the API, after which the credential
+            is not yet in doubt.
     """
 
     query: Query
@@ -95,6 +92,7 @@ class Trip:
     request_id: str | None = None
     lookup: int = 0
     told: float = 0.0
+    tolerated: int = 1
 
 
 @frozen(eq=False)
@@ -123,35 +121,58 @@ class Sender:
         Raises:
             AuthenticationError: Every credential is refused.
         """
-        renewed: tuple[Lane, ...] = ()
+        refusals = Refusals(trip.query.identifier, trip.tolerated)
         unsent = 0
         while True:
-            lane = self.lanes.soonest()
-            now = asyncio.get_running_loop().time()
-            verdict: Landing | Trouble | Denied | None = await lane.auth.ready(
-                trip.deadline.left(now)
-            )
-            if verdict is None:
-                try:
-                    verdict = await self._turn(trip, lane)
-                    headers = lane.auth.headers()
-                    if verdict is None:
-                        verdict = await self._send(trip, lane, url, headers)
-                except ElsewhereError:
-                    continue
-                if isinstance(verdict, Denied) and verdict.conclusive and lane not in renewed:
-                    # A token may have been revoked before its time: one fresh one, one more try.
-                    renewed = (*renewed, lane)
-                    if lane.auth.renew(headers):
-                        continue
-            if isinstance(verdict, Trouble) and await _has_another(trip, verdict, unsent):
+            lane = self.lanes.soonest(asyncio.get_running_loop().time())
+            lane.doubt.begin()
+            try:
+                verdict, headers = await self._once(trip, lane, url)
+            except ElsewhereError:
+                continue
+            finally:
+                lane.doubt.end()
+            if isinstance(verdict, Trouble) and await has_another(trip.deadline, verdict, unsent):
                 unsent += 1
                 continue
+            if isinstance(verdict, Trouble) and not (verdict.throttled or verdict.shortage):
+                self.lanes.failed(lane)
             if not isinstance(verdict, Denied):
                 return lane, verdict
-            if lane.answered and not verdict.conclusive:
-                return lane, verdict.as_refused()
-            self.lanes.refuse(lane, verdict)
+            comes_to = await refusals.judge(lane, verdict, headers, self._left(trip))
+            if isinstance(comes_to, Denied):
+                self.lanes.refuse(lane, comes_to)
+            elif comes_to is not None:
+                return lane, comes_to
+
+    async def _once(
+        self, trip: Trip, lane: Lane, url: str
+    ) -> tuple[Landing | Trouble | Denied, Mapping[str, str] | None]:
+        """Token, turn, request; what came of it, and the headers that it was sent with."""
+        missing = await lane.auth.ready(self._left(trip))
+        if missing is not None:
+            return missing, None
+        late = await self._turn(trip, lane)
+        if late is not None:
+            return late, None
+        try:
+            # The turn may have taken longer than a token lives.
+            if lane.auth.lapsed():
+                missing = await lane.auth.ready(self._left(trip))
+        except BaseException:
+            lane.pace.release()
+            raise
+        if missing is not None:
+            lane.pace.release()
+            return missing, None
+        sending = Sending(lane, trip.attempts + 1, trip.deadline, lane.auth.headers())
+        try:
+            return await self._send(trip, sending, url), sending.headers
+        except NoHeadersError as error:
+            return error.verdict, None
+
+    def _left(self, trip: Trip) -> float | None:
+        return trip.deadline.left(asyncio.get_running_loop().time())
 
     async def _turn(self, trip: Trip, lane: Lane) -> Spent | None:
         """Wait for a slot and a place; what to tell if the deadline comes first."""
@@ -175,32 +196,24 @@ class Sender:
         finally:
             trip.waited += loop.time() - begun
 
-    async def _send(
-        self, trip: Trip, lane: Lane, url: str, headers: Mapping[str, str]
-    ) -> Landing | Trouble | Denied:
-        loop = asyncio.get_running_loop()
+    async def _send(self, trip: Trip, sending: Sending, url: str) -> Landing | Trouble | Denied:
+        loop, lane = asyncio.get_running_loop(), sending.lane
         sent = loop.time()
-        left = trip.deadline.left(sent)
-        trip.attempts += 1
         attentive = self.observers.attentive
         response: Response | None = None
         verdict: Landing | Trouble | Denied | None = None
         error: str | None = None
         stays = False
-        leave = lane.leave if self.knows_departure else None
+        trip.attempts += 1
         try:
             lane.leaves()
             if attentive:
                 self._tell_begun(trip, lane)
-            response = await post(
-                self.transport,
-                Request(url=url, headers=headers, credential=lane.place, leave=leave),
-                self.patience if left is None else min(self.patience, max(left, 0.001)),
-            )
+            response = await self._post(sending, url)
             trip.request_id = _request_id(response)
             verdict = self._learn(trip, lane, response, sent)
-        except ElsewhereError:
-            # It had its connection when a pause began, and was not sent.
+        except (ElsewhereError, NoHeadersError):
+            # It had its connection when a pause began or its token lapsed, and was not sent.
             stays = True
             raise
         except OversizedError as failed:
@@ -211,15 +224,21 @@ class Sender:
         finally:
             # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
-            if attentive:
-                ended = _ending(verdict), error
-                self._tell_ended(trip, lane, response, ended, loop.time() - sent)
             if stays:
                 trip.attempts -= 1
                 lane.stays()
             if isinstance(verdict, Trouble) and verdict.shortage:
                 lane.runs_short(verdict.reason)
+            if attentive:
+                ended = _ending(verdict), error
+                self._tell_ended(trip, sending, response, ended, loop.time() - sent)
         return verdict
+
+    async def _post(self, sending: Sending, url: str) -> Response:
+        request = await sending.request(url, knows_departure=self.knows_departure)
+        left = sending.deadline.left(asyncio.get_running_loop().time())
+        patience = self.patience if left is None else min(self.patience, max(left, 0.001))
+        return await post(self.transport, request, patience)
 
     def _learn(
         self, trip: Trip, lane: Lane, response: Response, sent: float
@@ -232,7 +251,6 @@ class Sender:
                 self.lanes.relieve(lane)
                 lane.was_throttled(sent, verdict.retry_after)
         elif not isinstance(verdict, Denied):
-            lane.answered = True
             lane.was_answered()
         left = quota_left(response.headers, now)
         if left is not None:
@@ -251,7 +269,7 @@ class Sender:
     def _tell_ended(
         self,
         trip: Trip,
-        lane: Lane,
+        sending: Sending,
         response: Response | None,
         ended: tuple[str, str | None],
         duration: float,
@@ -260,8 +278,8 @@ class Sender:
         self.observers.emit(
             AttemptEnded(
                 lookup=trip.lookup,
-                credential=lane.place,
-                attempt=trip.attempts,
+                credential=sending.lane.place,
+                attempt=sending.number,
                 ending=ending,
                 status=None if response is None else response.status,
                 duration=duration,
@@ -275,24 +293,6 @@ def _request_id(response: Response) -> str | None:
     name = response.headers.get(REQUEST_ID)
     # aiohttp keeps bytes that are no UTF-8 as halves of characters, which no JSON may hold.
     return None if name is None else name.encode("utf-8", "replace").decode()
-
-
-async def _has_another(trip: Trip, trouble: Trouble, before: int) -> bool:
-    """Whether this attempt goes on, after a request that has not reached the server."""
-    if trouble.stale:
-        # Nothing is wrong but an old connection: again at once, paced and counted.
-        return before < _STALE_MOST
-    return trouble.shortage and before < MAX_SHORTAGES and await _outlast(trip, before)
-
-
-async def _outlast(trip: Trip, before: int) -> bool:
-    """Wait until this machine may have what it lacked; False where there is no time for it."""
-    delay = min(_SHORT_MOST, _SHORT_FIRST * 2.0 ** min(before, 10))
-    left = trip.deadline.left(asyncio.get_running_loop().time())
-    if left is not None and left <= delay:
-        return False
-    await asyncio.sleep(delay)
-    return True
 
 
 def _name(failed: TransportError) -> str:

@@ -2,36 +2,28 @@
 
 import asyncio
 import base64
-import math
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
-from attrs import field, frozen
+from attrs import frozen
 
 from capillary_interactions._credentials import BasicAuth, Credential, OAuth
-from capillary_interactions._exchange import Request, Response, Transport, TransportError
-from capillary_interactions._hints import retry_after
+from capillary_interactions._exchange import Request, Transport, TransportError
 from capillary_interactions._posting import post, trouble_of
-from capillary_interactions._wire import Denied, Trouble
+from capillary_interactions._still import Still
+from capillary_interactions._token import Token, read_token
+from capillary_interactions._verdicts import Denied, Trouble
 
 TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 _TOKEN_HEADER: Final = "X-CAP-API-OAUTH-TOKEN"  # noqa: S105 - a name
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
-_USUAL_LIFETIME: Final = 300.0
-# A new token is fetched while the old one still has a fifth of its life, and none is used in
-# the last seconds of its own, for the request must arrive before it ends.
-_EARLY: Final = 0.8
-_LAST: Final = 0.95
 # After a failed request for a token: the first pause before the next one, and the longest; a
 # server that asks for a longer one gets it, up to an hour.
 _PAUSE_FIRST: Final = 0.5
 _PAUSE_MOST: Final = 30.0
 _PAUSE_ASKED: Final = 3600.0
-
-_THROTTLED: Final = 429
-_FAULTS: Final = 500
 
 
 class Auth(Protocol):
@@ -45,8 +37,17 @@ class Auth(Protocol):
         """The headers of a request that leaves now."""
         ...
 
+    @property
+    def renewable(self) -> bool:
+        """Whether other headers can be had where some were refused."""
+        ...
+
+    def lapsed(self) -> bool:
+        """Whether the headers are missing or out of date, so that `ready` is to be awaited."""
+        ...
+
     def renew(self, headers: Mapping[str, str]) -> bool:
-        """Whether fresh headers may help where these were refused."""
+        """Forget refused headers; whether they were still in date as their refusal came."""
         ...
 
     async def aclose(self) -> None:
@@ -72,64 +73,49 @@ class BasicHeaders:
         """The headers."""
         return self._headers
 
-    def renew(self, headers: Mapping[str, str]) -> bool:  # noqa: ARG002 - of the protocol
+    @property
+    def renewable(self) -> bool:
         """No others can be had."""
         return False
+
+    def lapsed(self) -> bool:
+        """They never are."""
+        return False
+
+    def renew(self, headers: Mapping[str, str]) -> bool:  # noqa: ARG002 - of the protocol
+        """They are always in date."""
+        return True
 
     async def aclose(self) -> None:
         """Nothing is left behind."""
 
 
 @frozen
-class Token:
-    """An access token.
+class _Moment:
+    """A time on both clocks, for the loop's may stand still while the machine is suspended."""
 
-    Attributes:
-        text: What is sent.
-        lifetime: Seconds for which it is valid.
-    """
-
-    text: str = field(repr=False)
-    lifetime: float
+    loop: float
+    wall: float
 
 
-def read_token(response: Response) -> Token | Denied | Trouble:
-    """What the answer to a request for a token means."""
-    status = response.status
-    if status == _THROTTLED or status >= _FAULTS:
-        return Trouble(
-            f"no OAuth token: HTTP {status}",
-            status,
-            throttled=status == _THROTTLED,
-            retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
-        )
-    try:
-        answer = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        answer = None
-    given = answer.get("data") if isinstance(answer, dict) else None
-    if isinstance(given, dict) and _is_token(given.get("accessToken")):
-        return Token(given["accessToken"], _lifetime(given))
-    if answer is None and status < 400:  # noqa: PLR2004 - a proxy's page, not the API's word
-        return Trouble("no OAuth token: the answer is not JSON", status)
-    return Denied("the OAuth key and secret are refused", status)
+_PAST: Final = _Moment(float("-inf"), float("-inf"))
 
 
-def _is_token(text: object) -> bool:
-    return isinstance(text, str) and text.isascii() and text.isprintable() and bool(text.strip())
+class _Dated(Still[str]):
+    """Headers with a token, and until when they can be sent."""
 
+    __slots__ = ("valid_until",)
 
-def _lifetime(given: Mapping[str, Any]) -> float:
-    stated = given.get("ttlSeconds")
-    if isinstance(stated, bool) or not isinstance(stated, int | float):
-        return _USUAL_LIFETIME
-    return float(stated) if math.isfinite(stated) and stated > 0 else _USUAL_LIFETIME
+    def __init__(self, content: Mapping[str, str], valid_until: _Moment) -> None:
+        super().__init__(content)
+        self.valid_until = valid_until
 
 
 class OAuthHeaders:
     """The headers of an OAuth client: one token for all, refreshed early by one task.
 
-    Where tokens cannot be had, the task asks again ever more slowly, however many want one.
+    Where tokens cannot be had, the task asks again ever more slowly, however many want one; a
+    refused key is remembered for as long.
 
     Args:
         credential: The key and secret.
@@ -137,7 +123,8 @@ class OAuthHeaders:
         request: What to post for a token; `ClientConfig.base_url` and the credential are in it.
         transport: Posts it.
         patience: Seconds for one such request.
-        refreshed: Told the lifetime of each new token.
+        refreshed: Called with the lifetime of each new token.
+        wall: The time of day, in seconds; it goes on while the machine is suspended.
     """
 
     def __init__(
@@ -149,41 +136,58 @@ class OAuthHeaders:
         transport: Transport,
         patience: float,
         refreshed: Callable[[float], None],
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self._further = {**_JSON, **_attribution(credential), **further}
         self._request = request
         self._transport = transport
         self._patience = patience
         self._refreshed = refreshed
-        self._headers: Mapping[str, str] = {}
-        self._renew_at = self._valid_until = float("-inf")
+        self._wall = time.time if wall is None else wall
+        self._headers = _Dated({}, _PAST)
+        self._renew_at = _PAST
         self._failures = 0
         self._ask_at = float("-inf")
+        self._refused: Denied | None = None
         self._task: asyncio.Task[Denied | Trouble | None] | None = None
 
     async def ready(self, timeout: float | None) -> Denied | Trouble | None:  # noqa: ASYNC109
         """Make sure that there is a token; what prevented it, if something did."""
-        now = asyncio.get_running_loop().time()
-        if now < self._renew_at:
+        if not self._is_past(self._renew_at):
             return None
+        lapsed = self.lapsed()
+        if self._refused is not None and asyncio.get_running_loop().time() < self._ask_at:
+            return self._refused if lapsed else None
         task = self._refresher()
-        if now < self._valid_until:
+        if not lapsed:
             return None
-        # Nobody's leaving stops the others' token.
+        # A caller that leaves must not stop the refresh for the others.
         done, _ = await asyncio.wait({task}, timeout=timeout)
-        if done:
-            return task.result()
-        return Trouble("no OAuth token in time")
+        if not done:
+            return Trouble("no OAuth token in time")
+        if task.cancelled():
+            return Trouble("no OAuth token: the request for it was given up")
+        return task.result()
 
     def headers(self) -> Mapping[str, str]:
         """The headers with the token that is there."""
         return self._headers
 
-    def renew(self, headers: Mapping[str, str]) -> bool:
-        """Forget a refused token, if nobody else has yet; a fresh one may help."""
-        if headers is self._headers:
-            self._renew_at = self._valid_until = float("-inf")
+    @property
+    def renewable(self) -> bool:
+        """Another token can be had."""
         return True
+
+    def lapsed(self) -> bool:
+        """Whether there is no token that would still be valid when it arrives."""
+        return self._is_past(self._headers.valid_until)
+
+    def renew(self, headers: Mapping[str, str]) -> bool:
+        """Forget a refused token, if that has not been done yet; whether it was still valid."""
+        lapsed = isinstance(headers, _Dated) and self._is_past(headers.valid_until)
+        if headers is self._headers:
+            self._headers, self._renew_at = _Dated({}, _PAST), _PAST
+        return not lapsed
 
     async def aclose(self) -> None:
         """End a refresh that is under way."""
@@ -191,6 +195,9 @@ class OAuthHeaders:
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
             await asyncio.wait({task})
+
+    def _is_past(self, moment: _Moment) -> bool:
+        return asyncio.get_running_loop().time() >= moment.loop or self._wall() >= moment.wall
 
     def _refresher(self) -> asyncio.Task[Denied | Trouble | None]:
         loop = asyncio.get_running_loop()
@@ -202,32 +209,38 @@ class OAuthHeaders:
         loop = asyncio.get_running_loop()
         if loop.time() < self._ask_at:
             await asyncio.sleep(self._ask_at - loop.time())
+        asked = loop.time()
         token = await self._ask()
-        if isinstance(token, Trouble):
-            self._ask_at = loop.time() + self._pause(token.retry_after)
-            self._failures += 1
-            return token
-        self._failures = 0
-        if isinstance(token, Denied):
-            return token
-        self._keep(token, loop.time())
-        return None
+        if isinstance(token, Token):
+            self._failures, self._refused = 0, None
+            self._keep(token, loop.time(), loop.time() - asked)
+            return None
+        hint = token.retry_after if isinstance(token, Trouble) else None
+        self._ask_at = loop.time() + self._pause(hint)
+        self._failures += 1
+        self._refused = token if isinstance(token, Denied) else None
+        return token
 
     async def _ask(self) -> Token | Denied | Trouble:
         try:
             return read_token(await post(self._transport, self._request, self._patience))
-        except TransportError as failed:
-            return trouble_of(failed, "no OAuth token: ")
+        except TransportError as error:
+            return trouble_of(error, "no OAuth token: ")
 
     def _pause(self, hint: float | None) -> float:
         if hint:
             return min(hint, _PAUSE_ASKED)
         return min(_PAUSE_MOST, _PAUSE_FIRST * 2.0 ** min(self._failures, 10))
 
-    def _keep(self, token: Token, now: float) -> None:
-        self._headers = {**self._further, _TOKEN_HEADER: token.text}
-        self._renew_at = now + _EARLY * token.lifetime
-        self._valid_until = now + _LAST * token.lifetime
+    def _keep(self, token: Token, now: float, took: float) -> None:
+        wall = self._wall()
+        # Its life may have begun as it was asked for; where that took as long as it lives, it is
+        # used all the same, for there will be no better one.
+        usable = max(token.usable - took, token.usable / 2)
+        fresh = min(token.fresh, usable)
+        content = {**self._further, _TOKEN_HEADER: token.text}
+        self._headers = _Dated(content, _Moment(now + usable, wall + usable))
+        self._renew_at = _Moment(now + fresh, wall + fresh)
         self._refreshed(token.lifetime)
 
 

@@ -17,14 +17,17 @@ class Request:
         headers: All of them.
         credential: Which of the client's credentials sends it, counted from 0.
         body: JSON to post, or None to get.
-        leave: To be awaited before it goes on the wire, by transports that know when that is.
+        leave: To be awaited before it goes on the wire, by transports that know when that is. It
+            gives headers that take the place of those of the same names, or None.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=show_keys)
     credential: int = 0
     body: bytes | None = field(default=None, repr=False)
-    leave: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, eq=False)
+    leave: Callable[[], Awaitable[Mapping[str, str] | None]] | None = field(
+        default=None, repr=False, eq=False
+    )
 
 
 @frozen(kw_only=True)

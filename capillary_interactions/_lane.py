@@ -1,12 +1,14 @@
 """One credential with everything that is its own: pace, retry budget, headers, and its record."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from attrs import define, field
 
 from capillary_interactions._auth import Auth
+from capillary_interactions._doubt import Doubt
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._events import (
     BudgetSpent,
@@ -18,7 +20,25 @@ from capillary_interactions._events import (
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import Pace
 from capillary_interactions._retry import Budget
-from capillary_interactions._wire import Denied
+from capillary_interactions._verdicts import Denied, Trouble
+
+# So many failures in a row, and a credential is used less than those that do not fail.
+_MAX_FAILURES: Final = 5
+_PROBE_INITIAL: Final = 0.5
+_PROBE_MAX: Final = 5.0
+
+
+class NoHeadersError(Exception):
+    """A request cannot leave: there is no token.
+
+    Attributes:
+        verdict: What prevented it.
+    """
+
+    def __init__(self, verdict: Denied | Trouble) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
@@ -32,12 +52,19 @@ class Lane:
         auth: Its headers.
         pace: When its next request may leave.
         budget: Its tokens for retries.
-        answered: Whether it has ever had an answer, so that a 403 is not about the credential.
+        answered: Whether it has had an answer since it was last refused, so that a 403 is not
+            about the credential.
         refused: Why it is left out, or None while it is in use.
+        doubt: What is known of refusals that are not the API's own word.
+        answers: Requests answered.
+        refusals: Times that it was refused.
         requests: Requests sent.
         retries: Requests sent again after a failure.
         throttled: Requests refused for their rate.
         shortage: What this machine lacks, while fewer requests are under way for it; else None.
+        failures: Requests in a row that brought no answer, those refused for their rate aside.
+        probe_at: While it fails and others do not: the loop's time of the next request.
+        probes: Requests that it was tried with since then.
     """
 
     place: int
@@ -47,13 +74,21 @@ class Lane:
     observers: Observers
     answered: bool = False
     refused: AuthenticationError | None = None
+    doubt: Doubt = field(factory=Doubt)
+    answers: int = 0
+    refusals: int = 0
     requests: int = 0
     retries: int = 0
     throttled: int = 0
     shortage: str | None = None
+    failures: int = 0
+    probe_at: float = float("-inf")
+    probes: int = 0
     _rate: float = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)
+    _line: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _line_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Remember the rate, to tell when it changes."""
@@ -63,6 +98,39 @@ class Lane:
     def leave(self) -> Callable[[], Awaitable[None]] | None:
         """What to await before a request goes on the wire, if the pace counts there."""
         return getattr(self.pace, "leave", None)
+
+    async def leave_in_date(self, patience: float | None) -> Mapping[str, str]:
+        """Wait as `leave` does, with headers that are in date when the request leaves.
+
+        Those behind wait for a new token, too: else all would leave at once when it comes.
+
+        Args:
+            patience: Seconds to wait for a token at most, or None.
+
+        Raises:
+            NoHeadersError: There is no token.
+            ElsewhereError: A pause has begun.
+        """
+        async with self._in_line():
+            await self._refresh(patience)
+            if self.leave is not None:
+                await self.leave()
+            # At a slow pace a token may have lapsed in the line.
+            await self._refresh(patience)
+            return self.auth.headers()
+
+    async def _refresh(self, patience: float | None) -> None:
+        if self.auth.lapsed():
+            missing = await self.auth.ready(patience)
+            if missing is not None:
+                raise NoHeadersError(missing)
+
+    def _in_line(self) -> asyncio.Lock:
+        # A lock belongs to one event loop.
+        loop = asyncio.get_running_loop()
+        if self._line_loop is not loop:
+            self._line, self._line_loop = asyncio.Lock(), loop
+        return self._line
 
     def leaves(self) -> None:
         """A request leaves."""
@@ -108,6 +176,10 @@ class Lane:
 
     def was_answered(self) -> None:
         """The server answered the question itself."""
+        self.answered = True
+        self.answers += 1
+        self.failures = self.probes = 0
+        self.doubt.answered()
         self.pace.answered()
         if self.shortage is not None and not getattr(self.pace, "is_short", False):
             self.shortage = None
@@ -119,6 +191,10 @@ class Lane:
         before, self._rate = self._rate, self.pace.rate
         if before != self._rate:
             self.observers.emit(RateChanged(credential=self.place, before=before, after=self._rate))
+
+
+def _order(lane: Lane) -> tuple[float, int]:
+    return lane.pace.delay(), lane.requests
 
 
 class Lanes:
@@ -133,6 +209,7 @@ class Lanes:
         self._all = lanes
         self._open = lanes
         self._observers = observers
+        self._emitted: dict[Lane, Denied] = {}
 
     @property
     def all(self) -> tuple[Lane, ...]:
@@ -149,11 +226,43 @@ class Lanes:
         """Seconds for which none of the credentials in use sends anything."""
         return min(lane.pace.state().cool_down for lane in self._open)
 
-    def soonest(self) -> Lane:
-        """The credential that can send soonest, of those that are not refused."""
+    def soonest(self, now: float) -> Lane:
+        """The credential that can send soonest, of those that are not refused.
+
+        One whose requests fail while another's do not is tried now and then only: each lookup that
+        it fails costs a retry.
+
+        Args:
+            now: The loop's time.
+        """
         if len(self._open) == 1:
             return self._open[0]
-        return min(self._open, key=lambda lane: (lane.pace.delay(), lane.requests))
+        good = [lane for lane in self._open if lane.failures < _MAX_FAILURES] or self._open
+        soonest = min(good, key=_order)
+        if len(good) == len(self._open):
+            return soonest
+        for lane in self._open:
+            idle = lane.pace.delay() <= soonest.pace.delay()
+            if lane.failures >= _MAX_FAILURES and now >= lane.probe_at and idle:
+                lane.probe_at = now + min(_PROBE_MAX, _PROBE_INITIAL * 2.0 ** min(lane.probes, 10))
+                lane.probes += 1
+                return lane
+        return soonest
+
+    def failed(self, lane: Lane) -> None:
+        """A request brought no answer; once it is many, those who wait go to the others."""
+        lane.failures += 1
+        if lane.failures == _MAX_FAILURES and any(
+            other.failures < _MAX_FAILURES for other in self._open
+        ):
+            lane.pace.dissolve()
+
+    def payer(self, lane: Lane, cost: int) -> Lane:
+        """Which credential pays for a retry: the one that failed, or the one that it goes to."""
+        others = [other for other in self._open if other.failures < _MAX_FAILURES]
+        if lane.budget.left >= cost or not others:
+            return lane
+        return max(others, key=lambda other: other.budget.left)
 
     def relieve(self, lane: Lane) -> None:
         """A credential pauses: whoever waits for it goes to the others, if there are others."""
@@ -168,17 +277,25 @@ class Lanes:
                 somebody may mend the credentials while the program runs.
         """
         error = AuthenticationError(denied.reason, denied.status, denied.code)
+        lane.refusals += 1
+        # A good credential that is refused has to prove itself anew.
+        lane.answered = False
+        emit = lane.refused is None and denied is not self._emitted.get(lane)
         if lane.refused is None:
             lane.refused = error
-            left = tuple(other for other in self._all if other.refused is None)
-            self._observers.emit(
-                CredentialRefused(credential=lane.place, reason=denied.reason, left=len(left))
-            )
-            self._open = left
+            self._open = tuple(other for other in self._all if other.refused is None)
+        left = len(self._open)
         if self._open:
             lane.pace.dissolve()
         else:
             for other in self._all:
                 other.refused = None
             self._open = self._all
+        if emit:
+            # Once for each answer of the server: a refusal that is remembered is not a new one.
+            self._emitted[lane] = denied
+            self._observers.emit(
+                CredentialRefused(credential=lane.place, reason=denied.reason, left=left)
+            )
+        if not left:
             raise error

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -61,7 +61,8 @@ _CLOSING: Final = set[asyncio.Task[None]]()
 
 
 # What the request of this task awaits when it has its connection: it is written at once then.
-_LEAVE: Final = ContextVar[Callable[[], Awaitable[None]] | None]("leave", default=None)
+_Leave = Callable[[], Awaitable[Mapping[str, str] | None]]
+_LEAVE: Final = ContextVar[_Leave | None]("leave", default=None)
 # Whether its connection was opened for it.
 _FRESH: Final = ContextVar[bool]("fresh", default=False)
 
@@ -80,7 +81,8 @@ class _Connector(aiohttp.TCPConnector):
         leave = _LEAVE.get()
         if leave is not None:
             try:
-                await leave()
+                # A token may have been renewed meanwhile; the headers are written after this.
+                req.headers.update(await leave() or {})
             except BaseException:
                 # Nothing has been sent on it: it is as good as before.
                 connection.release()

@@ -59,12 +59,14 @@ class Denied:
 
     Attributes:
         conclusive: Whether it is them for sure; otherwise only while they were never accepted.
+        own_word: Whether the API itself says so, and not a page of a proxy or firewall.
     """
 
     reason: str
     status: int | None = None
     code: int | None = None
     conclusive: bool = True
+    own_word: bool = True
 
     def as_refused(self) -> Refused:
         """The same, where the credentials are known to be good: it is about this request."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from capillary_interactions._body import NOT_JSON, Broken, parsed
 from capillary_interactions._codes import (
@@ -69,6 +69,8 @@ _JUST_TOO_MANY: Final = re.compile(
 _ORIGIN: Final = re.compile(r"https?://[\w.-]{1,200}(?::\d{1,5})?(?=[/?#]|\Z)", re.ASCII)
 # Without any of these, a body says nothing about how the request went.
 _SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
+# And without any of these, it is not the API that refuses: gateways write {"message": "Forbidden"}.
+_OWN_WORDS: Final = _SPEAKERS | {"errorCode", "errorMessage"}
 
 
 def classify(response: Response, query: Query, reader: Reader, now: datetime) -> Verdict:
@@ -127,7 +129,20 @@ def _by_status(response: Response, body: Any, query: Query, wait: float | None) 
     said = body.get("message") if isinstance(body, dict) else None
     reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_led_to(response, query)}"
     text = _further(said, query, reason) if isinstance(said, str) else ""
-    return _verdict(meaning, f"{reason}{_after(': ', text)}", status, None, wait)
+    verdict = _verdict(meaning, f"{reason}{_after(': ', text)}", status, None, wait)
+    if isinstance(verdict, Denied) and not _is_own_word(response, body):
+        return evolve(verdict, own_word=False)
+    return verdict
+
+
+def _is_own_word(response: Response, body: Any) -> bool:
+    """Whether a refusal is the API's, and not one of a proxy or firewall in front of it.
+
+    A bare 401 is taken for the API's: it is HTTP's own word on credentials (RFC 9110, 15.5.2).
+    """
+    if response.status == 401 and not response.body:  # noqa: PLR2004
+        return True
+    return isinstance(body, dict) and not _OWN_WORDS.isdisjoint(body)
 
 
 def _led_to(response: Response, query: Query) -> str:

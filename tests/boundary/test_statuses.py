@@ -23,6 +23,8 @@ FURTHER: Final = frozenset({461, 499, 520, 521, 522, 523, 524, 525, 526, 530, 59
 EVERY: Final = sorted({*map(int, HTTPStatus), *FURTHER} - {200})
 THROTTLED: Final = 429
 REFUSING: Final = (401, 403)
+DENIED: Final = b'{"errors": [{"status": false, "code": 403, "message": "no access"}]}'
+PAGES: Final = (b"<html>Access Denied. Reference 18.abc</html>", b'{"message": "Forbidden"}')
 AGAIN: Final = {408, 461, 500, 502, 503, 504, 506, 507, 508, 510, 511} | {
     status for status in FURTHER if status >= 500
 }
@@ -83,10 +85,10 @@ async def test_says_what_to_check(status: int) -> None:
     assert "check base_url and api" in outcome.reason
 
 
-@pytest.mark.parametrize("status", REFUSING)
-async def test_raises_where_credentials_were_never_accepted(status: int) -> None:
+@pytest.mark.parametrize(("status", "body"), [(401, b""), (401, DENIED), (403, DENIED)])
+async def test_raises_where_credentials_were_never_accepted(status: int, body: bytes) -> None:
     """It is true of the whole program, so it is no outcome."""
-    async with Wire(always(answer(status, b""))) as wire, nothing_left():
+    async with Wire(always(answer(status, body))) as wire, nothing_left():
         async with client_for(wire.base_url) as client:
             with pytest.raises(AuthenticationError) as raised:
                 await client.lookup(CUSTOMER)
@@ -94,11 +96,39 @@ async def test_raises_where_credentials_were_never_accepted(status: int) -> None
     assert raised.value.status == status
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(403, b""), *((status, page) for status in REFUSING for page in PAGES)],
+)
+async def test_believes_a_page_only_when_another_customer_meets_it(
+    status: int, body: bytes
+) -> None:
+    """A firewall's refusal of one customer is not the API's word on the credentials."""
+    first, second = mobiles(2)
+    async with (
+        Wire(always(answer(status, body))) as wire,
+        nothing_left(),
+        client_for(wire.base_url) as client,
+    ):
+        for _ in range(2):
+            outcome = await client.lookup(first)
+            assert isinstance(outcome, Rejected)
+            assert (outcome.status, outcome.attempts) == (status, 1)
+            assert "by a proxy or firewall, not by the API (if every" in outcome.reason
+        with pytest.raises(AuthenticationError, match=r"HTTP .* for different customers"):
+            await client.lookup(second)
+        wire.behave = always(answer())
+        assert isinstance(await client.lookup(second), Found)
+        wire.behave = always(answer(403, body))
+        assert isinstance(await client.lookup(first), Rejected)
+        assert isinstance(await client.lookup(second), Rejected)
+
+
 @pytest.mark.parametrize(("status", "raises"), [(401, True), (403, False)])
 async def test_tells_a_forbidden_customer_from_forbidden_credentials(
     status: int, raises: bool
 ) -> None:
-    """Once credentials were accepted, a 403 is about the one request; a 401 never is."""
+    """Once credentials were accepted, a 403 is about the one request; a second 401 never is."""
     first, second = mobiles(2)
     async with Wire(always(answer())) as wire, client_for(wire.base_url) as client:
         assert isinstance(await client.lookup(first), Found)

@@ -16,8 +16,9 @@ from capillary_interactions import (
     Outcome,
     Unavailable,
 )
-from capillary_interactions._auth import TOKEN_PATH, BasicHeaders, Token, read_token
+from capillary_interactions._auth import TOKEN_PATH, BasicHeaders
 from capillary_interactions._exchange import Request, Response, TransportError
+from capillary_interactions._token import Token, read_token
 from capillary_interactions._verdicts import Denied, Trouble
 from capillary_interactions.events import TokenRefreshed
 from capillary_interactions.testing import interactions
@@ -27,6 +28,9 @@ from .stage import Reply, Server, Watch, customer, now, response, settings
 MD5_OF_123 = "202cb962ac59075b964b07152d234b70"
 CLIENT = OAuth("key", "secret", attribution=("STORE_CODE", "S1"))
 HEADER = "X-CAP-API-OAUTH-TOKEN"
+REFUSED = "the OAuth key and secret are refused"
+NO_TOKEN = "no OAuth token: HTTP 200 without a usable data.accessToken"
+PAGE = "no OAuth token: HTTP {} with a body that is not JSON"
 
 
 def token(text: str = "token", seconds: object = 300) -> dict[str, object]:
@@ -96,10 +100,12 @@ def test_sends_the_worked_example_of_the_documentation() -> None:
 
 
 async def test_has_no_other_basic_headers_to_try() -> None:
-    """A refused password stays refused."""
+    """A refused password stays refused, and is never out of date."""
     auth = BasicHeaders(BasicAuth("till", "123"), {})
     await auth.ready(None)
-    assert not auth.renew(auth.headers())
+    assert not auth.renewable
+    assert not auth.lapsed()
+    assert auth.renew(auth.headers())
     await auth.aclose()
 
 
@@ -169,7 +175,14 @@ async def test_raises_where_the_second_token_is_refused_too() -> None:
     assert desk.used == ["token-1", "token-2"]
 
 
-@pytest.mark.parametrize("reply", [Response(status=401), Response(status=400, body=b"{}"), {}])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Response(status=401),
+        Response(status=400, body=b"{}"),
+        {"data": None, "errors": [{"code": 320001, "message": "invalid"}]},
+    ],
+)
 async def test_raises_where_key_and_secret_are_refused(reply: Reply) -> None:
     """No token, and no lookup was sent."""
     desk = Desk(reply)
@@ -303,15 +316,21 @@ async def test_leaves_no_refresh_behind() -> None:
         (response(token("abc", True)), Token("abc", 300.0)),
         (response(token("abc", -1)), Token("abc", 300.0)),
         (response(token("abc", "60")), Token("abc", 300.0)),
-        (response(token("")), Denied("the OAuth key and secret are refused", 200)),
-        (response(token("a\nb")), Denied("the OAuth key and secret are refused", 200)),
-        (response(token("tökén")), Denied("the OAuth key and secret are refused", 200)),
-        (Response(status=200, body=b"[]"), Denied("the OAuth key and secret are refused", 200)),
-        (Response(status=401), Denied("the OAuth key and secret are refused", 401)),
-        (Response(status=403, body=b"<html>"), Denied("the OAuth key and secret are refused", 403)),
-        (
-            Response(status=200, body=b"<html>"),
-            Trouble("no OAuth token: the answer is not JSON", 200),
+        (response(token("")), Trouble(NO_TOKEN, 200)),
+        (response(token("a\nb")), Trouble(NO_TOKEN, 200)),
+        (response(token("tökén")), Trouble(NO_TOKEN, 200)),
+        (Response(status=200, body=b"[]"), Trouble(NO_TOKEN, 200)),
+        (response({"data": {}, "errors": [{"code": 9}]}), Trouble(f"{NO_TOKEN} (code 9)", 200)),
+        (Response(status=404, body=b"{}"), Trouble(NO_TOKEN.replace("200", "404"), 404)),
+        (Response(status=302), Trouble("no OAuth token: HTTP 302 with an empty body", 302)),
+        (Response(status=401), Denied(REFUSED, 401)),
+        (Response(status=403, body=b'\xef\xbb\xbf{"a": 1}'), Denied(REFUSED, 403)),
+        (response({"errors": [{"code": 320001}]}), Denied(REFUSED, 200, 320001)),
+        (response({"status": {"code": "320001"}}), Denied(REFUSED, 200, 320001)),
+        (Response(status=500, body=b'{"errorCode": 320001}'), Denied(REFUSED, 500, 320001)),
+        *(
+            (Response(status=status, body=b"<html>"), Trouble(PAGE.format(status), status))
+            for status in (200, 400, 401, 403)
         ),
         (response(500), Trouble("no OAuth token: HTTP 500", 500)),
         (
@@ -327,5 +346,5 @@ async def test_leaves_no_refresh_behind() -> None:
 def test_reads_what_the_token_endpoint_says(
     answer: Response, meaning: Token | Denied | Trouble
 ) -> None:
-    """A token, a refusal, or trouble that may pass."""
+    """A token, a refusal that is the API's own word, or trouble that may pass."""
     assert read_token(answer) == meaning

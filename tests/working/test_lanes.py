@@ -2,6 +2,7 @@
 
 import asyncio
 
+import orjson
 import pytest
 
 from capillary_interactions import (
@@ -12,7 +13,7 @@ from capillary_interactions import (
     InteractionsClient,
     Rejected,
 )
-from capillary_interactions._exchange import Request
+from capillary_interactions._exchange import Request, Response
 from capillary_interactions.events import CredentialRefused
 from capillary_interactions.testing import interactions
 
@@ -129,9 +130,10 @@ async def test_raises_only_when_all_are_refused() -> None:
 async def test_takes_a_403_for_the_credentials_only_while_they_had_no_answer(
     answered: bool,
 ) -> None:
-    """Once a credential was good, a 403 is about the one request."""
+    """Once a credential was good, a 403 of the API's is about the one request."""
+    refusal = {"errors": [{"status": False, "code": 403, "message": "no access"}]}
     replies: list[Reply] = [interactions()] if answered else []
-    server = Server(in_turn(*replies, then=403))
+    server = Server(in_turn(*replies, then=Response(status=403, body=orjson.dumps(refusal))))
     async with InteractionsClient(settings(), transport=server) as client:
         if answered:
             await client.lookup(customer(1))

@@ -1,0 +1,87 @@
+"""Is a refusal that is not the API's own word about the credential, or about one customer?
+
+A firewall or proxy in front of the API refuses requests, too, and its page is the same for refused
+credentials and for a customer whose identifier it dislikes. What happens to others tells.
+"""
+
+import asyncio
+from typing import Final
+
+from attrs import define, field
+
+from capillary_interactions._query import Identifier
+
+# So many different customers are enough, even if others might still be answered.
+MAX_REFUSED: Final = 5
+
+
+def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
+    """Whether it is about the credential; None where that will be known later.
+
+    Args:
+        refused: Different customers refused since the last answer.
+        others: Lookups under way that may bring an answer yet.
+        tolerated: Different customers whose refusal alone says nothing about the credential.
+    """
+    if refused >= MAX_REFUSED:
+        return True
+    return None if others else refused > tolerated
+
+
+@define(eq=False)
+class Doubt:
+    """What is known of one credential's refusals since its last answer.
+
+    Attributes:
+        under_way: Lookups under way with this credential whose answer is not yet known.
+    """
+
+    under_way: int = 0
+    _refused: set[Identifier] = field(factory=set, init=False, repr=False)
+    _answers: int = field(default=0, init=False)
+    _waiting: set[asyncio.Future[None]] = field(factory=set, init=False, repr=False)
+
+    def begin(self) -> None:
+        """A lookup is under way."""
+        self.under_way += 1
+
+    def end(self) -> None:
+        """It is no longer, however it went."""
+        self.under_way -= 1
+        self._wake()
+
+    def answered(self) -> None:
+        """The credential is good: the API has answered."""
+        if self._refused:
+            self._answers += 1
+            self._refused.clear()
+            self._wake()
+
+    async def is_believed(self, customer: Identifier, tolerated: int) -> bool:
+        """Wait until it is known whether a refusal is about the credential.
+
+        Args:
+            customer: The customer whose lookup was refused.
+            tolerated: See `is_believed`.
+        """
+        answers = self._answers
+        if len(self._refused) < MAX_REFUSED:
+            self._refused.add(customer)
+        while (believed := is_believed(len(self._refused), self.under_way, tolerated)) is None:
+            await self._change()
+            if self._answers != answers:
+                return False
+        return believed
+
+    async def _change(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.discard(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
