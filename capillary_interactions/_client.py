@@ -198,7 +198,10 @@ class InteractionsClient:
             except ValueError as refused:
                 rejected = Rejected(query=query, item=item, reason=str(refused))
                 return self._ended(rejected, self._observers.begun())
-            return await self._run(query, item, limit, urgent=False, ration=ration)
+            tolerated = stream.tolerated
+            return await self._run(
+                query, item, limit, urgent=False, ration=ration, tolerated=tolerated
+            )
 
         stream = OutcomeStream(
             work,
@@ -232,12 +235,14 @@ class InteractionsClient:
         *,
         urgent: bool,
         ration: Ration | None = None,
+        tolerated: int = 1,
     ) -> Outcome:
         loop = self._home.enter()
         begun = loop.time()
         deadline = None if limit is None else begun + limit
         landed = None if self._cache is None else self._cache.get(query, begun)
         trip = Trip(query, Deadline(deadline, urgent), ration, lookup=self._observers.begun())
+        trip.tolerated = tolerated
         try:
             landed = landed or await self._fly(trip)
         except BaseException as broken:

@@ -9,10 +9,17 @@ from typing import Final
 
 from attrs import define, field
 
+from capillary_interactions._errors import AuthenticationError
+from capillary_interactions._outcome import Outcome, Rejected
 from capillary_interactions._query import Identifier
 
 # So many different customers are enough, even if others might still be answered.
 MAX_REFUSED: Final = 5
+# What a caller can get over that keeps such rejections until it is known what they mean.
+MAX_TOLERATED: Final = MAX_REFUSED - 1
+NOT_THE_API: Final = " by a proxy or firewall, not by the API"
+SEVERAL: Final = "for different customers, with no answer in between"
+_STATUSES: Final = frozenset({401, 403})
 
 
 def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
@@ -28,6 +35,22 @@ def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
     return None if others else refused > tolerated
 
 
+def is_page(outcome: Outcome) -> bool:
+    """Whether it may be a refusal that is not the API's own word, which names a code."""
+    return isinstance(outcome, Rejected) and outcome.status in _STATUSES and outcome.code is None
+
+
+def doubted(outcome: Outcome) -> AuthenticationError:
+    """The error where several customers were refused so, and none was answered.
+
+    Args:
+        outcome: The last such rejection.
+    """
+    reason = outcome.reason if isinstance(outcome, Rejected) else outcome.ending
+    status = outcome.status if isinstance(outcome, Rejected) else None
+    return AuthenticationError(f"{reason.partition(NOT_THE_API)[0]}, {SEVERAL}", status)
+
+
 @define(eq=False)
 class Doubt:
     """What is known of one credential's refusals since its last answer.
@@ -40,6 +63,11 @@ class Doubt:
     _refused: set[Identifier] = field(factory=set, init=False, repr=False)
     _answers: int = field(default=0, init=False)
     _waiting: set[asyncio.Future[None]] = field(factory=set, init=False, repr=False)
+
+    @property
+    def refused(self) -> int:
+        """Different customers refused since the last answer."""
+        return len(self._refused)
 
     def begin(self) -> None:
         """A lookup is under way."""

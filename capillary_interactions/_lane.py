@@ -209,7 +209,7 @@ class Lanes:
         self._all = lanes
         self._open = lanes
         self._observers = observers
-        self._emitted: dict[Lane, Denied] = {}
+        self._emitted: dict[Lane, tuple[str, int]] = {}
 
     @property
     def all(self) -> tuple[Lane, ...]:
@@ -220,6 +220,16 @@ class Lanes:
     def rate(self) -> float:
         """Requests a second of all credentials in use together."""
         return sum(lane.pace.rate for lane in self._open)
+
+    @property
+    def proven(self) -> bool:
+        """Whether one of the credentials has had an answer since it was last refused."""
+        return any(lane.answered for lane in self._all)
+
+    @property
+    def doubted(self) -> int:
+        """Different customers refused since an answer, by what is not the API."""
+        return 0 if self.proven else max(lane.doubt.refused for lane in self._all)
 
     @property
     def cool_down(self) -> float:
@@ -280,7 +290,8 @@ class Lanes:
         lane.refusals += 1
         # A good credential that is refused has to prove itself anew.
         lane.answered = False
-        emit = lane.refused is None and denied is not self._emitted.get(lane)
+        news = (denied.reason, lane.answers)
+        emit = lane.refused is None and self._emitted.get(lane) != news
         if lane.refused is None:
             lane.refused = error
             self._open = tuple(other for other in self._all if other.refused is None)
@@ -292,8 +303,8 @@ class Lanes:
                 other.refused = None
             self._open = self._all
         if emit:
-            # Once for each answer of the server: a refusal that is remembered is not a new one.
-            self._emitted[lane] = denied
+            # Once until there is an answer again, however many lookups meet it.
+            self._emitted[lane] = news
             self._observers.emit(
                 CredentialRefused(credential=lane.place, reason=denied.reason, left=left)
             )

@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 
+from capillary_interactions._doubt import NOT_THE_API, SEVERAL
 from capillary_interactions._lane import Lane
 from capillary_interactions._query import Identifier
 from capillary_interactions._verdicts import Denied, Refused, Trouble
@@ -15,7 +16,6 @@ _MAX_LAPSED: Final = 8
 # A credential that was good a moment ago is asked once more before it counts as refused.
 _SECOND_LOOK: Final = 0.5
 
-_NOT_THE_API: Final = " by a proxy or firewall, not by the API"
 _UNPROVEN: Final = (
     " (if every customer is refused: check the credentials, and whether this machine may reach the "
     "API)"
@@ -99,6 +99,5 @@ class Refusals:
             return denied
         if not await lane.doubt.is_believed(self.customer, self.tolerated):
             proven = "" if lane.answered else _UNPROVEN
-            return Refused(f"{denied.reason}{_NOT_THE_API}{proven}", denied.status, denied.code)
-        seen = "for different customers, with no answer in between"
-        return evolve(denied, reason=f"{denied.reason}, {seen}")
+            return Refused(f"{denied.reason}{NOT_THE_API}{proven}", denied.status, denied.code)
+        return evolve(denied, reason=f"{denied.reason}, {SEVERAL}")

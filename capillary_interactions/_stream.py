@@ -21,6 +21,9 @@ class OutcomeStream:
         at_once: Lookups under way at once; twice as many items are held at most.
         ordered: Whether outcomes come in the order of the source.
         give_up_after: Unavailable endings in a row after which the stream raises, or None.
+
+    Attributes:
+        tolerated: See `Doubt.is_believed`; more for those who keep what is rejected by a page.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class OutcomeStream:
         ordered: bool,
         give_up_after: int | None,
     ) -> None:
+        self.tolerated = 1
         self._work = work
         self._key = key
         self._fan: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(

@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._client import InteractionsClient
+from capillary_interactions._doubt import MAX_TOLERATED
 from capillary_interactions._outcome import Outcome
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
@@ -35,8 +36,8 @@ class Consumer(Generic[_M]):
     makes none, see `distrust_after`. When `handle` raises, its message is delivered again.
 
     No more than `in_flight` messages are held, so the source, and the broker behind it, feels the
-    quota. When as many lookups in a row had no answer, reading pauses until the endpoint may have
-    recovered.
+    quota; up to four more while refusals by a proxy or firewall may be about the credentials. When
+    as many lookups in a row had no answer, reading pauses until the endpoint may have recovered.
 
     Args:
         client: What looks up.
@@ -96,11 +97,13 @@ class Consumer(Generic[_M]):
             on_error=on_error,
             in_order=ordered_by is not None,
             distrust=self._distrust,
+            lend=self._lend,
         )
         self._source = source
         self._ordered_by = ordered_by
         self._last: dict[Hashable, Errand[_M]] = {}
         self._places = asyncio.Semaphore(self._in_flight)
+        self._lent = 0
         self._open: dict[asyncio.Task[None], Errand[_M]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
@@ -209,7 +212,7 @@ class Consumer(Generic[_M]):
 
         def leave(task: asyncio.Task[None]) -> None:
             del self._open[task]
-            self._places.release()
+            self._give_back(errand)
             if self._last.get(order) is errand:
                 del self._last[order]
             error = _raised(task)
@@ -219,6 +222,19 @@ class Consumer(Generic[_M]):
                 self._call_off(_LOOKUPS)
 
         task.add_done_callback(leave)
+
+    def _lend(self, errand: Errand[_M]) -> None:
+        """Read one more: where one event is held at a time, no other would tell what it means."""
+        if self._lent < MAX_TOLERATED and not errand.lent:
+            self._lent += 1
+            errand.lent = True
+            self._places.release()
+
+    def _give_back(self, errand: Errand[_M]) -> None:
+        if errand.lent:
+            self._lent -= 1
+        else:
+            self._places.release()
 
     def _queued(self, errand: Errand[_M]) -> Hashable:
         """Put it behind the last one of its order."""

@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar, assert_never
 from attrs import define, field
 
 from capillary_interactions._client import InteractionsClient
+from capillary_interactions._doubt import MAX_TOLERATED, doubted, is_page
 from capillary_interactions._outcome import (
     Found,
     NotFound,
@@ -56,6 +57,7 @@ class Errand(Generic[_M]):
         kept: Whether it was done, once it has ended; else whatever follows in its order must not
             be done either.
         flaw: Why it cannot be done, if that was seen as it was read.
+        lent: Whether its place was lent to another message.
         ended: Set once it has.
     """
 
@@ -64,6 +66,7 @@ class Errand(Generic[_M]):
     stage: Stage = Stage.READ
     kept: bool = False
     flaw: str | None = None
+    lent: bool = False
     ended: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def end(self) -> None:
@@ -91,6 +94,8 @@ class Desk(Generic[_M]):
         on_error: Told when `handle` raises.
         in_order: Whether a message without an answer is asked for again in its place.
         distrust: Whether it is the settings that are at fault.
+        lend: Lets one more message be read than may be held, while this one says nothing of
+            itself.
     """
 
     def __init__(
@@ -104,6 +109,7 @@ class Desk(Generic[_M]):
         on_error: Callable[[_M, Exception], None] | None,
         in_order: bool,
         distrust: Distrust,
+        lend: Callable[[Errand[_M]], None],
     ) -> None:
         self._client = client
         self._key = key
@@ -113,6 +119,7 @@ class Desk(Generic[_M]):
         self._on_error = on_error
         self._in_order = in_order
         self._distrust = distrust
+        self._lend = lend
         self._unavailable = 0
         self._recovers_at = 0.0
         self._answered = asyncio.Event()
@@ -169,6 +176,8 @@ class Desk(Generic[_M]):
         query = self._query(errand.message)
         while True:
             outcome = None if query is None else await self._lookup(errand.message, query)
+            if outcome is not None and is_page(outcome):
+                self._lend(errand)
             if not await errand.turn():
                 return Back()
             verdict = await self._judged(errand, outcome)
@@ -189,6 +198,7 @@ class Desk(Generic[_M]):
         async with self._client.stream(
             [message], key=lambda _: query, in_flight=1, timeout=self._timeout
         ) as outcomes:
+            outcomes.tolerated = MAX_TOLERATED
             outcome = await anext(outcomes)
         if not isinstance(outcome, Unavailable):
             self._unavailable = 0
@@ -207,6 +217,8 @@ class Desk(Generic[_M]):
             case Rejected() | Unreadable():
                 if not await self._distrust.believes(outcome):
                     return Back()
+                if is_page(outcome) and self._client._lanes.doubted > 1:  # noqa: SLF001
+                    raise doubted(outcome)
                 level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
                 _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)
                 return Dead(f"{outcome.ending}: {outcome.reason}")

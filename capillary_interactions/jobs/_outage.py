@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from capillary_interactions._doubt import doubted, is_page
 from capillary_interactions._outcome import Outcome, Unavailable
 from capillary_interactions.jobs._queue import Item, Queue
 from capillary_interactions.jobs._stops import StopRules
@@ -27,6 +28,8 @@ class Outage:
         lookup: Asks for one customer.
         give_up: Called with the last outcome when there is no patience left.
         fail: Called with whatever else goes wrong.
+        proven: Whether the credentials have had an answer. Until then, rejections by what is not
+            the API are held, too, and if nothing proves the credentials, no outcomes.
 
     Attributes:
         reason: Why nothing is asked at the moment, or None.
@@ -41,6 +44,7 @@ class Outage:
         lookup: Callable[[Item], Awaitable[Outcome]],
         give_up: Callable[[Unavailable], None],
         fail: Callable[[Exception], None],
+        proven: Callable[[], bool] = lambda: True,
     ) -> None:
         self.reason: str | None = None
         self._rules = rules
@@ -49,6 +53,7 @@ class Outage:
         self._lookup = lookup
         self._give_up = give_up
         self._fail = fail
+        self._proven = proven
         self._held: deque[tuple[Item, Outcome]] = deque()
         self._unanswered = 0
         self._loop = asyncio.get_running_loop()
@@ -59,6 +64,9 @@ class Outage:
 
     def take(self, item: Item, outcome: Outcome) -> None:
         """A lookup has ended."""
+        if is_page(outcome) and not self._proven():
+            self._hold(item, outcome)
+            return
         if not isinstance(outcome, Unavailable):
             self._answered(item, outcome)
             return
@@ -80,15 +88,24 @@ class Outage:
             self._record(*self._held.popleft())
 
     def release(self) -> None:
-        """What is held is about customers."""
+        """What is held is about customers, but for rejections that may be about credentials."""
         held, self._held = self._held, deque()
+        proven = self._proven()
         for item, outcome in held:
-            self._record(item, outcome)
+            if proven or not is_page(outcome):
+                self._record(item, outcome)
 
     def idle(self) -> None:
         """There is nothing more to hand out: if everything that is out is held, that is all."""
-        if self._queue.out == len(self._held):
-            self.release()
+        if self._queue.out != len(self._held):
+            return
+        pages = [] if self._proven() else [one for one in self._held if is_page(one[1])]
+        self.release()
+        if len(pages) == 1:
+            # Only another customer's refusal would make it one of the credentials.
+            self._record(*pages[0])
+        elif pages:
+            self._fail(doubted(pages[-1][1]))
 
     async def aclose(self) -> None:
         """Send no more probes. But for a pause, what is held or still taken is an outcome."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from capillary_interactions._client import InteractionsClient
+from capillary_interactions._doubt import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError, EndpointDownError
 from capillary_interactions._outcome import Outcome, Unavailable, counted
 from capillary_interactions.jobs._errors import ListError, WrongListError
@@ -115,6 +116,7 @@ class Run:
             lookup=self._lookup,
             give_up=self._give_up,
             fail=self._fail,
+            proven=lambda: self._client._lanes.proven,  # noqa: SLF001 - no contract of the client's
         )
         self._recorder = Recorder(self._write, self._fail, self._tick)
         self._reading = self._loop.create_task(self._ingest())
@@ -137,6 +139,7 @@ class Run:
             timeout=self._wishes.timeout,
             share=self._wishes.share,
         ) as self._stream:
+            self._stream.tolerated = MAX_TOLERATED
             if self._stopping:
                 self._stream.stop_reading()
             async for outcome in self._stream:
