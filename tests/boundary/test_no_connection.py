@@ -5,11 +5,11 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 import pytest
+import trustme
 
 from capillary_interactions import Found, InteractionsClient, Outcome, Timeouts, Unavailable
 
@@ -19,7 +19,6 @@ from .wire import Wire, always, answer
 
 # Only where the connection cannot come is the time for it short.
 PATIENT: Final = 5.0
-CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
 
 
 @asynccontextmanager
@@ -68,9 +67,9 @@ async def plain() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def self_signed() -> AsyncIterator[str]:
-    """A server whose certificate nobody has signed but itself."""
+    """A server whose certificate is signed by an authority that is not known here."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(CERTIFICATE)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     async with Wire(always(answer()), tls=tls) as wire:
         yield wire.base_url
 
@@ -140,8 +139,10 @@ async def test_leaves_nothing_over_many_rounds(place: Place, connect: float, rea
 async def test_reaches_a_server_whose_certificate_it_knows() -> None:
     """TLS works where the certificate is trusted, so the failures above are about trust."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(CERTIFICATE)
-    trusting = ssl.create_default_context(cafile=str(CERTIFICATE))
+    trusting = ssl.create_default_context()
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.configure_trust(trusting)
     async with Wire(always(answer()), tls=tls) as wire:
         connector = aiohttp.TCPConnector(ssl=trusting)
         async with aiohttp.ClientSession(connector=connector) as session:

@@ -1,5 +1,6 @@
 """Runs of the program for the tests beside: in this process, in another one, on a terminal."""
 
+import io
 import os
 import pty
 import select
@@ -9,15 +10,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import orjson
 from attrs import frozen
-from click.testing import CliRunner
 
 from capillary_interactions.cli._app import run
 
 COMMAND = (sys.executable, "-m", "capillary_interactions")
-CLEAN = {name: None for name in os.environ if name.startswith("CAPILLARY_")}
+CLEAN = frozenset(name for name in os.environ if name.startswith("CAPILLARY_"))
 
 
 @frozen
@@ -44,16 +45,25 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return sorted(map(orjson.loads, text.splitlines()), key=lambda line: line["row"])
 
 
-def invoke(
-    *arguments: str, stdin: str | bytes = "", env: Mapping[str, str | None] | None = None
-) -> Ran:
+def invoke(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None) -> Ran:
     """Run the program in this process."""
-    isolated = CliRunner().isolation(input=stdin, env={**CLEAN, **(env or {})})
-    with isolated as (out, err, _):
+    # Not click's runner: the one of click 8.3.3 gives its streams the descriptors of the real ones.
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    streams = [
+        io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="") for content in (given, b"", b"")
+    ]
+    out, err = streams[1:]
+    with (
+        mock.patch.dict(os.environ, environment(**(env or {})), clear=True),
+        mock.patch.multiple(sys, stdin=streams[0], stdout=out, stderr=err),
+    ):
         code = run(arguments)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        return Ran(code, out.getvalue().decode(), err.getvalue().decode())
+    return Ran(code, *(_written_to(stream) for stream in (out, err)))
+
+
+def _written_to(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def environment(**env: str) -> dict[str, str]:

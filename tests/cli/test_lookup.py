@@ -174,7 +174,7 @@ def test_asks_on_a_terminal_for_what_is_missing(settings: dict[str, str]) -> Non
         "lookup",
         "mobile",
         _WHO,
-        answers=(("User name:", "sandbox\n"), ("Password:", "sandbox\n")),
+        answers=(("User name:", "sandbox\n"), ("Password: ", "sandbox\n")),
         **settings,
     )
 
