@@ -114,7 +114,9 @@ class Wire:
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        self._open.pop(task).transport.abort()
+        # Kept in a variable: from Python 3.13 on, a writer that is dropped while open warns.
+        writer = self._open.pop(task)
+        writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,6 +1,7 @@
 """The clock that jumps: nothing waits, and everything happens in its order."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -128,3 +129,20 @@ def test_is_a_loop_that_can_be_run_by_hand() -> None:
     with asyncio.Runner(loop_factory=JumpingEventLoop) as runner:
         runner.run(asyncio.sleep(100))
         assert runner.get_loop().time() == pytest.approx(100)
+
+
+def test_joins_a_thread_that_outlives_the_coroutine() -> None:
+    """The 300 seconds that asyncio allows for it are real ones: no warning that it still runs."""
+    release, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        release.wait(5)
+        ended.set()
+
+    async def main() -> None:
+        asyncio.get_running_loop().run_in_executor(None, work)
+        threading.Timer(0.02, release.set).start()
+
+    run_without_waiting(main())
+
+    assert ended.is_set()
