@@ -124,7 +124,8 @@ class Asker:
             if not isinstance(verdict, Spent):
                 tries.succeeded(lane)
             return None
-        left = trip.deadline.left(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        left = trip.deadline.left(now)
         payer = self.sender.lanes.payer(lane, COST_THROTTLED if verdict.throttled else COST)
         decision = decide(
             self.config.retry,
@@ -138,6 +139,8 @@ class Asker:
         if isinstance(decision, Again):
             tries.paid[payer] = tries.paid.get(payer, 0) + decision.cost
             lane.retried()
+            if verdict.retry_after:
+                lane.was_asked_to_wait(now + verdict.retry_after)
             self.observers.emit(
                 RetryScheduled(
                     lookup=trip.lookup,

@@ -14,13 +14,11 @@ from capillary_interactions._codes import CLIENT_CERTIFICATE, ENCRYPTED
 
 # What this machine lacks, by the number of the system's error, and what to do about it.
 _SHORTAGES: Final[Mapping[int, str]] = {
-    errno.EMFILE: "too many open files: lower --in-flight (in_flight) or raise ulimit -n",
-    errno.ENFILE: "too many open files in the whole system: lower --in-flight (in_flight)",
-    errno.ENOBUFS: "no buffer space for another connection: lower --in-flight (in_flight)",
-    errno.ENOMEM: "no memory for another connection: lower --in-flight (in_flight)",
-    errno.EADDRNOTAVAIL: (
-        "no free local port for another connection: lower --in-flight (in_flight)"
-    ),
+    errno.EMFILE: "too many open files: lower --in-flight or raise ulimit -n",
+    errno.ENFILE: "too many open files in the whole system: lower --in-flight",
+    errno.ENOBUFS: "no buffer space for another connection: lower --in-flight",
+    errno.ENOMEM: "no memory for another connection: lower --in-flight",
+    errno.EADDRNOTAVAIL: ("no free local port for another connection: lower --in-flight"),
 }
 _NO_THREAD: Final = "no further thread can be started: raise ulimit -u or lower --in-flight"
 _NO_MEMORY: Final = _SHORTAGES[errno.ENOMEM]

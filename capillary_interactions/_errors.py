@@ -9,6 +9,9 @@ CapillaryError
 
 from collections.abc import Mapping
 
+from capillary_interactions._reasons import SettingsReason
+from capillary_interactions._spoken import count
+
 
 class CapillaryError(Exception):
     """The root of every exception this library raises on its own account."""
@@ -56,6 +59,9 @@ class EndpointDownError(CapillaryError):
         self.counts = dict(counts)
 
     def __str__(self) -> str:
+        if isinstance(self.reason, SettingsReason):
+            alike = f"{count(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
+            return f"{alike}; look at base_url (--base-url) and at what is in front of the server"
         return (
             f"{self.consecutive} lookups in a row had no answer (last: {self.reason}); "
             "is the endpoint up, and are base_url and the network right?"

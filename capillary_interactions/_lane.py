@@ -89,6 +89,7 @@ class Lane:
     _out_of_budget: bool = field(default=False, init=False)
     _line: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _line_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _asked_until: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Remember the rate, to tell when it changes."""
@@ -143,6 +144,21 @@ class Lane:
         """One that was about to leave has not left."""
         self.requests -= 1
 
+    def was_asked_to_wait(self, until: float) -> None:
+        """The server has named a time for a retry, in the loop's time."""
+        self._asked_until = max(self._asked_until, until)
+
+    @property
+    def asked_to_wait(self) -> float:
+        """Seconds until then; 0 once a request was answered, and where no loop runs."""
+        if not self._asked_until:
+            return 0.0
+        try:
+            now = asyncio.get_running_loop().time()
+        except RuntimeError:
+            return 0.0
+        return max(0.0, self._asked_until - now)
+
     def runs_short(self, reason: str) -> None:
         """A request could not leave, for this machine lacks something; logged once at a time."""
         run_short = getattr(self.pace, "run_short", None)
@@ -181,6 +197,7 @@ class Lane:
         self.failures = self.probes = 0
         self.doubt.answered()
         self.pace.answered()
+        self._asked_until = 0.0
         if self.shortage is not None and not getattr(self.pace, "is_short", False):
             self.shortage = None
         if self.pace.rate != self._rate:

@@ -11,7 +11,8 @@ from capillary_interactions._exchange import (
     Transport,
     TransportError,
 )
-from capillary_interactions._verdicts import SettingsReason, Trouble
+from capillary_interactions._reasons import SettingsReason
+from capillary_interactions._verdicts import Trouble
 
 
 async def post(transport: Transport, request: Request, timeout: float) -> Response:  # noqa: ASYNC109

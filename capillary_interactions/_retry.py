@@ -11,7 +11,8 @@ from attrs import define, field, frozen
 from tenacity import AsyncRetrying, RetryCallState
 
 from capillary_interactions._limits import RetryPolicy
-from capillary_interactions._verdicts import SettingsReason, Trouble
+from capillary_interactions._reasons import SettingsReason
+from capillary_interactions._verdicts import Trouble
 
 COST: Final = 14
 COST_THROTTLED: Final = 5

@@ -23,6 +23,8 @@ class CredentialSnapshot:
         throttled: Requests refused for their rate so far.
         refused: Why it is left out, or None.
         shortage: What this machine lacks, while fewer requests are under way at once for it.
+        asked_to_wait: Seconds for which the server has asked lookups to wait before their retries;
+            0 once it has answered one.
     """
 
     rate: float
@@ -36,6 +38,7 @@ class CredentialSnapshot:
     throttled: int
     refused: str | None
     shortage: str | None = None
+    asked_to_wait: float = 0.0
 
 
 @frozen(kw_only=True)
@@ -56,6 +59,8 @@ class Snapshot:
         credentials: Each credential, in the order of `ClientConfig.auth`.
         shortage: What this machine lacks (such as open files), while fewer requests are under way
             at once for it; else None.
+        asked_to_wait: Seconds for which the server has asked lookups to wait before their retries,
+            the shortest of the credentials'; 0 once it has answered one.
     """
 
     rate: float
@@ -70,6 +75,7 @@ class Snapshot:
     endings: Mapping[str, int]
     credentials: tuple[CredentialSnapshot, ...]
     shortage: str | None = None
+    asked_to_wait: float = 0.0
 
 
 def _credential(lane: Lane) -> CredentialSnapshot:
@@ -86,6 +92,7 @@ def _credential(lane: Lane) -> CredentialSnapshot:
         throttled=lane.throttled,
         refused=None if lane.refused is None else lane.refused.reason,
         shortage=lane.shortage,
+        asked_to_wait=lane.asked_to_wait,
     )
 
 
@@ -105,5 +112,6 @@ def snapshot_of(lanes: tuple[Lane, ...], endings: Mapping[str, int]) -> Snapshot
         throttled=sum(one.throttled for one in each),
         endings=endings,
         credentials=each,
+        asked_to_wait=min(one.asked_to_wait for one in used),
         shortage=next((one.shortage for one in each if one.shortage is not None), None),
     )

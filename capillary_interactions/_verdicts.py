@@ -5,16 +5,6 @@ from attrs import field, frozen
 from capillary_interactions._models import CustomerInteractions
 
 
-class SettingsReason(str):
-    """A reason that lies in a setting or the deployment: whatever is asked ends alike.
-
-    A string like any other to those who read outcomes; jobs and consumers look at its type, and
-    stop, where they would else blame every customer of a list.
-    """
-
-    __slots__ = ()
-
-
 @frozen
 class Answered:
     """An answer to the question."""

@@ -29,13 +29,13 @@ from capillary_interactions._hooks import Mismatch
 from capillary_interactions._masking import mask_text
 from capillary_interactions._query import Query
 from capillary_interactions._reading import Reader
+from capillary_interactions._reasons import SettingsReason
 from capillary_interactions._verdicts import (
     Answered,
     Denied,
     Garbled,
     Missing,
     Refused,
-    SettingsReason,
     Trouble,
     Verdict,
 )

@@ -1,13 +1,16 @@
 """The command `bulk`: many customers, from a list to a file of results."""
 
 import sys
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from capillary_interactions._config import ClientConfig
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
+from capillary_interactions.cli._descriptors import within_limits
 from capillary_interactions.cli._exits import (
     INTERRUPTED,
     STOPPED_EARLY,
@@ -116,6 +119,7 @@ def bulk(
     """  # noqa: D301 - click's own mark
     template = _template(identifier, settings, network, type)
     config = config_of(settings, may_ask=list_ != _PIPE)
+    reached = partial(_within_limits, settings, config, voice)
     customers = customers_of(list_, identifier, reading)
     if not is_streamed(out):
         check_out(out, overwrite=overwrite, source=list_)
@@ -126,7 +130,7 @@ def bulk(
             out=Path(out),
             network=network,
             type=type,
-            reachable=lambda: reachable(settings, config),
+            reachable=reached,
             stops=stopping.rules(),
             timeout=settings.timeout,
             restart=restart,
@@ -139,13 +143,19 @@ def bulk(
         template=template,
         open_out=partial(unbuffered, "stdout") if out == _PIPE else partial(open_out, out),
         out="standard output" if out == _PIPE else out,
-        reachable=lambda: reachable(settings, config),
+        reachable=reached,
         timeout=settings.timeout,
         give_up_after=stopping.unanswered,
         codes_masked=mask_codes,
         bar=has_bar(data_on_stdout=out == _PIPE),
     )
     return tell(run_async(_run(stream, voice)), stream.out, voice)
+
+
+def _within_limits(
+    settings: Settings, config: ClientConfig | None, voice: Voice
+) -> AbstractAsyncContextManager[ClientConfig]:
+    return within_limits(reachable(settings, config), voice, sandbox=settings.sandbox)
 
 
 async def _run(job: Bulk, voice: Voice) -> Ended:

@@ -1,10 +1,12 @@
 """Is there such a host? Asked once, for a wrong name is no matter for retries."""
 
 import asyncio
+import os
 import socket
 from typing import Final
 from urllib.parse import urlsplit
 
+from capillary_interactions._causes import unused_proxy
 from capillary_interactions.cli._exits import StoppedEarlyError
 
 _PATIENCE: Final = 10.0
@@ -27,5 +29,5 @@ async def check_host(base_url: str) -> None:
     except (OSError, UnicodeError):
         raise StoppedEarlyError(
             f"the host {parts.hostname} does not resolve; look at --base-url "
-            "(CAPILLARY_BASE_URL) and at the network"
+            f"(CAPILLARY_BASE_URL) and at the network{unused_proxy(parts.scheme, os.environ)}"
         ) from None

@@ -1,8 +1,10 @@
 """How does a list go through a job on disk into a file?"""
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ from capillary_interactions.cli._exits import (
     code_of,
 )
 from capillary_interactions.cli._job_words import next_steps, summary, way_on
+from capillary_interactions.cli._notices import clock, notify
 from capillary_interactions.cli._progress import show
 from capillary_interactions.cli._report import Moment
 from capillary_interactions.cli._stop import Stop
@@ -129,7 +132,8 @@ class _JobRun:
         return self._tell(report, written=written)
 
     async def _ask(self, client: InteractionsClient) -> None:
-        shown = None if self._voice.quiet else asyncio.create_task(self._show())
+        shown = [] if self._voice.quiet else [self._show(), notify(self._voice, client.snapshot)]
+        tasks = [asyncio.create_task(each) for each in shown]
         self._asking = asyncio.create_task(
             self._job.run(
                 client,
@@ -142,10 +146,9 @@ class _JobRun:
         try:
             await asyncio.wait({self._asking})
         finally:
-            for task in (shown, self._asking):
-                if task is not None:
-                    task.cancel()
-                    await asyncio.wait({task})
+            for task in (*tasks, self._asking):
+                task.cancel()
+                await asyncio.wait({task})
         if not self._asking.cancelled():
             self._judge(self._asking.exception())
 
@@ -208,10 +211,18 @@ class _JobRun:
             self._voice.say(
                 "answers again: going on"
                 if progress.paused is None
-                else f"pausing: no answers any more ({progress.paused}); "
-                "one customer now and then is asked for"
+                else self._pausing(progress.paused)
             )
         self._paused = progress.paused
+
+    def _pausing(self, reason: str) -> str:
+        patience = self._bulk.stops.give_up_after
+        until = ""
+        if patience != math.inf:
+            now = datetime.now().astimezone()
+            until = f" until {clock(now + timedelta(seconds=patience), now)} (--patience)"
+        meanwhile = f"one customer now and then is asked for{until}"
+        return f"pausing: no answers any more ({reason}); {meanwhile}"
 
     async def _show(self) -> None:
         await show(self._voice, lambda: self._moment, bar=self._bulk.bar)

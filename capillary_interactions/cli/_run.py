@@ -12,7 +12,7 @@ from attrs import field, frozen
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, EndpointDownError
-from capillary_interactions._outcome import Unavailable
+from capillary_interactions._outcome import Found, Outcome, Unavailable, counted
 from capillary_interactions._query import Query
 from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import (
@@ -23,6 +23,7 @@ from capillary_interactions.cli._exits import (
     code_of,
 )
 from capillary_interactions.cli._lines import outcome_line, rejected_line
+from capillary_interactions.cli._notices import notify
 from capillary_interactions.cli._progress import show
 from capillary_interactions.cli._report import Moment, Report
 from capillary_interactions.cli._sink import Sink
@@ -31,6 +32,7 @@ from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._feed import Feed
 from capillary_interactions.jobs._reader import ListReader
+from capillary_interactions.jobs._stops import FirstAnswer
 from capillary_interactions.jobs._template import Template
 
 _DRAIN: Final = 30.0
@@ -97,6 +99,9 @@ class _Run:
         self._read = 0
         self._problem: str | None = None
         self._unanswered: str | None = None
+        self._first = FirstAnswer()
+        # Not written before it is known whether the settings can be right at all.
+        self._held: list[tuple[int, Outcome]] = []
         self._feed = Feed(ListReader(bulk.customers, bulk.template).read)
         self._blanks = 0
         self._total: int | None = None
@@ -126,12 +131,12 @@ class _Run:
     async def _through(self, config: ClientConfig) -> None:
         async with InteractionsClient(config) as self._client:
             self._sink = Sink(self._bulk.open_out(), self._bulk.out)
-            shown = self._shown()
+            shown = self._shown(self._client)
             try:
                 await self._guarded(self._race(self._client, self._sink))
             finally:
-                if shown is not None:
-                    await _cancelled(shown)
+                for each in shown:
+                    await _cancelled(each)
                 await self._guarded(self._sink.aclose())
 
     async def _guarded(self, part: Coroutine[None, None, None]) -> None:
@@ -173,12 +178,25 @@ class _Run:
             ) as outcomes,
         ):
             async for outcome in outcomes:
-                self._endings[outcome.ending] += 1
-                if isinstance(outcome, Unavailable):
-                    self._unanswered = outcome.reason
-                number = outcome.item[0]
-                sink.put(outcome_line(number, outcome, codes_masked=bulk.codes_masked))
-                await sink.room()
+                self._held.append((outcome.item[0], outcome))
+                if self._first.is_wrong(outcome):
+                    raise self._given_up(outcome)
+                if not self._first.suspects(outcome):
+                    await self._write(sink)
+            await self._write(sink)
+
+    def _given_up(self, last: Outcome) -> EndpointDownError:
+        reason = "" if isinstance(last, Found) else last.reason
+        return EndpointDownError(self._first.in_a_row, reason, counted(self._endings))
+
+    async def _write(self, sink: Sink) -> None:
+        held, self._held = self._held, []
+        for number, outcome in held:
+            self._endings[outcome.ending] += 1
+            if isinstance(outcome, Unavailable):
+                self._unanswered = outcome.reason
+            sink.put(outcome_line(number, outcome, codes_masked=self._bulk.codes_masked))
+            await sink.room()
 
     async def _queries(self, sink: Sink) -> AsyncGenerator[tuple[int, Query], None]:
         """The rows that can be asked; the others end here."""
@@ -198,10 +216,13 @@ class _Run:
             if batch.last:
                 self._total = self._read
 
-    def _shown(self) -> asyncio.Task[None] | None:
+    def _shown(self, client: InteractionsClient) -> tuple[asyncio.Task[None], ...]:
         if self._voice.quiet:
-            return None
-        return asyncio.create_task(show(self._voice, self._moment, bar=self._bulk.bar))
+            return ()
+        return (
+            asyncio.create_task(show(self._voice, self._moment, bar=self._bulk.bar)),
+            asyncio.create_task(notify(self._voice, client.snapshot)),
+        )
 
     def _moment(self) -> Moment:
         done = self._endings.total()

@@ -3,7 +3,7 @@
 from typing import Final
 
 from capillary_interactions._outcome import Rejected
-from capillary_interactions._verdicts import SettingsReason
+from capillary_interactions._reasons import SettingsReason
 
 # What Capillary says of the question itself, by status or by its own code; the rest of what it
 # rejects (a wrong path, a method, a redirect) is a fault of the application's settings.

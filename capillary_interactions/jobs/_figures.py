@@ -4,8 +4,9 @@ import time
 from collections import Counter
 
 from capillary_interactions._client import InteractionsClient
-from capillary_interactions._outcome import Outcome, Unavailable
+from capillary_interactions._outcome import Outcome
 from capillary_interactions.jobs._status import JobStatus, Progress, RunFigures
+from capillary_interactions.jobs._stops import is_unanswered
 
 
 class Meter:
@@ -34,7 +35,7 @@ class Meter:
     def note(self, outcome: Outcome) -> None:
         """A lookup has ended."""
         self.endings[outcome.ending] += 1
-        self.unanswered = self.unanswered + 1 if isinstance(outcome, Unavailable) else 0
+        self.unanswered = self.unanswered + 1 if is_unanswered(outcome) else 0
         self._waited += outcome.waited
         self._served += outcome.elapsed - outcome.waited
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from capillary_interactions._doubt import doubted, is_page
-from capillary_interactions._outcome import Outcome, Unavailable
+from capillary_interactions._outcome import Outcome
 from capillary_interactions.jobs._queue import Item, Queue
-from capillary_interactions.jobs._stops import StopRules
+from capillary_interactions.jobs._stops import FirstAnswer, StopRules, Unanswered, is_unanswered
 
 # Rules that pause only after a long silence may let thousands end before that.
 _MAX_HELD: Final = 1000
@@ -42,7 +42,7 @@ class Outage:
         *,
         record: Callable[[Item, Outcome], None],
         lookup: Callable[[Item], Awaitable[Outcome]],
-        give_up: Callable[[Unavailable], None],
+        give_up: Callable[[Unanswered], None],
         fail: Callable[[Exception], None],
         proven: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -56,6 +56,7 @@ class Outage:
         self._proven = proven
         self._held: deque[tuple[Item, Outcome]] = deque()
         self._unanswered = 0
+        self._first = FirstAnswer()
         self._loop = asyncio.get_running_loop()
         self._answered_at = self._loop.time()
         self._probing: asyncio.Task[None] | None = None
@@ -67,16 +68,22 @@ class Outage:
         if is_page(outcome) and not self._proven():
             self._hold(item, outcome)
             return
-        if not isinstance(outcome, Unavailable):
+        if not is_unanswered(outcome):
             self._answered(item, outcome)
             return
         self._unanswered += 1
+        if self._first.is_wrong(outcome) and not self._closed:
+            # All of them stay open, for the time when the setting is right.
+            self._hold(item, outcome)
+            self._hand_back()
+            self._give_up(outcome)
+            return
         # A customer asked for in vain for the second time has no answer because of themselves.
         last_word = item.again or (self._closed and self.reason is None)
-        if last_word or not self._rules.may_pause:
-            self._record(item, outcome)
-        else:
+        if self._first.suspects(outcome) or (self._rules.may_pause and not last_word):
             self._hold(item, outcome)
+        else:
+            self._record(item, outcome)
         since = self._loop.time() - self._answered_at
         if self.reason is not None or self._rules.is_silent(self._unanswered, since):
             self._pause(outcome)
@@ -119,16 +126,20 @@ class Outage:
 
     def _answered(self, item: Item, outcome: Outcome) -> None:
         self._answered_at, self._unanswered = self._loop.time(), 0
+        self._first.is_wrong(outcome)
         if self._held:
             self.release()
         self._record(item, outcome)
         if self.reason is not None:
             self._resume()
 
-    def _pause(self, last: Unavailable) -> None:
+    def _hand_back(self) -> None:
         held, self._held = self._held, deque()
         for item, _ in held:
             self._queue.put_back(item)
+
+    def _pause(self, last: Unanswered) -> None:
+        self._hand_back()
         if self.reason is None and not self._closed:
             self.reason = last.reason
             self._queue.pause()
@@ -142,7 +153,7 @@ class Outage:
         if self._probing is not None and self._probing is not asyncio.current_task():
             self._probing.cancel()
 
-    async def _probe(self, last: Unavailable) -> None:
+    async def _probe(self, last: Unanswered) -> None:
         """Ask for one customer now and then, until there is an answer or no patience left."""
         begun, probes = self._loop.time(), 0
         try:
@@ -157,7 +168,7 @@ class Outage:
         else:
             self._give_up(last)
 
-    async def _ask_one(self, last: Unavailable) -> Unavailable:
+    async def _ask_one(self, last: Unanswered) -> Unanswered:
         item = self._queue.take()
         if item is None:
             self._resume()
@@ -169,4 +180,4 @@ class Outage:
             self._queue.put_back(item, again=False)
             raise
         self.take(item, outcome)
-        return outcome if isinstance(outcome, Unavailable) else last
+        return outcome if is_unanswered(outcome) else last

@@ -20,7 +20,7 @@ from capillary_interactions.jobs._reader import Batch
 from capillary_interactions.jobs._recorder import Recorder
 from capillary_interactions.jobs._recording import Pending
 from capillary_interactions.jobs._status import JobStatus, Progress
-from capillary_interactions.jobs._stops import StopRules
+from capillary_interactions.jobs._stops import StopRules, Unanswered
 from capillary_interactions.jobs._store import Store
 from capillary_interactions.jobs._template import Template
 from capillary_interactions.jobs._thread import Thread, outlast
@@ -171,7 +171,7 @@ class Run:
         self._meter.note(outcome)
         return outcome
 
-    def _give_up(self, last: Unavailable) -> None:
+    def _give_up(self, last: Unanswered) -> None:
         counts = counted(self._meter.endings)
         status = "" if last.status is None or str(last.status) in last.reason else last.status
         reason = f"{last.reason} (HTTP {status})" if status else last.reason

@@ -1,11 +1,18 @@
 """When does a run stop or pause of its own accord? Rules over what has ended, pure."""
 
 import math
+from typing import Final, TypeGuard
 
 from attrs import frozen
 
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._outcome import Outcome, Rejected, Unavailable
+from capillary_interactions._reasons import SettingsReason
+
+Unanswered = Unavailable | Rejected
+# So many customers in a row, and no answer before, are not rejected for what they are.
+_MAX_REJECTED: Final = 5
 
 
 def _patience(name: str, value: object) -> None:
@@ -88,3 +95,45 @@ class StopRules:
         if self.rejected_share is None or rows < self.rejected_of:
             return False
         return rejected >= self.rejected_share * self.rejected_of
+
+
+class FirstAnswer:
+    """Whether the settings can be right at all, which the first answer of a run shows.
+
+    Without one, a certificate that is not accepted is the end of it: it will not mend itself.
+    After one the same is an outage, for certificates are renewed and pages of proxies go away.
+
+    Attributes:
+        in_a_row: Lookups that have ended for a setting, before any answer.
+        answered: Whether there has been one.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self.answered = False
+
+    def is_wrong(self, outcome: Outcome) -> bool:
+        """Take note of an outcome; whether it is clear by now that a setting is wrong."""
+        if not is_about_settings(outcome):
+            self.answered = self.answered or not isinstance(outcome, Unavailable)
+            return False
+        if self.answered:
+            return False
+        self.in_a_row += 1
+        return isinstance(outcome, Unavailable) or self.in_a_row >= _MAX_REJECTED
+
+    def suspects(self, outcome: Outcome) -> bool:
+        """Whether an outcome is not believed to be about its customer, for now."""
+        return not self.answered and is_about_settings(outcome)
+
+
+def is_about_settings(outcome: Outcome) -> bool:
+    """Whether an outcome says something of the settings or the deployment, not of a customer."""
+    return isinstance(outcome, Unavailable | Rejected) and isinstance(
+        outcome.reason, SettingsReason
+    )
+
+
+def is_unanswered(outcome: Outcome) -> TypeGuard[Unanswered]:
+    """Whether nothing that could be called the API has said anything about a customer."""
+    return isinstance(outcome, Unavailable) or is_about_settings(outcome)

@@ -16,7 +16,7 @@ from .clients import CUSTOMER, client_for, mobiles
 from .wire import Wire, always, answer
 
 CUSTOMERS = 120
-WORD = "too many open files: lower --in-flight (in_flight) or raise ulimit -n"
+WORD = "too many open files: lower --in-flight or raise ulimit -n"
 
 
 @contextmanager
