@@ -16,10 +16,12 @@ from capillary_interactions._exchange import (
 )
 from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane, Lanes, NoHeadersError
+from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import ElsewhereError, TooLateError
 from capillary_interactions._posting import post, trouble_of
 from capillary_interactions._query import Query
+from capillary_interactions._quota import policies
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
 from capillary_interactions._refusals import Refusals
@@ -33,7 +35,6 @@ from capillary_interactions._wire import (
     Refused,
     Trouble,
     classify,
-    quota_left,
 )
 
 REQUEST_ID = "x-cap-requestid"
@@ -106,6 +107,7 @@ class Sender:
         reader: Reads answers.
         patience: Seconds for one request.
         knows_departure: Whether the transport awaits `Request.leave`.
+        believed: Seconds that a server's word on a pause is believed at most.
     """
 
     transport: Transport
@@ -114,6 +116,7 @@ class Sender:
     reader: Reader
     patience: float
     knows_departure: bool = False
+    believed: float = LONGEST
 
     async def attempt(self, trip: Trip, url: str) -> Attempt:
         """One attempt, on whichever credential can send soonest and is not refused.
@@ -190,7 +193,7 @@ class Sender:
                         continue  # somebody more patient has come aboard meanwhile
                     return Spent(
                         f"the deadline comes before a slot of the quota (in {late.wait:.1f} s)",
-                        retry_after=late.wait,
+                        retry_after=min(late.wait, self.believed),
                     )
                 return None
         finally:
@@ -244,7 +247,7 @@ class Sender:
         self, trip: Trip, lane: Lane, response: Response, sent: float
     ) -> Landing | Trouble | Denied:
         now = datetime.now(UTC)
-        verdict = classify(response, trip.query, self.reader, now)
+        verdict = classify(response, trip.query, self.reader, now, self.believed)
         if isinstance(verdict, Trouble):
             if verdict.throttled:
                 # First, for the pause makes whoever waits here too late, but not elsewhere.
@@ -252,10 +255,7 @@ class Sender:
                 lane.was_throttled(sent, verdict.retry_after)
         elif not isinstance(verdict, Denied):
             lane.was_answered()
-        left = quota_left(response.headers, now)
-        if left is not None:
-            lane.pace.quota_left(*left)
-            lane.tell_rate()
+        lane.hinted(policies(response.headers, now), sent)
         return verdict
 
     def _tell_begun(self, trip: Trip, lane: Lane) -> None:

@@ -22,7 +22,7 @@ from capillary_interactions._home import Home
 from capillary_interactions._observers import Observers
 from capillary_interactions._outcome import Outcome, Rejected, counted
 from capillary_interactions._pace import Pace
-from capillary_interactions._parts import lanes_for, transport_for
+from capillary_interactions._parts import believed, lanes_for, transport_for
 from capillary_interactions._query import Identifier, Query, check_spelling
 from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
@@ -75,6 +75,7 @@ class InteractionsClient:
             Reader(config.timezone),
             config.timeouts.attempt,
             knows_departure=getattr(self._transport, "knows_departure", False),
+            believed=believed(config.retry),
         )
         self._asker = Asker(config, sender, self._observers)
         self._flights: Flights[Landed] = Flights()

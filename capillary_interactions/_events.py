@@ -104,12 +104,15 @@ class RateChanged:
     Attributes:
         credential: Whose rate.
         before: Requests a second until now.
-        after: Requests a second from now on.
+        after: Requests a second from now on; 0 while the server's headers leave none.
+        reason: What the server's headers say, where they are why, or None. They are told of once,
+            and again when they no longer are.
     """
 
     credential: int
     before: float
     after: float
+    reason: str | None = None
 
 
 @frozen(kw_only=True)

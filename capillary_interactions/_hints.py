@@ -1,76 +1,90 @@
-"""What do an answer's headers say about when to ask again, and about what is left of the quota?"""
+"""How long does an answer ask to wait before the next request? The Retry-After header."""
 
+import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
-_SECONDS: Final = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
-_HTTP_DATE: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[A-Za-z]*,? [ -~]{10,40}", re.ASCII)
-# Later than any number of seconds to wait, earlier than any moment since the epoch that matters.
-_EPOCH: Final = 1e9
-_LONGEST_RESET: Final = 31 * 86400.0
+from attrs import frozen
+
+from capillary_interactions._moments import LONGEST, Clock, clock, duration, header, wait
+
+# Two proxies in a row each add a line of their own, and a third makes one of them: "6, 6".
+# A date has a comma too, after its weekday.
+_FIRST: Final = re.compile(r"((?:[A-Za-z]{3,9}, )?[^,]{1,60}),(?=\s)")
 
 
-def retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds to wait, from a Retry-After header in either of its forms; None if it has neither.
+def retry_after(
+    text: str | None,
+    now: datetime,
+    *,
+    date: datetime | None = None,
+    longest: float = LONGEST,
+) -> float | None:
+    """Seconds to wait, from a Retry-After header in any of its forms; None if it has none.
 
+    Seconds, with a unit too, or a moment: an HTTP date, ISO 8601, or a number since the epoch. It
+    is bounded here and nowhere else: a moment in place of seconds is a common mistake, and must
+    not stop anything for decades.
+
+    Args:
+        text: The header.
+        now: The time, by this machine's clock.
+        date: The time by the server's, which a moment is read by; this machine's if not given.
+        longest: Seconds that it is believed at most.
+
+    >>> from datetime import UTC
     >>> retry_after("120", datetime(2025, 1, 1, tzinfo=UTC))
     120.0
     """
-    seconds = _number(text)
-    if seconds is not None or text is None:
-        return seconds
-    if not _HTTP_DATE.fullmatch(text.strip()):
+    if text is None:
         return None
-    try:
-        moment = parsedate_to_datetime(text.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    here = Clock(now, date)
+    seconds = _seconds(text[:200], here)
+    return None if seconds is None else min(max(0.0, seconds), longest)
 
 
-def quota_left(headers: Mapping[str, str], now: datetime) -> tuple[float, float] | None:
-    """Requests left and seconds until there are more, where the headers tell both.
+@frozen
+class Wait:
+    """What an answer asks to wait.
 
-    Three spellings are known: X-RateLimit-*, RateLimit-*, and the one RateLimit header of the
-    IETF's drafts. This API documents none of them; gateways in front of such APIs send them.
+    Attributes:
+        seconds: For how long, as far as it is believed.
+        beyond: Whether it asked for more than that.
     """
-    for left_name, reset_name in _PAIRS:
-        left = _number(headers.get(left_name))
-        reset = _reset(_number(headers.get(reset_name)), now)
-        if left is not None and reset is not None:
-            return left, reset
-    text = headers.get("ratelimit")
-    return None if text is None else _drafted(text, now)
+
+    seconds: float
+    beyond: bool = False
 
 
-_PAIRS: Final = tuple(
-    (f"{prefix}-remaining", f"{prefix}-reset")
-    for prefix in ("x-ratelimit", "ratelimit", "x-rate-limit")
-)
+def asked_wait(headers: Mapping[str, str], now: datetime, longest: float = LONGEST) -> Wait | None:
+    """The wait that an answer's headers ask for, by the clock that wrote them.
 
-
-def _drafted(text: str, now: datetime) -> tuple[float, float] | None:
-    """`limit=100, remaining=50, reset=5`, or the later `"default";r=50;t=5`."""
-    told = dict(re.findall(r"(?:^|[\s,;])(remaining|reset|r|t)\s*=\s*([0-9.]{1,40})", text[:200]))
-    left = _number(told.get("remaining", told.get("r")))
-    reset = _reset(_number(told.get("reset", told.get("t"))), now)
-    return None if left is None or reset is None else (left, reset)
-
-
-def _number(text: str | None) -> float | None:
-    # What strip() takes for a space, such as \x1f, float() does not always.
-    bare = "" if text is None else text.strip()
-    return float(bare) if _SECONDS.fullmatch(bare) else None
-
-
-def _reset(seconds: float | None, now: datetime) -> float | None:
-    if seconds is None:
+    Args:
+        headers: The answer's.
+        now: The time, by this machine's clock.
+        longest: Seconds that they are believed at most.
+    """
+    text = header(headers, "retry-after")
+    if text is None:
         return None
-    if seconds >= _EPOCH:
-        seconds = max(0.0, seconds - now.timestamp())
-    return seconds if seconds <= _LONGEST_RESET else None
+    seconds = retry_after(text, now, date=clock(headers, now).date, longest=math.inf)
+    return None if seconds is None else Wait(min(seconds, longest), seconds > longest)
+
+
+def _seconds(text: str, now: Clock) -> float | None:
+    whole = _read(text, now)
+    if whole is not None:
+        return whole
+    first = _FIRST.match(text.strip())
+    if first is not None:
+        return _read(first[1], now)
+    # "6,6" is a list; "1,5" may be a fraction.
+    parts = {part.strip() for part in text.split(",")}
+    return _read(parts.pop(), now) if len(parts) == 1 else None
+
+
+def _read(text: str, now: Clock) -> float | None:
+    seconds = duration(text)
+    return wait(text, now) if seconds is None else seconds

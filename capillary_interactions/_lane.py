@@ -14,12 +14,13 @@ from capillary_interactions._events import (
     BudgetSpent,
     CooledDown,
     CredentialRefused,
-    RateChanged,
     Throttled,
 )
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import Pace
+from capillary_interactions._quota import Policy
 from capillary_interactions._retry import Budget
+from capillary_interactions._slowing import Slowing
 from capillary_interactions._verdicts import Denied, Trouble
 
 # So many failures in a row, and a credential is used less than those that do not fail.
@@ -84,7 +85,7 @@ class Lane:
     failures: int = 0
     probe_at: float = float("-inf")
     probes: int = 0
-    _rate: float = field(init=False)
+    _slowing: Slowing = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)
     _line: asyncio.Lock = field(factory=asyncio.Lock, init=False)
@@ -92,8 +93,8 @@ class Lane:
     _asked_until: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Remember the rate, to tell when it changes."""
-        self._rate = self.pace.rate
+        """Remember the rate, to show when it changes."""
+        self._slowing = Slowing(self.place, self.pace, self.observers)
 
     @property
     def leave(self) -> Callable[[], Awaitable[None]] | None:
@@ -188,7 +189,7 @@ class Lane:
         self.observers.emit(
             Throttled(credential=self.place, retry_after=hint, cool_down=cool_down, begins=begins)
         )
-        self.tell_rate()
+        self._slowing.show()
 
     def was_answered(self) -> None:
         """The server answered the question itself."""
@@ -200,14 +201,12 @@ class Lane:
         self._asked_until = 0.0
         if self.shortage is not None and not getattr(self.pace, "is_short", False):
             self.shortage = None
-        if self.pace.rate != self._rate:
-            self.tell_rate()
+        self._slowing.show()
 
-    def tell_rate(self) -> None:
-        """Show a change of the rate to whoever watches."""
-        before, self._rate = self._rate, self.pace.rate
-        if before != self._rate:
-            self.observers.emit(RateChanged(credential=self.place, before=before, after=self._rate))
+    def hinted(self, told: tuple[Policy, ...], sent_at: float) -> None:
+        """What an answer's headers say of the quota; see `Slowing.hinted`."""
+        now = asyncio.get_running_loop().time()
+        self._slowing.hinted(told, sent_at=sent_at, now=now, throttled=self._cooling)
 
 
 def _order(lane: Lane) -> tuple[float, int]:

@@ -82,9 +82,10 @@ class RetryPolicy:
         budget: Tokens for retries, one bucket a credential. A retry takes 14 (5 after "too many
             requests"), a success at the first try gives 1 back, one after retries what these took.
         retry_after_max: A lookup whose server asks for a longer wait than this is not tried again.
-            The others of its credential pause as long as a "too many requests" asks for, but an
-            hour at most, or this if it is more: then one of them asks anew, for the hint may have
-            been wrong.
+            Whatever a server's headers ask for, nothing is believed for more than an hour, or this
+            if it is more: not by the others of its credential, which pause after a "too many
+            requests", not by a consumer, and `Unavailable.retry_after` says no more. Then one
+            lookup asks anew, for the hint may have been wrong.
 
     Raises:
         ConfigurationError: A figure is zero, negative, not finite, or contradicts another.

@@ -78,6 +78,16 @@ def log(event: Event) -> None:
             )
         case CooledDown():
             _LOGGER.info("credential %d goes on at %.2f/s", event.credential, event.rate)
+        case RateChanged(reason=str()):
+            level = logging.WARNING if event.after < event.before else logging.INFO
+            _LOGGER.log(
+                level,
+                "credential %d: rate from %.2f/s to %.2f/s: %s",
+                event.credential,
+                event.before,
+                event.after,
+                event.reason,
+            )
         case RateChanged():
             _LOGGER.info(
                 "credential %d: rate from %.2f/s to %.2f/s",

@@ -1,12 +1,14 @@
 """Of which parts is a client made? Its transport, and a lane for each of its credentials."""
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from capillary_interactions._auth import auth_for
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._events import TokenRefreshed
 from capillary_interactions._exchange import Transport
 from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._limits import RetryPolicy
+from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import LocalPace, Pace
 from capillary_interactions._retry import Budget
@@ -15,9 +17,14 @@ from capillary_interactions._transport import SessionPool
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-# How long a server's word on a pause is believed at least, whatever a lookup may wait: with less,
-# one that waits for nothing would have the others ask again before they may.
-_BELIEVED: Final = 3600.0
+
+def believed(retry: RetryPolicy) -> float:
+    """Seconds that a server's word on a pause is believed at most: an hour, or what a lookup waits.
+
+    No less than an hour: else those whose lookups wait for nothing would ask again before they may.
+    No more: the word may be wrong, and asking once an hour shows when it is.
+    """
+    return max(LONGEST, retry.retry_after_max)
 
 
 def transport_for(config: ClientConfig, given: "Transport | ClientSession | None") -> Transport:
@@ -74,5 +81,5 @@ def _lane(
             TokenRefreshed(credential=place, lifetime=lifetime)
         ),
     )
-    own = LocalPace(config.rate, config.in_flight, max(_BELIEVED, retry.retry_after_max))
+    own = LocalPace(config.rate, config.in_flight, believed(retry))
     return Lane(place, auth, pace or own, Budget(retry.budget), observers)

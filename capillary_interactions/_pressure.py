@@ -87,19 +87,20 @@ class Pressure:
             self.rate = min(self.configured, self.rate + step * self.configured)
 
     def quota_left(self, now: float, remaining: float, reset: float) -> None:
-        """What the server says is left of the quota; it may only tighten, never loosen.
+        """What the server says is left of the quota; never more than what is configured.
 
         Args:
             now: The clock's reading.
             remaining: Requests left.
-            reset: Seconds until there are more.
+            reset: Seconds until there are more; with 0 there are, and only the rate counts again.
         """
         reset = min(reset, self.longest_pause)
         if reset <= 0:
+            self._ceiling = None
             return
         if remaining < 1:
             self._block(now, reset)
-        elif remaining / reset < self.effective(now):
+        elif remaining / reset <= self.effective(now):
             self._ceiling, self._ceiling_until = remaining / reset, now + reset
 
     def effective(self, now: float) -> float:

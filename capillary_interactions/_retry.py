@@ -101,8 +101,9 @@ def decide(
     hint = trouble.retry_after
     if attempt >= policy.attempts or _is_settled(trouble):
         return Enough(retry_after=hint)
-    if hint is not None and hint > policy.retry_after_max:
-        return Enough(f"the server asks to wait {hint:.0f} s: {trouble.reason}", hint)
+    if hint is not None and (trouble.beyond or hint > policy.retry_after_max):
+        more = "more than " if trouble.beyond else ""
+        return Enough(f"the server asks to wait {more}{hint:.0f} s: {trouble.reason}", hint)
     wait = delay(policy, attempt=attempt, throttled=trouble.throttled, dice=dice)
     # A throttled credential's pause is the pace's: it holds for everybody, this one included.
     if hint is not None and not trouble.throttled:

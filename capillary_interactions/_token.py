@@ -10,8 +10,8 @@ import orjson
 from attrs import field, frozen
 
 from capillary_interactions._exchange import Response
-from capillary_interactions._hints import retry_after
-from capillary_interactions._verdicts import Denied, Trouble
+from capillary_interactions._hints import asked_wait
+from capillary_interactions._verdicts import Denied, Trouble, trouble
 
 _DEFAULT_LIFETIME: Final = 300.0
 _THROTTLED: Final = 429
@@ -67,11 +67,11 @@ def read_token(response: Response) -> Token | Denied | Trouble:
     given = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
     if isinstance(given, dict) and _is_token(given.get("accessToken")):
         return Token(given["accessToken"], _lifetime(given))
-    return Trouble(
+    return trouble(
         f"no OAuth token: HTTP {status}{_flaw(response, answer, codes)}",
         status,
         throttled=status == _THROTTLED,
-        retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
+        wait=asked_wait(response.headers, datetime.now(UTC)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from attrs import field, frozen
 
+from capillary_interactions._hints import Wait
 from capillary_interactions._models import CustomerInteractions
 
 
@@ -69,7 +70,8 @@ class Trouble:
 
     Attributes:
         throttled: Whether the quota is why.
-        retry_after: Seconds that the server asks to wait, or None.
+        retry_after: Seconds that the server asks to wait, as far as it is believed, or None.
+        beyond: Whether it asks for more than is believed.
         stale: Whether only a kept-alive connection had been closed meanwhile.
         shortage: Whether this machine lacked something, and nothing was sent.
     """
@@ -81,6 +83,22 @@ class Trouble:
     retry_after: float | None = None
     stale: bool = False
     shortage: bool = False
+    beyond: bool = False
+
+
+def trouble(
+    reason: str,
+    status: int,
+    code: int | None = None,
+    *,
+    throttled: bool,
+    wait: Wait | None,
+) -> Trouble:
+    """Trouble with the wait that its headers ask for."""
+    if wait is None:
+        return Trouble(reason, status, code, throttled=throttled)
+    seconds, beyond = wait.seconds, wait.beyond
+    return Trouble(reason, status, code, throttled=throttled, retry_after=seconds, beyond=beyond)
 
 
 Verdict = Answered | Missing | Refused | Garbled | Denied | Trouble

@@ -24,9 +24,10 @@ from capillary_interactions._codes import (
     of_status,
 )
 from capillary_interactions._exchange import Response
-from capillary_interactions._hints import quota_left, retry_after
+from capillary_interactions._hints import Wait, asked_wait
 from capillary_interactions._hooks import Mismatch
 from capillary_interactions._masking import mask_text
+from capillary_interactions._moments import LONGEST
 from capillary_interactions._query import Query
 from capillary_interactions._reading import Reader
 from capillary_interactions._reasons import SettingsReason
@@ -38,6 +39,7 @@ from capillary_interactions._verdicts import (
     Refused,
     Trouble,
     Verdict,
+    trouble,
 )
 
 __all__ = [
@@ -49,8 +51,6 @@ __all__ = [
     "Trouble",
     "Verdict",
     "classify",
-    "quota_left",
-    "retry_after",
 ]
 
 _BODY_KEPT: Final = 2048
@@ -73,7 +73,9 @@ _SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
 _OWN_WORDS: Final = _SPEAKERS | {"errorCode", "errorMessage"}
 
 
-def classify(response: Response, query: Query, reader: Reader, now: datetime) -> Verdict:
+def classify(
+    response: Response, query: Query, reader: Reader, now: datetime, longest: float = LONGEST
+) -> Verdict:
     """What an answer means. It never raises, whatever came.
 
     Args:
@@ -81,6 +83,7 @@ def classify(response: Response, query: Query, reader: Reader, now: datetime) ->
         query: What was asked; whoever it is about is masked in every reason.
         reader: Reads the models.
         now: The time, for a Retry-After that is a date.
+        longest: Seconds that a Retry-After is believed at most.
     """
     status = response.status
     body = parsed(response)
@@ -91,7 +94,7 @@ def classify(response: Response, query: Query, reader: Reader, now: datetime) ->
     failed = _failure(body)
     if failed is None and _is_success(status) and body is not NOT_JSON:
         return _read(response, body, reader)
-    wait = retry_after(response.headers.get("retry-after"), now)
+    wait = asked_wait(response.headers, now, longest)
     if failed is None:
         return _by_status(response, body, query, wait)
     if _is_about_access(failed.message, status, failed.code):
@@ -117,7 +120,7 @@ def _read(response: Response, body: Any, reader: Reader) -> Verdict:
         return Garbled(str(wrong), wrong.path or None, response.body[:_BODY_KEPT])
 
 
-def _by_status(response: Response, body: Any, query: Query, wait: float | None) -> Verdict:
+def _by_status(response: Response, body: Any, query: Query, wait: Wait | None) -> Verdict:
     status, meaning = response.status, of_status(response.status)
     what = ""
     if body is NOT_JSON:
@@ -154,7 +157,7 @@ def _led_to(response: Response, query: Query) -> str:
 
 
 def _verdict(
-    meaning: Meaning, reason: str, status: int, code: int | None, wait: float | None
+    meaning: Meaning, reason: str, status: int, code: int | None, wait: Wait | None
 ) -> Verdict:
     reason = SettingsReason(reason) if meaning.misconfigured else reason
     match meaning.kind:
@@ -166,7 +169,7 @@ def _verdict(
             return Denied(reason, status, code, conclusive=meaning.kind is Kind.DENIED)
         case Kind.AGAIN | Kind.THROTTLED:
             throttled = meaning.kind is Kind.THROTTLED
-            return Trouble(reason, status, code, throttled=throttled, retry_after=wait)
+            return trouble(reason, status, code, throttled=throttled, wait=wait)
 
 
 @frozen

@@ -19,6 +19,7 @@ from capillary_interactions._errors import AuthenticationError, CapillaryError
 from capillary_interactions._events import Observer
 from capillary_interactions._jsonable import to_jsonable
 from capillary_interactions._masking import mask, mask_text
+from capillary_interactions._moments import LONGEST
 from capillary_interactions._outcome import (
     Found,
     LookupFailedError,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from capillary_interactions._exchange import Transport
 
-_SOON: Final = 1.0
+_SOON: Final = 1
 _JSON: Final = "application/json"
 _NO_SOURCE: Final = "The source of the interactions cannot be used."
 # https://www.rfc-editor.org/rfc/rfc9457
@@ -63,7 +64,8 @@ def answer_to(outcome: Outcome) -> HttpAnswer:
     """The HTTP answer for an outcome, by one table for every framework.
 
     Found is 200, NotFound 404, Rejected 400 where the question is at fault and else 502,
-    Unreadable 502, Unavailable 503 with Retry-After in whole seconds. What a server said in its
+    Unreadable 502, Unavailable 503 with Retry-After in whole seconds, an hour at
+    most. What a server said in its
     own words stays out of the body; the outcome's `reason` is for the log.
     """
     match outcome:
@@ -77,10 +79,17 @@ def answer_to(outcome: Outcome) -> HttpAnswer:
         case Rejected() | Unreadable():
             return _failed(outcome, HTTPStatus.BAD_GATEWAY, _NO_SOURCE)
         case Unavailable():
-            after = math.ceil(max(_SOON, outcome.retry_after or _SOON))
+            after = _whole_seconds(outcome.retry_after)
             detail = "The interactions cannot be had right now; ask again later."
             headers = {"Retry-After": str(after)}
             return _failed(outcome, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers)
+
+
+def _whole_seconds(asked: float | None) -> int:
+    # An outcome may come from another pace, or from the application itself.
+    if asked is None or math.isnan(asked):
+        return _SOON
+    return math.ceil(min(LONGEST, max(_SOON, asked)))
 
 
 def _failed(

@@ -28,7 +28,8 @@ class Spelling(NamedTuple):
     Attributes:
         name: What it is called in the test's report.
         text: The header, or None for none; `DATE` for one that asks for `seconds` from now.
-        seconds: What it asks for, or None if it asks for nothing that can be understood.
+        seconds: What it asks for, as far as that is believed, or None if it asks for nothing that
+            can be understood.
     """
 
     name: str
@@ -46,7 +47,12 @@ SPELLINGS: Final = (
     Spelling("negative", "-5", None),
     Spelling("NaN", "NaN", None),
     Spelling("infinity", "inf", None),
-    Spelling("far too long", "1000000000000", 1e12),
+    Spelling("far too long", "1000000000000", 3600.0),
+    Spelling("a far-away date", "Thu, 01 Jan 2099 00:00:00 GMT", 3600.0),
+    Spelling("a far-away moment", "4102444800", 3600.0),
+    Spelling("merged lines", "30, 30", 30.0),
+    Spelling("unit", "30s", 30.0),
+    Spelling("unknown zone", "Thu, 01 Jan 2099 00:00:00 IST", None),
     Spelling("digits of another script", "\u00b2", None),
     Spelling("exponent", "1e3", None),
     Spelling("garbage", "soon, please", None),
