@@ -84,9 +84,9 @@ async def broken_off() -> AsyncIterator[str]:
 PLAIN: Final = (
     "the TLS handshake failed: the port does not speak TLS; look at base_url (--base-url)"
 )
-SELF_SIGNED: Final = (
-    "the server's TLS certificate is not accepted: it is self-signed; this machine does not know "
-    "who has signed it; SSL_CERT_FILE names a file of the authorities to trust"
+UNKNOWN_AUTHORITY: Final = (
+    "the server's TLS certificate is not accepted: this machine does not know who has signed it; "
+    "SSL_CERT_FILE names a file of the authorities to trust"
 )
 Place = Callable[[], AbstractAsyncContextManager[str]]
 ROWS: Final[tuple[tuple[Place, float, str], ...]] = (
@@ -94,7 +94,7 @@ ROWS: Final[tuple[tuple[Place, float, str], ...]] = (
     (refusing, PATIENT, "no connection: Connection refused"),
     (silent, 0.05, "no connection within 0.05 s"),
     (plain, PATIENT, PLAIN),
-    (self_signed, PATIENT, SELF_SIGNED),
+    (self_signed, PATIENT, UNKNOWN_AUTHORITY),
     (broken_off, PATIENT, "no connection: ConnectionResetError"),
 )
 
@@ -105,7 +105,7 @@ def check(outcome: Outcome, reason: str) -> None:
     assert outcome.reason == reason
     assert outcome.status is None
     # What only a changed setting mends is not tried again.
-    assert outcome.attempts == (1 if reason in {PLAIN, SELF_SIGNED} else 3)
+    assert outcome.attempts == (1 if reason in {PLAIN, UNKNOWN_AUTHORITY} else 3)
     assert "127.0.0.1" not in outcome.reason
 
 
