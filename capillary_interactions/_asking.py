@@ -14,13 +14,16 @@ from capillary_interactions._events import RetryScheduled
 from capillary_interactions._lane import Lane
 from capillary_interactions._names import ApiVersion
 from capillary_interactions._observers import Observers
-from capillary_interactions._paging import is_short, marked, merge, next_offset
+from capillary_interactions._off_loop import off_loop
+from capillary_interactions._paging import Pages, is_many, is_short, marked, next_offset
 from capillary_interactions._query import Query, path, spell
 from capillary_interactions._retry import COST, COST_THROTTLED, Again, decide, retrying
 from capillary_interactions._wire import Answered, Missing, Refused, Trouble
 
 # What the server sends where it is asked for no particular number.
 USUAL_PAGE: Final = 50
+# Objects and lists in the long pages of one customer, at most: a history has some thousands.
+_MAX_OBJECTS: Final = 128 * 1024
 
 
 @define(eq=False)
@@ -71,10 +74,11 @@ class Asker:
         return _ended(landing, truncated=is_short(landing.customer))
 
     async def _further(self, trip: Trip, first: Answered, size: int) -> Landing:
-        held = page = first.customer
-        offset = next_offset(held, page, 0, size)
+        page = first.customer
+        offset = next_offset(page, page, 0, size)
         if offset is None:
             return first
+        pages = Pages(page)
         for _ in range(self.config.max_pages - 1):
             landing = await self._page(
                 trip, evolve(trip.query, limit=self.config.page_size, offset=offset)
@@ -84,15 +88,18 @@ class Asker:
             if not isinstance(landing, Answered):
                 return landing
             page = landing.customer
-            held, news = merge(held, page)
-            if not news:
+            if trip.objects > _MAX_OBJECTS:
+                return _ended(Answered(pages.held), truncated=True)
+            # In a thread, if there is much to compare.
+            much = trip.objects or is_many(pages.held)
+            if not (await off_loop(pages.add, page) if much else pages.add(page)):
                 break
-            offset = next_offset(held, page, offset, size)
+            offset = next_offset(pages.held, page, offset, size)
             if offset is None:
-                return Answered(held)
+                return Answered(pages.held)
         else:
-            return _ended(Answered(held), truncated=True)
-        return _ended(Answered(held), truncated=is_short(held))
+            return _ended(Answered(pages.held), truncated=True)
+        return _ended(Answered(pages.held), truncated=is_short(pages.held))
 
     async def _page(self, trip: Trip, query: Query) -> Landing:
         """One page: a bare first attempt, and tenacity only when that failed."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import define, frozen
 
+from capillary_interactions._body import is_long, objects_at_most
 from capillary_interactions._events import AttemptBegan, AttemptEnded
 from capillary_interactions._exchange import (
     OversizedError,
@@ -18,6 +19,7 @@ from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane, Lanes, NoHeadersError
 from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers
+from capillary_interactions._off_loop import off_loop
 from capillary_interactions._pace import ElsewhereError, TooLateError
 from capillary_interactions._posting import post, trouble_of
 from capillary_interactions._query import Query
@@ -34,6 +36,7 @@ from capillary_interactions._wire import (
     Missing,
     Refused,
     Trouble,
+    Verdict,
     classify,
 )
 
@@ -83,6 +86,7 @@ class Trip:
         told: Seconds of `waited` that observers know of.
         tolerated: Different customers refused by what is not the API, after which the credential
             is not yet in doubt.
+        objects: Objects and lists in the long answers so far, at most.
     """
 
     query: Query
@@ -94,6 +98,7 @@ class Trip:
     lookup: int = 0
     told: float = 0.0
     tolerated: int = 1
+    objects: int = 0
 
 
 @frozen(eq=False)
@@ -214,7 +219,8 @@ class Sender:
                 self._tell_begun(trip, lane)
             response = await self._post(sending, url)
             trip.request_id = _request_id(response)
-            verdict = self._learn(trip, lane, response, sent)
+            verdict = await self._judged(trip, response)
+            self._learn(lane, verdict, response, sent)
         except (ElsewhereError, NoHeadersError):
             # It had its connection when a pause began or its token lapsed, and was not sent.
             stays = True
@@ -243,11 +249,17 @@ class Sender:
         patience = self.patience if left is None else min(self.patience, max(left, 0.001))
         return await post(self.transport, request, patience)
 
-    def _learn(
-        self, trip: Trip, lane: Lane, response: Response, sent: float
-    ) -> Landing | Trouble | Denied:
+    async def _judged(self, trip: Trip, response: Response) -> Verdict:
+        """What an answer means; a long one is read in a thread."""
         now = datetime.now(UTC)
-        verdict = classify(response, trip.query, self.reader, now, self.believed)
+        if not is_long(response.body):
+            return classify(response, trip.query, self.reader, now, self.believed)
+        verdict = await off_loop(classify, response, trip.query, self.reader, now, self.believed)
+        if isinstance(verdict, Answered):
+            trip.objects += objects_at_most(response.body)
+        return verdict
+
+    def _learn(self, lane: Lane, verdict: Verdict, response: Response, sent: float) -> None:
         if isinstance(verdict, Trouble):
             if verdict.throttled:
                 # First, for the pause makes whoever waits here too late, but not elsewhere.
@@ -255,8 +267,7 @@ class Sender:
                 lane.was_throttled(sent, verdict.retry_after)
         elif not isinstance(verdict, Denied):
             lane.was_answered()
-        lane.hinted(policies(response.headers, now), sent)
-        return verdict
+        lane.hinted(policies(response.headers, datetime.now(UTC)), sent)
 
     def _tell_begun(self, trip: Trip, lane: Lane) -> None:
         waited, trip.told = trip.waited - trip.told, trip.waited

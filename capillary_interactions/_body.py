@@ -65,14 +65,15 @@ _MAX_CUT: Final = 12
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 # Objects and lists of an answer at most: so many, or one for so many bytes where that is more. A
-# message takes some hundred bytes; `{},{},...` would take 180 times its size in memory.
-_MAX_CONTAINERS: Final = 50_000
-_MIN_BYTES: Final = 8
-_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# message takes some hundred bytes, and `{},{},...` 180 times its size in memory; and while Python
+# looks for garbage among them, it does nothing else.
+_MAX_OBJECTS: Final = 64 * 1024
+_MIN_BYTES: Final = 32
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 # Up to here an answer is read within some milliseconds, whatever it holds.
 _MAX_QUICK_BYTES: Final = 16 * 1024
-_MAX_QUICK_CONTAINERS: Final = 400
+_MAX_QUICK_OBJECTS: Final = 400
 
 
 @frozen
@@ -90,7 +91,12 @@ def is_long(body: bytes) -> bool:
     """Whether reading a body may take more than some milliseconds."""
     if len(body) > _MAX_QUICK_BYTES:
         return True
-    return body.count(b"{") + body.count(b"[") > _MAX_QUICK_CONTAINERS
+    return objects_at_most(body) > _MAX_QUICK_OBJECTS
+
+
+def objects_at_most(body: bytes) -> int:
+    """How many objects and lists the JSON of a body holds, those in its texts counted too."""
+    return body.count(b"{") + body.count(b"[")
 
 
 def parsed(response: Response) -> Any:
@@ -115,11 +121,11 @@ def _is_page(content_type: str) -> bool:
 
 def _is_crowded(body: bytes) -> bool:
     """Whether a body holds so many objects and lists that they would take too much memory."""
-    most = max(_MAX_CONTAINERS, len(body) // _MIN_BYTES)
-    if len(body) < most or body.count(b"{") + body.count(b"[") <= most:
+    most = max(_MAX_OBJECTS, len(body) // _MIN_BYTES)
+    if len(body) < most or objects_at_most(body) <= most:
         return False
-    bare = _STRINGS.sub(b"", body)
-    return bare.count(b"{") + bare.count(b"[") > most
+    in_texts = sum(objects_at_most(found[0]) for found in _STRING.finditer(body))
+    return objects_at_most(body) - in_texts > most
 
 
 def _text(body: bytes, codec: str | None) -> str:

@@ -3,7 +3,7 @@
 What `offset` counts is not documented, so a page that brings nothing new is always the last.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import zip_longest
 from operator import attrgetter
@@ -22,6 +22,7 @@ from capillary_interactions._models import (
 from capillary_interactions._structure import attach
 
 _T = TypeVar("_T")
+_QUICK_MESSAGES: Final = 500
 
 
 def lists_messages(interaction: Interaction) -> bool:
@@ -39,6 +40,11 @@ def is_short(held: CustomerInteractions) -> bool:
 def marked(held: CustomerInteractions, truncated: bool) -> CustomerInteractions:
     """The answer, saying whether it is the whole."""
     return held if held.truncated is truncated else evolve(held, truncated=truncated)
+
+
+def is_many(held: CustomerInteractions) -> bool:
+    """Whether to take a further page may need more than some milliseconds."""
+    return sum(len(each.messages) for each in held.interactions) > _QUICK_MESSAGES
 
 
 def next_offset(
@@ -59,76 +65,105 @@ def next_offset(
 def merge(
     held: CustomerInteractions, page: CustomerInteractions
 ) -> tuple[CustomerInteractions, bool]:
-    """Everything so far and a further page as one answer, and whether the page brought news.
+    """Everything so far and a further page as one answer, and whether the page brought news."""
+    pages = Pages(held)
+    news = pages.add(page)
+    return pages.held, news
+
+
+_Kind = tuple[str | None, str]
+_Place = tuple[str | None, str, int]
+
+
+class Pages:
+    """The pages of one customer, as one answer; each page is looked at once.
 
     Messages are the same if network, interaction and id are; without an id, if all of it is.
-    What both tell about the same thing stays as it was told first.
+    What two pages tell about the same thing stays as it was told first.
+
+    Args:
+        first: The first page.
+
+    Attributes:
+        held: Everything so far.
     """
-    interactions, news = _merged(held.interactions, page.interactions)
-    changes = _filled(held, page, ("name", "customer"))
-    if any(old is not new for old, new in zip_longest(held.interactions, interactions)):
-        changes["interactions"] = interactions
-    warnings = _unseen(page.warnings, set(map(repr, held.warnings)), repr)
-    if warnings:
-        changes["warnings"] = (*held.warnings, *warnings)
-    if page.truncated and not held.truncated:
-        changes["truncated"] = True
-    return (evolve(held, **changes) if changes else held), news
 
+    def __init__(self, first: CustomerInteractions) -> None:
+        self.held = first
+        self._interactions: dict[_Place, Interaction] = {}
+        # What is known of messages, by the kind of the interaction, and of surveys and locations,
+        # by the interaction and the field in which they stand.
+        self._messages: defaultdict[_Kind, set[Hashable]] = defaultdict(set)
+        self._others: dict[tuple[_Place, str], set[Hashable]] = {}
+        self._warnings: set[Hashable] = set()
 
-_Place = tuple[str | None, str, int]
+    def add(self, page: CustomerInteractions) -> bool:
+        """Take a further page; whether it brought anything new."""
+        held = self.held
+        if not self._interactions:
+            self._index(held)
+        news = [self._take(place, each) for place, each in _places(page.interactions)]
+        changes = _filled(held, page, ("name", "customer"))
+        interactions = tuple(self._interactions.values())
+        if any(old is not new for old, new in zip_longest(held.interactions, interactions)):
+            changes["interactions"] = interactions
+        warnings = _unseen(page.warnings, self._warnings, repr)
+        if warnings:
+            changes["warnings"] = (*held.warnings, *warnings)
+        if page.truncated and not held.truncated:
+            changes["truncated"] = True
+        if changes:
+            self.held = evolve(held, **changes)
+        return any(news)
+
+    def _index(self, first: CustomerInteractions) -> None:
+        self._interactions.update(_places(first.interactions))
+        for each in first.interactions:
+            self._messages[each.network, each.name].update(map(_identity, each.messages))
+        _unseen(first.warnings, self._warnings, repr)
+
+    def _take(self, place: _Place, page: Interaction) -> bool:
+        """Take what a further page tells of an interaction; whether it was new."""
+        fresh = _unseen(page.messages, self._messages[page.network, page.name], _identity)
+        before = self._interactions.get(place)
+        if before is None:
+            whole = len(fresh) == len(page.messages)
+            self._interactions[place] = page if whole else _changed(page, {"messages": fresh})
+            return True
+        self._interactions[place], news = self._grown(place, before, page, fresh)
+        return news
+
+    def _grown(
+        self, place: _Place, before: Interaction, page: Interaction, fresh: tuple[Message, ...]
+    ) -> tuple[Interaction, bool]:
+        """An interaction with what a further page tells of it, and whether that was new."""
+        changes: dict[str, Any] = {"messages": (*before.messages, *fresh)} if fresh else {}
+        for name in ("surveys", "locations"):
+            held = getattr(before, name)
+            seen = self._others.get((place, name))
+            if seen is None:
+                seen = self._others[place, name] = set(map(_content, held))
+            new = _unseen(getattr(page, name), seen, _content)
+            if new:
+                changes[name] = (*held, *new)
+        news = bool(changes)
+        if page.count > before.count:
+            changes["count"] = page.count
+        changes |= _filled(before, page, ("used", "last_interaction_at"))
+        if page._lists_messages and not before._lists_messages:  # noqa: SLF001
+            changes.setdefault("messages", before.messages)
+        if not changes:
+            return before, False
+        return _changed(before, changes, lists=page._lists_messages), news  # noqa: SLF001
 
 
 def _places(interactions: Iterable[Interaction]) -> Iterable[tuple[_Place, Interaction]]:
     """Each interaction with its name; a name that comes again is told apart by its number."""
-    seen: Counter[tuple[str | None, str]] = Counter()
+    seen: Counter[_Kind] = Counter()
     for each in interactions:
         kind = (each.network, each.name)
         yield (*kind, seen[kind]), each
         seen[kind] += 1
-
-
-def _merged(
-    held: tuple[Interaction, ...], page: tuple[Interaction, ...]
-) -> tuple[tuple[Interaction, ...], bool]:
-    merged = dict(_places(held))
-    known: dict[tuple[str | None, str], set[Hashable]] = {}
-    for each in held:
-        known.setdefault((each.network, each.name), set()).update(map(_identity, each.messages))
-    news = False
-    for place, each in _places(page):
-        seen = known.setdefault((each.network, each.name), set())
-        fresh = _unseen(each.messages, seen, _identity)
-        before = merged.get(place)
-        if before is None:
-            whole = len(fresh) == len(each.messages)
-            merged[place] = each if whole else _changed(each, {"messages": fresh})
-            news = True
-        else:
-            merged[place], grew = _grown(before, each, fresh)
-            news = news or grew
-    return tuple(merged.values()), news
-
-
-def _grown(
-    before: Interaction, page: Interaction, fresh: tuple[Message, ...]
-) -> tuple[Interaction, bool]:
-    """An interaction with what a further page tells of it, and whether that was new."""
-    changes: dict[str, Any] = {"messages": (*before.messages, *fresh)} if fresh else {}
-    for name in ("surveys", "locations"):
-        held = getattr(before, name)
-        new = _unseen(getattr(page, name), set(map(_content, held)), _content)
-        if new:
-            changes[name] = (*held, *new)
-    news = bool(changes)
-    if page.count > before.count:
-        changes["count"] = page.count
-    changes |= _filled(before, page, ("used", "last_interaction_at"))
-    if page._lists_messages and not before._lists_messages:  # noqa: SLF001
-        changes.setdefault("messages", before.messages)
-    if not changes:
-        return before, False
-    return _changed(before, changes, lists=page._lists_messages), news  # noqa: SLF001
 
 
 def _changed(
@@ -162,13 +197,14 @@ def _identity(message: Message) -> Hashable:
     return _content(message) if message.id is None else str(message.id)
 
 
-def _content(value: Message | Survey | Location) -> bytes:
+def _content(value: Message | Survey | Location) -> str:
     """Everything in a value, for a set: the hash of the models does not see `extra`."""
+    # Decoded, for bytes of orjson's stay in a block of memory of a whole kilobyte each.
     return orjson.dumps(
         _FIELDS[type(value)](value),
         default=repr,
         option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
-    )
+    ).decode()
 
 
 _FIELDS: Final[Mapping[type, Callable[[Any], Any]]] = {

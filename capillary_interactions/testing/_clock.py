@@ -3,7 +3,8 @@
 import asyncio
 import math
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
@@ -11,6 +12,9 @@ _NANOSECOND: Final = 1e-9
 # After so many turns in which no time passes, what keeps the loop busy is a timer that waits for
 # less than a float can tell; a real clock would have moved.
 _TURNS: Final = 100
+# Seconds for which the clock stands at most when nothing but a thread is at work: it may itself
+# wait for something that only time brings.
+_THREAD: Final = 1.0
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -19,12 +23,14 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self.working = 0
         self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select(None)
-        ready = super().select(0)
+        # The clock stands while a thread computes, or a timeout would come before what it is for.
+        ready = super().select(_THREAD if self.working and timeout > 0 else 0)
         if not ready and timeout > 0:
             self.now = _moved(self.now, timeout)
             self._turns = 0
@@ -63,6 +69,18 @@ class JumpingEventLoop(asyncio.SelectorEventLoop):
         From Python 3.12 on `asyncio.Runner` allows 300 seconds for it, which this clock jumps over.
         """
         await super().shutdown_default_executor()
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., _T], *args: Any
+    ) -> asyncio.Future[_T]:
+        """Run a function in a thread; the clock waits for it, but not for ever."""
+        work = super().run_in_executor(executor, func, *args)
+        self._jumping.working += 1
+        work.add_done_callback(self._worked)
+        return work
+
+    def _worked(self, _: asyncio.Future[Any]) -> None:
+        self._jumping.working -= 1
 
 
 def run_without_waiting(main: Coroutine[Any, Any, _T]) -> _T:

@@ -138,13 +138,13 @@ def test_a_failure_is_understood_in_whatever_encoding() -> None:
 
 def test_more_objects_than_a_history_has_are_unreadable() -> None:
     """A body of nothing but brackets would take a hundred times its size in memory."""
-    crowded = b'{"interaction": [], "x": [%b[]]}' % (b"[]," * 60_000)
+    crowded = b'{"interaction": [], "x": [%b[]]}' % (b"[]," * 80_000)
     verdict = judged(crowded, headers=JSON_TYPE)
     assert isinstance(verdict, Garbled)
     assert "more objects and lists" in verdict.reason
     texts = flat_messages({"subject": '[{"\\' * 20_000}, {"subject": "\\\\"})
     assert ending(judged(texts)) == "found"
-    assert ending(judged(flat(x=[[]] * 40_000))) == "found"
+    assert ending(judged(flat(x=[[]] * 60_000))) == "found"
 
 
 @settings(max_examples=30, deadline=None)

@@ -44,7 +44,7 @@ def test_has_the_documented_defaults() -> None:
         "timezone": UTC,
         "single_flight": True,
         "cache_ttl": 0.0,
-        "max_body": 8 * 1024 * 1024,
+        "max_body": 1024 * 1024,
         "allow_http": False,
     }
 

@@ -234,7 +234,7 @@ BODIES: Final = (
     _unreadable(
         "endless body",
         floods(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536),
-        "the answer is larger than max_body (8388608 bytes)",
+        "the answer is larger than max_body (1048576 bytes)",
     ),
     _unavailable("wrong charset", writes(_typed("utf-16")), NO_JSON),
     _unavailable("unknown charset", writes(_typed("klingon")), NO_JSON),

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions.testing import JumpingEventLoop, run_without_waiting
+from capillary_interactions import (
+    BasicAuth,
+    ClientConfig,
+    Found,
+    Identifier,
+    InteractionsClient,
+    Outcome,
+)
+from capillary_interactions.testing import FakeTransport, JumpingEventLoop, run_without_waiting
 
 
 def test_gives_back_what_the_coroutine_returns() -> None:
@@ -146,3 +154,34 @@ def test_joins_a_thread_that_outlives_the_coroutine() -> None:
     run_without_waiting(main())
 
     assert ended.is_set()
+
+
+def test_waits_for_a_thread_before_it_jumps() -> None:
+    """What a thread computes comes before a timeout of an hour, as it would by a real clock."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(3600):
+            assert await asyncio.to_thread(_slowly) == "done"
+        return loop.time()
+
+    assert run_without_waiting(main()) < 1
+
+
+def _slowly() -> str:
+    time.sleep(0.02)
+    return "done"
+
+
+def test_lets_a_long_answer_be_read_before_a_timeout() -> None:
+    """A lookup whose answer is read in a thread ends as found, whatever its timeout."""
+    messages = [{"id": number, "subject": "x" * 100} for number in range(2000)]
+    listed = {"name": "email", "count": len(messages), "messageList": messages}
+    config = ClientConfig("https://example.com", BasicAuth("till", "secret"))
+
+    async def main() -> Outcome:
+        transport = FakeTransport(default={"interaction": [listed]})
+        async with InteractionsClient(config, transport=transport) as client:
+            return await client.lookup(Identifier.mobile("919738522695"), timeout=5)
+
+    assert isinstance(run_without_waiting(main()), Found)
