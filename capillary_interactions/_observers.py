@@ -17,6 +17,8 @@ from capillary_interactions._events import (
 )
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
+# Else Python prints a library's warnings to standard error where no logging is set up.
+_LOGGER.addHandler(logging.NullHandler())
 # Of all clients together: one observer may watch several.
 _NUMBERS: Final = count(1)
 

@@ -5,9 +5,10 @@ Its libraries come with the extra `cli`, so nothing of them is imported before `
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Final
 
-_EXTRA: Final = frozenset({"click", "rich"})
+_EXTRA: Final = ("click", "rich")
 _NO_EXTRA: Final = 2
 _INTERRUPTED: Final = 130
 
@@ -22,15 +23,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
-        from capillary_interactions.cli._app import run  # noqa: PLC0415 - needs the extra
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        sys.stderr.write(
-            f"error: {missing.name} is not installed; the command line needs the extra cli: "
-            "pip install 'capillary_interactions[cli]'\n"
+        from capillary_interactions.cli._standard import (  # noqa: PLC0415 - see above
+            flush_streams,
+            open_closed_streams,
         )
-        return _NO_EXTRA
+
+        open_closed_streams()
+        for library in _EXTRA:
+            # Not imported: a line of help needs no rich, which takes as long as all the rest.
+            if find_spec(library) is None:
+                return _tell_missing(library)
+        from capillary_interactions.cli._app import run  # noqa: PLC0415 - needs the extra
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return run(arguments)
+    try:
+        return run(arguments)
+    finally:
+        flush_streams()
+
+
+def _tell_missing(library: str) -> int:
+    sys.stderr.write(
+        f"error: {library} is not installed; the command line needs the extra cli: "
+        "pip install 'capillary_interactions[cli]'\n"
+    )
+    return _NO_EXTRA

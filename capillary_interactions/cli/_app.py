@@ -1,5 +1,6 @@
 """The program itself: its commands, and how whatever goes wrong is told in one line."""
 
+import errno
 import traceback
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 import click
 
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._masking import mask_text
+from capillary_interactions._masking import mask_subject, mask_text
 from capillary_interactions._version import version
 from capillary_interactions.cli._bulk import bulk
 from capillary_interactions.cli._demo import demo
@@ -18,6 +19,7 @@ from capillary_interactions.cli._sandbox import sandbox
 from capillary_interactions.cli._voice import Voice
 
 PROGRAM: Final = "capillary-interactions"
+_CANNOT_WRITE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
 @click.group(
@@ -45,44 +47,64 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         Voice().complain("interrupted")
         return INTERRUPTED
-    except (click.ClickException, ConfigurationError, CommandError) as wrong:
+    except SystemExit:
+        return STOPPED_EARLY  # click's way out where the reader of a help text has gone
+    except Exception as error:  # noqa: BLE001 - a person gets a line, and the way to more
         if chosen["level"] == "debug":
-            traceback.print_exc()
-        return _told(wrong)
-    except Exception as unforeseen:  # noqa: BLE001 - a person gets a line, and the way to more
-        if chosen["level"] == "debug":
-            traceback.print_exc()
-        Voice().complain(
-            f"error: unforeseen {type(unforeseen).__name__}; "
-            "run it again with --log-level debug to see where, and report it"
-        )
-        return STOPPED_EARLY
+            _show_traceback(error)
+        return _told(error)
     return ended if isinstance(ended, int) else 0
 
 
-def _told(wrong: click.ClickException | ConfigurationError | CommandError) -> int:
+def _show_traceback(error: Exception) -> None:
+    """Its traceback, without what is personal in it or steers a terminal."""
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        indent = len(line) - len(line.lstrip(" "))
+        Voice().complain(f"{' ' * indent}{mask_subject(line, codes_shown=True)}")
+
+
+def _told(error: Exception) -> int:
     """Say what is wrong in one line; the exit code for it."""
-    if isinstance(wrong, click.exceptions.NoArgsIsHelpError):
-        Voice().complain(wrong.format_message())
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        Voice().show(error.format_message())
         return CANNOT_START
-    if isinstance(wrong, CommandError):
-        if str(wrong):
-            Voice().complain(f"error: {wrong}")
-        return wrong.exit_code
-    Voice().complain(f"error: {words(wrong)}")
-    return CANNOT_START
+    if isinstance(error, click.ClickException | ConfigurationError):
+        Voice().complain(f"error: {words(error)}")
+        return CANNOT_START
+    if isinstance(error, CommandError):
+        if str(error):
+            Voice().complain(f"error: {error}")
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
+        Voice().complain(f"error: standard output cannot be written: {error.strerror}")
+        return STOPPED_EARLY
+    Voice().complain(
+        f"error: unforeseen {type(error).__name__}; "
+        "run it again with --log-level debug to see where, and report it"
+    )
+    return STOPPED_EARLY
 
 
 def words(wrong: click.ClickException | ConfigurationError) -> str:
     """What is wrong with an argument or a setting, with nothing personal in it."""
     if not isinstance(wrong, click.ClickException):
         return str(wrong)
-    # What was typed stands in click's messages, and it may be somebody's number in a wrong place.
-    text = " ".join(wrong.format_message().split())
-    if isinstance(wrong, click.NoSuchOption):
-        text = f"No such option {wrong.option_name}"
-    elif text.startswith("Got unexpected extra argument"):
-        text = "Too many arguments"
     command = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else ""
     hint = f" (see {command} --help)" if command else ""
-    return f"{mask_text(text)}{hint}"
+    return f"{mask_text(_message(wrong))}{_meant(wrong)}{hint}"
+
+
+def _message(wrong: click.ClickException) -> str:
+    # What was typed stands in click's messages, and it may be somebody's number in a wrong place.
+    if isinstance(wrong, click.NoSuchOption):
+        return f"No such option {wrong.option_name}"
+    # Click's own guesses stand behind these words in what it formats.
+    text = wrong.message if hasattr(wrong, "possibilities") else wrong.format_message()
+    extra = text.startswith("Got unexpected extra argument")
+    return "Too many arguments" if extra else " ".join(text.split()).removesuffix(".")
+
+
+def _meant(wrong: click.ClickException) -> str:
+    """The names that are nearly the one that was typed; these are our own."""
+    names = getattr(wrong, "possibilities", None)
+    return f"; did you mean {' or '.join(names)}?" if names else ""

@@ -35,7 +35,7 @@ from capillary_interactions.cli._report import summary
 from capillary_interactions.cli._run import Bulk, Ended, run
 from capillary_interactions.cli._settings import Settings, config_of, reachable
 from capillary_interactions.cli._sink import check_out, is_streamed, open_out
-from capillary_interactions.cli._standard import unbuffered
+from capillary_interactions.cli._standard import data_out, is_terminal
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs._template import Template
 
@@ -124,7 +124,7 @@ def bulk(
     if not is_streamed(out):
         check_out(out, overwrite=overwrite, source=list_)
         # Somebody who goes on with a job from a pipe need not type the list.
-        retold = list_ == _PIPE and sys.stdin.isatty() and job_of(Path(out)).exists()
+        retold = list_ == _PIPE and is_terminal(sys.stdin) and job_of(Path(out)).exists()
         job = JobBulk(
             customers=None if retold else customers,
             out=Path(out),
@@ -141,7 +141,7 @@ def bulk(
     stream = Bulk(
         customers=customers,
         template=template,
-        open_out=partial(unbuffered, "stdout") if out == _PIPE else partial(open_out, out),
+        open_out=data_out if out == _PIPE else partial(open_out, out),
         out="standard output" if out == _PIPE else out,
         reachable=reached,
         timeout=settings.timeout,

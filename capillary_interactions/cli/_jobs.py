@@ -17,7 +17,7 @@ from capillary_interactions.cli._job_words import next_steps, state
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import voice_options
 from capillary_interactions.cli._sink import check_overwrite
-from capillary_interactions.cli._standard import unbuffered, write_out
+from capillary_interactions.cli._standard import data_out, write_json
 from capillary_interactions.cli._stop import unless_interrupted
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs import (
@@ -59,7 +59,7 @@ def status(*, path: Path, as_json: bool, voice: Voice) -> int:
     """  # noqa: D301 - click's own mark
     report = _with_job(path, lambda job: job.report())
     if as_json:
-        write_out(orjson.dumps(_written(report), option=orjson.OPT_APPEND_NEWLINE))
+        write_json(orjson.dumps(_written(report), option=orjson.OPT_APPEND_NEWLINE))
     else:
         for line in (*state(report), *next_steps(report)):
             voice.complain(line)
@@ -191,7 +191,7 @@ def _stream(path: Path, *, mask_codes: bool) -> None:
     # It has no name any more: whatever kills this program while it waits, no results lie around.
     try:
         with file:
-            shutil.copyfileobj(file, unbuffered("stdout"))
+            shutil.copyfileobj(file, data_out())
     except BrokenPipeError:
         raise StoppedEarlyError("") from None
     except OSError as failed:

@@ -22,7 +22,7 @@ from capillary_interactions.cli._options import (
     voice_options,
 )
 from capillary_interactions.cli._settings import Settings, config_of, reachable
-from capillary_interactions.cli._standard import write_out
+from capillary_interactions.cli._standard import is_terminal, write_json, write_out
 from capillary_interactions.cli._table import headline, outcome_table
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs._recording import masked
@@ -83,9 +83,9 @@ def lookup(
     query = _query(IdentifierName(name), value, network, type)
     config = config_of(settings)
     outcome = run_async(_ask(query, settings, config))
-    if as_json or not sys.stdout.isatty():
+    if as_json or not is_terminal(sys.stdout):
         written = to_jsonable(outcome)
-        write_out(_dumped(masked(written) if mask_codes else written))
+        write_json(_dumped(masked(written) if mask_codes else written))
         if not isinstance(outcome, Found):
             voice.say(headline(outcome))
     else:
@@ -123,7 +123,7 @@ def _check(query: Query, api: ApiVersion) -> None:
 
 
 def _dumped(written: object) -> bytes:
-    indent = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+    indent = orjson.OPT_INDENT_2 if is_terminal(sys.stdout) else 0
     return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE | indent)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from capillary_interactions.cli._report import Moment, status
+from capillary_interactions.cli._standard import is_terminal
 from capillary_interactions.cli._voice import Voice
 
 _BAR_EVERY: Final = 0.2
@@ -41,9 +42,9 @@ class Speed:
 
 def has_bar(*, data_on_stdout: bool) -> bool:
     """Whether there is a terminal that a bar can be drawn on without spoiling anything."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return False
-    return not (data_on_stdout and sys.stdout.isatty())
+    return not (data_on_stdout and is_terminal(sys.stdout))
 
 
 async def show(voice: Voice, look: Callable[[], Moment], *, bar: bool) -> None:

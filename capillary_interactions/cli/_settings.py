@@ -12,6 +12,7 @@ from attrs import frozen
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._limits import RateLimit, Timeouts
 from capillary_interactions.cli._host import check_host
+from capillary_interactions.cli._standard import is_terminal
 
 SANDBOX_RATE: Final = RateLimit(100, 1.0)
 
@@ -99,7 +100,7 @@ def config_of(settings: Settings, *, may_ask: bool = True) -> ClientConfig | Non
     environ: Mapping[str, str] = os.environ
     # Without an address there is nothing to have a password for.
     if settings.base_url or environ.get("CAPILLARY_BASE_URL"):
-        somebody = may_ask and sys.stdin.isatty() and sys.stderr.isatty()
+        somebody = may_ask and is_terminal(sys.stdin) and is_terminal(sys.stderr)
         environ = with_secrets(environ, _prompt if somebody else None)
     return network_config(settings, environ)
 

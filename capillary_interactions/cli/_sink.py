@@ -11,7 +11,7 @@ from typing import IO, Final
 
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError
 from capillary_interactions.cli._job_run import job_of
-from capillary_interactions.cli._standard import close
+from capillary_interactions.cli._standard import close, for_data
 from capillary_interactions.jobs import ExportError, check_export
 from capillary_interactions.jobs._targets import has_written
 
@@ -74,9 +74,10 @@ def open_out(path: str) -> IO[bytes]:
         CannotStartError: It cannot be opened.
     """
     try:
-        return open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: PTH123 - a number
+        file = open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: PTH123, SIM115 - a number
     except OSError as failed:
         raise CannotStartError(f"--out {path}: {failed.strerror}") from None
+    return for_data(file)
 
 
 class Sink:

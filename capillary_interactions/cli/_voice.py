@@ -3,22 +3,17 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.text import Text
+from capillary_interactions._printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LEVELS: Final = ("debug", "info", "warning", "error", "off")
 _NEVER: Final = logging.CRITICAL + 1
 _LOGGER: Final = logging.getLogger("capillary_interactions")
-
-
-class _Console(Console):
-    """A console that keeps quiet when nobody listens, in place of ending the program."""
-
-    def on_broken_pipe(self) -> None:
-        """Say nothing more."""
-        self.quiet = True
 
 
 class Voice:
@@ -30,7 +25,13 @@ class Voice:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = _Console(stderr=True, highlight=False)
+
+    @cached_property
+    def console(self) -> "Console":
+        """Where the lines go, and a progress bar below them."""
+        from capillary_interactions.cli._console import stderr_console  # noqa: PLC0415 - rich is slow to import
+
+        return stderr_console()
 
     def say(self, line: str) -> None:
         """Say a line, unless quiet is asked for."""
@@ -39,9 +40,15 @@ class Voice:
 
     def complain(self, line: str) -> None:
         """Say a line in any case."""
+        # Whoever chose a file's name, a list's cells or a server's words must not steer a terminal.
         # Through the console, which knows of the progress bar below.
         with suppress(OSError, ValueError):
-            self.console.print(Text(line), soft_wrap=True)
+            self.console.out(printable(line), highlight=False)
+
+    def show(self, text: str) -> None:
+        """Say several lines in any case."""
+        for line in text.splitlines():
+            self.complain(line)
 
     @contextmanager
     def logging(self, level: str) -> Iterator[None]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
+from capillary_interactions._printable import printable
+
 
 class Figure(str):
     """A number as it is told, which stands where numbers stand."""
@@ -13,6 +15,11 @@ class Figure(str):
 
 Cell = str | Figure | int | float
 NOT_TOLD: Final = "\N{EN DASH}"
+
+
+def escaped(text: str) -> str:
+    """The text in HTML, without what steers whatever shows it: a terminal, a browser."""
+    return escape(printable(text))
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -26,11 +33,11 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> 
     body = [tuple(row) for row in rows]
     numeric = [any(_is_number(row[place]) for row in body) for place in range(len(head))]
     names = "".join(
-        f'<th scope="col"{_side(number)}>{escape(name)}</th>'
+        f'<th scope="col"{_side(number)}>{escaped(name)}</th>'
         for name, number in zip(head, numeric, strict=True)
     )
     return (
-        f'<div class="wide"><table><caption>{escape(caption)}</caption>'
+        f'<div class="wide"><table><caption>{escaped(caption)}</caption>'
         f"<thead><tr>{names}</tr></thead>"
         f"<tbody>{''.join(_row(row, numeric) for row in body)}</tbody></table></div>"
     )
@@ -54,7 +61,7 @@ def _side(number: bool) -> str:
 
 def _written(cell: Cell) -> str:
     if isinstance(cell, str):
-        return escape(cell) or NOT_TOLD
+        return escaped(cell) or NOT_TOLD
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.1f}"
 
 
@@ -66,7 +73,7 @@ def share(part: int, whole: int) -> Figure:
 def tiles(figures: Iterable[tuple[str, str]]) -> str:
     """A few figures, each with its name."""
     each = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures
+        f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in figures
     )
     return f'<dl class="tiles">{each}</dl>'
 
@@ -74,14 +81,15 @@ def tiles(figures: Iterable[tuple[str, str]]) -> str:
 def legend(entries: Iterable[tuple[str, str]]) -> str:
     """What the colours of a drawing mean: each colour's role, and words."""
     each = "".join(
-        f'<li><span class="key {escape(role)}"></span>{escape(told)}</li>' for role, told in entries
+        f'<li><span class="key {escaped(role)}"></span>{escaped(told)}</li>'
+        for role, told in entries
     )
     return f'<ul class="legend">{each}</ul>'
 
 
 def note(text: str) -> str:
     """A sentence below a heading."""
-    return f'<p class="note">{escape(text)}</p>' if text else ""
+    return f'<p class="note">{escaped(text)}</p>' if text else ""
 
 
 def beside(drawing: str, figures: str) -> str:
@@ -96,12 +104,12 @@ def ranked(drawing: str, figures: str) -> str:
 
 def folded(summary: str, content: str) -> str:
     """What is shown only to whoever wants it."""
-    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+    return f"<details><summary>{escaped(summary)}</summary>{content}</details>"
 
 
 def section(name: str, heading: str, *content: str) -> str:
     """A part of the page."""
     return (
         f'<section id="{name}" aria-labelledby="{name}-heading">'
-        f'<h2 id="{name}-heading">{escape(heading)}</h2>{"".join(content)}</section>'
+        f'<h2 id="{name}-heading">{escaped(heading)}</h2>{"".join(content)}</section>'
     )

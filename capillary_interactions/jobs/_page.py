@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cache
-from html import escape
 from importlib.resources import files
 from pathlib import PurePath
 from string import Template
@@ -16,6 +15,7 @@ from capillary_interactions.jobs._html import (
     NOT_TOLD,
     Cell,
     Figure,
+    escaped,
     note,
     ranked,
     section,
@@ -43,10 +43,10 @@ def page(overview: Overview) -> str:
         _failures(overview),
     )
     return _template().substitute(
-        title=escape(f"{_title(status)}: report"),
+        title=escaped(f"{_title(status)}: report"),
         header=_header(overview),
         sections="\n".join(filter(None, sections)),
-        footer=escape(
+        footer=escaped(
             f"A report of {status.path} as it was on {overview.at:%Y-%m-%d at %H:%M} UTC. "
             "It loads nothing and runs nothing; customers are masked."
         ),
@@ -70,9 +70,9 @@ def _header(overview: Overview) -> str:
         ("Quota used", f"{100 * total.quota_used:.0f} %" if total.requests else NOT_TOLD),
     )
     return (
-        f"<h1>{escape(_title(status))}</h1>"
-        f"<p>{escape(' · '.join(_facts(overview)))}</p>"
-        f'<p class="state">{escape(_state(overview))}</p>{tiles(figures)}'
+        f"<h1>{escaped(_title(status))}</h1>"
+        f"<p>{escaped(' · '.join(_facts(overview)))}</p>"
+        f'<p class="state">{escaped(_state(overview))}</p>{tiles(figures)}'
     )
 
 

@@ -6,10 +6,11 @@ ours; here the roles become the page's variables, and the words are put in, esca
 
 import re
 from collections.abc import Sequence
-from html import escape
 from typing import Final
 
 from attrs import frozen
+
+from capillary_interactions.jobs._html import escaped
 
 # The page's style sheet has a variable for each, in light and in dark.
 ROLES: Final = (
@@ -62,7 +63,7 @@ def inline(drawn: str, caption: Caption, words: Sequence[str] = ()) -> str:
     )
     body = _OPENING.sub(lambda found: found.expand(told), _later(body), count=1)
     every = (caption.title, caption.told, *words)
-    return _WORD.sub(lambda found: escape(every[int(found[1])]), body).strip()
+    return _WORD.sub(lambda found: escaped(every[int(found[1])]), body).strip()
 
 
 def _later(body: str) -> str:

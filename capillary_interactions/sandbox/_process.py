@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import site
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from capillary_interactions.sandbox._control import PREFIX
+from capillary_interactions.sandbox._control import CONTENT_TYPE, PREFIX
 from capillary_interactions.sandbox._faults import check_name
 from capillary_interactions.sandbox._settings import Settings, client_config
 from capillary_interactions.sandbox._tally import Counts
@@ -21,7 +23,9 @@ from capillary_interactions.sandbox._tally import Counts
 if TYPE_CHECKING:
     from capillary_interactions._config import ClientConfig
 
-_ROOT: Final = Path(__file__).parents[2]
+_ROOT: Final = Path(__file__).resolve().parents[2]
+# Variables that may hold credentials; the sandbox needs none of them.
+_OURS: Final = "CAPILLARY_"
 _START: Final = 30.0
 _STOP: Final = 5.0
 _ANSWER: Final = 30.0
@@ -82,12 +86,12 @@ class SandboxProcess:
         """
         if self._process is not None:
             raise RuntimeError("this sandbox is running already")
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "capillary_interactions.sandbox"],
+            # -P: else code of the current folder would run in it (orjson.py, say).
+            [sys.executable, "-P", "-m", "capillary_interactions.sandbox"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env=_environment(os.environ),
         )
         try:
             self._base_url = self._introduce(self._process)
@@ -196,7 +200,8 @@ class SandboxProcess:
         address = urlsplit(self.base_url)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=_ANSWER)
         try:
-            connection.request("POST", PREFIX + question, orjson.dumps(arguments))
+            headers = {"Content-Type": CONTENT_TYPE, "Host": "localhost"}
+            connection.request("POST", PREFIX + question, orjson.dumps(arguments), headers)
             response = connection.getresponse()
             body = orjson.loads(response.read())
         finally:
@@ -204,3 +209,18 @@ class SandboxProcess:
         if response.status != 200:  # noqa: PLR2004 - HTTP's own number
             raise ValueError(body["error"])
         return body
+
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the process: without credentials, and with this very package to import."""
+    kept = {name: value for name, value in ours.items() if not name.upper().startswith(_OURS)}
+    # An empty part means the current folder, and is in most cases an accident ("$UNSET:/lib").
+    path = [part for part in kept.pop("PYTHONPATH", "").split(os.pathsep) if part]
+    if str(_ROOT) not in map(os.path.abspath, _installed()):
+        path.insert(0, str(_ROOT))
+    return {**kept, "PYTHONPATH": os.pathsep.join(path)} if path else kept
+
+
+def _installed() -> list[str]:
+    """Where the interpreter looks for packages by itself."""
+    return [*site.getsitepackages(), site.getusersitepackages()]

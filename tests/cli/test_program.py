@@ -76,6 +76,9 @@ def test_tells_its_version() -> None:
         (("nothing",), "No such command 'nothing'"),
         (("919738522695",), "No such command '9*********95'"),
         (("lookup", "--password=hunter22"), "No such option --password"),
+        (("lookup", "--jsn"), "No such option --jsn; did you mean --json? (see "),
+        (("bulk", "--identifer", "x"), "No such option --identifer; did you mean --identifier"),
+        (("what? now",), "No such command 'what?"),
     ],
 )
 def test_says_what_it_does_not_know(arguments: tuple[str, ...], said: str) -> None:
@@ -86,6 +89,12 @@ def test_says_what_it_does_not_know(arguments: tuple[str, ...], said: str) -> No
     assert said in ran.err
     assert ran.err.count("\n") == 1
     assert "hunter22" not in ran.err
+
+
+@pytest.mark.skipif(not hasattr(click, "NoSuchCommand"), reason="before click 8.4 it is not told")
+def test_names_the_command_that_may_be_meant() -> None:
+    """As it is called, with nothing masked in it."""
+    assert "No such command 'lokup'; did you mean lookup? (" in invoke("lokup").err
 
 
 def test_says_in_one_line_that_something_unforeseen_happened(
@@ -160,3 +169,16 @@ def test_gives_its_exit_code_to_whoever_calls_it(capsys: pytest.CaptureFixture[s
     assert main(["--version"]) == 0
     assert main(["nothing"]) == 2
     assert "No such command" in capsys.readouterr().err
+
+
+def test_the_library_logs_nothing_where_no_logging_is_set_up() -> None:
+    """Python prints a library's warnings to standard error, unless it has a handler of its own."""
+    script = (
+        "import logging, capillary_interactions as c; c.InteractionsClient; "
+        "logging.getLogger('capillary_interactions').warning('x')"
+    )
+    ran = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-c", script], capture_output=True, timeout=30, check=True
+    )
+
+    assert ran.stderr == b""

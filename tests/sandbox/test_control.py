@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -118,3 +119,73 @@ async def test_takes_nothing_but_post() -> None:
         reply = await get(sandbox.base_url, "/_sandbox/counts")
         assert reply.status == 404
         assert reply.json["error"].startswith("POST ")
+
+
+_PAGE = {"Origin": "https://evil.example"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8080"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Content-Type": "application/json; charset=utf-8"}, 200),
+        (_PAGE, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "localhost.evil.example:80"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Host": ""}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Type": "text/plain", **_PAGE}, 403),
+    ],
+)
+async def test_takes_nothing_from_a_web_page(headers: dict[str, str], status: int) -> None:
+    """Any page in a developer's browser could send it, also by a name that leads here."""
+    async with Sandbox() as sandbox:
+        sent = {"Content-Type": "application/json", **headers}
+        url = f"{sandbox.base_url}/_sandbox/change"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=b'{"unknown": 0.5}', headers=sent) as response,
+        ):
+            assert response.status == status
+        assert sandbox.unknown == (0.5 if status == 200 else 0.05)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_desk",
+        "_runner",
+        "_door",
+        "_base_url",
+        "stop",
+        "__class__",
+        "base_url",
+        "counts",
+        "nothing",
+    ],
+)
+async def test_changes_nothing_but_settings(name: str) -> None:
+    """What the sandbox needs to run is nobody's to change from outside."""
+    async with Sandbox() as sandbox:
+        reply = await post(sandbox.base_url, "/_sandbox/change", {"unknown": 0.5, name: 1})
+
+        assert (reply.status, sandbox.unknown) == (400, 0.05)
+        assert name in reply.json["error"]
+
+
+@pytest.mark.parametrize("body", [{"port": 1}, [], 5, "x", {"unknown": "much"}, {"answers": 5}])
+async def test_names_what_is_wrong_with_a_change(body: Any) -> None:
+    """In place of an error of the server's own."""
+    async with Sandbox() as sandbox:
+        reply = await post(sandbox.base_url, "/_sandbox/change", body)
+
+        assert reply.status == 400

@@ -240,3 +240,25 @@ async def test_does_not_block_the_loop_while_it_starts() -> None:
         pass
     counting.cancel()
     assert turns > 20
+
+
+def test_runs_no_code_of_the_current_folder_and_knows_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither modules nor packages of the folder that a command is called in are imported."""
+    for name in ("orjson", "aiohttp", "attrs", "argparse", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'a').write(__name__)\n")
+    (tmp_path / "capillary_interactions" / "sandbox").mkdir(parents=True)
+    (tmp_path / "capillary_interactions" / "__init__.py").write_text("open('ran', 'a')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAPILLARY_PASSWORD", "hunter2")
+    monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}{tmp_path / 'further'}")
+
+    with SandboxProcess() as sandbox:
+        assert sandbox.counts().received == 0
+        environ = Path(f"/proc/{sandbox.pid}/environ")
+        if environ.exists():
+            told = environ.read_bytes().decode().split("\0")
+            assert f"{tmp_path / 'further'}" in " ".join(told)
+            assert not [variable for variable in told if variable.startswith("CAPILLARY_")]
+    assert not (tmp_path / "ran").exists()
