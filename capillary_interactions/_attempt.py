@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import define, frozen
 
+from capillary_interactions._auth import NoHeadersError
 from capillary_interactions._body import is_long, objects_at_most
 from capillary_interactions._events import AttemptBegan, AttemptEnded
 from capillary_interactions._exchange import (
@@ -16,7 +17,7 @@ from capillary_interactions._exchange import (
     TransportError,
 )
 from capillary_interactions._flight import Deadline
-from capillary_interactions._lane import Lane, Lanes, NoHeadersError
+from capillary_interactions._lane import Lane, Lanes
 from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers
 from capillary_interactions._off_loop import off_loop

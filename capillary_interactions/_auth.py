@@ -26,6 +26,18 @@ _PAUSE_MOST: Final = 30.0
 _PAUSE_ASKED: Final = 3600.0
 
 
+class NoHeadersError(Exception):
+    """A request cannot leave: there is no token.
+
+    Attributes:
+        verdict: What prevented it.
+    """
+
+    def __init__(self, verdict: Denied | Trouble) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
 class Auth(Protocol):
     """The headers of one credential."""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, field
 
-from capillary_interactions._auth import Auth
+from capillary_interactions._auth import Auth, NoHeadersError
 from capillary_interactions._doubt import Doubt
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._events import (
@@ -21,24 +21,12 @@ from capillary_interactions._pace import Pace
 from capillary_interactions._quota import Policy
 from capillary_interactions._retry import Budget
 from capillary_interactions._slowing import Slowing
-from capillary_interactions._verdicts import Denied, Trouble
+from capillary_interactions._verdicts import Denied
 
 # So many failures in a row, and a credential is used less than those that do not fail.
 _MAX_FAILURES: Final = 5
 _PROBE_INITIAL: Final = 0.5
 _PROBE_MAX: Final = 5.0
-
-
-class NoHeadersError(Exception):
-    """A request cannot leave: there is no token.
-
-    Attributes:
-        verdict: What prevented it.
-    """
-
-    def __init__(self, verdict: Denied | Trouble) -> None:
-        super().__init__(verdict.reason)
-        self.verdict = verdict
 
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
