@@ -130,10 +130,11 @@ class Sender:
         Raises:
             AuthenticationError: Every credential is refused.
         """
-        refusals = Refusals(trip.query.identifier, trip.tolerated)
+        refusals: Refusals | None = None
         unsent = 0
         while True:
-            lane = self.lanes.soonest(asyncio.get_running_loop().time())
+            avoided = () if refusals is None else refusals.avoided
+            lane = self.lanes.soonest(asyncio.get_running_loop().time(), avoided)
             lane.doubt.begin()
             try:
                 verdict, headers = await self._once(trip, lane, url)
@@ -148,10 +149,11 @@ class Sender:
                 self.lanes.failed(lane)
             if not isinstance(verdict, Denied):
                 return lane, verdict
+            refusals = refusals or Refusals(trip.query.identifier, trip.tolerated)
             comes_to = await refusals.judge(lane, verdict, headers, self._left(trip))
             if isinstance(comes_to, Denied):
                 self.lanes.refuse(lane, comes_to)
-            elif comes_to is not None:
+            elif comes_to is not None and not refusals.may_go_elsewhere(lane, comes_to, self.lanes):
                 return lane, comes_to
 
     async def _once(

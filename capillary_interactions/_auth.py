@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from capillary_interactions._credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._exchange import Request, Transport, TransportError
@@ -24,6 +24,10 @@ _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"
 _PAUSE_FIRST: Final = 0.5
 _PAUSE_MOST: Final = 30.0
 _PAUSE_ASKED: Final = 3600.0
+# A caller that asks again at once about a refused key must not keep the event loop busy.
+_INSISTED: Final = 0.01
+# Seconds that a lookup waits at most where it is known that no token comes before its deadline.
+_HOPELESS: Final = 1.0
 
 
 class NoHeadersError(Exception):
@@ -160,7 +164,7 @@ class OAuthHeaders:
         self._renew_at = _PAST
         self._failures = 0
         self._ask_at = float("-inf")
-        self._refused: Denied | None = None
+        self._failed: Denied | Trouble | None = None
         self._task: asyncio.Task[Denied | Trouble | None] | None = None
 
     async def ready(self, timeout: float | None) -> Denied | Trouble | None:  # noqa: ASYNC109
@@ -168,18 +172,21 @@ class OAuthHeaders:
         if not self._is_past(self._renew_at):
             return None
         lapsed = self.lapsed()
-        if self._refused is not None and asyncio.get_running_loop().time() < self._ask_at:
-            return self._refused if lapsed else None
+        pause = self._ask_at - asyncio.get_running_loop().time()
+        if isinstance(self._failed, Denied) and pause > 0:
+            return await self._refused(self._failed) if lapsed else None
         task = self._refresher()
         if not lapsed:
             return None
-        # A caller that leaves must not stop the refresh for the others.
-        done, _ = await asyncio.wait({task}, timeout=timeout)
-        if not done:
-            return Trouble("no OAuth token in time")
-        if task.cancelled():
-            return Trouble("no OAuth token: the request for it was given up")
-        return task.result()
+        if isinstance(self._failed, Trouble) and timeout is not None and pause > timeout:
+            # None will come in time; not at once, for there are callers that ask again at once.
+            await asyncio.wait({task}, timeout=min(_HOPELESS, timeout / 2))
+            return evolve(self._failed, retry_after=pause)
+        return await _result(task, timeout)
+
+    async def _refused(self, denied: Denied) -> Denied:
+        await asyncio.sleep(_INSISTED)
+        return denied
 
     def headers(self) -> Mapping[str, str]:
         """The headers with the token that is there."""
@@ -224,13 +231,13 @@ class OAuthHeaders:
         asked = loop.time()
         token = await self._ask()
         if isinstance(token, Token):
-            self._failures, self._refused = 0, None
+            self._failures, self._failed = 0, None
             self._keep(token, loop.time(), loop.time() - asked)
             return None
         hint = token.retry_after if isinstance(token, Trouble) else None
         self._ask_at = loop.time() + self._pause(hint)
         self._failures += 1
-        self._refused = token if isinstance(token, Denied) else None
+        self._failed = token
         return token
 
     async def _ask(self) -> Token | Denied | Trouble:
@@ -254,6 +261,18 @@ class OAuthHeaders:
         self._headers = _Dated(content, _Moment(now + usable, wall + usable))
         self._renew_at = _Moment(now + fresh, wall + fresh)
         self._refreshed(token.lifetime)
+
+
+async def _result(
+    task: "asyncio.Task[Denied | Trouble | None]", patience: float | None
+) -> Denied | Trouble | None:
+    # A caller that leaves must not stop the refresh for the others.
+    done, _ = await asyncio.wait({task}, timeout=patience)
+    if not done:
+        return Trouble("no OAuth token in time")
+    if task.cancelled():
+        return Trouble("no OAuth token: the request for it was given up")
+    return task.result()
 
 
 def _attribution(credential: OAuth) -> dict[str, str]:

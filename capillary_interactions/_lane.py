@@ -240,7 +240,11 @@ class Lanes:
         """Seconds for which none of the credentials in use sends anything."""
         return min(lane.pace.state().cool_down for lane in self._open)
 
-    def soonest(self, now: float) -> Lane:
+    def others(self, avoided: tuple[Lane, ...]) -> bool:
+        """Whether there are credentials in use beside these."""
+        return any(lane not in avoided for lane in self._open)
+
+    def soonest(self, now: float, avoided: tuple[Lane, ...] = ()) -> Lane:
         """The credential that can send soonest, of those that are not refused.
 
         One whose requests fail while another's do not is tried now and then only: each lookup that
@@ -248,9 +252,12 @@ class Lanes:
 
         Args:
             now: The loop's time.
+            avoided: Those to use only where there are no others.
         """
         if len(self._open) == 1:
             return self._open[0]
+        if avoided and self.others(avoided):
+            return min((lane for lane in self._open if lane not in avoided), key=_order)
         good = [lane for lane in self._open if lane.failures < _MAX_FAILURES] or self._open
         soonest = min(good, key=_order)
         if len(good) == len(self._open):

@@ -7,7 +7,7 @@ from typing import Final
 from attrs import define, evolve, field
 
 from capillary_interactions._doubt import NOT_THE_API, SEVERAL
-from capillary_interactions._lane import Lane
+from capillary_interactions._lane import Lane, Lanes
 from capillary_interactions._query import Identifier
 from capillary_interactions._verdicts import Denied, Refused, Trouble
 
@@ -42,10 +42,12 @@ class Refusals:
     Attributes:
         customer: The customer asked for.
         tolerated: See `Doubt.is_believed`.
+        avoided: Credentials that are not used again for this customer, as long as there are others.
     """
 
     customer: Identifier
     tolerated: int
+    avoided: tuple[Lane, ...] = field(default=(), init=False)
     _lapsed: int = field(default=0, init=False)
     _counts: dict[Lane, _Count] = field(factory=dict, init=False)
 
@@ -73,6 +75,19 @@ class Refusals:
             self._lapsed += 1
             return None if self._lapsed <= _MAX_LAPSED else Trouble(denied.reason, denied.status)
         return await self._counted(lane, denied, left)
+
+    def may_go_elsewhere(self, lane: Lane, ending: Refused | Trouble, lanes: Lanes) -> bool:
+        """Whether another credential may be good for this customer, where one has had no answer.
+
+        Args:
+            lane: The state of the credential that was refused.
+            ending: What that came to.
+            lanes: All credentials.
+        """
+        if lane.answered or not isinstance(ending, Refused):
+            return False
+        self.avoided = (*self.avoided, lane)
+        return lanes.others(self.avoided)
 
     async def _counted(
         self, lane: Lane, denied: Denied, left: float | None

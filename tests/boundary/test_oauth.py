@@ -10,6 +10,7 @@ from capillary_interactions import (
     Found,
     InteractionsClient,
     OAuth,
+    Unavailable,
 )
 from capillary_interactions.sandbox import Sandbox
 
@@ -114,3 +115,65 @@ async def test_retries_a_token_endpoint_that_fails(status: int) -> None:
             outcome = await client.lookup(CUSTOMER)
         assert [bool(request.body) for request in wire.received] == [True, True, True, False]
     assert isinstance(outcome, Found)
+
+
+async def test_sends_no_expired_token_while_it_waits_for_quota() -> None:
+    """Tokens that live shorter than the queue are replaced in time, and none is refused."""
+    async with Sandbox(unknown=0, token_ttl=3, rate="40/1") as sandbox:
+        async with InteractionsClient(sandbox.client_config(auth=AUTH)) as client:
+            outcomes = await client.lookup_all(mobiles(100))
+        counts = sandbox.counts
+        assert sandbox.most_in_any_window(1.0) <= 40
+    assert {outcome.attempts for outcome in outcomes} == {1}
+    assert (counts.refused, counts.received) == (0, 100)
+    assert counts.tokens_issued >= 2
+
+
+async def test_sends_the_token_of_the_moment_it_leaves() -> None:
+    """One that lapses while a connection is opened is replaced before the request is written."""
+    tokens = iter("abc")
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        if received.body:
+            text = f'{{"data": {{"accessToken": "{next(tokens)}", "ttlSeconds": 300}}}}'
+            writer.write(answer(200, text.encode()))
+        else:
+            writer.write(answer())
+
+    async with Wire(behave) as wire, client_for(wire.base_url, auth=AUTH) as client:
+        lane = client._lanes.all[0]
+        leave = lane.pace.leave  # type: ignore[attr-defined] # a pace of this process has it
+
+        async def slowly() -> None:
+            await leave()
+            lane.auth.renew(lane.auth.headers())
+
+        lane.pace.leave = slowly  # type: ignore[attr-defined]
+        assert isinstance(await client.lookup(CUSTOMER), Found)
+        sent = [one.headers["x-cap-api-oauth-token"] for one in wire.received if not one.body]
+    assert sent == ["b"]
+
+
+async def test_asks_rarely_about_a_refused_key() -> None:
+    """Callers that insist get the refusal at once, without a request for each."""
+    async with Sandbox() as sandbox:
+        config = sandbox.client_config(auth=OAuth("sandbox-key", "wrong"), rate="10/1")
+        async with InteractionsClient(config) as client:
+            for mobile in mobiles(100):
+                with pytest.raises(AuthenticationError):
+                    await client.lookup(mobile)
+        assert sandbox.counts.refused <= 3
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"data": {"accessToken": ""}}', b"<html>"])
+async def test_takes_an_answer_without_a_token_for_trouble(body: bytes) -> None:
+    """It is no refusal, so it is no error of the whole program, and it says what is missing."""
+
+    async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(200, body))
+
+    async with Wire(behave) as wire, client_for(wire.base_url, auth=AUTH) as client:
+        outcome = await client.lookup(CUSTOMER, timeout=0.2)
+    assert isinstance(outcome, Unavailable)
+    assert "no OAuth token: HTTP 200 with" in outcome.reason
+    assert outcome.elapsed < 0.2

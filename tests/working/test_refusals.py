@@ -235,3 +235,29 @@ async def test_leaves_no_place_taken_whatever_an_observer_raises(kind: type[Even
                 continue
         assert client.snapshot().in_flight == 0
         assert isinstance(await client.lookup(Identifier.mobile("919738522695")), Found)
+
+
+@pytest.mark.parametrize("in_flight", [1, 8])
+async def test_asks_another_credential_where_one_has_met_a_page_only(in_flight: int) -> None:
+    """A credential that is refused by pages costs no customer's answer where another is good."""
+    tills = tuple(BasicAuth(f"till{number}", "password") for number in range(2))
+    server = Server(lambda request: PAGE if request.credential == 0 else interactions(), takes=0.02)
+    async with InteractionsClient(settings(auth=tills, rate="10/1"), transport=server) as client:
+        async with client.stream(customers(40), in_flight=in_flight) as outcomes:
+            assert {outcome.ending async for outcome in outcomes} == {"found"}
+        assert [one.refused is None for one in client.snapshot().credentials] == [False, True]
+    assert sum(request.credential == 0 for request in server.requests) <= in_flight + 1
+
+
+@pytest.mark.parametrize("in_flight", [1, 8])
+async def test_rejects_a_blocked_customer_with_several_credentials(in_flight: int) -> None:
+    """Each credential is tried once, and the others are found."""
+    tills = tuple(BasicAuth(f"till{number}", "password") for number in range(3))
+    server = Server(_blocking(0), takes=0.02)
+    async with (
+        InteractionsClient(settings(auth=tills, rate="10/1"), transport=server) as client,
+        client.stream(customers(40), in_flight=in_flight) as outcomes,
+    ):
+        endings = Counter([outcome.ending async for outcome in outcomes])
+    assert endings == {"found": 39, "rejected": 1}
+    assert len(server.requests) <= 42
