@@ -17,7 +17,8 @@ from capillary_interactions._exchange import (
     TransportError,
 )
 from capillary_interactions._flight import Deadline
-from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._lane import Lane
+from capillary_interactions._lanes import Lanes
 from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers
 from capillary_interactions._off_loop import off_loop

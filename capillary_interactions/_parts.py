@@ -6,7 +6,8 @@ from capillary_interactions._auth import auth_for
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._events import TokenRefreshed
 from capillary_interactions._exchange import Transport
-from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._lane import Lane
+from capillary_interactions._lanes import Lanes
 from capillary_interactions._limits import RetryPolicy
 from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers

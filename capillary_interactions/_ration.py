@@ -7,7 +7,7 @@ from aiolimiter import AsyncLimiter
 
 from capillary_interactions._check import seconds
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._lane import Lanes
+from capillary_interactions._lanes import Lanes
 from capillary_interactions._masking import show_given
 from capillary_interactions._pace import TooLateError
 

@@ -7,7 +7,8 @@ from typing import Final
 from attrs import define, evolve, field
 
 from capillary_interactions._doubt import NOT_THE_API, SEVERAL
-from capillary_interactions._lane import Lane, Lanes
+from capillary_interactions._lane import Lane
+from capillary_interactions._lanes import Lanes
 from capillary_interactions._query import Identifier
 from capillary_interactions._verdicts import Denied, Refused, Trouble
 

@@ -188,7 +188,7 @@ async def test_asks_ever_less_often_about_a_refused_key() -> None:
     issuer.replies = [Response(status=401)] * 1000
     async with issuer.client("10/1") as client:
         ended = await asyncio.gather(*(_insist(client, 3.0) for _ in range(5)))
-        assert issuer.server.arrivals == pytest.approx([0.0, 0.5, 1.5], abs=0.02)
+        assert issuer.server.arrivals == pytest.approx([0.0, 0.5, 1.5], abs=0.05)
         assert min(map(len, ended)) > 100
         await _insist(client, 200.0, 0.5)
         gaps = [later - earlier for earlier, later in pairwise(issuer.server.arrivals)]
