@@ -14,6 +14,7 @@ from capillary_interactions._attempt import Sender, Spent, Trip
 from capillary_interactions._bulk import Source
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._cleanup import finish
+from capillary_interactions._clearing import clear, clears_locals
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._ending import Landed, ended, told
 from capillary_interactions._events import LookupBroken, Observer
@@ -146,11 +147,18 @@ class InteractionsClient:
             AuthenticationError: The credentials are refused.
             RuntimeError: The client is closed, or in use by another event loop.
         """
-        asked = _query(query)
-        check_spelling(asked, self._config.api)
-        limit = self._config.timeouts.total if timeout is None else _limit(timeout)
-        return await self._run(asked, query, limit, urgent=True)
+        try:
+            asked = _query(query)
+            check_spelling(asked, self._config.api)
+            limit = self._config.timeouts.total if timeout is None else _limit(timeout)
+            return await self._run(asked, query, limit, urgent=True)
+        except Exception as error:
+            # What is no query may be a plain number.
+            del query
+            clear(error)
+            raise
 
+    @clears_locals
     def stream(
         self,
         queries: Source[Any],
@@ -221,8 +229,12 @@ class InteractionsClient:
         Raises:
             AuthenticationError: The credentials are refused.
         """
-        async with self.stream(queries, ordered=True) as outcomes:
-            return [outcome async for outcome in outcomes]
+        try:
+            async with self.stream(queries, ordered=True) as outcomes:
+                return [outcome async for outcome in outcomes]
+        except Exception:
+            del queries  # in the traceback it would show whatever it holds
+            raise
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""

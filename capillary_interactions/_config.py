@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from capillary_interactions._check import seconds, sendable, whole
+from capillary_interactions._clearing import clears_locals, constructed_bare
 from capillary_interactions._credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._endpoint import is_loopback, to_base_url
 from capillary_interactions._environment import settings
@@ -73,6 +74,7 @@ def _to_headers(value: Mapping[str, str]) -> Still[str]:
     return Still(value)
 
 
+@constructed_bare
 @frozen(kw_only=True)
 class ClientConfig:
     """How one client behaves.
@@ -167,6 +169,7 @@ class ClientConfig:
         return self.auth if isinstance(self.auth, tuple) else (self.auth,)
 
     @classmethod
+    @clears_locals
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
         """The settings that the environment names, `CAPILLARY_BASE_URL` and the like.
 

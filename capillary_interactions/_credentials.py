@@ -7,6 +7,7 @@ from typing import Any, Self
 from attrs import field, frozen
 
 from capillary_interactions._check import sendable
+from capillary_interactions._clearing import clears_locals, constructed_bare
 from capillary_interactions._errors import ConfigurationError
 
 
@@ -17,6 +18,7 @@ def _secret(kind: str) -> Any:
     return check
 
 
+@constructed_bare
 @frozen
 class BasicAuth:
     """The user name and password of a till or store centre.
@@ -39,6 +41,7 @@ class BasicAuth:
             raise ConfigurationError("BasicAuth.username must not hold a colon")
 
     @classmethod
+    @clears_locals
     def from_md5(cls, username: str, digest: str) -> Self:
         """Credentials of which only the password's MD5 (32 hexadecimal digits) is known.
 
@@ -57,6 +60,7 @@ class BasicAuth:
         return hashlib.md5(self.password.encode(), usedforsecurity=False).hexdigest()
 
 
+@constructed_bare
 @frozen
 class OAuth:
     """A client key and secret, exchanged for tokens of a few minutes.

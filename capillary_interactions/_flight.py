@@ -8,11 +8,14 @@ everybody's.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
+from copy import copy
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
 from capillary_interactions._cleanup import outlast
+from capillary_interactions._clearing import clear
+from capillary_interactions._errors import CapillaryError
 
 _T = TypeVar("_T")
 _MOST_KEPT: Final = 10_000
@@ -107,7 +110,10 @@ class Flights(Generic[_T]):
             self._tasks.discard(task)
             self._close(flight)
             if not task.cancelled():
-                task.exception()  # else asyncio complains of one that nobody was left to see
+                error = task.exception()  # else asyncio complains of one that no waiter has seen
+                if error is not None:
+                    # Nothing of the task runs any more that would need what its frames hold.
+                    clear(error)
             for passenger in flight.passengers:
                 _wake(passenger)
 
@@ -132,7 +138,7 @@ class Flights(Generic[_T]):
         if flight.task.cancelled():
             raise GroundedError
         if flight.task.done():
-            return flight.task.result()
+            return _result(flight.task)
         await self._leave(flight, passenger)
         raise LateError
 
@@ -165,6 +171,14 @@ class Flights(Generic[_T]):
         self._close(flight)
         flight.task.cancel()
         await outlast((flight.task,))
+
+
+def _result(task: asyncio.Task[_T]) -> _T:
+    error = task.exception()
+    if isinstance(error, CapillaryError):
+        # Each waiter's own: a traceback grows with every frame that it goes through.
+        raise copy(error)
+    return task.result()
 
 
 def _wake(passenger: asyncio.Future[None]) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
+from capillary_interactions._clearing import clears_locals, constructed_bare
 from capillary_interactions._masking import show_given, show_keys, show_masked
 from capillary_interactions._names import (
     ApiVersion,
@@ -68,6 +69,7 @@ def _to_identifier_name(value: IdentifierName | str) -> IdentifierName:
     return one_of(IdentifierName, value, "an identifier's name")
 
 
+@constructed_bare
 @frozen
 class Identifier:
     """One customer, by one of the identifiers that Capillary knows.
@@ -88,26 +90,31 @@ class Identifier:
         check_text(value, f"a customer's {self.name.value}")
 
     @classmethod
+    @clears_locals
     def mobile(cls, value: str) -> Self:
         """A customer by mobile number, with the country code and no plus sign."""
         return cls(IdentifierName.MOBILE, value)
 
     @classmethod
+    @clears_locals
     def email(cls, value: str) -> Self:
         """A customer by e-mail address."""
         return cls(IdentifierName.EMAIL, value)
 
     @classmethod
+    @clears_locals
     def external_id(cls, value: str) -> Self:
         """A customer by the identifier that your own systems gave them."""
         return cls(IdentifierName.EXTERNAL_ID, value)
 
     @classmethod
+    @clears_locals
     def card_number(cls, value: str) -> Self:
         """A customer by the number of a loyalty card (v1.1 only)."""
         return cls(IdentifierName.CARD_NUMBER, value)
 
     @classmethod
+    @clears_locals
     def card_external_id(cls, value: str) -> Self:
         """A customer by the external identifier of a loyalty card (v1.1 only)."""
         return cls(IdentifierName.CARD_EXTERNAL_ID, value)
@@ -141,6 +148,7 @@ def _to_extra(value: Mapping[str, str]) -> Still[str]:
     return Still(value) if value else _NOTHING
 
 
+@constructed_bare
 @frozen(kw_only=True)
 class Query:
     """What is asked of the API about one customer.

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from capillary_interactions._bulk import FanOut, Source
+from capillary_interactions._clearing import clear
 from capillary_interactions._errors import EndpointDownError
 from capillary_interactions._outcome import Outcome, Unavailable, counted
 from capillary_interactions._query import Query
@@ -78,6 +79,10 @@ class OutcomeStream:
             # Since the rule fired, whatever had been read by then has ended as well.
             counts = counted(self._endings)
             raise EndpointDownError(down.consecutive, down.reason, counts) from None
+        except Exception as error:
+            # The frames of what looks up and reads hold items, queries and their like.
+            clear(error)
+            raise
 
     def stop_reading(self, error: BaseException | None = None) -> None:
         """Take no more items from the source; what was taken still ends.

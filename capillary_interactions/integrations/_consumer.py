@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 from capillary_interactions._check import seconds, whole
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._doubt import MAX_TOLERATED
+from capillary_interactions._errors import CapillaryError
 from capillary_interactions._outcome import Outcome
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
@@ -152,7 +153,7 @@ class Consumer(Generic[_M]):
         if self._timer is not None:
             self._timer.cancel()
         if self._error is not None:
-            raise self._error
+            raise _bare(self._error)
         return self.report()
 
     async def _end(self, reader: "asyncio.Task[None]") -> None:
@@ -256,3 +257,8 @@ def _raised(task: "asyncio.Task[None]") -> BaseException | None:
         return task.exception()
     # Nobody here has cancelled it, so somebody must hear of it.
     return None if task.cancelling() else RuntimeError("a lookup was cancelled")
+
+
+def _bare(error: BaseException) -> BaseException:
+    """An error of ours without the frames that it has come through: they hold messages."""
+    return error.with_traceback(None) if isinstance(error, CapillaryError) else error
