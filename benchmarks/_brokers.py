@@ -72,7 +72,7 @@ def broker(kind: str, home: Path) -> Iterator[str]:
 
 @contextmanager
 def _redis(home: Path) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(home)]
     with running([str(program("redis")), *options], home, port):
         yield f"127.0.0.1:{port}"
@@ -80,7 +80,7 @@ def _redis(home: Path) -> Iterator[str]:
 
 @contextmanager
 def _nats(home: Path, kind: str = "nats") -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(home / "store")]
     with running([str(program(kind)), *options], home, port):
         yield f"127.0.0.1:{port}"
@@ -88,7 +88,7 @@ def _nats(home: Path, kind: str = "nats") -> Iterator[str]:
 
 @contextmanager
 def _kafka(home: Path) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     url = f"tcp://127.0.0.1:{port}"
     options = ["--listener-url", url, "--advertised-listener-url", url]
     options += ["--storage-engine", "memory://tansu/"]
@@ -98,7 +98,7 @@ def _kafka(home: Path) -> Iterator[str]:
 
 @contextmanager
 def _rabbitmq(home: Path) -> Iterator[str]:
-    port, distribution, names = _free_port(), _free_port(), _free_port()
+    port, distribution, names = free_port(), free_port(), free_port()
     (home / "rabbitmq.conf").write_text(_MEMORY)
     environment = {
         "HOME": str(home),
@@ -181,7 +181,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
     raise RuntimeError(f"it does not start: {output.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])

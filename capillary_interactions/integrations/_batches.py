@@ -43,9 +43,12 @@ class Batches(Generic[_M]):
     async def _filled(self) -> None:
         if self._fetching is None:
             self._fetching = asyncio.ensure_future(_called(self._fetch))
-        await asyncio.wait({self._fetching})
-        fetched, self._fetching = self._fetching, None
-        self._ready.extend(fetched.result())
+        fetching = self._fetching
+        await asyncio.wait({fetching})
+        # Two may wait for it, where a source is left while it is read: one takes what has come.
+        if self._fetching is fetching:
+            self._fetching = None
+            self._ready.extend(fetching.result())
 
     def put_back(self, message: _M) -> None:
         """Give a message out, again or for the first time."""

@@ -1,7 +1,6 @@
 """How many messages are read, when, and how does it all come to an end?"""
 
 import asyncio
-import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -19,10 +18,8 @@ from capillary_interactions._errors import CapillaryError
 from capillary_interactions._outcome import Outcome
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
-from capillary_interactions.integrations._distrust import Distrust
-from capillary_interactions.integrations._errand import Desk, Errand, Stage
+from capillary_interactions.integrations._errand import Desk, Errand, Flaw, Stage
 
-_LOGGER: Final = logging.getLogger("capillary_interactions")
 _M = TypeVar("_M", bound=Delivery)
 _LOOKUPS: Final = frozenset({Stage.ASKING})
 _ALL: Final = frozenset({Stage.ASKING, Stage.HANDLING})
@@ -34,11 +31,13 @@ class Consumer(Generic[_M]):
     An answer (`Found`, `NotFound`) goes to `handle` and is acknowledged once that has returned.
     `Unavailable` is delivered again, after as long as the server asked for. `Rejected`,
     `Unreadable` and a message that `key` can make no query of are dead letters; a wrong setting
-    makes none, see `distrust_after`. When `handle` raises, its message is delivered again.
+    or a wrong `key` makes none, see `distrust_after`. When `handle` raises, its message is
+    delivered again.
 
     No more than `in_flight` messages are held, so the source, and the broker behind it, feels the
     quota; up to four more while refusals by a proxy or firewall may be about the credentials. When
-    as many lookups in a row had no answer, reading pauses until the endpoint may have recovered.
+    as many lookups in a row had no answer, reading pauses until the endpoint may have recovered, a
+    minute at most; then one more message is looked up as a probe.
 
     Args:
         client: What looks up.
@@ -60,7 +59,8 @@ class Consumer(Generic[_M]):
             its type. If it raises, the consumer stops with that.
         distrust_after: Endings in a row that a wrong setting explains and no event does (nothing
             is found at the address, or it answers something else), with no answer among them,
-            after which it stops. Until then, for half a minute or until another event is answered,
+            after which it stops; likewise events in a row for which `key` or `ordered_by` raises.
+            Until then, for half a minute or until another event is answered (or `key` returns),
             such events are held. None takes each for the event's own fault.
 
     Raises:
@@ -88,7 +88,6 @@ class Consumer(Generic[_M]):
             seconds("timeout", timeout)
         self._in_flight = whole("in_flight", most)
         self._drain = seconds("drain", drain, zero=True)
-        self._distrust = Distrust(distrust_after)
         self._desk: Desk[_M] = Desk(
             client,
             key=key,
@@ -97,7 +96,7 @@ class Consumer(Generic[_M]):
             timeout=timeout,
             on_error=on_error,
             in_order=ordered_by is not None,
-            distrust=self._distrust,
+            distrust_after=distrust_after,
             lend=self._lend,
         )
         self._source = source
@@ -189,7 +188,7 @@ class Consumer(Generic[_M]):
             try:
                 message = await anext(source)
             except StopAsyncIteration:
-                self._distrust.use_up()
+                self._desk.use_up()
                 return
             self._begin(message)
 
@@ -245,8 +244,8 @@ class Consumer(Generic[_M]):
             order = self._ordered_by(errand.message)
             errand.before = self._last.get(order)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is what is wrong
-            _LOGGER.warning("an event is rejected: ordered_by raised %s", type(error).__name__)
-            errand.flaw = "no order can be made of it"
+            cause = f"ordered_by raised {type(error).__name__}"
+            errand.flaw = Flaw("no order can be made of it", cause)
             return None
         self._last[order] = errand
         return order

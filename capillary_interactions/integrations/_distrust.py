@@ -6,7 +6,7 @@ from typing import Final, TypeGuard
 
 from capillary_interactions._check import whole
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._outcome import Found, NotFound, Outcome, Rejected, Unreadable
+from capillary_interactions._outcome import Outcome, Rejected, Unreadable
 from capillary_interactions.integrations._blame import is_asked_wrongly
 
 # An event that nothing more is learnt about is put aside after so long.
@@ -14,47 +14,50 @@ _PATIENCE: Final = 30.0
 
 
 class Distrust:
-    """Believes in the fault of an event when another has been answered.
+    """Takes a failure for its event's own once another event has shown that the settings work.
 
-    With a wrong setting every event of a queue is rejected. None of them is put aside for it: they
-    are held until there are too many.
+    With a wrong setting every event of a queue fails. None of them becomes a dead letter for it:
+    they are held until there are too many.
 
     Args:
-        most: Endings in a row that a wrong setting explains and no event does, after which it is
-            the settings; None for never.
+        most: Failures in a row after which it is the settings; None for never.
+        verdict: What cannot be right then, and what was seen; `{count}` and `{last}` are filled in.
 
     Raises:
         ConfigurationError: `most` is no count.
     """
 
-    def __init__(self, most: int | None) -> None:
+    def __init__(self, most: int | None, verdict: str) -> None:
         self._most = None if most is None else whole("distrust_after", most)
+        self._verdict = verdict
         self._in_a_row = 0
         self._news = asyncio.Event()
         self._used_up = False
         self._stopping = False
 
-    def learn(self, outcome: Outcome) -> None:
-        """Take note of how a lookup ended.
+    def clear(self) -> None:
+        """The settings work: an event has succeeded."""
+        self._in_a_row = 0
+        self._wake()
+
+    def suspect(self, failure: str) -> None:
+        """An event has failed as a wrong setting would make all of them fail.
 
         Raises:
             ConfigurationError: It is the settings.
         """
-        if isinstance(outcome, Found | NotFound):
-            self._in_a_row = 0
-            self._tell()
-        elif _is_odd(outcome) and self._most is not None:
-            self._in_a_row += 1
-            if self._in_a_row >= self._most:
-                raise ConfigurationError(
-                    f"base_url and the other settings cannot be right: {self._in_a_row} lookups in "
-                    f"a row ended as no event explains (last: {outcome.ending}: {outcome.reason}); "
-                    "distrust_after=None would make dead letters of these"
-                )
+        if self._most is None:
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= self._most:
+            seen = self._verdict.format(count=self._in_a_row, last=failure)
+            raise ConfigurationError(
+                f"{seen}; distrust_after=None would make dead letters of these"
+            )
 
-    async def believes(self, outcome: Rejected | Unreadable) -> bool:
+    async def believes(self) -> bool:
         """Wait until it is known whether the event is at fault; else it is to be given back."""
-        if self._most is None or not _is_odd(outcome):
+        if self._most is None:
             return True
         if not self._used_up and not self._stopping:
             with contextlib.suppress(TimeoutError):
@@ -65,20 +68,39 @@ class Distrust:
     def use_up(self) -> None:
         """There are no further events to learn from."""
         self._used_up = True
-        self._tell()
+        self._wake()
 
     def stop(self) -> None:
-        """Whatever is still held is to be given back."""
+        """What is still held is to be given back."""
         self._stopping = True
-        self._tell()
+        self._wake()
 
-    def _tell(self) -> None:
-        # Only those that wait already: who comes later waits for the next answer.
+    def _wake(self) -> None:
+        # Only those that wait already: later ones wait for the next success.
         self._news.set()
         self._news = asyncio.Event()
 
 
-def _is_odd(outcome: Outcome) -> TypeGuard[Rejected | Unreadable]:
+def distrust_of_settings(most: int | None) -> Distrust:
+    """Counts endings that a wrong setting explains and no event does."""
+    return Distrust(
+        most,
+        "base_url and the other settings cannot be right: {count} lookups in a row ended as no "
+        "event explains (last: {last})",
+    )
+
+
+def distrust_of_functions(most: int | None) -> Distrust:
+    """Counts events of which `key` or `ordered_by` makes nothing."""
+    return Distrust(
+        most,
+        "key= or ordered_by= does not fit these events: it failed for {count} in a row (last: "
+        "{last}); look at what the source's events hold, and whether as text or as bytes",
+    )
+
+
+def is_odd(outcome: Outcome) -> TypeGuard[Rejected | Unreadable]:
+    """Whether an ending is one that a wrong setting explains and no event does."""
     match outcome:
         case Rejected():
             return not is_asked_wrongly(outcome)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Final, Generic, TypeVar, assert_never
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._doubt import MAX_TOLERATED, doubted, is_page
@@ -22,7 +22,11 @@ from capillary_interactions._outcome import (
 )
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import Delivery
-from capillary_interactions.integrations._distrust import Distrust
+from capillary_interactions.integrations._distrust import (
+    distrust_of_functions,
+    distrust_of_settings,
+    is_odd,
+)
 from capillary_interactions.integrations._settling import (
     Again,
     Back,
@@ -35,6 +39,9 @@ from capillary_interactions.integrations._settling import (
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 _M = TypeVar("_M", bound=Delivery)
+# While nothing is answered an event is looked up this often, whatever the server asks for: it may
+# be wrong (a moment in place of seconds), and a broker that is not read from fills up.
+_MAX_PAUSE: Final = 60.0
 
 
 class Stage(Enum):
@@ -44,6 +51,19 @@ class Stage(Enum):
     ASKING = auto()
     HANDLING = auto()
     SETTLING = auto()
+
+
+@frozen
+class Flaw:
+    """Why a message cannot be looked up.
+
+    Attributes:
+        reason: What is written beside the dead letter.
+        cause: Which function raised what.
+    """
+
+    reason: str
+    cause: str
 
 
 @define(eq=False)
@@ -56,7 +76,7 @@ class Errand(Generic[_M]):
         stage: How far it has come.
         kept: Whether it was done, once it has ended; else whatever follows in its order must not
             be done either.
-        flaw: Why it cannot be done, if that was seen as it was read.
+        flaw: Why it has no place in an order, if that was seen as it was read.
         lent: Whether its place was lent to another message.
         ended: Set once it has.
     """
@@ -65,7 +85,7 @@ class Errand(Generic[_M]):
     before: "Errand[_M] | None" = None
     stage: Stage = Stage.READ
     kept: bool = False
-    flaw: str | None = None
+    flaw: Flaw | None = None
     lent: bool = False
     ended: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -93,7 +113,7 @@ class Desk(Generic[_M]):
         timeout: Seconds each lookup may take, or None.
         on_error: Told when `handle` raises.
         in_order: Whether a message without an answer is asked for again in its place.
-        distrust: Whether it is the settings that are at fault.
+        distrust_after: Failures in a row after which it is the settings; see `Distrust`.
         lend: Lets one more message be read than may be held, while this one says nothing of
             itself.
     """
@@ -108,7 +128,7 @@ class Desk(Generic[_M]):
         timeout: float | None,
         on_error: Callable[[_M, Exception], None] | None,
         in_order: bool,
-        distrust: Distrust,
+        distrust_after: int | None,
         lend: Callable[[Errand[_M]], None],
     ) -> None:
         self._client = client
@@ -118,7 +138,8 @@ class Desk(Generic[_M]):
         self._timeout = timeout
         self._on_error = on_error
         self._in_order = in_order
-        self._distrust = distrust
+        self._settings = distrust_of_settings(distrust_after)
+        self._functions = distrust_of_functions(distrust_after)
         self._lend = lend
         self._unavailable = 0
         self._recovers_at = 0.0
@@ -155,7 +176,10 @@ class Desk(Generic[_M]):
                 errand.end()
 
     async def recovery(self, most: int) -> None:
-        """Wait while the last `most` lookups had no answer and none is to be expected yet."""
+        """Wait while the last `most` lookups had no answer and none is to be expected yet.
+
+        A minute at most after the last of them: then one more message is read, as a probe.
+        """
         while self._unavailable >= most:
             ahead = self._recovers_at - asyncio.get_running_loop().time()
             if ahead <= 0:
@@ -168,15 +192,19 @@ class Desk(Generic[_M]):
     def stop(self) -> None:
         """Ask for nothing again."""
         self.stopping.set()
-        self._distrust.stop()
+        self._settings.stop()
+        self._functions.stop()
+
+    def use_up(self) -> None:
+        """There are no further messages."""
+        self._settings.use_up()
+        self._functions.use_up()
 
     async def _verdict(self, errand: Errand[_M]) -> Verdict:
-        if errand.flaw is not None:
-            return Dead(errand.flaw)
-        query = self._query(errand.message)
+        query = self._query(errand)
         while True:
-            outcome = None if query is None else await self._lookup(errand.message, query)
-            if outcome is not None and is_page(outcome):
+            outcome = await self._lookup(errand.message, query)
+            if not isinstance(outcome, Flaw) and is_page(outcome):
                 self._lend(errand)
             if not await errand.turn():
                 return Back()
@@ -186,14 +214,22 @@ class Desk(Generic[_M]):
             if await self._stopped_within(verdict.delay):
                 return Back()
 
-    def _query(self, message: _M) -> Query | Identifier | None:
-        try:
-            return self._key(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message is what is wrong
-            _LOGGER.warning("an event is rejected: its key raised %s", type(error).__name__)
-            return None
+    def _query(self, errand: Errand[_M]) -> Query | Identifier | Flaw:
+        flaw = errand.flaw
+        if flaw is None:
+            try:
+                query = self._key(errand.message)
+            except Exception as error:  # noqa: BLE001 - the message is wrong, or the function
+                flaw = Flaw("no query can be made of it", f"key raised {type(error).__name__}")
+            else:
+                self._functions.clear()
+                return query
+        self._functions.suspect(flaw.cause)
+        return flaw
 
-    async def _lookup(self, message: _M, query: Query | Identifier) -> Outcome:
+    async def _lookup(self, message: _M, query: Query | Identifier | Flaw) -> Outcome | Flaw:
+        if isinstance(query, Flaw):
+            return query
         # A stream of one, for a stream's lookups let those pass that a person waits for.
         async with self._client.stream(
             [message], key=lambda _: query, in_flight=1, timeout=self._timeout
@@ -203,19 +239,22 @@ class Desk(Generic[_M]):
         if not isinstance(outcome, Unavailable):
             self._unavailable = 0
             self._answered.set()
-        self._distrust.learn(outcome)
+        if isinstance(outcome, Found | NotFound):
+            self._settings.clear()
+        elif is_odd(outcome):
+            self._settings.suspect(f"{outcome.ending}: {outcome.reason}")
         return outcome
 
-    async def _judged(self, errand: Errand[_M], outcome: Outcome | None) -> Verdict:
+    async def _judged(self, errand: Errand[_M], outcome: Outcome | Flaw) -> Verdict:
         match outcome:
-            case None:
-                return Dead("no query can be made of it")
+            case Flaw():
+                return await self._flawed(outcome)
             case Found() | NotFound():
                 return await self._handled(errand, outcome)
             case Unavailable():
                 return Again(self._delay(outcome))
             case Rejected() | Unreadable():
-                if not await self._distrust.believes(outcome):
+                if is_odd(outcome) and not await self._settings.believes():
                     return Back()
                 if is_page(outcome) and self._client._lanes.doubted > 1:  # noqa: SLF001
                     raise doubted(outcome)
@@ -225,12 +264,18 @@ class Desk(Generic[_M]):
             case _:
                 assert_never(outcome)
 
+    async def _flawed(self, flaw: Flaw) -> Verdict:
+        if not await self._functions.believes():
+            return Back()
+        _LOGGER.warning("an event is rejected: %s", flaw.cause)
+        return Dead(flaw.reason)
+
     def _delay(self, outcome: Unavailable) -> float:
         asked = outcome.retry_after
         delay = self._redelivery_delay if asked is None else asked
         self._unavailable += 1
         now = asyncio.get_running_loop().time()
-        self._recovers_at = max(self._recovers_at, now + delay)
+        self._recovers_at = max(self._recovers_at, now + min(delay, _MAX_PAUSE))
         return delay
 
     async def _handled(self, errand: Errand[_M], outcome: Outcome) -> Verdict:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # How long a pull waits for events: the time that leaving may take.
 _PATIENCE: Final = 0.5
+# The server adds a delay to the time in nanoseconds since 1970, in 64 bits; what does not fit is
+# delivered again at once. This is 31 years.
+_MAX_DELAY: Final = 1e9
 # After so many pulls without an event it looks whether there is still something to pull from.
 _QUIET: Final = 10
 _LOGGER: Final = logging.getLogger("capillary_interactions")
@@ -53,7 +56,7 @@ class NatsEvent:
     async def nack(self, delay: float) -> None:
         """It comes again after `delay` seconds."""
         self._source.forget(self)
-        await self.message.nak(delay=delay or None)
+        await self.message.nak(delay=min(delay, _MAX_DELAY) or None)
 
     async def reject(self, reason: str) -> None:
         """It goes to the subject of dead letters, with the reason in the header `REASON`."""

@@ -24,6 +24,9 @@ from capillary_interactions._check import whole
 
 # A queue of waiting events goes when nobody has used it for so long after its delay.
 _IDLE: Final = 60.0
+# x-message-ttl and x-expires hold 32 bits of milliseconds (https://www.rabbitmq.com/docs/ttl); more
+# is refused, and the channel closed. The largest power of two of seconds within: 24 days.
+_MAX_DELAY: Final = 2.0**21
 # A message that could not be moved comes again after so long, or it would keep its place for ever.
 _REFUSED: Final = 5.0
 # So often it looks whether the broker still sends.
@@ -56,7 +59,10 @@ class RabbitEvent:
         await self.message.ack()
 
     async def nack(self, delay: float) -> None:
-        """It comes again after `delay` seconds, at most twice that, at the end of the queue."""
+        """It comes again after `delay` seconds, at most twice that, at the end of the queue.
+
+        After 24 days at most: RabbitMQ counts no more milliseconds than fit in 32 bits.
+        """
         await self._source.postpone(self, delay)
 
     async def reject(self, reason: str) -> None:
@@ -184,7 +190,7 @@ class RabbitEvents:
         if delay <= 0:
             await event.message.nack(requeue=True)
             return
-        wait = 2 ** math.ceil(math.log2(max(delay, 1.0)))
+        wait = 2 ** math.ceil(math.log2(min(max(delay, 1.0), _MAX_DELAY)))
         name = f"{self._queue}.again-{wait}s"
         if self._channel is not None:
             await self._channel.declare_queue(

@@ -8,15 +8,22 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
+from redis.asyncio import RedisCluster
+from redis.crc import key_slot
 from redis.exceptions import (
     AuthenticationError,
+    ClusterError,
+    ReadOnlyError,
+    RedisClusterException,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from capillary_interactions._check import seconds, whole
+from capillary_interactions._errors import ConfigurationError
 from capillary_interactions.integrations._batches import BatchedSource
 
 if TYPE_CHECKING:
@@ -35,6 +42,22 @@ if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 end
 """
+
+# What comes of a Redis that is not there for now, or is there and has become a replica, is
+# loading, or is moving to another node.
+_GONE_FOR_NOW: Final = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ReadOnlyError,
+    TryAgainError,
+    ClusterError,
+    RedisClusterException,
+)
+# The same in words, where redis-py has no class for it.
+_REFUSED_FOR_NOW: Final = ("UNBLOCKED", "NOREPLICAS", "MASTERDOWN", "BUSY ")
+# The group is gone, with its stream or without it: after a restart without persistence, FLUSHALL,
+# DEL, or XGROUP DESTROY. A reader that waits is told so by Redis 7 and newer.
+_GROUP_IS_LOST: Final = ("NOGROUP", "UNBLOCKED the stream key no longer exists")
 
 REASON: Final = "capillary.reason"
 """The field of a dead letter that tells why it is one."""
@@ -74,7 +97,9 @@ class RedisEvents(BatchedSource[RedisEvent]):
 
     Entries of consumers that have died are taken over once they have lain for `claim_after`
     seconds; those that are worked on here are kept from that, however long they take. Without a
-    connection it tries again for a minute. A reader that leaves nothing pending leaves the group.
+    connection, or while Redis refuses commands for now (it has become a replica, or is loading),
+    it tries again for a minute. A group that is lost is made again, at the beginning of the stream.
+    A reader that leaves nothing pending leaves the group.
 
     Args:
         redis: Where the stream is; stays open.
@@ -85,11 +110,15 @@ class RedisEvents(BatchedSource[RedisEvent]):
             step, so in a cluster they must share a slot: "{customers}" and "{customers}.dead".
         batch: Entries fetched at once: so many are held beyond those that are worked on.
         claim_after: Seconds after which another's entry is taken over.
+
+    Raises:
+        ConfigurationError: An argument cannot work, or (from entering) `stream` and `dead` have
+            different slots of a cluster.
     """
 
     def __init__(
         self,
-        redis: "Redis",
+        redis: "Redis | RedisCluster",
         stream: str,
         *,
         group: str,
@@ -112,10 +141,33 @@ class RedisEvents(BatchedSource[RedisEvent]):
         super().__init__(keep_every=self._claim_after / 3)
 
     async def _enter(self) -> None:
+        await self._check_slots()
+        await self._make_group()
+
+    async def _check_slots(self) -> None:
+        if key_slot(self._stream.encode()) == key_slot(self._dead.encode()):
+            return
+        if await self._is_cluster():
+            raise ConfigurationError(
+                "in a cluster stream and dead must share a slot, for a dead letter is moved in one "
+                "step: put the same part of both names in braces, such as {customers} and "
+                "{customers}.dead"
+            )
+
+    async def _is_cluster(self) -> bool:
+        if isinstance(self._redis, RedisCluster):
+            return True
+        try:
+            facts: Any = await self._redis.info("cluster")
+        except RedisError:
+            return False  # INFO may be forbidden; what else is wrong shows in the next command
+        return bool(facts.get("cluster_enabled"))
+
+    async def _make_group(self) -> None:
         try:
             await self._redis.xgroup_create(self._stream, self._group, id="0", mkstream=True)
-        except ResponseError as refused:
-            if not str(refused).startswith("BUSYGROUP"):
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
                 raise
 
     async def _leave(self) -> None:
@@ -131,13 +183,29 @@ class RedisEvents(BatchedSource[RedisEvent]):
             events = await self._read()
         except AuthenticationError:
             raise
-        except (RedisConnectionError, RedisTimeoutError) as error:
+        except _GONE_FOR_NOW as error:
             await self._wait_after(error)
+            return []
+        except ResponseError as error:
+            await self._recover(error)
             return []
         self._failing_since = None
         return events
 
-    async def _wait_after(self, error: RedisError) -> None:
+    async def _recover(self, error: ResponseError) -> None:
+        """Wait for a Redis that refuses for now, and make a lost group again."""
+        refusal = str(error)
+        is_lost = refusal.startswith(_GROUP_IS_LOST)
+        if not is_lost and not refusal.startswith(_REFUSED_FOR_NOW):
+            raise error
+        await self._wait_after(error)
+        if is_lost:
+            # Redis may be gone by now: the next read shows it.
+            with contextlib.suppress(RedisError):
+                await self._make_group()
+                _LOGGER.warning("a consumer group was lost and is made again, from the beginning")
+
+    async def _wait_after(self, error: Exception) -> None:
         now = asyncio.get_running_loop().time()
         if self._failing_since is None:
             self._failing_since = now
@@ -146,6 +214,9 @@ class RedisEvents(BatchedSource[RedisEvent]):
             raise error
         _LOGGER.warning("a stream is read again soon: Redis raised %s", type(error).__name__)
         await asyncio.sleep(min(max(failing, _PATIENCE), _LATEST))
+        if isinstance(error, ResponseError) and not isinstance(self._redis, RedisCluster):
+            # Its name may lead to a new primary, and Redis closes the connections that it unblocks.
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
 
     async def _read(self) -> list[RedisEvent]:
         now = asyncio.get_running_loop().time()

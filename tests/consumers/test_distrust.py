@@ -129,3 +129,57 @@ def test_can_be_told_to_trust() -> None:
         assert report == ConsumerReport(rejected=50)
 
     run_without_waiting(main())
+
+
+@pytest.mark.parametrize("function", ["key", "ordered_by"])
+def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
+    """Ten in a row whose `key` raises stop it; README: "none is a dead letter"."""
+
+    def wrong(message: Message) -> Any:
+        return {b"id": message.name}["id"]  # type: ignore[index] # what a client that gives bytes does
+
+    async def main() -> None:
+        given = messages(*(f"x-{number}" for number in range(200)))
+        functions: dict[str, Any] = {"key": key, function: wrong}
+        async with client_of(scripted()) as client:
+            consumer = Consumer(client, endless(given), handle=Handler(), in_flight=16, **functions)
+            with pytest.raises(
+                ConfigurationError, match=f"10 in a row .*{function} raised KeyError"
+            ):
+                await consumer.run()
+        assert consumer.report() == ConsumerReport(returned=16)
+
+    run_without_waiting(main())
+
+
+def test_takes_a_message_for_wrong_whose_neighbours_have_a_key() -> None:
+    """Half of the queue is no customer's: these are dead letters, and the consumer goes on."""
+
+    async def main() -> None:
+        names = [name for number in range(100) for name in ("nobody", f"slow-{number}")]
+        given = messages(*names)
+        async with client_of(scripted()) as client:
+            report = await consume(
+                client, delivered(given), key=key, handle=Handler(), in_flight=64
+            )
+        assert report == ConsumerReport(acknowledged=100, rejected=100)
+
+    run_without_waiting(main())
+
+
+def test_puts_aside_a_lonely_message_without_a_key_after_a_while() -> None:
+    """Nothing else comes, so nothing more is to be learnt."""
+
+    async def main() -> None:
+        message = Message("nobody")
+        async with client_of(scripted()) as client:
+            consumer = Consumer(client, endless([message]), key=key, handle=Handler())
+            running = asyncio.create_task(consumer.run())
+            await asyncio.sleep(20.0)
+            assert message.fate == []
+            await asyncio.sleep(20.0)
+            assert message.fate == [("reject", "no query can be made of it")]
+            consumer.stop()
+            await running
+
+    run_without_waiting(main())

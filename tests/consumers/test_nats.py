@@ -126,3 +126,16 @@ async def test_tells_of_the_others_though_one_cannot_be_told_of(
         assert len(told) == 2
         for event in held:
             await event.ack()
+
+
+@pytest.mark.parametrize("delay", [1e9, 1.8e9, 9.3e9, 1e12, 1.7e300])
+async def test_does_not_deliver_at_once_what_is_to_wait_for_ages(
+    client: Client, delay: float
+) -> None:
+    """A delay that the server cannot count is not taken for none."""
+    name = f"ages-{int(min(delay, 1e13))}"
+    await _stream(client, name, b"1")
+    async with _events(client, name) as events:
+        await (await anext(events)).nack(delay)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.1)

@@ -189,3 +189,21 @@ async def test_complains_of_no_channel_that_was_closed_under_it(
     gc.collect()
     assert not failures
     assert (await _taken(channel, "closed")).body == b"1"
+
+
+@pytest.mark.parametrize("delay", [2.0**21, 4_294_967.0, 4_294_968.0, 1.8e9, 1e300])
+async def test_takes_a_delay_that_the_broker_cannot_count(
+    connection: aio_pika.abc.AbstractConnection, channel: AbstractChannel, delay: float
+) -> None:
+    """The message waits as long as it can; the channel stays open, so the next one comes."""
+    name = f"ages-{int(min(delay, 1e13))}"
+    await _publish(channel, name, Message(b"1"))
+    await _publish(channel, name, Message(b"2"))
+    async with asyncio.timeout(10.0), RabbitEvents(connection, name, prefetch=1) as events:
+        await (await anext(events)).nack(delay)
+        event = await anext(events)
+        assert event.body == b"2"
+        await event.ack()
+    waiting = await channel.declare_queue(f"{name}.again-{2**21}s", passive=True)
+    assert waiting.declaration_result.message_count == 1
+    await waiting.delete(if_empty=False)
