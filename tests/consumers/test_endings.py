@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from capillary_interactions import ConfigurationError, Identifier, RateLimit
+from capillary_interactions._exchange import Response
 from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
-from capillary_interactions.testing import after, interactions, run_without_waiting
+from capillary_interactions.testing import FakeTransport, after, interactions, run_without_waiting
+from capillary_interactions.testing._transport import Answer, Asked
 from tests.consumers.given import (
     Handler,
     Message,
@@ -178,6 +181,31 @@ def test_pauses_while_nothing_answers() -> None:
             )
         assert report.redelivered == len(asked(transport)) == 40
         assert asyncio.get_running_loop().time() >= 21.0
+
+    run_without_waiting(main())
+
+
+@pytest.mark.parametrize("hint", ["1764345600", "3600", "Thu, 01 Jan 2099 00:00:00 GMT"])
+def test_looks_up_a_probe_while_a_server_asks_for_ages(hint: str) -> None:
+    """A server that is wrong about its return for two seconds does not stop a consumer for good."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def answer(_: Asked) -> Answer:
+            wrong = 10.0 < loop.time() < 12.0
+            return Response(status=503, headers={"Retry-After": hint}) if wrong else interactions()
+
+        async def source() -> AsyncIterator[Message]:
+            for number in range(600):
+                await asyncio.sleep(0.1)
+                yield Message(f"n-{number}")
+
+        async with client_of(FakeTransport(default=answer)) as client:
+            report = await consume(client, source(), key=key, handle=Handler(), in_flight=8)
+        assert report.acknowledged == 600 - report.redelivered
+        assert report.redelivered <= 20
+        assert loop.time() < 12.0 + 2 * 60.0 + 60.0
 
     run_without_waiting(main())
 
