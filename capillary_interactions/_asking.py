@@ -10,6 +10,7 @@ from attrs import define, evolve, field, frozen
 
 from capillary_interactions._attempt import Attempt, Landing, Sender, Spent, Trip
 from capillary_interactions._config import ClientConfig
+from capillary_interactions._deadline import Refusal, unless
 from capillary_interactions._events import RetryScheduled
 from capillary_interactions._lane import Lane
 from capillary_interactions._names import ApiVersion
@@ -118,11 +119,26 @@ class Asker:
             first,
             partial(self.sender.attempt, trip, url),
             partial(self._rule, trip, tries),
-            self.sleep,
+            partial(self._back_off, trip),
         )
         if isinstance(verdict, Trouble):
             return tries.spent or Spent(verdict.reason, verdict.status, verdict.retry_after)
         return verdict
+
+    async def _back_off(self, trip: Trip, seconds: float) -> None:
+        """Wait before the next attempt; for a person who joins a stream's call it is over."""
+        deadline, patient = trip.deadline, not trip.deadline.urgent
+        end = asyncio.get_running_loop().time() + seconds
+        refusal = Refusal("no time for another attempt before the deadline", seconds)
+
+        def is_over() -> bool:
+            if patient and deadline.urgent:
+                return True
+            deadline.refuse_before(end, refusal)
+            return False
+
+        is_over()
+        await unless(deadline, self.sleep(seconds), is_over)
 
     def _rule(self, trip: Trip, tries: _Tries, attempt: Attempt, number: int) -> float | None:
         """Seconds until the next attempt, or None where there is none."""

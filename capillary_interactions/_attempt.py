@@ -7,8 +7,10 @@ from typing import Final
 
 from attrs import define, frozen
 
+from capillary_interactions._admission import admit
 from capillary_interactions._auth import NoHeadersError
 from capillary_interactions._body import is_long, objects_at_most
+from capillary_interactions._deadline import Deadline
 from capillary_interactions._events import AttemptBegan, AttemptEnded
 from capillary_interactions._exchange import (
     OversizedError,
@@ -16,17 +18,15 @@ from capillary_interactions._exchange import (
     Transport,
     TransportError,
 )
-from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane
 from capillary_interactions._lanes import Lanes
 from capillary_interactions._moments import LONGEST
 from capillary_interactions._observers import Observers
 from capillary_interactions._off_loop import off_loop
-from capillary_interactions._pace import ElsewhereError, TooLateError
+from capillary_interactions._pacing import ElsewhereError, TooLateError, late
 from capillary_interactions._posting import post, trouble_of
 from capillary_interactions._query import Query
 from capillary_interactions._quota import policies
-from capillary_interactions._ration import Ration
 from capillary_interactions._reading import Reader
 from capillary_interactions._refusals import Refusals
 from capillary_interactions._resending import has_another
@@ -80,7 +80,6 @@ class Trip:
     Attributes:
         query: What is asked.
         deadline: When it must have ended, and whether a person waits for it.
-        ration: A stream's part of the rate, or None; not kept to once a person waits.
         attempts: Requests sent so far.
         waited: Seconds spent so far waiting for quota or a cool-down.
         request_id: The server's name for the last request.
@@ -93,7 +92,6 @@ class Trip:
 
     query: Query
     deadline: Deadline
-    ration: Ration | None = None
     attempts: int = 0
     waited: float = 0.0
     request_id: str | None = None
@@ -191,22 +189,12 @@ class Sender:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            while True:
-                until = trip.deadline.at
-                try:
-                    if trip.ration is not None and not trip.deadline.urgent:
-                        await trip.ration.acquire(until)
-                    await lane.pace.acquire(deadline=until, urgent=trip.deadline.urgent)
-                except TooLateError as late:
-                    if trip.deadline.at != until:
-                        continue  # somebody more patient has come aboard meanwhile
-                    return Spent(
-                        f"the deadline comes before a slot of the quota (in {late.wait:.1f} s)",
-                        retry_after=min(late.wait, self.believed),
-                    )
-                return None
+            await admit(trip.deadline, lane.pace)
+        except TooLateError as refused:
+            return Spent(late(refused.wait), retry_after=min(refused.wait, self.believed))
         finally:
             trip.waited += loop.time() - begun
+        return None
 
     async def _send(self, trip: Trip, sending: Sending, url: str) -> Landing | Trouble | Denied:
         loop, lane = asyncio.get_running_loop(), sending.lane

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakSet
 
 from capillary_interactions._asking import Asker
@@ -16,9 +16,10 @@ from capillary_interactions._check import seconds, whole
 from capillary_interactions._cleanup import finish
 from capillary_interactions._clearing import clear, clears_locals
 from capillary_interactions._config import ClientConfig
+from capillary_interactions._deadline import Deadline, Refusal
 from capillary_interactions._ending import Landed, ended, told
 from capillary_interactions._events import LookupBroken, Observer
-from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
+from capillary_interactions._flight import Cache, Flights, GroundedError, LateError
 from capillary_interactions._home import Home
 from capillary_interactions._observers import Observers
 from capillary_interactions._outcome import Outcome, Rejected, counted
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from capillary_interactions._exchange import Transport
+
+_CLOSED: Final = "the client was closed before an answer came"
+_CANCELLED: Final = "the request was cancelled by its transport, its pace or an observer"
 
 
 class InteractionsClient:
@@ -254,7 +258,7 @@ class InteractionsClient:
         begun = loop.time()
         deadline = None if limit is None else begun + limit
         landed = None if self._cache is None else self._cache.get(query, begun)
-        trip = Trip(query, Deadline(deadline, urgent), ration, lookup=self._observers.begun())
+        trip = Trip(query, Deadline(deadline, urgent, ration), lookup=self._observers.begun())
         trip.tolerated = tolerated
         try:
             landed = landed or await self._fly(trip)
@@ -272,7 +276,7 @@ class InteractionsClient:
         return outcome
 
     async def _fly(self, trip: Trip) -> Landed:
-        query, deadline, urgent = trip.query, trip.deadline.at, trip.deadline.urgent
+        query, own = trip.query, trip.deadline
 
         async def depart(until: Deadline) -> Landed:
             trip.deadline = until
@@ -284,11 +288,21 @@ class InteractionsClient:
 
         key = query if self._config.single_flight else object()
         try:
-            return await self._flights.board(key, deadline, depart, urgent=urgent)
-        except LateError:
-            return Spent("no answer before the deadline"), trip
+            return await self._flights.board(
+                key, own.at, depart, urgent=own.urgent, ration=own.ration
+            )
+        except LateError as late:
+            return self._late(late.refusal), trip
         except GroundedError:
-            return Spent("the client was closed before an answer came"), trip
+            closed = self._home.closed
+            return Spent(_CLOSED if closed else _CANCELLED), trip
+
+    def _late(self, refusal: Refusal | None) -> Spent:
+        if refusal is None:
+            return Spent("no answer before the deadline")
+        after = refusal.retry_after
+        most = believed(self._config.retry)
+        return Spent(refusal.reason, retry_after=None if after is None else min(after, most))
 
 
 def _query(asked: object) -> Query:

@@ -9,38 +9,20 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from copy import copy
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
 from capillary_interactions._cleanup import outlast
 from capillary_interactions._clearing import clear
+from capillary_interactions._deadline import Caller, Deadline, Refusal
 from capillary_interactions._errors import CapillaryError
+
+if TYPE_CHECKING:
+    from capillary_interactions._ration import Ration
 
 _T = TypeVar("_T")
 _MOST_KEPT: Final = 10_000
-
-
-@define
-class Deadline:
-    """A time that may be put off while it is being waited for.
-
-    Attributes:
-        at: The time, or None for never.
-        urgent: Whether a person waits; once one does, one does until the end.
-    """
-
-    at: float | None = None
-    urgent: bool = True
-
-    def extend(self, at: float | None) -> None:
-        """Put it off, if the other time is later."""
-        if self.at is not None and (at is None or at > self.at):
-            self.at = at
-
-    def left(self, now: float) -> float | None:
-        """Seconds left, or None for any number."""
-        return None if self.at is None else self.at - now
 
 
 @define(eq=False)
@@ -48,11 +30,19 @@ class _Flight(Generic[_T]):
     key: Hashable
     task: asyncio.Task[_T]
     deadline: Deadline
-    passengers: set[asyncio.Future[None]] = field(factory=set)
+    passengers: set[Caller] = field(factory=set)
 
 
 class LateError(Exception):
-    """A passenger's own deadline came before the flight's end."""
+    """A passenger's own deadline comes before the flight's end.
+
+    Attributes:
+        refusal: Why that is known already, or None at the deadline itself.
+    """
+
+    def __init__(self, refusal: Refusal | None = None) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 class GroundedError(Exception):
@@ -73,6 +63,7 @@ class Flights(Generic[_T]):
         depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
         *,
         urgent: bool = True,
+        ration: "Ration | None" = None,
     ) -> _T:
         """What the flight of this key ends in; one departs if none is in the air.
 
@@ -82,17 +73,17 @@ class Flights(Generic[_T]):
             depart: Makes the flight; its deadline is that of its most patient passenger, and it
                 is urgent from the moment that one is aboard for whom it is.
             urgent: Whether a person waits.
+            ration: The part of the rate to keep to, while nothing else is wanted.
 
         Raises:
-            LateError: The deadline came first.
+            LateError: The deadline came first, or comes before anything else can.
         """
         loop = asyncio.get_running_loop()
         flight = self._flights.get(key)
         if flight is None or flight.task.get_loop() is not loop:
-            flight = self._depart(key, Deadline(deadline, urgent), depart)
+            flight = self._depart(key, Deadline(deadline, urgent, ration), depart)
         else:
-            flight.deadline.extend(deadline)
-            flight.deadline.urgent |= urgent
+            flight.deadline.join(deadline, urgent=urgent, ration=ration)
         return await self._fly(loop, flight, deadline)
 
     def _depart(
@@ -123,16 +114,18 @@ class Flights(Generic[_T]):
     async def _fly(
         self, loop: asyncio.AbstractEventLoop, flight: _Flight[_T], deadline: float | None
     ) -> _T:
-        passenger: asyncio.Future[None] = loop.create_future()
+        passenger: Caller = loop.create_future()
         flight.passengers.add(passenger)
+        flight.deadline.add(passenger, deadline)
         timer = None if deadline is None else loop.call_at(deadline, _wake, passenger)
         try:
-            await passenger
+            refusal = await passenger
         except asyncio.CancelledError:
             await self._leave(flight, passenger)
             raise
         finally:
             flight.passengers.discard(passenger)
+            flight.deadline.leave(passenger)
             if timer is not None:
                 timer.cancel()
         if flight.task.cancelled():
@@ -140,7 +133,7 @@ class Flights(Generic[_T]):
         if flight.task.done():
             return _result(flight.task)
         await self._leave(flight, passenger)
-        raise LateError
+        raise LateError(refusal)
 
     async def drain(self, patience: float) -> None:
         """Let shared calls end, for `patience` seconds at most."""
@@ -163,7 +156,7 @@ class Flights(Generic[_T]):
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
 
-    async def _leave(self, flight: _Flight[_T], passenger: asyncio.Future[None]) -> None:
+    async def _leave(self, flight: _Flight[_T], passenger: Caller) -> None:
         flight.passengers.discard(passenger)
         if flight.passengers or flight.task.done():
             return
@@ -181,7 +174,7 @@ def _result(task: asyncio.Task[_T]) -> _T:
     return task.result()
 
 
-def _wake(passenger: asyncio.Future[None]) -> None:
+def _wake(passenger: Caller) -> None:
     if not passenger.done():
         passenger.set_result(None)
 

@@ -6,28 +6,25 @@ One timer serves the head of the queue: a crowd of waiters costs nothing while i
 """
 
 import asyncio
-from collections import OrderedDict
+import math
+from functools import partial
 from typing import Final
 
-from aiolimiter import AsyncLimiter
-
 from capillary_interactions._bucket import Bucket, first_after_pause, plan
+from capillary_interactions._deadline import Deadline
 from capillary_interactions._departures import Departures
+from capillary_interactions._enforcer import Enforcer
 from capillary_interactions._limits import RateLimit
+from capillary_interactions._line import Lines, Turn
 from capillary_interactions._pacing import ElsewhereError, Pace, PaceState, TooLateError
 from capillary_interactions._places import Places
 from capillary_interactions._pressure import Pressure
+from capillary_interactions._review import Reviews
 
 __all__ = ["ElsewhereError", "LocalPace", "Pace", "PaceState", "TooLateError"]
 
-# Of ten slots, streams keep one, however many single lookups are waiting.
-_URGENT_IN_A_ROW: Final = 9
-# Two buckets reckon alike but for float dust; for that, nobody is to wait a second time.
+# A timer that fires so much early fires at its time.
 _SLACK: Final = 1e-6
-
-
-# Whoever waits, in order, with its deadline.
-_Queue = OrderedDict[asyncio.Future[None], float | None]
 
 
 class LocalPace:
@@ -45,73 +42,69 @@ class LocalPace:
         self._pressure = Pressure(figures.rate, longest_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
         self._departures = Departures(figures.leaving, figures.rate, self._pause)
-        self._urgent: _Queue = OrderedDict()
-        self._patient: _Queue = OrderedDict()
-        self._urgent_in_a_row = 0
+        self._lines = Lines()
         self._in_flight = 0
         self._unsettled = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._limiter: AsyncLimiter | None = None
+        self._enforcer = Enforcer()
         self._timer: asyncio.TimerHandle | None = None
+        self._reviews = Reviews(self._review)
         # The cool-down after which the bucket has been filled, so that the herd comes out in line.
         self._filled_for = self._pressure.blocked_until
 
     async def acquire(self, *, deadline: float | None = None, urgent: bool = True) -> None:
         """Wait for a slot and a place; see `Pace.acquire`."""
+        await self.admit(Deadline(deadline, urgent))
+
+    async def admit(self, deadline: Deadline) -> None:
+        """Wait for a slot and a place, for a deadline that may change meanwhile.
+
+        Raises:
+            TooLateError: The slot would come after the deadline; raised as soon as that is known.
+            ElsewhereError: The queue was dissolved.
+        """
         loop = self._loop
         if loop is not asyncio.get_running_loop():
             loop = self._move()
         now = loop.time()
-        if (
-            self._urgent
-            or self._patient
-            or self._in_flight >= self._places.limit
-            or self._soonest(now)
-        ):
-            await self._queue_up(loop, now, deadline, urgent=urgent)
+        if self._lines or self._in_flight >= self._places.limit or self._soonest(now):
+            await self._queue_up(loop, now, deadline)
         else:
             self._let_in(now)
         await self._settle(loop)
 
     async def _queue_up(
-        self, loop: asyncio.AbstractEventLoop, now: float, deadline: float | None, *, urgent: bool
+        self, loop: asyncio.AbstractEventLoop, now: float, deadline: Deadline
     ) -> None:
-        wait = self._forecast(now, urgent=urgent)
-        if deadline is not None and now + wait > deadline:
-            raise TooLateError(wait)
-        queue = self._urgent if urgent else self._patient
-        turn: asyncio.Future[None] = loop.create_future()
-        queue[turn] = deadline
-        expiry = None if deadline is None else loop.call_at(deadline, self._expire, queue, turn)
+        turn = Turn(deadline, deadline.number, deadline.urgent, loop.create_future())
+        if turn.is_late(now, self._forecast(now, turn)):
+            turn.granted.result()
+        self._lines.add(turn)
+        self._arm(turn)
+        deadline.watcher = partial(self._changed, turn)
         if self._timer is None:
             self._pump()
         try:
-            await turn
+            await turn.granted
         except asyncio.CancelledError:
-            if turn in queue:
-                del queue[turn]
-            elif not turn.cancelled() and turn.exception() is None:
-                # Granted in the very moment of the cancellation: slot and place go back.
-                self._unsettled -= 1
-                self._bucket.give_back(loop.time())
-                self.release()
+            granted = turn.granted
+            if not self._lines.remove(turn) and not granted.cancelled():
+                self._take_back(loop, granted)
             raise
         finally:
-            if expiry is not None:
-                expiry.cancel()
+            deadline.watcher = None
+            turn.disarm()
+
+    def _take_back(self, loop: asyncio.AbstractEventLoop, granted: asyncio.Future[None]) -> None:
+        if granted.exception() is None:
+            # Granted in the very moment of the cancellation: slot and place go back.
+            self._unsettled -= 1
+            self._bucket.give_back(loop.time())
+            self.release()
 
     async def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
-        # The forecast has let us through; aiolimiter is asked last, and is the one that counts.
-        limiter = self._limiter
         try:
-            if limiter is None:
-                before = self._bucket.level(loop.time()) - self._unsettled
-                limiter = self._limiter = AsyncLimiter(
-                    self._bucket.capacity + _SLACK,
-                    (self._bucket.capacity + _SLACK) / self._bucket.rate,
-                )
-                await limiter.acquire(min(self._bucket.capacity, max(0.0, before)))
-            await limiter.acquire()
+            await self._enforcer.acquire(self._bucket, loop.time(), self._unsettled)
         except asyncio.CancelledError:
             self._bucket.give_back(loop.time())
             self.release()
@@ -129,17 +122,14 @@ class LocalPace:
     def release(self) -> None:
         """Give the place back; the request is over."""
         self._in_flight = max(0, self._in_flight - 1)
-        if self._urgent or self._patient:
+        if self._lines:
             self._pump()
 
     def dissolve(self) -> None:
         """Send whoever waits to another pace; see `Pace.dissolve`."""
-        for queue in (self._urgent, self._patient):
-            turns = tuple(queue)
-            queue.clear()
-            for turn in turns:
-                if not turn.done():
-                    turn.set_exception(ElsewhereError())
+        for turn in self._lines.clear():
+            if not turn.granted.done():
+                turn.granted.set_exception(ElsewhereError())
 
     def throttled(self, sent_at: float, hint: float | None) -> None:
         """Everybody pauses; see `Pressure.throttled`."""
@@ -160,7 +150,7 @@ class LocalPace:
         self._places.narrow(now, self._in_flight)
         # What never left counts nowhere: aiolimiter's bucket is made anew, as full as ours.
         self._bucket.give_back(now)
-        self._limiter = None
+        self._enforcer.renew()
 
     @property
     def is_short(self) -> bool:
@@ -181,7 +171,7 @@ class LocalPace:
 
     def delay(self) -> float:
         """Seconds that a newcomer would wait."""
-        return self._soonest(self._now(), len(self._urgent) + len(self._patient))
+        return self._soonest(self._now(), len(self._lines))
 
     def state(self) -> PaceState:
         """What it looks like now."""
@@ -191,7 +181,7 @@ class LocalPace:
         return PaceState(
             rate=self._pressure.effective(now),
             slots_left=0 if pause else max(0, int(free + 1e-9)),
-            waiting=len(self._urgent) + len(self._patient),
+            waiting=len(self._lines),
             in_flight=self._in_flight,
             cool_down=pause,
         )
@@ -202,12 +192,12 @@ class LocalPace:
     def _move(self) -> asyncio.AbstractEventLoop:
         """Begin in another event loop; who waited in the last one, died with it."""
         loop = self._loop = asyncio.get_running_loop()
-        self._urgent.clear()
-        self._patient.clear()
+        self._lines.clear()
         self._in_flight = self._unsettled = 0
         self._departures.clear()
-        # A limiter belongs to its loop; the new one is filled as far as the bucket is.
-        self._limiter = self._timer = None
+        self._timer = None
+        self._enforcer.renew()
+        self._reviews.clear()
         return loop
 
     def _soonest(self, now: float, ahead: int = 0) -> float:
@@ -229,24 +219,16 @@ class LocalPace:
             self._filled_for = pressure.blocked_until
             bucket.fill(pressure.blocked_until)
             self._departures.fill(pressure.blocked_until)
-            self._limiter = None
+            self._enforcer.renew()
         rate = pressure.effective(now)
         if rate != bucket.rate:
             bucket.change_rate(now, rate)
             self._departures.change_rate(now, rate)
-            self._limiter = None
+            self._enforcer.renew()
         return 0.0
 
-    def _forecast(self, now: float, *, urgent: bool) -> float:
-        queue = self._urgent if urgent else self._patient
-        return self._soonest(now, self._ahead(len(queue), urgent=urgent))
-
-    def _ahead(self, before: int, *, urgent: bool) -> int:
-        """How many of both queues go first, where `before` of one's own do."""
-        in_a_row = min(self._urgent_in_a_row, _URGENT_IN_A_ROW)
-        if urgent:
-            return before + min(len(self._patient), (in_a_row + before) // _URGENT_IN_A_ROW)
-        return before + min(len(self._urgent), (before + 1) * _URGENT_IN_A_ROW - in_a_row)
+    def _forecast(self, now: float, turn: Turn) -> float:
+        return self._soonest(now, self._lines.ahead_of(turn))
 
     def _let_in(self, now: float) -> None:
         self._bucket.take(now)
@@ -261,29 +243,43 @@ class LocalPace:
         if self._loop is None:
             return
         now = self._loop.time()
-        while (self._urgent or self._patient) and self._in_flight < self._places.limit:
+        while self._lines and self._in_flight < self._places.limit:
             delay = self._soonest(now)
             if delay > 0:
                 self._timer = self._loop.call_at(now + delay, self._pump)
                 return
-            turn = self._next()
-            if not turn.done():
+            turn = self._lines.pop()
+            if not turn.granted.done():
                 self._let_in(now)
-                turn.set_result(None)
+                turn.granted.set_result(None)
 
-    def _next(self) -> asyncio.Future[None]:
-        if self._urgent and (not self._patient or self._urgent_in_a_row < _URGENT_IN_A_ROW):
-            self._urgent_in_a_row += 1
-            return self._urgent.popitem(last=False)[0]
-        self._urgent_in_a_row = 0
-        return self._patient.popitem(last=False)[0]
+    def _arm(self, turn: Turn) -> None:
+        at = turn.deadline.at
+        if self._loop is not None and turn.expiry is None and at is not None:
+            turn.expiry = self._loop.call_at(at, self._expire, turn)
 
-    def _expire(self, queue: _Queue, turn: asyncio.Future[None]) -> None:
-        if turn in queue:
-            ahead = len(queue)
-            del queue[turn]
-            if not turn.done():
-                turn.set_exception(TooLateError(self._soonest(self._now(), ahead)))
+    def _expire(self, turn: Turn) -> None:
+        """End a turn whose deadline has come, unless that has been put off meanwhile."""
+        now, turn.expiry = self._now(), None
+        at = turn.deadline.at
+        if at is not None and at > now + _SLACK:
+            self._arm(turn)
+        elif at is not None and not turn.granted.done():
+            wait = self._forecast(now, turn)
+            if self._lines.remove(turn):
+                turn.granted.set_exception(TooLateError(wait))
+
+    def _changed(self, turn: Turn) -> None:
+        """A caller has joined the call that waits here: it is as urgent as that one."""
+        if turn.granted.done():
+            return
+        if turn.deadline.urgent and not turn.urgent:
+            self._lines.promote(turn)
+        now = self._now()
+        if turn.is_late(now, self._forecast(now, turn)):
+            self._lines.remove(turn)
+        self._lines.expect(turn.deadline)
+        self._arm(turn)
 
     def _outlook(self, now: float) -> tuple[float, float]:
         return self._pressure.blocked_until, self._pressure.effective(now)
@@ -292,16 +288,28 @@ class LocalPace:
         """If the outlook has changed: set the timer anew, and refuse whoever is late by it."""
         if self._outlook(now) == before:
             return
-        self._refuse_late(now, self._urgent, urgent=True)
-        self._refuse_late(now, self._patient, urgent=False)
+        if self._may_be_late(now):
+            self._reviews.changed(self._loop, len(self._lines), self._pressure.blocked_until)
         self._pump()
 
-    def _refuse_late(self, now: float, queue: _Queue, *, urgent: bool) -> None:
-        """Tell whoever cannot make its deadline any more, now and not then."""
-        before = 0
-        for turn, deadline in tuple(queue.items()):
-            wait = self._soonest(now, self._ahead(before, urgent=urgent))
-            if deadline is not None and now + wait > deadline:
-                self._expire(queue, turn)
+    def _review(self) -> None:
+        """Refuse all who cannot make their deadlines any more."""
+        now = self._now()
+        start, rate = self._soonest(now, 0), self._rate_ahead(now)
+        earliest = math.inf
+        for turn, ahead in self._lines.in_order():
+            if now + start + ahead / rate > turn.deadline.earliest and turn.is_late(
+                now, self._soonest(now, ahead)
+            ):
+                self._lines.remove(turn)
             else:
-                before += 1
+                earliest = min(earliest, turn.deadline.earliest)
+        self._lines.earliest = earliest
+
+    def _may_be_late(self, now: float) -> bool:
+        """Whether the last one's slot comes after the earliest of all deadlines."""
+        wait = self._soonest(now, 0) + len(self._lines) / self._rate_ahead(now)
+        return now + wait > self._lines.earliest
+
+    def _rate_ahead(self, now: float) -> float:
+        return self._pressure.effective(max(now, self._pressure.blocked_until))

@@ -5,6 +5,11 @@ from typing import Protocol
 from attrs import frozen
 
 
+def late(wait: float) -> str:
+    """Why a caller is refused whose slot would come in so many seconds, after its deadline."""
+    return f"the deadline comes before a slot of the quota (in {wait:.1f} s)"
+
+
 class TooLateError(Exception):
     """The caller's deadline would pass before its turn comes.
 

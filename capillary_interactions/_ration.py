@@ -1,10 +1,10 @@
 """A stream's part of the rate: a smaller bucket that it passes before the common gate."""
 
 import asyncio
+from heapq import heappop, heappush
 from typing import Final
 
-from aiolimiter import AsyncLimiter
-
+from capillary_interactions._bucket import Bucket
 from capillary_interactions._check import seconds
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._lanes import Lanes
@@ -14,14 +14,51 @@ from capillary_interactions._pace import TooLateError
 # One at a time, and half of the next one's time for timers that fire late: without it, a share of
 # 40 a second would lose a tenth.
 _CATCH_UP: Final = 1.5
+# The rate may have risen meanwhile, as when the server's window has ended.
+_LOOK_AGAIN: Final = 1.0
+
+
+class _OrderedLock:
+    """A lock for whichever waiter has the lowest number."""
+
+    def __init__(self) -> None:
+        self._held = False
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    async def acquire(self, number: int) -> None:
+        if not self._held:
+            self._held = True
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (number, waiter))
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():
+                self.release()
+            raise
+
+    def release(self) -> None:
+        while self._waiting:
+            waiter = heappop(self._waiting)[1]
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._held = False
 
 
 class Ration:
     """Lets one stream use a part of the rate, whatever that rate is at the moment.
 
+    One request at a time passes here and waits at the common gate: else those that have passed
+    during a cool-down would leave after it at the whole rate.
+
     Args:
         share: The part, more than 0 and at most 1.
         lanes: Whose rate, all together.
+
+    Attributes:
+        share: The part.
 
     Raises:
         ConfigurationError: The share is no such part.
@@ -30,30 +67,56 @@ class Ration:
     def __init__(self, share: float, lanes: Lanes) -> None:
         if seconds("share", share) > 1:
             raise ConfigurationError(f"share must be at most 1, not {show_given(share)}")
-        self._share = share
+        self.share = share
         self._lanes = lanes
-        self._rate = 0.0
-        self._limiter: AsyncLimiter | None = None
+        self._bucket = Bucket(_CATCH_UP, share * lanes.rate)
+        self._line = _OrderedLock()
+        self._waiting = 0
 
-    async def acquire(self, deadline: float | None) -> None:
-        """Wait for a part of the rate.
+    async def enter(self, deadline: float | None, number: int) -> None:
+        """Wait for a part of the rate; whoever has entered leaves again.
+
+        Args:
+            deadline: The loop's time by which it must have come, or None.
+            number: The place in the order of asking.
 
         Raises:
-            TooLateError: The deadline came first.
+            TooLateError: It would come after the deadline.
         """
-        limiter = self._current()
-        if deadline is None or limiter.has_capacity():
-            await limiter.acquire()
-            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        wait = max(self._lanes.cool_down, self._current(now).delay(now, self._waiting))
+        if deadline is not None and now + wait > deadline:
+            raise TooLateError(wait)
+        self._waiting += 1
         try:
             async with asyncio.timeout_at(deadline):
-                await limiter.acquire()
+                await self._line.acquire(number)
+                await self._await_room(loop)
         except TimeoutError:
-            raise TooLateError(1 / self._rate) from None
+            raise TooLateError(1 / self._bucket.rate) from None
+        finally:
+            self._waiting -= 1
 
-    def _current(self) -> AsyncLimiter:
-        rate = self._share * self._lanes.rate
-        if self._limiter is None or rate != self._rate:
-            self._rate = rate
-            self._limiter = AsyncLimiter(_CATCH_UP, _CATCH_UP / rate)
-        return self._limiter
+    def spend(self) -> None:
+        """One request goes to the wire."""
+        now = asyncio.get_running_loop().time()
+        self._current(now).take(now)
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        self._line.release()
+
+    async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            while (delay := self._current(loop.time()).delay(loop.time())) > 0:  # noqa: ASYNC110 - a time, no event
+                await asyncio.sleep(min(delay, _LOOK_AGAIN))
+        except asyncio.CancelledError:
+            self._line.release()
+            raise
+
+    def _current(self, now: float) -> Bucket:
+        rate = self.share * self._lanes.rate
+        if rate != self._bucket.rate:
+            self._bucket.change_rate(now, rate)
+        return self._bucket

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from capillary_interactions._flight import Deadline
+from capillary_interactions._deadline import Deadline
 from capillary_interactions._verdicts import Trouble
 
 # Old connections that one attempt gets over; more than that is trouble like any other.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
+from capillary_interactions._deadline import Deadline
 from capillary_interactions._exchange import Request
-from capillary_interactions._flight import Deadline
 from capillary_interactions._lane import Lane
 from capillary_interactions._masking import show_keys
 

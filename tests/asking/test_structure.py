@@ -33,7 +33,7 @@ _HOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "yarl": ("_transport",),
     "cattrs": ("_structure",),
     "tenacity": ("_retry",),
-    "aiolimiter": ("_pace", "_ration"),
+    "aiolimiter": ("_enforcer",),
     "click": ("cli.*",),
     "rich": ("cli.*",),
     "matplotlib": ("jobs._charts",),

@@ -51,7 +51,12 @@ def shown(*arguments: str | Path, env: Mapping[str, str | None] | None = None) -
     reader = threading.Thread(target=_read, args=(ours, pieces))
     reader.start()
     with pytest.MonkeyPatch.context() as patched, os.fdopen(theirs, "w", buffering=1) as terminal:
-        for name, value in {**dict.fromkeys(CLEAN), "TERM": "xterm", "COLUMNS": "200", **(env or {})}.items():
+        for name, value in {
+            **dict.fromkeys(CLEAN),
+            "TERM": "xterm",
+            "COLUMNS": "200",
+            **(env or {}),
+        }.items():
             patched.delenv(name, raising=False) if value is None else patched.setenv(name, value)
         terminal.reconfigure(errors="backslashreplace")
         patched.setattr(sys, "stdout", terminal)

@@ -6,7 +6,8 @@ import weakref
 
 import pytest
 
-from capillary_interactions._flight import Cache, Deadline, Flights, GroundedError, LateError
+from capillary_interactions._deadline import Deadline
+from capillary_interactions._flight import Cache, Flights, GroundedError, LateError
 
 from .stage import now, others
 
@@ -145,7 +146,7 @@ def test_extends_a_deadline_and_never_shortens_it(
 ) -> None:
     """The most patient counts; None is the most patient of all."""
     deadline = Deadline(first)
-    deadline.extend(second)
+    deadline.join(second)
     assert deadline.at == later
     assert deadline.left(0.5) == (None if later is None else later - 0.5)
 
