@@ -6,10 +6,10 @@ the fields, in the flat answer's vocabulary, so that there is one format for who
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from capillary_interactions._dates import day_first, iso
+from capillary_interactions._dates import dates_in, day_first, iso
 from capillary_interactions._models import (
     Customer,
     CustomerInteractions,
@@ -30,6 +30,25 @@ from capillary_interactions._outcome import (
 from capillary_interactions._query import Identifier, Query
 
 _NETWORKS: Final = frozenset(Network)
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+# The words of the flat answer, by the model. What an envelope keeps in `extra` under one of them is
+# something else, and would be read as the flat answer's own.
+_WORDS: Final[Mapping[type, frozenset[str]]] = {
+    model: frozenset(names.split())
+    for model, names in {
+        CustomerInteractions: "name interaction warnings customer truncated",
+        Interaction: "name count network messageList surveys locations usedStatus "
+        "lastInteractionTime",
+        Message: "id receiver sender subject campaignId status sentDate deliveredTime userId",
+        Survey: "name npsScore sentBy responseUrl sentTime completionTime",
+        Location: "lat long time",
+        Customer: "id mobile email externalId",
+    }.items()
+}
+_DATES: Final = frozenset(
+    ("lastInteractionTime", "sentDate", "deliveredTime", "sentTime", "completionTime", "time")
+)
+_is_date: Final = dates_in(UTC)
 _Model = CustomerInteractions | Interaction | Message | Survey | Location | Customer
 
 
@@ -69,24 +88,39 @@ def without_nulls(value: Any) -> Any:
     """A copy of what the server sent, without its nulls."""
     kind = type(value)
     if kind is dict:
-        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+        return {
+            key: each if type(each) in _PLAIN else without_nulls(each)
+            for key, each in value.items()
+            if each is not None
+        }
     if kind is list:
-        return [without_nulls(each) for each in value]
-    if kind is str:
-        return value
-    return to_jsonable(value)
+        return [each if type(each) in _PLAIN else without_nulls(each) for each in value]
+    return value if kind in _PLAIN else to_jsonable(value)
+
+
+def seconds(value: float) -> float:
+    """A duration as it is written: to the microsecond, without a float's last digits."""
+    return round(value, 6)
 
 
 def _written(value: _Model, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields under the server's names, without those that are not given, then `extra`."""
     written = {name: each for name, each in fields.items() if each is not None}
+    words = _WORDS[type(value)]
     for name, each in value.extra.items():
         if each is not None:
             # The envelope's own word may be the flat answer's word for something else.
-            while name in written:
+            if name in words and not _is_odd_date(name, each):
                 name = f"_{name}"  # noqa: PLW2901 - the name under which it is written
+            while name in written:
+                name = f"_{name}"  # noqa: PLW2901
             written[name] = without_nulls(each)
     return written
+
+
+def _is_odd_date(name: str, value: Any) -> bool:
+    """Whether a value is the text of a date that could not be read, kept under its own name."""
+    return name in _DATES and isinstance(value, str) and _is_date(value) is None
 
 
 def _as_sent(write: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
@@ -226,8 +260,12 @@ def _outcome(value: Outcome) -> dict[str, Any]:
         for name, field in _FAILURE.items():
             told = getattr(value, field, None)
             if told is not None:
-                written[name] = told
-    written |= {"attempts": value.attempts, "elapsed": value.elapsed, "waited": value.waited}
+                written[name] = seconds(told) if field == "retry_after" else told
+    written |= {
+        "attempts": value.attempts,
+        "elapsed": seconds(value.elapsed),
+        "waited": seconds(value.waited),
+    }
     if value.request_id is not None:
         written["requestId"] = value.request_id
     return written

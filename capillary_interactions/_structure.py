@@ -21,6 +21,8 @@ _CONVERTER: Final = Converter(detailed_validation=False)
 
 # What is not understood is kept, but not deeper than every JSON writer follows.
 _DEEPEST: Final = 64
+# An envelope's is written as a flat answer up to three levels deeper, and must be read again.
+_DEEPEST_WRITTEN: Final = 68
 
 _set: Final = object.__setattr__
 
@@ -40,6 +42,7 @@ def structurer(
     read = make_dict_structure_fn(model, _CONVERTER, **_overrides(model, fields, hooks))
     known = frozenset(hooks) | also
     covers = known.issuperset
+    levels = _DEEPEST_WRITTEN if keep else _DEEPEST
 
     def structure(sent: Any) -> _T:
         if sent.__class__ is not dict:
@@ -54,7 +57,7 @@ def structurer(
             raise _missing(hooks[missing.args[0]]) from None
         else:
             if not covers(sent):
-                _set(value, "extra", beyond(sent, known))
+                _set(value, "extra", beyond(sent, known, levels))
         if keep:
             _set(value, "_sent", sent)
         return value
@@ -79,15 +82,17 @@ def _missing(hook: Hook) -> Mismatch:
     raise AssertionError("a field that takes anything has a default in its model")
 
 
-def beyond(sent: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+def beyond(
+    sent: Mapping[str, Any], known: frozenset[str], levels: int = _DEEPEST
+) -> dict[str, Any]:
     """What an object holds beside the known names; null counts as absent.
 
     Raises:
         Mismatch: Something in it is nested too deep.
     """
     extra = {key: value for key, value in sent.items() if key not in known and value is not None}
-    if _deeper(extra, _DEEPEST):
-        raise Mismatch("", f"unknown fields nested at most {_DEEPEST} levels deep", "deeper ones")
+    if _deeper(extra, levels):
+        raise Mismatch("", f"unknown fields nested at most {levels} levels deep", "deeper ones")
     return extra
 
 

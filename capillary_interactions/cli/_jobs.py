@@ -10,6 +10,7 @@ import click
 import orjson
 from attrs import asdict
 
+from capillary_interactions._jsonable import seconds
 from capillary_interactions._outcome import ENDINGS
 from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
@@ -75,7 +76,14 @@ def _written(report: Report) -> dict[str, Any]:
         "done": report.status.done,
         "open": report.status.open,
         "complete": report.complete,
-        "lastRun": {**asdict(run), "rate": run.rate, "quotaUsed": run.quota_used},
+        "lastRun": {
+            name: seconds(value) if isinstance(value, float) else value
+            for name, value in (
+                *asdict(run).items(),
+                ("rate", run.rate),
+                ("quotaUsed", run.quota_used),
+            )
+        },
     }
 
 

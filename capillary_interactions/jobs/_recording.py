@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from attrs import frozen
 
-from capillary_interactions._jsonable import to_jsonable, without_nulls
+from capillary_interactions._jsonable import seconds, to_jsonable, without_nulls
 from capillary_interactions._models import CustomerInteractions
 from capillary_interactions._one_time_codes import mask_codes
 from capillary_interactions._outcome import Found, Outcome
@@ -131,10 +131,10 @@ def ended(found: tuple[Any, ...]) -> Ended:
         status=status,
         code=code,
         path=path,
-        retry_after=retry_after,
+        retry_after=None if retry_after is None else seconds(retry_after),
         attempts=attempts or 0,
-        elapsed=elapsed or 0.0,
-        waited=waited or 0.0,
+        elapsed=seconds(elapsed or 0.0),
+        waited=seconds(waited or 0.0),
         request_id=request_id,
         at=at,
     )

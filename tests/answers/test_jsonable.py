@@ -224,6 +224,13 @@ def test_writes_each_outcome(outcome: object, expected: dict[str, Any]) -> None:
     assert to_jsonable(outcome) == {**expected, "query": ASKED, **TIMES}
 
 
+def test_writes_durations_without_the_last_digits_of_a_float() -> None:
+    """To the microsecond: what lies beyond is only what subtracting two clocks' readings leaves."""
+    took = {"elapsed": 0.015000000000327418, "waited": 1e-9}
+    written = to_jsonable(Unavailable(reason="no", retry_after=0.1 + 0.2, **COMMON | took))
+    assert (written["elapsed"], written["waited"], written["retryAfter"]) == (0.015, 0.0, 0.3)
+
+
 def test_writes_the_servers_name_for_a_request() -> None:
     """For whoever asks the vendor's support."""
     written = to_jsonable(NotFound(reason="no", request_id="r-1", **COMMON))
