@@ -28,6 +28,7 @@ from capillary_interactions.cli._options import (
     NAME,
     filter_options,
     network_options,
+    spreadsheet_option,
     voice_options,
 )
 from capillary_interactions.cli._progress import has_bar
@@ -64,6 +65,7 @@ _PIPE: Final = "-"
     is_flag=True,
     help="Replace FILE if it holds something that FILE.job has not written.",
 )
+@spreadsheet_option
 @click.option("--restart", is_flag=True, help="Forget what FILE.job holds, and begin anew.")
 @filter_options
 @stop_options
@@ -76,6 +78,7 @@ def bulk(
     reading: dict[str, Any],
     out: str,
     overwrite: bool,
+    for_spreadsheets: bool,
     restart: bool,
     type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
@@ -122,7 +125,7 @@ def bulk(
     reached = partial(_within_limits, settings, config, voice)
     customers = customers_of(list_, identifier, reading)
     if not is_streamed(out):
-        check_out(out, overwrite=overwrite, source=list_)
+        check_out(out, overwrite=overwrite, source=list_, for_spreadsheets=for_spreadsheets)
         # Somebody who goes on with a job from a pipe need not type the list.
         retold = list_ == _PIPE and is_terminal(sys.stdin) and job_of(Path(out)).exists()
         job = JobBulk(
@@ -135,9 +138,12 @@ def bulk(
             timeout=settings.timeout,
             restart=restart,
             codes_masked=mask_codes,
+            for_spreadsheets=for_spreadsheets,
             bar=has_bar(data_on_stdout=False),
         )
         return run_async(run_job(job, voice))
+    if for_spreadsheets:
+        raise click.UsageError("--for-spreadsheets needs --out with a file that ends in .csv")
     stream = Bulk(
         customers=customers,
         template=template,

@@ -58,6 +58,7 @@ class JobBulk:
         timeout: Seconds for one customer, or None.
         restart: Whether to forget what there is of the job.
         codes_masked: Whether one-time codes are masked in the results.
+        for_spreadsheets: Whether the results are a CSV for spreadsheets.
         bar: Whether progress is a bar.
     """
 
@@ -70,6 +71,7 @@ class JobBulk:
     timeout: float | None = None
     restart: bool = False
     codes_masked: bool = False
+    for_spreadsheets: bool = False
     bar: bool = False
 
     @property
@@ -179,7 +181,11 @@ class _JobRun:
 
     async def _write(self) -> bool:
         try:
-            await self._job.export(self._bulk.out, mask_codes=self._bulk.codes_masked)
+            await self._job.export(
+                self._bulk.out,
+                mask_codes=self._bulk.codes_masked,
+                for_spreadsheets=self._bulk.for_spreadsheets,
+            )
         except JobError as failed:
             self._problem = str(failed)
             return False

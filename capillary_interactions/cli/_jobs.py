@@ -16,7 +16,7 @@ from capillary_interactions._spoken import count
 from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._job_words import next_steps, state
 from capillary_interactions.cli._loop import run_async
-from capillary_interactions.cli._options import voice_options
+from capillary_interactions.cli._options import spreadsheet_option, voice_options
 from capillary_interactions.cli._sink import check_overwrite
 from capillary_interactions.cli._standard import data_out, write_json
 from capillary_interactions.cli._stop import unless_interrupted
@@ -98,15 +98,16 @@ def _written(report: Report) -> dict[str, Any]:
     show_default=True,
     help="Rows that have ended so; may be given several times.",
 )
+@click.option("--damaged", is_flag=True, help="Instead, rows whose outcome cannot be read.")
 @voice_options
-def retry(*, path: Path, endings: tuple[str, ...], voice: Voice) -> int:
+def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Voice) -> int:
     """Open rows of JOB again, so that the next `bulk` asks for them once more.
 
     \b
     Example:
       capillary-interactions jobs retry answers.jsonl.job --ending unavailable --ending unreadable
     """  # noqa: D301 - click's own mark
-    opened = _with_job(path, lambda job: job.retry(endings))
+    opened = _with_job(path, lambda job: job.retry_damaged() if damaged else job.retry(endings))
     verb = "is" if opened == 1 else "are"
     voice.say(f"{count(opened, 'row')} {verb} open again; the same `bulk` command asks for them")
     return 0
@@ -125,8 +126,17 @@ def retry(*, path: Path, endings: tuple[str, ...], voice: Voice) -> int:
     "--overwrite", is_flag=True, help="Replace FILE if it holds something that JOB has not written."
 )
 @click.option("--mask-codes", is_flag=True, help="Mask what may be one-time codes in subjects.")
+@spreadsheet_option
 @voice_options
-def export(*, path: Path, out: str | None, overwrite: bool, mask_codes: bool, voice: Voice) -> int:
+def export(
+    *,
+    path: Path,
+    out: str | None,
+    overwrite: bool,
+    mask_codes: bool,
+    for_spreadsheets: bool,
+    voice: Voice,
+) -> int:
     """Write the outcomes that JOB has so far, in any number of formats one after the other.
 
     JSON lines have one object for each row of the list; the tables have one row for each message,
@@ -137,14 +147,19 @@ def export(*, path: Path, out: str | None, overwrite: bool, mask_codes: bool, vo
     Example:
       capillary-interactions jobs export answers.jsonl.job --out answers.parquet
     """  # noqa: D301 - click's own mark
+    if out == _PIPE and for_spreadsheets:
+        raise click.UsageError("--for-spreadsheets needs --out with a file that ends in .csv")
     if out == _PIPE:
         _stream(path, mask_codes=mask_codes)
         return 0
     if out is None and path.suffix != _SUFFIX:
         raise click.UsageError("--out is needed: JOB does not end in .job")
     target = path.with_suffix("") if out is None else Path(out)
-    _check_target(path, target, overwrite=overwrite)
-    rows = _with_job(path, lambda job: job.export(target, mask_codes=mask_codes))
+    _check_target(path, target, overwrite=overwrite, for_spreadsheets=for_spreadsheets)
+    rows = _with_job(
+        path,
+        lambda job: job.export(target, mask_codes=mask_codes, for_spreadsheets=for_spreadsheets),
+    )
     voice.say(f"{count(rows, 'row')} of the list written to {target}")
     return 0
 
@@ -179,10 +194,10 @@ def report(*, path: Path, out: Path | None, voice: Voice) -> int:
     return 0
 
 
-def _check_target(path: Path, target: Path, *, overwrite: bool) -> None:
+def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets: bool) -> None:
     try:
         check_own(path, target)
-        check_export(target)
+        check_export(target, for_spreadsheets=for_spreadsheets)
     except ExportError as wrong:
         raise CannotStartError(f"--out {wrong}") from None
     except JobError as wrong:

@@ -245,3 +245,12 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, type=kind, **given)
 
     return _given(call, _FILTERS)
+
+
+spreadsheet_option: Final = click.option(
+    "--for-spreadsheets",
+    is_flag=True,
+    help="Write a CSV to open in Excel or LibreOffice: marked as UTF-8, with an apostrophe before "
+    "what would be run as a formula, or lose a plus, zeros or digits.",
+)
+"""The option of the commands that write results."""

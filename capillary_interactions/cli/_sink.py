@@ -28,13 +28,14 @@ def is_streamed(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def check_out(path: str, *, overwrite: bool, source: str) -> None:
+def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool = False) -> None:
     """Whether a file of results may be written.
 
     Args:
         path: Its name.
         overwrite: Whether what it holds may go, even if its job has not written it.
         source: The list's name.
+        for_spreadsheets: Whether it is to be a CSV for spreadsheets.
 
     Raises:
         CannotStartError: It may not, or cannot.
@@ -46,7 +47,7 @@ def check_out(path: str, *, overwrite: bool, source: str) -> None:
     if there and Path(source).exists() and file.samefile(source):
         raise CannotStartError(f"--out {path}: it is the list itself")
     try:
-        check_export(file)
+        check_export(file, for_spreadsheets=for_spreadsheets)
     except ExportError as wrong:
         raise CannotStartError(f"--out {wrong}") from None
     check_overwrite(file, job_of(file), overwrite=overwrite)

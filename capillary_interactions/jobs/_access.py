@@ -46,6 +46,13 @@ class Access:
         if store is not None:
             await self.thread.finish(store.close)
 
+    async def aclose(self) -> None:
+        """Close the file, if it is open, and end the thread."""
+        try:
+            await self.close()
+        finally:
+            self.thread.close()
+
     def opened(self) -> Store:
         """The file, opened.
 

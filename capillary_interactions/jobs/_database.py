@@ -3,12 +3,23 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from capillary_interactions._errors import CapillaryError
 from capillary_interactions.jobs._errors import JobError, JobInUseError, JobStoreError, NoJobError
 from capillary_interactions.jobs._schema import APPLICATION, SCHEMA, VERSION
+
+DAMAGE: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What Python raises where a value is none that this program writes."""
 
 _PATIENCE: Final = 30.0
 _CACHE: Final = 16_000  # KiB
@@ -94,6 +105,9 @@ def remove(path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_only: bool) -> None:
+    # Nothing that a foreign file brings along is run.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
     # Whoever is killed while making one leaves a file with nothing in it.
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -112,6 +126,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
         raise JobStoreError(f"{path} is of version {version}, and this program reads {VERSION}")
+    _check_schema(connection, path)
     if not create and not connection.execute(_BEGUN).fetchone()[0]:
         raise NoJobError(f"there is no job at {path}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
@@ -137,16 +152,69 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """SQLite's errors, as errors of the job.
+def translated(path: Path, *, values: bool = True) -> Iterator[None]:
+    """SQLite's errors, and those of values that are none of a job's, as errors of the job.
+
+    Args:
+        path: The job's file.
+        values: Whether the latter, too.
 
     Raises:
         JobError: What is wrong, and what to do.
     """
     try:
         yield
+    except CapillaryError:
+        raise
+    except DAMAGE as odd:
+        if not values:
+            raise
+        raise JobStoreError(damaged(path, odd)) from odd
     except sqlite3.Error as failed:
         raise _meaning(path, failed) from failed
+
+
+def damaged(path: Path, odd: Exception) -> str:
+    """What to say of a job's file with something in it that this program does not write."""
+    why = str(odd) if type(odd) is ValueError else type(odd).__name__
+    return (
+        f"{path} is damaged, or not as this program writes it: {why}. Bring back a copy; or remove "
+        "it, and the same list begins anew"
+    )
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """See that the tables are tables: a view or a trigger may do anything, for any time.
+
+    Raises:
+        JobStoreError: They are not.
+    """
+    query = "SELECT type, name, rootpage FROM sqlite_master"
+    there = connection.execute(query).fetchall()
+    tables = {name for kind, name, page in there if kind == "table" and page}
+    odd = [kind for kind, _, _ in there if kind == "trigger"] or _COLUMNS.keys() - tables
+    for table, columns in () if odd else _COLUMNS.items():
+        found = connection.execute(f"PRAGMA table_xinfo({table})").fetchall()
+        if not columns <= {name for _, name, *_, hidden in found if not hidden}:
+            odd = [table]
+    if odd:
+        raise JobStoreError(
+            f"{path} is damaged, or not as this program writes it: it has not the tables of a job"
+        )
+
+
+def _columns() -> dict[str, frozenset[str]]:
+    """The columns of each table of a job."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {
+            name: frozenset(row[1] for row in connection.execute(f"PRAGMA table_info({name})"))
+            for (name,) in tables.fetchall()
+        }
+
+
+_COLUMNS: Final = _columns()
 
 
 def _meaning(path: Path, failed: sqlite3.Error) -> JobError:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from capillary_interactions.jobs._atomic import check_target, replacing
 from capillary_interactions.jobs._charts import import_matplotlib
+from capillary_interactions.jobs._database import translated
 from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._overview import read_overview
 from capillary_interactions.jobs._page import page
@@ -35,6 +36,7 @@ def write_report(job: Path, path: Path) -> None:
     """
     check_report(path)
     check_own(job, path)
-    written = page(read_overview(job))
+    with translated(job):
+        written = page(read_overview(job))
     with replacing(path) as part:
         part.write_text(written, "utf-8")

@@ -10,11 +10,13 @@ from typing import Any, Final, Literal, get_args
 import orjson
 from attrs import frozen
 
+from capillary_interactions._errors import CapillaryError
 from capillary_interactions._reading import Reader
 from capillary_interactions.jobs._arrow_rows import import_arrow
 from capillary_interactions.jobs._atomic import cannot_write, check_target, replacing
-from capillary_interactions.jobs._database import connect, translated
+from capillary_interactions.jobs._database import DAMAGE, connect, translated
 from capillary_interactions.jobs._errors import ExportError
+from capillary_interactions.jobs._facts import fact
 from capillary_interactions.jobs._flat import Column, Flattener, columns, given_columns
 from capillary_interactions.jobs._parquet_sink import write_parquet
 from capillary_interactions.jobs._preparing import template_of
@@ -67,18 +69,19 @@ def out_format(name: str, given: str | None = None) -> OutFormat:
     )
 
 
-def check_export(path: Path, form: str | None = None) -> None:
+def check_export(path: Path, form: str | None = None, *, for_spreadsheets: bool = False) -> None:
     """See whether results can be written there, before hours are spent on them.
 
     Args:
         path: The file.
         form: Its format, or None for the one that its name tells.
+        for_spreadsheets: Whether it is to be a CSV for spreadsheets.
 
     Raises:
         ExportError: They cannot: the format is unknown, a library for it is missing, or the folder
             does not take files.
     """
-    chosen = out_format(path.name, form)
+    chosen = Style(form=form, for_spreadsheets=for_spreadsheets).chosen(path.name)
     try:
         if chosen == "parquet":
             import_arrow()
@@ -86,6 +89,32 @@ def check_export(path: Path, form: str | None = None) -> None:
     except ImportError as missing:
         raise ExportError(str(missing)) from None
     check_target(path)
+
+
+@frozen(kw_only=True)
+class Style:
+    """How results are written.
+
+    Attributes:
+        form: Their format, or None for the one that the name tells.
+        codes_masked: Whether one-time codes are masked.
+        for_spreadsheets: Whether a CSV is written for spreadsheets, and not for programs.
+    """
+
+    form: str | None = None
+    codes_masked: bool = False
+    for_spreadsheets: bool = False
+
+    def chosen(self, name: str) -> OutFormat:
+        """The format of a result.
+
+        Raises:
+            ExportError: It is none, or not for spreadsheets.
+        """
+        chosen = out_format(name, self.form)
+        if self.for_spreadsheets and chosen != "csv":
+            raise ExportError(f"{name}: only a CSV can be written for spreadsheets")
+        return chosen
 
 
 @frozen(kw_only=True)
@@ -103,8 +132,7 @@ def export(
     path: Path,
     stopped: Callable[[], bool] = bool,
     *,
-    form: str | None,
-    codes_masked: bool,
+    style: Style,
 ) -> int:
     """Write the results of a job; how many rows of its list they are of.
 
@@ -112,14 +140,13 @@ def export(
         job: The job.
         path: Where they go.
         stopped: Looked at now and then: whether nobody wants them any more.
-        form: Their format, or None for the one that the name tells.
-        codes_masked: Whether one-time codes are masked.
+        style: How they are written.
 
     Raises:
         ExportError: They cannot be written, or not there, or nobody wants them any more.
         JobStoreError: The job cannot be read.
     """
-    chosen = out_format(path.name, form)
+    chosen = style.chosen(path.name)
     try:
         with closing(connect(job)) as connection:
             with translated(job):
@@ -128,12 +155,24 @@ def export(
                 origin = _begin(connection)
             rows = _Rows(connection, job, stopped)
             with replacing(path) as part:
-                _WRITERS[chosen](part, path.name, rows, origin, codes_masked)
+                try:
+                    _WRITERS[chosen](part, path.name, rows, origin, style)
+                except DAMAGE as odd:
+                    raise _damaged_row(job, rows.at, odd) from odd
                 rows.end()
                 remember(connection, path, part)
     except OSError as failed:
         raise cannot_write(path, failed) from None
     return rows.count
+
+
+def _damaged_row(job: Path, row: int, odd: Exception) -> ExportError:
+    if isinstance(odd, CapillaryError):
+        return ExportError(str(odd))
+    return ExportError(
+        f"{job} is damaged: row {row} of the list, or its outcome, cannot be read. `jobs retry "
+        "--damaged` lets the next run ask again for all rows whose outcome is damaged"
+    )
 
 
 class _Rows:
@@ -146,22 +185,26 @@ class _Rows:
 
     Attributes:
         count: How many there were the last time.
+        at: The one that was read last.
     """
 
     def __init__(
         self, connection: sqlite3.Connection, job: Path, stopped: Callable[[], bool]
     ) -> None:
         self.count = 0
+        self.at = 0
         self._connection = connection
         self._job = job
         self._stopped = stopped
 
     def __iter__(self) -> Iterator[Ended]:
         self.count = 0
-        with translated(self._job):
+        # Its values are the caller's, who knows the row then.
+        with translated(self._job, values=False):
             for found in self._connection.execute(ENDED):
                 self._check()
                 self.count += 1
+                self.at = found[0]
                 yield ended(found)
 
     def end(self) -> None:
@@ -184,37 +227,33 @@ def _begin(connection: sqlite3.Connection) -> _Origin:
     """Stay at one moment of the job, however long this takes and whoever runs it meanwhile."""
     connection.execute("PRAGMA query_only = ON")
     connection.execute("BEGIN")
-    facts = {name: orjson.loads(value) for name, value in connection.execute("SELECT * FROM fact")}
-    settings = facts["settings"]
+    settings, schema = fact(connection, "settings"), fact(connection, "schema")
     return _Origin(
         template=template_of(settings),
-        names=tuple(facts.get("columns", ())),
-        schema=bytes.fromhex(facts["schema"]) if "schema" in facts else None,
+        names=tuple(fact(connection, "columns") or ()),
+        schema=None if schema is None else bytes.fromhex(schema),
         reader=Reader(zone_read(settings["timezone"])),
     )
 
 
-def _lines(
-    part: Path, name: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool
-) -> None:
-    written = (line(done, origin.template, codes_masked=codes_masked) for done in rows)
+def _lines(part: Path, name: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+    written = (line(done, origin.template, codes_masked=style.codes_masked) for done in rows)
     write_lines(part, name, written)
 
 
-def _flattened(origin: _Origin, codes_masked: bool) -> tuple[tuple[Column, ...], Flattener]:
+def _flattened(origin: _Origin, style: Style) -> tuple[tuple[Column, ...], Flattener]:
     given = given_columns(origin.names)
-    return columns(given), Flattener(origin.names, origin.reader, codes_masked=codes_masked)
+    return columns(given), Flattener(origin.names, origin.reader, codes_masked=style.codes_masked)
 
 
-def _csv(part: Path, name: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool) -> None:
-    every, flattener = _flattened(origin, codes_masked)
-    write_csv(part, name, every, (flat for done in rows for flat in flattener.rows(done)))
+def _csv(part: Path, name: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+    every, flattener = _flattened(origin, style)
+    flat = (flat for done in rows for flat in flattener.rows(done))
+    write_csv(part, name, every, flat, for_spreadsheets=style.for_spreadsheets)
 
 
-def _parquet(
-    part: Path, _: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool
-) -> None:
-    every, flattener = _flattened(origin, codes_masked)
+def _parquet(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+    every, flattener = _flattened(origin, style)
 
     def flat() -> Iterator[tuple[Any, ...]]:
         return (flat for done in rows for flat in flattener.rows(done))
@@ -222,13 +261,13 @@ def _parquet(
     write_parquet(part, every, flat, origin.schema)
 
 
-def _sqlite(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, codes_masked: bool) -> None:
-    every, flattener = _flattened(origin, codes_masked)
+def _sqlite(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+    every, flattener = _flattened(origin, style)
 
     def flat() -> Iterator[tuple[tuple[Any, ...], str | None]]:
         for done in rows:
             answer = done.answer
-            if answer is not None and codes_masked:
+            if answer is not None and style.codes_masked:
                 answer = orjson.dumps(masked(orjson.loads(answer))).decode()
             for row in flattener.rows(done):
                 yield row, answer
@@ -237,7 +276,7 @@ def _sqlite(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, codes_ma
     write_sqlite(part, every, flat())
 
 
-_WRITERS: Final[dict[OutFormat, Callable[[Path, str, Iterable[Ended], _Origin, bool], None]]] = {
+_WRITERS: Final[dict[OutFormat, Callable[[Path, str, Iterable[Ended], _Origin, Style], None]]] = {
     "jsonl": _lines,
     "csv": _csv,
     "parquet": _parquet,

@@ -12,6 +12,7 @@ from attrs import asdict, frozen
 from capillary_interactions._outcome import counted
 from capillary_interactions.jobs._reader import Bookmark
 from capillary_interactions.jobs._status import JobStatus, RunFigures
+from capillary_interactions.jobs._values import checked_counts, checked_fact, checked_run
 
 FIGURES: Final = tuple(asdict(RunFigures()))
 """What is kept of each run, by name."""
@@ -41,7 +42,7 @@ def fact(connection: sqlite3.Connection, name: str) -> Any:
     """What was written down under a name, or None."""
     query = "SELECT value FROM fact WHERE name = ?"
     found = connection.execute(query, (name,)).fetchone()
-    return None if found is None else orjson.loads(found[0])
+    return None if found is None else checked_fact(name, orjson.loads(found[0]))
 
 
 def bookmark(connection: sqlite3.Connection) -> Bookmark:
@@ -51,7 +52,7 @@ def bookmark(connection: sqlite3.Connection) -> Bookmark:
 
 def tally(connection: sqlite3.Connection) -> dict[str, int]:
     """Rows by how they ended, and those of other kinds that are counted."""
-    return dict(connection.execute("SELECT name, count FROM tally"))
+    return checked_counts(connection.execute("SELECT name, count FROM tally"))
 
 
 def runs(connection: sqlite3.Connection) -> tuple[TimedRun, ...]:
@@ -66,7 +67,7 @@ def last_run(connection: sqlite3.Connection) -> RunFigures:
 
 
 def _timed(told: Sequence[Any]) -> TimedRun:
-    began, *figures = told
+    began, *figures = checked_run(told)
     return TimedRun(began, RunFigures(**dict(zip(FIGURES, figures, strict=True))))
 
 

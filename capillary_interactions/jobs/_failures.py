@@ -4,6 +4,7 @@ import sqlite3
 
 from capillary_interactions.jobs._schema import FAILED, HAS_FAILED
 from capillary_interactions.jobs._status import Failure
+from capillary_interactions.jobs._values import checked_texts
 
 
 def failures(
@@ -33,7 +34,9 @@ def _failures(connection: sqlite3.Connection, order: str, most: int) -> list[Fai
         f"WHERE first IS NULL ORDER BY number {order} LIMIT {most})"
     )
     query = f"{' UNION ALL '.join(parts)} ORDER BY number {order} LIMIT {most}"
+    found = connection.execute(query).fetchall()
+    checked_texts([text for _, *texts in found for text in texts])
     return [
         Failure(row=row, ending=ending, identifier=value, reason=reason)
-        for row, ending, value, reason in connection.execute(query)
+        for row, ending, value, reason in found
     ]

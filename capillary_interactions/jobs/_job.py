@@ -14,7 +14,7 @@ from capillary_interactions._names import InteractionType, Network, one_of
 from capillary_interactions.jobs._access import Access
 from capillary_interactions.jobs._drawing import write_report
 from capillary_interactions.jobs._errors import JobError
-from capillary_interactions.jobs._export import export
+from capillary_interactions.jobs._export import Style, export
 from capillary_interactions.jobs._list import CustomerList
 from capillary_interactions.jobs._preparing import Wanted, prepare
 from capillary_interactions.jobs._report import Report
@@ -92,7 +92,7 @@ class Job:
         try:
             await self._access.open()
         except BaseException:
-            await self._close()
+            await self._access.aclose()
             raise
         return self
 
@@ -110,9 +110,8 @@ class Job:
             if self._run is not None and self._ended is not None:
                 self._run.stop(0.0)
                 await outlast(self._ended)
-            await self._access.close()
         finally:
-            self._access.thread.close()
+            await self._access.aclose()
 
     @property
     def path(self) -> Path:
@@ -248,12 +247,18 @@ class Job:
         async with self._access.locked():
             return await self._access.thread(self._access.opened().reopen, chosen)
 
+    async def retry_damaged(self) -> int:
+        """Forget outcomes that cannot be read, like `retry`; how many rows are open again."""
+        async with self._access.locked():
+            return await self._access.thread(self._access.opened().reopen_damaged)
+
     async def export(
         self,
         path: str | os.PathLike[str],
         *,
         format: str | None = None,  # noqa: A002 - what everybody calls it
         mask_codes: bool = False,
+        for_spreadsheets: bool = False,
     ) -> int:
         """Write the outcomes there are into a file, whole or not at all.
 
@@ -267,6 +272,9 @@ class Job:
                 .jsonl, .csv, .parquet or .sqlite, the first two also with .gz or .zst behind it.
             format: "jsonl", "csv", "parquet" or "sqlite", for a name that does not tell.
             mask_codes: Whether what may be one-time codes in subjects is masked.
+            for_spreadsheets: Whether a CSV is for people who open it in a spreadsheet: marked as
+                UTF-8, with an apostrophe before texts that would be run as formulas, or lose a
+                plus, zeros or digits. Programs want none of this.
 
         Returns:
             How many rows of the list it holds.
@@ -276,9 +284,8 @@ class Job:
             NoJobError: There is no such job.
         """
         self._access.opened()
-        return await stoppable(
-            partial(export, self.path, Path(path), form=format, codes_masked=mask_codes)
-        )
+        style = Style(form=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets)
+        return await stoppable(partial(export, self.path, Path(path), style=style))
 
     async def write_report(self, path: str | os.PathLike[str]) -> None:
         """Write a page to look at into a file, whole or not at all; it may be called during a run.

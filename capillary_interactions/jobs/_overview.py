@@ -18,6 +18,7 @@ from capillary_interactions.jobs._schema import FAILED
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._tempo import Tempo, tempo
 from capillary_interactions.jobs._timeline import Timeline
+from capillary_interactions.jobs._values import is_moment
 
 _SHOWN: Final = 10
 # In the table's own order: its index would be read beside it.
@@ -100,6 +101,8 @@ def _overview(connection: sqlite3.Connection, job: Path) -> Overview:
 def _counted(connection: sqlite3.Connection, zone: tzinfo) -> tuple[Timeline, Messages]:
     timeline, messages = Timeline(), MessageCounter(zone)
     for at, ending, attempts, served, answer in connection.execute(_OUTCOMES):
+        if not is_moment(at):
+            raise ValueError("the time of an outcome is none")
         timeline.add(at, requests=attempts, served=served, failed=ending in FAILED)
         if answer is not None:
             messages.add(orjson.loads(answer))

@@ -10,9 +10,12 @@ from attrs import frozen
 from capillary_interactions._jsonable import seconds, to_jsonable, without_nulls
 from capillary_interactions._models import CustomerInteractions
 from capillary_interactions._one_time_codes import mask_codes
-from capillary_interactions._outcome import Found, Outcome
+from capillary_interactions._outcome import ENDINGS, Found, Outcome
 from capillary_interactions.jobs._schema import OUTCOME_COLUMNS, WHY_COLUMNS
 from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._values import are_ended
+
+_MOST: Final = 2**63
 
 
 class Pending:
@@ -47,10 +50,15 @@ class Pending:
             answer = bytearray(_answer(outcome.customer))
             self.found += (*told, outcome.request_id or "", answer)
         else:
-            why = (getattr(outcome, name, None) for name in WHY_COLUMNS)
+            why = (_storable(getattr(outcome, name, None)) for name in WHY_COLUMNS)
             self.others += (*told, outcome.request_id, *why)
         self.numbers.append(number)
         self.endings[outcome.ending] += 1
+
+
+def _storable(value: Any) -> Any:
+    """A value that SQLite takes: a server may send a code of any length."""
+    return None if isinstance(value, int) and abs(value) >= _MOST else value
 
 
 def _answer(customer: CustomerInteractions) -> bytes:
@@ -118,7 +126,13 @@ ORDER BY number
 
 
 def ended(found: tuple[Any, ...]) -> Ended:
-    """A row of `ENDED`."""
+    """A row of `ENDED`.
+
+    Raises:
+        ValueError: It holds what no job does.
+    """
+    if not are_ended(found):
+        raise ValueError("its columns do not hold what they should")
     (row, value, cells, ending, attempts, elapsed, waited, at, request_id) = found[:9]
     reason, status, code, path, retry_after, answer, refusal = found[9:]
     return Ended(
@@ -140,6 +154,15 @@ def ended(found: tuple[Any, ...]) -> Ended:
     )
 
 
+def is_sound(found: tuple[Any, ...]) -> bool:
+    """Whether the outcome in a row of `ENDED` is one that this program has written."""
+    try:
+        done = ended(found)
+        return done.ending in ENDINGS and isinstance(orjson.loads(done.answer or "{}"), dict)
+    except ValueError:
+        return False
+
+
 def line(done: Ended, template: Template, *, codes_masked: bool = False) -> bytes:
     """The line of output for a row: what `to_jsonable(outcome)` gives, and the row's number."""
     written: dict[str, Any] = {
@@ -148,9 +171,11 @@ def line(done: Ended, template: Template, *, codes_masked: bool = False) -> byte
         "query": template.written(done.value),
     }
     if done.answer is not None:
-        written["answer"] = (
-            masked(orjson.loads(done.answer)) if codes_masked else orjson.Fragment(done.answer)
-        )
+        # Read even if it is written as it is: a damaged one would be a line that is no JSON.
+        answer = orjson.loads(done.answer)
+        if not isinstance(answer, dict):
+            raise ValueError("an answer is a JSON object")
+        written["answer"] = masked(answer) if codes_masked else orjson.Fragment(done.answer)
     told = {
         "reason": done.reason,
         "status": done.status,

@@ -11,7 +11,9 @@ from capillary_interactions._client import InteractionsClient
 from capillary_interactions._doubt import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError, EndpointDownError
 from capillary_interactions._outcome import Outcome, Unavailable, counted
-from capillary_interactions.jobs._errors import ListError, WrongListError
+from capillary_interactions._query import Query
+from capillary_interactions.jobs._database import damaged
+from capillary_interactions.jobs._errors import JobStoreError, ListError, WrongListError
 from capillary_interactions.jobs._feed import Feed
 from capillary_interactions.jobs._figures import Meter
 from capillary_interactions.jobs._outage import Outage
@@ -134,7 +136,7 @@ class Run:
     async def _ask(self) -> None:
         async with self._client.stream(
             self._queue,
-            key=lambda item: self._template.query(item.value),
+            key=self._query,
             in_flight=self._wishes.in_flight,
             timeout=self._wishes.timeout,
             share=self._wishes.share,
@@ -150,6 +152,13 @@ class Run:
         await self._recorder.flush()
         if self._list_error is not None and not self._stopping:
             raise self._list_error
+
+    def _query(self, item: Item) -> Query:
+        try:
+            return self._template.query(item.value)
+        except ValueError as odd:
+            # It was one when the list was read.
+            raise JobStoreError(damaged(self._store.path, odd)) from odd
 
     def _take(self, outcome: Outcome) -> None:
         self._meter.note(outcome)
@@ -167,7 +176,7 @@ class Run:
         self._outage.idle()
 
     async def _lookup(self, item: Item) -> Outcome:
-        outcome = await self._client.lookup(self._template.query(item.value))
+        outcome = await self._client.lookup(self._query(item))
         self._meter.note(outcome)
         return outcome
 

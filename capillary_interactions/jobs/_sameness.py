@@ -99,11 +99,11 @@ def retold_error(told: str) -> JobChangedError:
 
 
 def _is_same_column(before: dict[str, Any], now: dict[str, Any], columns: Sequence[str]) -> bool:
-    if before["column"] == now["column"]:
+    if before.get("column") == now["column"]:
         return True
     try:
         places = {
-            column_place(columns, settings["identifier"], settings["column"])
+            column_place(columns, settings["identifier"], settings.get("column"))
             for settings in (before, now)
         }
     except ListError:

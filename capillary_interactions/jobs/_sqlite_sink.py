@@ -21,7 +21,9 @@ _TYPES: Final = {
     "real": "REAL",
     "text": "TEXT",
     "boolean": "BOOLEAN",
-    "time": "TIMESTAMP",
+    # Not TIMESTAMP: Python's sqlite3 reads that, where it reads declared types, without a zone, and
+    # fails at the T and the Z. All others take this for a time as well.
+    "time": "DATETIME",
 }
 
 

@@ -19,10 +19,11 @@ from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._many import insert
 from capillary_interactions.jobs._place import Place
 from capillary_interactions.jobs._reader import Batch, Bookmark
-from capillary_interactions.jobs._recording import Pending
+from capillary_interactions.jobs._recording import ENDED, Pending, is_sound
 from capillary_interactions.jobs._schema import FOUND_COLUMNS, OTHER_COLUMNS
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._template import storable
+from capillary_interactions.jobs._values import checked_texts
 
 _INSERT_FOUND: Final = (
     f"INSERT INTO outcome ({', '.join(FOUND_COLUMNS)}) "  # noqa: S608 - our own names
@@ -51,6 +52,10 @@ CREATE TEMP TRIGGER IF NOT EXISTS telling INSTEAD OF INSERT ON told BEGIN
 END
 """  # noqa: S608 - our own names
 _TELL: Final = f"INSERT INTO told VALUES ({', '.join('?' * len(_TOLD))})"  # noqa: S608
+_RECOUNT: Final = (
+    "INSERT INTO tally SELECT coalesce(ending, 'rejected'), count(*) FROM row "
+    "LEFT JOIN outcome USING (first) WHERE row.first IS NULL OR ending IS NOT NULL GROUP BY 1"
+)
 # One step, whatever the number of rows (see `_many.py`).
 _OPEN: Final = (
     "SELECT json_group_array(number), json_group_array(value) FROM ("
@@ -225,7 +230,7 @@ class Store:
     def open_after(self, number: int, most: int) -> tuple[list[int], list[str]]:
         """Rows to ask for, each customer's first one, in order: their numbers and customers."""
         numbers, values = self._connection.execute(_OPEN, (number, most)).fetchone()
-        return orjson.loads(numbers), orjson.loads(values)
+        return orjson.loads(numbers), checked_texts(orjson.loads(values))
 
     @_translating
     def rejected_of_first(self, count: int) -> tuple[int, int, int]:
@@ -255,6 +260,25 @@ class Store:
                     "INSERT OR REPLACE INTO tally VALUES (?, ?)", (ending, kept)
                 )
         return before - self.status().done
+
+    @_translating
+    def reopen_damaged(self) -> int:
+        """Forget outcomes that cannot be read; how many rows are open again."""
+        odd = [found[0] for found in self._connection.execute(ENDED) if not is_sound(found)]
+        listed = orjson.dumps(odd).decode()
+        with transaction(self._connection):
+            self._connection.execute(
+                "DELETE FROM outcome WHERE first IN (SELECT first FROM row WHERE number IN "
+                "(SELECT value FROM json_each(?)))",
+                (listed,),
+            )
+            self._set("settled", 0)
+            self._connection.execute(
+                "DELETE FROM tally WHERE name IN (SELECT value FROM json_each(?))",
+                (orjson.dumps(list(ENDINGS)).decode(),),
+            )
+            self._connection.execute(_RECOUNT)
+        return len(odd)
 
     def _refused(self) -> int:
         query = "SELECT count(*) FROM row WHERE first IS NULL"

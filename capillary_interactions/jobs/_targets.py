@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from capillary_interactions.jobs._atomic import drop_part, part_of
-from capillary_interactions.jobs._database import connect, remove, transaction, translated
+from capillary_interactions.jobs._database import DAMAGE, connect, remove, transaction, translated
 from capillary_interactions.jobs._errors import ExportError, JobError
 from capillary_interactions.jobs._facts import fact
 from capillary_interactions.jobs._list import path_read
@@ -124,7 +124,10 @@ def _impatient(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _known(connection: sqlite3.Connection) -> dict[str, list[list[int]]]:
-    return fact(connection, EXPORTS) or {}
+    try:
+        return fact(connection, EXPORTS) or {}
+    except DAMAGE:
+        return {}  # then it knows none
 
 
 def _pruned(known: dict[str, list[list[int]]]) -> dict[str, list[list[int]]]:

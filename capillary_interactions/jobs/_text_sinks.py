@@ -9,6 +9,7 @@ from typing import Any
 
 from capillary_interactions._dates import iso
 from capillary_interactions.jobs._flat import Column
+from capillary_interactions.jobs._spreadsheets import MARK, safe_cell
 from capillary_interactions.jobs._unpack import packing
 
 
@@ -26,7 +27,12 @@ def write_lines(part: Path, name: str, lines: Iterable[bytes]) -> None:
 
 
 def write_csv(
-    part: Path, name: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
+    part: Path,
+    name: str,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Any]],
+    *,
+    for_spreadsheets: bool = False,
 ) -> None:
     """Write a CSV with a header; tabs separate the columns of a .tsv.
 
@@ -35,7 +41,9 @@ def write_csv(
         name: The name that it will have.
         columns: The columns.
         rows: The rows, in the order of the columns.
+        for_spreadsheets: Whether texts are marked as such, and the file as UTF-8.
     """
+    cell = _marked_cell if for_spreadsheets else _cell
     plain = name.lower().removesuffix(".gz").removesuffix(".zst")
     delimiter = "\t" if plain.endswith(".tsv") else ","
     with (
@@ -43,10 +51,17 @@ def write_csv(
         packing(file, name) as packed,
         io.TextIOWrapper(packed, "utf-8", errors="backslashreplace", newline="") as text,
     ):
-        writer = csv.writer(text, delimiter=delimiter)
-        writer.writerow([column.name for column in columns])
+        if for_spreadsheets:
+            text.write(MARK)
+        # Gnumeric takes apostrophes at the edges of cells for what separates them.
+        writer = (
+            csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+            if for_spreadsheets
+            else csv.writer(text, delimiter=delimiter)
+        )
+        writer.writerow([cell(column.name) for column in columns])
         for row in rows:
-            writer.writerow([_cell(value) for value in row])
+            writer.writerow([cell(value) for value in row])
 
 
 def _cell(value: Any) -> Any:
@@ -55,3 +70,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value
+
+
+def _marked_cell(value: Any) -> Any:
+    return _cell(safe_cell(value))
