@@ -9,7 +9,7 @@ from typing import Any, Final
 from capillary_interactions._names import ApiVersion, IdentifierName, Network
 
 _END: Final = 253_402_300_800  # the year 10000, where datetime ends
-_MAX_FAR: Final = 1e300
+_MAX_FAR: Final = 1e15
 
 
 def is_moment(value: object) -> bool:
@@ -164,7 +164,8 @@ def checked_run(told: Iterable[Any]) -> tuple[Any, ...]:
         ValueError: It is something else.
     """
     began, *figures, stopped = told
-    if not (is_moment(began) and all(map(_is_number, figures)) and _is_text_or_none(stopped)):
+    whole = is_moment(began) and all(map(_is_number, figures)) and _is_text_or_none(stopped)
+    if not whole or not is_moment(began + figures[0]):
         raise ValueError("its figures of a run are no figures")
     return (began, *figures, stopped)
 

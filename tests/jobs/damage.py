@@ -76,7 +76,7 @@ async def _status(job: Job) -> None:
     repr(report)
     assert report.status.done >= 0
     assert report.next_steps is not None
-    assert report.run.quota_used >= 0 or report.run.rate < 0
+    assert isinstance(report.run.quota_used, float)
 
 
 def _exported(name: str) -> Callable[[Job], Any]:
