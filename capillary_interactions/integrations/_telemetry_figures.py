@@ -1,9 +1,10 @@
 """Which metrics does a client leave? Durations, waits, counts, and gauges of its pace."""
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 from attrs import define, field
 from opentelemetry import metrics
@@ -48,6 +49,7 @@ class _Gauges:
 
     rates: dict[_Place, float] = field(factory=dict)
     pauses: dict[_Place, float] = field(factory=dict)
+    _users: Counter[_Place] = field(factory=Counter)
     _registered: WeakSet[MeterProvider] = field(factory=WeakSet)
 
     def register(self, provider: MeterProvider, meter: Meter) -> None:
@@ -60,6 +62,19 @@ class _Gauges:
             meter.create_observable_gauge(
                 "capillary.cool_down", [self._pauses], "s", "Seconds for which nothing is sent."
             )
+
+    def share(self, places: Collection[_Place]) -> None:
+        """Know of one more client that is shown under these attributes."""
+        self._users.update(places)
+
+    def forget(self, places: Collection[_Place]) -> None:
+        """Show no more of a client that is gone, unless another one has the same attributes."""
+        for place in places:
+            self._users[place] -= 1
+            if self._users[place] <= 0:
+                del self._users[place]
+                self.rates.pop(place, None)
+                self.pauses.pop(place, None)
 
     def _rates(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(rate, dict(place)) for place, rate in self.rates.copy().items()]
@@ -89,14 +104,18 @@ class Figures:
     Args:
         provider: Where they go.
         attributes: What every request has in common.
+        credentials: How many credentials the client has.
     """
 
-    def __init__(self, provider: MeterProvider, attributes: Attributes) -> None:
+    def __init__(self, provider: MeterProvider, attributes: Attributes, credentials: int) -> None:
         meter = provider.get_meter(SCOPE)
         self._attributes = attributes
         self._server = {name: value for name, value in attributes.items() if name in _COMMON}
         self._gauges = _gauges(provider)
         self._gauges.register(provider, meter)
+        places = [self._place(credential) for credential in range(credentials)]
+        self._gauges.share(places)
+        finalize(self, self._gauges.forget, places).atexit = False
         self._request = _seconds(
             meter, "http.client.request.duration", _REQUEST_SECONDS, "Time a request took."
         )

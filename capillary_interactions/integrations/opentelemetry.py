@@ -46,8 +46,10 @@ class Telemetry:
         attributes = request_attributes(config, name)
         tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
         self._spans = Spans(tracer, attributes)
-        self._figures = Figures(meter_provider or metrics.get_meter_provider(), attributes)
-        for credential in range(len(config.credentials)):
+        credentials = len(config.credentials)
+        meters = meter_provider or metrics.get_meter_provider()
+        self._figures = Figures(meters, attributes, credentials)
+        for credential in range(credentials):
             self._figures.rate(credential, plan(config.rate).rate)
 
     def __call__(self, event: Event) -> None:

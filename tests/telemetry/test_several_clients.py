@@ -1,12 +1,13 @@
 """Several clients at one server, or at one provider, and each of them is told of."""
 
+import gc
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from capillary_interactions import InteractionsClient
+from capillary_interactions import BasicAuth, InteractionsClient
 from capillary_interactions.integrations.opentelemetry import Telemetry
 from capillary_interactions.testing import (
     FakeTransport,
@@ -22,11 +23,13 @@ from .watching import CUSTOMER, MOBILE, NOBODY, Watching, settings
 def test_tells_accounts_at_one_server_apart() -> None:
     """By the name that each is given, in spans and in every metric."""
     watching = Watching()
+    kept = list[Telemetry]()
 
     async def ask(name: str, rate: str) -> None:
         config = settings(rate=rate)
         providers: Any = {"tracer_provider": watching.tracers, "meter_provider": watching.meters}
         telemetry = Telemetry(config, name=name, **providers)
+        kept.append(telemetry)
         transport = FakeTransport([Response(status=429, headers={"retry-after": "0"})])
         async with InteractionsClient(config, transport=transport, observers=[telemetry]) as client:
             await client.lookup(CUSTOMER)
@@ -42,6 +45,31 @@ def test_tells_accounts_at_one_server_apart() -> None:
     } == dict.fromkeys(watching.metrics(), names)
     told = [(span.attributes or {}).get("capillary.client") for span in watching.spans]
     assert told == ["loyalty"] * 3 + ["campaigns"] * 3
+
+
+def test_tells_nothing_of_clients_that_are_gone() -> None:
+    """A program that makes a client for each of its jobs shows those that it has, and no others."""
+    watching = Watching()
+
+    async def ask(name: str) -> Telemetry:
+        config = settings(auth=[BasicAuth("till", "a"), BasicAuth("other", "b")])
+        telemetry = Telemetry(config, name=name, meter_provider=watching.meters)
+        transport = FakeTransport([Response(status=429, headers={"retry-after": "0"})])
+        async with InteractionsClient(config, transport=transport, observers=[telemetry]) as client:
+            await client.lookup(CUSTOMER)
+        return telemetry
+
+    kept = [run_without_waiting(ask("kept")), run_without_waiting(ask("shared"))]
+    for number in range(30):
+        run_without_waiting(ask(f"gone{number}"))
+    run_without_waiting(ask("shared"))
+    gc.collect()
+    shown = set(watching.values("capillary.rate", "capillary.client"))
+    assert shown == {("kept",), ("shared",)}
+    kept.clear()
+    gc.collect()
+    assert "capillary.rate" not in watching.metrics()
+    assert "capillary.cool_down" not in watching.metrics()
 
 
 _EARLY = """
