@@ -105,6 +105,7 @@ class _JobRun:
         self._moment = Moment(done=0, total=None, rate=0.0, endings={})
         self._paused: str | None = None
         self._before = 0
+        self._window = 0.0
         self._problem: str | None = None
         self._code: int | None = None
 
@@ -112,6 +113,7 @@ class _JobRun:
         try:
             with self._stop.listening():
                 async with self._bulk.reachable() as config, self._job:
+                    self._window = config.rate.per
                     return await self._through(config)
         except JobError as wrong:
             # What has begun is told by then.
@@ -121,8 +123,7 @@ class _JobRun:
 
     async def _through(self, config: ClientConfig) -> int:
         with suppress(NoJobError):
-            self._before = (await self._job.status()).done
-            self._voice.say(f"going on with {self._bulk.path}: {count(self._before, 'row')} done")
+            self._tell_before((await self._job.status()).done)
         if not self._stop.asked:  # so early that there was nothing yet to stop
             async with InteractionsClient(config) as client:
                 await self._ask(client)
@@ -132,6 +133,16 @@ class _JobRun:
         report = await self._job.report()
         written = await self._write() if report.complete and self._problem is None else False
         return self._tell(report, written=written)
+
+    def _tell_before(self, done: int) -> None:
+        """Say what there is of the job, and what becomes of it."""
+        held = f"{self._bulk.path}: {count(done, 'row')} done"
+        if self._bulk.restart:
+            # Its rows are not those of this run, so they are not taken off at its end.
+            self._voice.say(f"beginning anew, once the list can be read; forgotten is {held}")
+            return
+        self._before = done
+        self._voice.say(f"going on with {held}")
 
     async def _ask(self, client: InteractionsClient) -> None:
         shown = [] if self._voice.quiet else [self._show(), notify(self._voice, client.snapshot)]
@@ -195,7 +206,7 @@ class _JobRun:
         say, out = self._voice.say, str(self._bulk.out)
         if self._problem is not None:
             self._voice.complain(f"error: {self._problem}")
-        for line in summary(report, self._before):
+        for line in summary(report, self._before, self._window):
             say(line)
         if self._problem is None and self._paused is not None:
             say(f"there were no answers any more: {self._paused}")

@@ -1,7 +1,9 @@
 """What is said of a job at its end, or when somebody asks? Words for figures, pure."""
 
+import os
+import re
 from collections.abc import Mapping
-from shlex import quote
+from shlex import quote as quoted
 from typing import Final
 
 from capillary_interactions._masking import mask
@@ -23,12 +25,13 @@ _NEXT: Final[Mapping[str, str]] = {
 }
 
 
-def summary(report: Report, before: int) -> tuple[str, ...]:
+def summary(report: Report, before: int, window: float = 0.0) -> tuple[str, ...]:
     """What is said when a run of a job is over, line by line.
 
     Args:
         report: The figures.
         before: Rows that had ended before the run.
+        window: Seconds of the quota's window; of a shorter run no share of it is told.
     """
     run, rows = report.run, report.status.done - before
     rate = rows / run.seconds if run.seconds else 0.0
@@ -38,7 +41,7 @@ def summary(report: Report, before: int) -> tuple[str, ...]:
     return (
         *([f"{pace}: {told}"] if whole else [pace, _so_far(report.status)]),
         _sent(run),
-        *([_quota(run)] if run.asked else []),
+        *_quota(run, window),
         *_rows_beside(report.status),
         *_failures(report.first_failures, report.last_failures),
     )
@@ -94,12 +97,16 @@ def _sent(run: RunFigures) -> str:
     return f"{sent}, {run.throttled:,} throttled"
 
 
-def _quota(run: RunFigures) -> str:
+def _quota(run: RunFigures, window: float) -> list[str]:
+    if not run.asked:
+        return []
     waited, served = run.waited / run.asked, run.served / run.asked
-    return (
-        f"{100 * run.quota_used:.0f} % of the quota used; a lookup waited {duration(waited)} "
-        f"for it and took {duration(served)} on average"
-    )
+    lookup = f"a lookup waited {duration(waited)} for quota and took {duration(served)} on average"
+    # The burst at its beginning is more than a short run's share of the quota ("536 %").
+    if not run.quota or run.seconds < max(window, 1 / run.quota):
+        return [lookup]
+    lookup = lookup.replace("for quota", "for it")
+    return [f"{100 * min(1.0, run.quota_used):.0f} % of the quota used; {lookup}"]
 
 
 def _rows_beside(status: JobStatus) -> list[str]:
@@ -121,3 +128,24 @@ def _failures(first: tuple[Failure, ...], last: tuple[Failure, ...]) -> list[str
 def _failure(failure: Failure) -> str:
     who = f" ({mask(failure.identifier)})" if failure.identifier else ""
     return f"  row {failure.row:,}{who} {ending_word(failure.ending)}: {failure.reason}"
+
+
+_PLAIN: Final = re.compile(r"[ -&(-\[\]-~]")
+
+
+def quote(text: str) -> str:
+    r"""A word for a shell; bash, zsh and fish 4 read the escapes of what is not printable.
+
+    >>> quote("a b.job"), quote("a\x1bb.job")
+    ("'a b.job'", "$'a\\x1bb.job'")
+    """
+    if text.isprintable():
+        return quoted(text)
+    return (
+        "$'"
+        + "".join(
+            c if _PLAIN.fullmatch(c) else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c))
+            for c in text
+        )
+        + "'"
+    )

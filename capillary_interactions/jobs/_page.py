@@ -27,10 +27,12 @@ from capillary_interactions.jobs._overview import Overview
 from capillary_interactions.jobs._page_messages import message_sections
 from capillary_interactions.jobs._page_tempo import tempo_sections
 from capillary_interactions.jobs._schema import FAILED
-from capillary_interactions.jobs._status import Failure, JobStatus
+from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._svg import Caption
 
 _GAP: Final = ("\N{NO-BREAK SPACE}",) * 3
+# A run of hours may begin with its burst and be a little above the mean.
+_MAX_QUOTA_USED: Final = 1.02
 
 
 def page(overview: Overview) -> str:
@@ -67,13 +69,19 @@ def _header(overview: Overview) -> str:
         ("Requests", f"{total.requests:,}"),
         ("Retries", f"{total.retries:,}"),
         ("Time at work", duration(total.seconds)),
-        ("Quota used", f"{100 * total.quota_used:.0f} %" if total.requests else NOT_TOLD),
+        ("Quota used", _quota_used(total)),
     )
     return (
         f"<h1>{escaped(_title(status))}</h1>"
         f"<p>{escaped(' · '.join(_facts(overview)))}</p>"
         f'<p class="state">{escaped(_state(overview))}</p>{tiles(figures)}'
     )
+
+
+def _quota_used(total: RunFigures) -> str:
+    # A burst is more than a short run's share of the quota, and no measure of how it is used.
+    told = total.requests and total.quota_used <= _MAX_QUOTA_USED
+    return f"{100 * min(1.0, total.quota_used):.0f} %" if told else NOT_TOLD
 
 
 def _title(status: JobStatus) -> str:
