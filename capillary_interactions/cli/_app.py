@@ -1,7 +1,6 @@
 """The program itself: its commands, and how whatever goes wrong is told in one line."""
 
 import errno
-import traceback
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,7 +8,6 @@ import click
 
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._masking import mask_subject, mask_text
-from capillary_interactions._version import version
 from capillary_interactions.cli._bulk import bulk
 from capillary_interactions.cli._demo import demo
 from capillary_interactions.cli._exits import CANNOT_START, INTERRUPTED, STOPPED_EARLY, CommandError
@@ -22,10 +20,25 @@ PROGRAM: Final = "capillary-interactions"
 _CANNOT_WRITE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
+def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        from capillary_interactions._version import version  # noqa: PLC0415 - help and completion need none of it
+
+        click.echo(f"{PROGRAM}, version {version() or 'unknown'}")
+        context.exit()
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version() or "unknown", prog_name=PROGRAM)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_tell_version,
+    help="Tell the version, and do nothing else.",
+)
 def app() -> None:
     """Every customer's interactions from Capillary, as fast as the quota allows.
 
@@ -58,6 +71,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _show_traceback(error: Exception) -> None:
     """Its traceback, without what is personal in it or steers a terminal."""
+    import traceback  # noqa: PLC0415 - help and completion need none of it
+
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = len(line) - len(line.lstrip(" "))
         Voice().complain(f"{' ' * indent}{mask_subject(line, codes_shown=True)}")

@@ -4,19 +4,17 @@ import sys
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
-from capillary_interactions.cli._descriptors import within_limits
 from capillary_interactions.cli._exits import (
     INTERRUPTED,
     STOPPED_EARLY,
     CannotStartError,
 )
-from capillary_interactions.cli._job_run import JobBulk, job_of, run_job
 from capillary_interactions.cli._list_options import (
     Stopping,
     customers_of,
@@ -31,14 +29,14 @@ from capillary_interactions.cli._options import (
     spreadsheet_option,
     voice_options,
 )
-from capillary_interactions.cli._progress import has_bar
 from capillary_interactions.cli._report import summary
-from capillary_interactions.cli._run import Bulk, Ended, run
 from capillary_interactions.cli._settings import Settings, config_of, reachable
-from capillary_interactions.cli._sink import check_out, is_streamed, open_out
 from capillary_interactions.cli._standard import data_out, is_terminal
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs._template import Template
+
+if TYPE_CHECKING:
+    from capillary_interactions.cli._run import Bulk, Ended
 
 _PIPE: Final = "-"
 
@@ -120,6 +118,15 @@ def bulk(
       capillary-interactions bulk customers.csv --identifier mobile --out answers.parquet
       zcat ids.gz | capillary-interactions bulk - --identifier external_id --out - > answers.jsonl
     """  # noqa: D301 - click's own mark
+    from capillary_interactions.cli._job_run import JobBulk, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._run import Bulk  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._sink import (  # noqa: PLC0415
+        check_out,
+        is_streamed,
+        open_out,
+    )
+
     template = _template(identifier, settings, network, type)
     config = config_of(settings, may_ask=list_ != _PIPE)
     reached = partial(_within_limits, settings, config, voice)
@@ -161,14 +168,18 @@ def bulk(
 def _within_limits(
     settings: Settings, config: ClientConfig | None, voice: Voice
 ) -> AbstractAsyncContextManager[ClientConfig]:
+    from capillary_interactions.cli._descriptors import within_limits  # noqa: PLC0415 - help and completion need none of it
+
     return within_limits(reachable(settings, config), voice, sandbox=settings.sandbox)
 
 
-async def _run(job: Bulk, voice: Voice) -> Ended:
+async def _run(job: "Bulk", voice: Voice) -> "Ended":
+    from capillary_interactions.cli._run import run  # noqa: PLC0415 - help and completion need none of it
+
     return await run(job, voice)
 
 
-def tell(ended: Ended, out: str, voice: Voice) -> int:
+def tell(ended: "Ended", out: str, voice: Voice) -> int:
     """Say how a run ended; its exit code."""
     if ended.code == STOPPED_EARLY and not ended.problem:
         return ended.code  # whoever read the output has gone

@@ -17,15 +17,12 @@ from capillary_interactions._spoken import count
 from capillary_interactions.cli._bulk import tell
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import voice_options
-from capillary_interactions.cli._progress import has_bar
 from capillary_interactions.cli._report import Report
-from capillary_interactions.cli._run import Bulk, Ended, run
-from capillary_interactions.cli._sink import open_out
 from capillary_interactions.cli._voice import Voice
-from capillary_interactions.jobs import CustomerList
 from capillary_interactions.jobs._template import Template
 
 if TYPE_CHECKING:
+    from capillary_interactions.cli._run import Ended
     from capillary_interactions.sandbox import Counts, SandboxProcess
 
 _RATE: Final = RateLimit(100, 1.0)
@@ -72,7 +69,12 @@ def demo(*, customers: int, voice: Voice) -> int:
     return code
 
 
-async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> Ended:
+async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> "Ended":
+    from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._run import Bulk, run  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._sink import open_out  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.jobs import CustomerList  # noqa: PLC0415 - help and completion need none of it
+
     @asynccontextmanager
     async def reachable() -> AsyncIterator[ClientConfig]:
         yield server.client_config()

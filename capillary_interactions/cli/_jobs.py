@@ -2,9 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import orjson
@@ -17,20 +16,15 @@ from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyErro
 from capillary_interactions.cli._job_words import next_steps, state
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import spreadsheet_option, voice_options
-from capillary_interactions.cli._sink import check_overwrite
 from capillary_interactions.cli._standard import data_out, write_json
-from capillary_interactions.cli._stop import unless_interrupted
 from capillary_interactions.cli._voice import Voice
-from capillary_interactions.jobs import (
-    ExportError,
-    Job,
-    JobError,
-    Report,
-    check_export,
-    check_report,
-)
-from capillary_interactions.jobs._targets import check_own
+from capillary_interactions.jobs._errors import ExportError, JobError
 from capillary_interactions.jobs._template import storable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from capillary_interactions.jobs import Job, Report
 
 _T = TypeVar("_T")
 _PIPE: Final = "-"
@@ -67,7 +61,7 @@ def status(*, path: Path, as_json: bool, voice: Voice) -> int:
     return code_of(report.status.endings) if report.complete else 1
 
 
-def _written(report: Report) -> dict[str, Any]:
+def _written(report: "Report") -> dict[str, Any]:
     run = report.run
     return {
         **asdict(report.status),
@@ -184,6 +178,8 @@ def report(*, path: Path, out: Path | None, voice: Voice) -> int:
     Example:
       capillary-interactions jobs report answers.jsonl.job --out report.html
     """  # noqa: D301 - click's own mark
+    from capillary_interactions.jobs import check_report  # noqa: PLC0415 - help and completion need none of it
+
     target = out or path.with_name(f"{path.name.removesuffix(_SUFFIX)}.html")
     try:
         check_report(target)
@@ -195,6 +191,10 @@ def report(*, path: Path, out: Path | None, voice: Voice) -> int:
 
 
 def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets: bool) -> None:
+    from capillary_interactions.cli._sink import check_overwrite  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.jobs import check_export  # noqa: PLC0415
+    from capillary_interactions.jobs._targets import check_own  # noqa: PLC0415
+
     try:
         check_own(path, target)
         check_export(target, for_spreadsheets=for_spreadsheets)
@@ -225,7 +225,10 @@ def _stream(path: Path, *, mask_codes: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _with_job(path: Path, ask: Callable[[Job], Coroutine[Any, Any, _T]]) -> _T:
+def _with_job(path: Path, ask: "Callable[[Job], Coroutine[Any, Any, _T]]") -> _T:
+    from capillary_interactions.cli._stop import unless_interrupted  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.jobs import Job  # noqa: PLC0415
+
     async def asked() -> _T:
         async with Job.open(path) as job:
             return await ask(job)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from attrs import frozen
@@ -10,8 +10,11 @@ from attrs import frozen
 from capillary_interactions.cli._exits import CannotStartError
 from capillary_interactions.cli._options import SECONDS
 from capillary_interactions.cli._standard import unbuffered
-from capillary_interactions.jobs import CustomerList, JobError, StopRules
+from capillary_interactions.jobs._errors import JobError
 from capillary_interactions.jobs._rows import FORMATS
+
+if TYPE_CHECKING:
+    from capillary_interactions.jobs import CustomerList, StopRules
 
 _PIPE: Final = "-"
 _READING: Final = ("column", "format", "header", "delimiter", "encoding")
@@ -87,8 +90,10 @@ class Stopping:
     patience: float
     accept_rejected: bool
 
-    def rules(self) -> StopRules:
+    def rules(self) -> "StopRules":
         """The same, for a job."""
+        from capillary_interactions.jobs import StopRules  # noqa: PLC0415 - help and completion need none of it
+
         default = StopRules()
         return StopRules(
             unanswered=self.unanswered,
@@ -126,7 +131,7 @@ def stop_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> CustomerList:
+def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> "CustomerList":
     """The list that the options speak of.
 
     Raises:
@@ -139,6 +144,8 @@ def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> Custom
         raise click.UsageError("--no-header needs --column with a number, counted from 1")
     delimiter = _DELIMITERS.get(reading["delimiter"], reading["delimiter"])
     piped = list_ == _PIPE
+    from capillary_interactions.jobs import CustomerList  # noqa: PLC0415 - help and completion need none of it
+
     try:
         return CustomerList(
             unbuffered("stdin") if piped else list_,

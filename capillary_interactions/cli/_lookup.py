@@ -4,9 +4,7 @@ import sys
 
 import click
 import orjson
-from rich.console import Console
 
-from capillary_interactions._client import InteractionsClient
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._jsonable import to_jsonable
@@ -23,7 +21,6 @@ from capillary_interactions.cli._options import (
 )
 from capillary_interactions.cli._settings import Settings, config_of, reachable
 from capillary_interactions.cli._standard import is_terminal, write_json, write_out
-from capillary_interactions.cli._table import headline, outcome_table
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs._recording import masked
 
@@ -80,6 +77,8 @@ def lookup(
       capillary-interactions lookup mobile 919738522695 --sandbox
       capillary-interactions lookup email a.person@example.com --type whatsapp --json
     """  # noqa: D301 - click's own mark
+    from capillary_interactions.cli._table import headline  # noqa: PLC0415 - help and completion need none of it
+
     query = _query(IdentifierName(name), value, network, type)
     config = config_of(settings)
     outcome = run_async(_ask(query, settings, config))
@@ -107,6 +106,8 @@ def _query(
 
 
 async def _ask(query: Query, settings: Settings, config: ClientConfig | None) -> Outcome:
+    from capillary_interactions._client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
+
     _check(query, ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api)
     async with reachable(settings, config) as reached, InteractionsClient(reached) as client:
         try:
@@ -128,6 +129,10 @@ def _dumped(written: object) -> bytes:
 
 
 def _drawn(outcome: Outcome, *, show_codes: bool) -> bytes:
+    from rich.console import Console  # noqa: PLC0415 - help and completion need none of it
+
+    from capillary_interactions.cli._table import outcome_table  # noqa: PLC0415 - help and completion need none of it
+
     console = Console(highlight=False)
     with console.capture() as captured:
         console.print(outcome_table(outcome, show_codes=show_codes))

@@ -1,24 +1,28 @@
 """On which event loop does a command run? uvloop's where it is installed."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from capillary_interactions.cli._garbage import garbage_left_longer
 from capillary_interactions.cli._heap import keep_freed_memory
 
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine
+
 T = TypeVar("T")
 
 
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_async(coroutine: "Coroutine[Any, Any, T]") -> T:
     """Run a coroutine to its end."""
+    import asyncio  # noqa: PLC0415 - help and completion need none of it
+
     keep_freed_memory()
     with garbage_left_longer(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(coroutine)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
     try:
         uvloop = import_module("uvloop")
     except ImportError:

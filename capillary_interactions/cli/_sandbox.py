@@ -1,6 +1,5 @@
 """The command `sandbox`: a pretend Capillary for other programs on this machine."""
 
-import asyncio
 import shlex
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from capillary_interactions.cli._exits import CannotStartError
 from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import RATE, voice_options
 from capillary_interactions.cli._standard import write_out
-from capillary_interactions.cli._stop import Stop
 from capillary_interactions.cli._voice import Voice
 
 if TYPE_CHECKING:
@@ -73,6 +71,10 @@ def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice:
 
 
 async def _serve(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
+    import asyncio  # noqa: PLC0415 - help and completion need none of it
+
+    from capillary_interactions.cli._stop import Stop  # noqa: PLC0415
+
     ended = asyncio.Event()
     stop = Stop(ended.set, lambda: None)
     with stop.listening():

@@ -11,7 +11,6 @@ from attrs import frozen
 
 from capillary_interactions._config import ClientConfig
 from capillary_interactions._limits import RateLimit, Timeouts
-from capillary_interactions.cli._host import check_host
 from capillary_interactions.cli._standard import is_terminal
 
 SANDBOX_RATE: Final = RateLimit(100, 1.0)
@@ -117,6 +116,8 @@ async def reachable(settings: Settings, config: ClientConfig | None) -> AsyncIte
         StoppedEarlyError: The host's name does not resolve.
     """
     if config is not None:
+        from capillary_interactions.cli._host import check_host  # noqa: PLC0415 - help and completion need none of it
+
         await check_host(config.base_url)
         yield config
         return

@@ -1,0 +1,101 @@
+"""Tab completion in real shells, and what a line of help or a Tab does not wait for."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .program import environment
+
+_SLOW = ("aiohttp", "asyncio", "cattrs", "rich.console", "sqlite3", "importlib.metadata", "pyarrow")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env"),
+    [
+        ("'--help'", {}),
+        ("'bulk', '--help'", {}),
+        (
+            "",
+            {
+                "_CAPILLARY_INTERACTIONS_COMPLETE": "bash_complete",
+                "COMP_WORDS": "capillary-interactions bulk --f",
+                "COMP_CWORD": "2",
+            },
+        ),
+    ],
+    ids=["help", "help of a command", "Tab"],
+)
+def test_help_and_completion_import_nothing_slow(arguments: str, env: dict[str, str]) -> None:
+    """Each Tab starts the program anew: it waits for click, and for next to nothing else."""
+    script = (
+        f"import sys; sys.argv = ['capillary-interactions', {arguments}]\n"
+        "from capillary_interactions.cli import main\n"
+        "try:\n    main()\nexcept SystemExit: pass\n"
+        f"print(*({set(_SLOW)!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(**env),
+    )
+
+    assert ran.stderr.strip() == ""
+    assert "--format" in ran.stdout or "lookup" in ran.stdout
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A folder with the program in it, as it is called in a shell."""
+    command = tmp_path / "capillary-interactions"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m capillary_interactions "$@"\n')
+    command.chmod(0o755)
+    return tmp_path
+
+
+_READ = {
+    "bash": (
+        'eval "$(_CAPILLARY_INTERACTIONS_COMPLETE=bash_source capillary-interactions)"\n'
+        "COMP_WORDS=(capillary-interactions {words}); COMP_CWORD={last}\n"
+        "_capillary_interactions_completion capillary-interactions\n"
+        'printf "%s\\n" "${{COMPREPLY[@]}}"\n'
+    ),
+    "fish": (
+        "_CAPILLARY_INTERACTIONS_COMPLETE=fish_source capillary-interactions | source\n"
+        "complete -C 'capillary-interactions {words}'\n"
+    ),
+    "zsh": (
+        "autoload -Uz compinit; compinit -u -D\n"
+        "compadd() {{ print -l -- $completions_partial $completions }}\n"
+        "_describe() {{ print -l -- $completions_with_descriptions }}\n"
+        'eval "$(_CAPILLARY_INTERACTIONS_COMPLETE=zsh_source capillary-interactions)"\n'
+        "words=(capillary-interactions {words}); CURRENT=$(({last} + 1))\n"
+        "_capillary_interactions_completion\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("shell", _READ)
+def test_completes_commands_options_and_words(shell: str, program: Path) -> None:
+    """By the line that the README gives, in the shell itself."""
+    if (found := shutil.which(shell)) is None:
+        pytest.skip(f"{shell} is not installed")
+    for words, last, expected in (
+        ("lo", 1, {"lookup"}),
+        ("bulk --ident", 2, {"--identifier"}),
+        ("lookup ext", 2, {"external_id"}),
+    ):
+        env = environment(HOME=str(program), PATH=f"{program}:/usr/bin:/bin", TERM="dumb")
+        ran = subprocess.run(  # noqa: S603 - a shell on this machine
+            [found, *(["-f"] if shell == "zsh" else []), "-c",
+             _READ[shell].format(words=words, last=last)],
+            capture_output=True, text=True, check=False, env=env, cwd=program,
+        )  # fmt: skip
+        given = {
+            line.split("\t")[0].split(":")[0].split(",")[-1] for line in ran.stdout.split("\n")
+        }
+        assert expected <= given, (ran.stdout, ran.stderr)
