@@ -85,27 +85,35 @@ class Doubt:
             self._refused.clear()
             self._wake()
 
-    async def is_believed(self, customer: Identifier, tolerated: int) -> bool:
+    async def is_believed(
+        self, customer: Identifier, tolerated: int, left: float | None = None
+    ) -> bool:
         """Wait until it is known whether a refusal is about the credential.
 
         Args:
             customer: The customer whose lookup was refused.
             tolerated: See `is_believed`.
+            left: Seconds to the lookup's deadline, or None; half of them are waited at most.
         """
+        loop = asyncio.get_running_loop()
+        until = None if left is None else loop.time() + left / 2
         answers = self._answers
         if len(self._refused) < MAX_REFUSED:
             self._refused.add(customer)
-        while (believed := is_believed(len(self._refused), self.under_way, tolerated)) is None:
-            await self._change()
+        while True:
+            others = 0 if until is not None and loop.time() >= until else self.under_way
+            believed = is_believed(len(self._refused), others, tolerated)
+            if believed is not None:
+                return believed
+            await self._change(None if until is None else until - loop.time())
             if self._answers != answers:
                 return False
-        return believed
 
-    async def _change(self) -> None:
+    async def _change(self, patience: float | None) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
         try:
-            await waiter
+            await asyncio.wait({waiter}, timeout=patience)
         finally:
             self._waiting.discard(waiter)
 

@@ -70,7 +70,7 @@ class Refusals:
         if headers is None:
             return denied
         if not denied.conclusive:
-            return denied.as_refused() if lane.answered else await self._doubted(lane, denied)
+            return denied.as_refused() if lane.answered else await self._doubted(lane, denied, left)
         if not lane.auth.renew(headers):
             # The token had lapsed by our own clock: that says nothing about the credential.
             self._lapsed += 1
@@ -108,12 +108,12 @@ class Refusals:
                 return None
         if lane.answers > count.answers:
             return denied.as_refused()
-        return denied if denied.own_word else await self._doubted(lane, denied)
+        return denied if denied.own_word else await self._doubted(lane, denied, left)
 
-    async def _doubted(self, lane: Lane, denied: Denied) -> Denied | Refused:
+    async def _doubted(self, lane: Lane, denied: Denied, left: float | None) -> Denied | Refused:
         if denied.own_word:
             return denied
-        if not await lane.doubt.is_believed(self.customer, self.tolerated):
+        if not await lane.doubt.is_believed(self.customer, self.tolerated, left):
             proven = "" if lane.answered else _UNPROVEN
             return Refused(f"{denied.reason}{NOT_THE_API}{proven}", denied.status, denied.code)
         return evolve(denied, reason=f"{denied.reason}, {SEVERAL}")

@@ -261,3 +261,24 @@ async def test_rejects_a_blocked_customer_with_several_credentials(in_flight: in
         endings = Counter([outcome.ending async for outcome in outcomes])
     assert endings == {"found": 39, "rejected": 1}
     assert len(server.requests) <= 42
+
+
+async def test_names_a_refusal_though_nothing_tells_what_it_means_in_time() -> None:
+    """Half of a lookup's time is waited for others that are slow; then it ends with its reason."""
+    blocked = customer(0).value
+    server = Server(takes=30.0)
+
+    class Slow(Server):
+        async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - protocol
+            if asked(request)["mobile"] == blocked:
+                return PAGE
+            return await server.send(request, timeout=timeout)
+
+    async with InteractionsClient(settings(), transport=Slow()) as client:
+        others = asyncio.ensure_future(client.lookup_all(customers(5)[1:]))
+        await asyncio.sleep(0.1)
+        outcome = await client.lookup(customer(0), timeout=4.0)
+        others.cancel()
+    assert isinstance(outcome, Rejected)
+    assert outcome.elapsed == pytest.approx(2.0)
+    assert "HTTP 403" in outcome.reason
