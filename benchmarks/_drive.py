@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any
 
@@ -13,6 +13,7 @@ from capillary_interactions import (
     InteractionsClient,
     RateLimit,
 )
+from capillary_interactions.events import Observer
 
 
 def customers(most: int | None = None) -> Iterator[Identifier]:
@@ -21,10 +22,13 @@ def customers(most: int | None = None) -> Iterator[Identifier]:
     return (Identifier.mobile(str(number)) for number in numbers)
 
 
-def client_of(base_url: str, limit: RateLimit, **settings: Any) -> InteractionsClient:
+def client_of(
+    base_url: str, limit: RateLimit, *, observers: Iterable[Observer] = (), **settings: Any
+) -> InteractionsClient:
     """A client that keeps 64 requests in flight where the rate allows."""
     usual = {"auth": BasicAuth("till", "secret"), "in_flight": 64}
-    return InteractionsClient(ClientConfig(base_url, rate=limit, **{**usual, **settings}))
+    config = ClientConfig(base_url, rate=limit, **{**usual, **settings})
+    return InteractionsClient(config, observers=observers)
 
 
 def burst_of(limit: RateLimit) -> int:

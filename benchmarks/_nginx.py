@@ -116,7 +116,7 @@ def _start(home: Path, rate: int, burst: int) -> tuple["subprocess.Popen[str]", 
         raise RuntimeError("nginx is not installed: apt-get install nginx-light")
     said = ""
     for _ in range(_TRIES):
-        port = _free_port()
+        port = free_port()
         config = home / "nginx.conf"
         config.write_text(_CONFIG.format(home=home, rate=rate, burst=burst, port=port))
         process = subprocess.Popen(
@@ -132,7 +132,8 @@ def _start(home: Path, rate: int, burst: int) -> tuple["subprocess.Popen[str]", 
     raise RuntimeError(f"nginx does not start: {said.strip()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])

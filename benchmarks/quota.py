@@ -2,6 +2,7 @@
 
 python -m benchmarks.quota [--seconds 30]
 python -m benchmarks.quota --nginx [--seconds 60]
+python -m benchmarks.quota --headers [--seconds 20]
 python -m benchmarks.quota --learned [--seconds 60]
 python -m benchmarks.quota --turns [--seconds 20]
 """
@@ -15,6 +16,7 @@ from attrs import frozen
 
 from benchmarks._at_nginx import print_nginx
 from benchmarks._drive import burst_of, client_of, saturate, share_used
+from benchmarks._headers import print_headers
 from benchmarks._learned import print_learned
 from benchmarks._limiters import Limited, Rule, limited
 from benchmarks._turns import print_turns
@@ -106,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--nginx", action="store_true", help="against real nginx")
+    what.add_argument("--headers", action="store_true", help="against real limiters, by headers")
     what.add_argument("--learned", action="store_true", help="a quota lower than the setting")
     what.add_argument("--turns", action="store_true", help="priority, shares, credentials")
     parser.add_argument("--seconds", type=float, help="for each row")
@@ -113,6 +116,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     if options.nginx:
         print_nginx(options.seconds or 60.0)
+    elif options.headers:
+        print_headers(options.seconds or 20.0)
     elif options.learned:
         print_learned(options.seconds or 60.0)
     elif options.turns:
