@@ -8,7 +8,6 @@ from typing import Final
 from attrs import define, frozen
 
 from capillary_interactions._admission import admit
-from capillary_interactions._auth import NoHeadersError
 from capillary_interactions._body import is_long, objects_at_most
 from capillary_interactions._deadline import Deadline
 from capillary_interactions._events import AttemptBegan, AttemptEnded
@@ -31,6 +30,7 @@ from capillary_interactions._reading import Reader
 from capillary_interactions._refusals import Refusals
 from capillary_interactions._resending import has_another
 from capillary_interactions._sending import Sending
+from capillary_interactions._token import NoHeadersError
 from capillary_interactions._wire import (
     Answered,
     Denied,
@@ -259,7 +259,8 @@ class Sender:
                 lane.was_throttled(sent, verdict.retry_after)
         elif not isinstance(verdict, Denied):
             lane.was_answered()
-        lane.hinted(policies(response.headers, datetime.now(UTC)), sent)
+        told = policies(response.headers, datetime.now(UTC))
+        lane.slowing.hinted(told, sent_at=sent, now=asyncio.get_running_loop().time())
 
     def _tell_begun(self, trip: Trip, lane: Lane) -> None:
         waited, trip.told = trip.waited - trip.told, trip.waited

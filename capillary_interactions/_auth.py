@@ -14,18 +14,6 @@ from capillary_interactions._verdicts import Denied, Trouble
 TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 
 
-class NoHeadersError(Exception):
-    """A request cannot leave: there is no token.
-
-    Attributes:
-        verdict: What prevented it.
-    """
-
-    def __init__(self, verdict: Denied | Trouble) -> None:
-        super().__init__(verdict.reason)
-        self.verdict = verdict
-
-
 class Auth(Protocol):
     """The headers of one credential."""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, field
 
-from capillary_interactions._auth import Auth, NoHeadersError
+from capillary_interactions._auth import Auth
 from capillary_interactions._doubt import Doubt
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._events import (
@@ -17,9 +17,9 @@ from capillary_interactions._events import (
 )
 from capillary_interactions._observers import Observers
 from capillary_interactions._pace import Pace
-from capillary_interactions._quota import Policy
 from capillary_interactions._retry import Budget
 from capillary_interactions._slowing import Slowing
+from capillary_interactions._token import NoHeadersError
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
@@ -46,6 +46,7 @@ class Lane:
         failures: Requests in a row that brought no answer, those refused for their rate aside.
         probe_at: While it fails and others do not: the loop's time of the next request.
         probes: Requests that it was tried with since then.
+        slowing: Whether the server's headers lower its rate.
     """
 
     place: int
@@ -65,7 +66,7 @@ class Lane:
     failures: int = 0
     probe_at: float = float("-inf")
     probes: int = 0
-    _slowing: Slowing = field(init=False)
+    slowing: Slowing = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)
     _line: asyncio.Lock = field(factory=asyncio.Lock, init=False)
@@ -74,7 +75,7 @@ class Lane:
 
     def __attrs_post_init__(self) -> None:
         """Remember the rate, to show when it changes."""
-        self._slowing = Slowing(self.place, self.pace, self.observers)
+        self.slowing = Slowing(self.place, self.pace, self.observers)
 
     @property
     def leave(self) -> Callable[[], Awaitable[None]] | None:
@@ -169,7 +170,7 @@ class Lane:
         self.observers.emit(
             Throttled(credential=self.place, retry_after=hint, cool_down=cool_down, begins=begins)
         )
-        self._slowing.show()
+        self.slowing.show()
 
     def was_answered(self) -> None:
         """The server answered the question itself."""
@@ -181,9 +182,4 @@ class Lane:
         self._asked_until = 0.0
         if self.shortage is not None and not getattr(self.pace, "is_short", False):
             self.shortage = None
-        self._slowing.show()
-
-    def hinted(self, told: tuple[Policy, ...], sent_at: float) -> None:
-        """What an answer's headers say of the quota; see `Slowing.hinted`."""
-        now = asyncio.get_running_loop().time()
-        self._slowing.hinted(told, sent_at=sent_at, now=now, throttled=self._cooling)
+        self.slowing.show()

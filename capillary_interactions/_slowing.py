@@ -24,11 +24,15 @@ class Slowing:
         credential: Its place among the client's credentials.
         pace: What paces it.
         observers: See each change.
+
+    Attributes:
+        reason: What the server's headers say, while they lower the rate; else None.
     """
 
     credential: int
     pace: Pace
     observers: Observers
+    reason: str | None = field(default=None, init=False)
     _shown: float = field(init=False)
     _full_rate: float = field(init=False)
     _since: float | None = field(default=None, init=False)
@@ -38,27 +42,24 @@ class Slowing:
         """Remember the rate, to show when it changes."""
         self._shown = self._full_rate = self.pace.rate
 
-    def hinted(
-        self, told: tuple[Policy, ...], *, sent_at: float, now: float, throttled: bool
-    ) -> None:
+    def hinted(self, told: tuple[Policy, ...], *, sent_at: float, now: float) -> None:
         """What an answer's headers say of the quota.
 
         Args:
             told: Each policy that they tell of.
             sent_at: When its request left.
             now: The loop's time.
-            throttled: Whether a refusal has begun a cool-down already, which observers have seen.
         """
         left = slowing(told, self._full_rate, slowed=now < self._until)
         if left is not None:
-            self._slow_down(left, now, throttled=throttled)
+            self._slow_down(left, now)
         elif self._since is not None:
             if told and sent_at > self._since:
                 # The server's last word: there is enough again, perhaps sooner than it said.
                 self.pace.quota_left(told[0].remaining, 0.0)
                 self._until = now
             if abs(now - self._since) >= _QUIET and not self.pace.state().cool_down:
-                self._since = None
+                self._since = self.reason = None
                 self.show(_ENOUGH)
 
     def show(self, reason: str | None = None) -> None:
@@ -71,13 +72,16 @@ class Slowing:
     def _differs(self, after: float) -> bool:
         return abs(after - self._shown) > _PERCEPTIBLE * self._shown or after == self._full_rate
 
-    def _slow_down(self, left: Left, now: float, *, throttled: bool) -> None:
+    def _slow_down(self, left: Left, now: float) -> None:
+        # Of a cool-down that a refusal began, observers have seen the refusal.
+        throttled = self.pace.state().cool_down > 0
         self.pace.quota_left(left.remaining, left.reset)
         paused = self.pace.state().cool_down > 0
         began, self._since = self._since is None, now
         self._until = now + left.reset
         after = 0.0 if paused else self.pace.rate
-        if began and not (paused and throttled) and after < self._shown:
+        if began and not throttled and after < self._shown:
+            self.reason = left.reason
             self._change(after, left.reason)
 
     def _change(self, after: float, reason: str | None) -> None:

@@ -25,6 +25,7 @@ class CredentialSnapshot:
         shortage: What this machine lacks, while fewer requests are under way at once for it.
         asked_to_wait: Seconds for which the server has asked lookups to wait before their retries;
             0 once it has answered one.
+        slowed: What the server's headers say, while they lower the rate; else None.
     """
 
     rate: float
@@ -39,6 +40,7 @@ class CredentialSnapshot:
     refused: str | None
     shortage: str | None = None
     asked_to_wait: float = 0.0
+    slowed: str | None = None
 
 
 @frozen(kw_only=True)
@@ -61,6 +63,7 @@ class Snapshot:
             at once for it; else None.
         asked_to_wait: Seconds for which the server has asked lookups to wait before their retries,
             the shortest of the credentials'; 0 once it has answered one.
+        slowed: What the server's headers say, while they lower a credential's rate; else None.
     """
 
     rate: float
@@ -76,6 +79,7 @@ class Snapshot:
     credentials: tuple[CredentialSnapshot, ...]
     shortage: str | None = None
     asked_to_wait: float = 0.0
+    slowed: str | None = None
 
 
 def _credential(lane: Lane) -> CredentialSnapshot:
@@ -93,6 +97,7 @@ def _credential(lane: Lane) -> CredentialSnapshot:
         refused=None if lane.refused is None else lane.refused.reason,
         shortage=lane.shortage,
         asked_to_wait=lane.asked_to_wait,
+        slowed=lane.slowing.reason,
     )
 
 
@@ -113,5 +118,6 @@ def snapshot_of(lanes: tuple[Lane, ...], endings: Mapping[str, int]) -> Snapshot
         endings=endings,
         credentials=each,
         asked_to_wait=min(one.asked_to_wait for one in used),
+        slowed=next((one.slowed for one in used if one.slowed is not None), None),
         shortage=next((one.shortage for one in each if one.shortage is not None), None),
     )

@@ -25,6 +25,18 @@ _BOM: Final = b"\xef\xbb\xbf"
 _REFUSED: Final = "the OAuth key and secret are refused"
 
 
+class NoHeadersError(Exception):
+    """A request cannot leave: there is no token.
+
+    Attributes:
+        verdict: What prevented it.
+    """
+
+    def __init__(self, verdict: Denied | Trouble) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
 @frozen
 class Token:
     """An access token.

@@ -24,6 +24,7 @@ class Notices:
     def __init__(self) -> None:
         self._resumes: datetime | None = None
         self._shortage: str | None = None
+        self._slowed: str | None = None
         self._asked = False
 
     def lines(self, snapshot: Snapshot, now: datetime) -> list[str]:
@@ -37,6 +38,11 @@ class Notices:
         asked = snapshot.asked_to_wait if self._asked else 0.0
         self._asked = snapshot.asked_to_wait > 0
         said = [self._wait(max(snapshot.cool_down, asked), now)]
+        # Where nothing is left, the wait has been said.
+        slow = None if snapshot.cool_down else snapshot.slowed
+        if (slow is None) != (self._slowed is None) and not snapshot.cool_down:
+            self._slowed = slow
+            said.append(None if slow is None else f"{slow}: going at {snapshot.rate:.2g}/s")
         if snapshot.shortage != self._shortage:
             self._shortage = snapshot.shortage
             said.append(snapshot.shortage)

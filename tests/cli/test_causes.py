@@ -157,11 +157,16 @@ TOMORROW = "the server asks to wait 43200 s: resuming at 2026-11-29 00:00"
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
-def _snapshot(cool_down: float = 0.0, asked: float = 0.0, shortage: str | None = None) -> Snapshot:
+def _snapshot(
+    cool_down: float = 0.0,
+    asked: float = 0.0,
+    shortage: str | None = None,
+    slowed: str | None = None,
+) -> Snapshot:
     return Snapshot(
         rate=1.0, slots_left=0, waiting=0, in_flight=0, cool_down=cool_down, retry_budget=500,
         requests=0, retries=0, throttled=0, endings={}, credentials=(), shortage=shortage,
-        asked_to_wait=asked,
+        asked_to_wait=asked, slowed=slowed,
     )  # fmt: skip
 
 
@@ -185,6 +190,20 @@ def test_tells_each_wait_once() -> None:
     ]  # fmt: skip
     for snapshot, said in looks:
         assert notices.lines(snapshot, now) == said
+
+
+def test_says_once_that_the_servers_headers_slow_it_down() -> None:
+    """A run at a tenth of its rate would look as if something were wrong here."""
+    notices = Notices()
+    looks = [
+        (_snapshot(slowed="9 left"), ["9 left: going at 1/s"]),
+        (_snapshot(slowed="8 left"), []),
+        (_snapshot(slowed="0 left", cool_down=3.0), []),
+        (_snapshot(), []),
+        (_snapshot(slowed="9 left"), ["9 left: going at 1/s"]),
+    ]  # fmt: skip
+    for snapshot, said in looks:
+        assert notices.lines(snapshot, NOON) == said
 
 
 @pytest.mark.parametrize(

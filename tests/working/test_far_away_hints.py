@@ -102,8 +102,8 @@ async def test_waits_no_longer_than_an_hour_for_a_token(hint: str) -> None:
 
 
 class _Blocked(LocalPace):
-    async def acquire(self, *, deadline: float | None = None, urgent: bool = True) -> None:
-        """Never.
+    async def admit(self, deadline: object) -> None:
+        """Let no request through.
 
         Raises:
             TooLateError: Always.
@@ -165,8 +165,10 @@ async def test_shows_once_that_headers_slow_it_down_and_once_that_they_no_longer
     async with InteractionsClient(config, transport=Server(replies), observers=[watch]) as client:
         for number in range(25):
             await client.lookup(customer(number), timeout=math.inf)
+            assert client.snapshot().slowed == "the server's headers leave 30 requests for 100 s"
         await asyncio.sleep(120)
         await client.lookup(customer(99))
+        assert client.snapshot().slowed is None
     began, ended = watch.of(RateChanged)
     assert (began.after, began.reason) == (0.3, "the server's headers leave 30 requests for 100 s")
     assert (ended.before, ended.after) == (began.after, began.before)
