@@ -10,6 +10,22 @@ from capillary_interactions._limits import RateLimit
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs.
+
+    Raises:
+        RuntimeError: There is none of asyncio's: trio may run in its place.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "capillary_interactions needs asyncio, and no event loop of asyncio runs here; "
+            "with anyio choose its asyncio backend, with Hypercorn a worker class of asyncio's, "
+            "and from trio itself trio-asyncio"
+        ) from None
+
+
 class Home:
     """One loop after the other, never two at once; a fork is another home.
 
@@ -39,7 +55,7 @@ class Home:
             RuntimeError: It is closed, or another loop or process uses it.
         """
         self.check_open()
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if loop is self._loop:
             return loop
         if os.getpid() != self._process:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from capillary_interactions._bulk import FanOut, Source
 from capillary_interactions._clearing import clear
 from capillary_interactions._errors import EndpointDownError
+from capillary_interactions._home import running_loop
 from capillary_interactions._outcome import Outcome, Unavailable, counted
 from capillary_interactions._query import Query
 
@@ -50,6 +51,7 @@ class OutcomeStream:
         self._entered = False
 
     async def __aenter__(self) -> Self:
+        running_loop()
         self._entered = True
         return self
 

@@ -15,6 +15,7 @@ from capillary_interactions._check import seconds, whole
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._doubt import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError
+from capillary_interactions._home import running_loop
 from capillary_interactions._outcome import Outcome
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
@@ -143,6 +144,7 @@ class Consumer(Generic[_M]):
             ConfigurationError: See `distrust_after`; what was not handled is given back.
             Exception: What the source or `on_error` raised.
         """
+        running_loop()
         if self._reader is not None:
             raise RuntimeError("a consumer runs once")
         if not self._desk.stopping.is_set():

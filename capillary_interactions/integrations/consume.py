@@ -4,12 +4,12 @@ Nothing here knows a broker: a source is any async iterable of messages that can
 given back and put aside. The files beside this one make such sources.
 """
 
-import asyncio
 import signal
 from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable
 from typing import TypeVar
 
 from capillary_interactions._client import InteractionsClient
+from capillary_interactions._home import running_loop
 from capillary_interactions._outcome import Outcome
 from capillary_interactions._query import Identifier, Query
 from capillary_interactions.integrations._consumer import Consumer
@@ -74,7 +74,7 @@ async def consume(
         on_error=on_error,
         distrust_after=distrust_after,
     )
-    loop, signals = asyncio.get_running_loop(), tuple(stop_on)
+    loop, signals = running_loop(), tuple(stop_on)
     # Not the loop's default in the end: `asyncio.run` has its own for SIGINT.
     before = {each: signal.getsignal(each) for each in signals}
     for each in signals:

@@ -4,11 +4,14 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from capillary_interactions import Found, InteractionsClient
+from capillary_interactions.integrations.consume import consume
+from capillary_interactions.jobs import Job
 from capillary_interactions.testing import run_without_waiting
 
 from .stage import Server, customer, customers, settings
@@ -120,3 +123,34 @@ def test_makes_no_event_loop_by_itself() -> None:
     """A client may be made before any loop runs, and asked how it is."""
     snapshot = client_of(Server()).snapshot()
     assert (snapshot.in_flight, snapshot.requests) == (0, 0)
+
+
+_CONSUME: Any = consume  # with arguments that are never called
+
+
+async def _nothing() -> AsyncIterator[Any]:
+    for each in list[int]():
+        yield each
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda client: client.__aenter__(),
+        lambda client: client.lookup(customer()),
+        lambda client: client.lookup_all([]),
+        lambda client: client.stream([]).__aenter__(),
+        lambda _: Job.open("a.job").__aenter__(),
+        lambda client: _CONSUME(client, _nothing(), key=str, handle=print),
+    ],
+)
+def test_says_that_it_needs_asyncio(
+    use: Callable[[InteractionsClient], Coroutine[Any, Any, Any]],
+) -> None:
+    """Under trio, or anyio or Hypercorn on trio, there is no event loop of asyncio's."""
+    work = use(client_of(Server()))
+    try:
+        with pytest.raises(RuntimeError, match="needs asyncio"):
+            work.send(None)
+    finally:
+        work.close()
