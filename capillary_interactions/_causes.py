@@ -45,6 +45,8 @@ PLAIN: Final = f"{_HANDSHAKE}: the port does not speak TLS; look at base_url (--
 _PLAIN: Final = frozenset(
     {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 )
+# What OpenSSL says below TLS 1.3 where a client certificate is missing, and elsewhere.
+_VAGUE: Final = frozenset({"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_BAD_CERTIFICATE"})
 _OLD: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
 # The beginning of a TLS alert, where a status line should be.
 _ALERT: Final = re.compile(r"\\x15\\x03[\\x00-\\x04]|\x15\x03[\x00-\x04]")
@@ -93,7 +95,8 @@ def handshake(error: BaseException) -> tuple[str, bool]:
         return f"{_HANDSHAKE}: {CLIENT_CERTIFICATE}", True
     # A constant of OpenSSL's, such as SSLV3_ALERT_HANDSHAKE_FAILURE.
     named = f" ({reason.lower().replace('_', ' ')})" if re.fullmatch(r"\w{1,60}", reason) else ""
-    return f"{_HANDSHAKE}{named}", False
+    wish = "; the server may want a client certificate (mTLS)" if reason in _VAGUE else ""
+    return f"{_HANDSHAKE}{named}{wish}", False
 
 
 def wants_certificate(error: BaseException | None) -> bool:

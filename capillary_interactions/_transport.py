@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -151,11 +152,13 @@ class SessionPool:
         except _DroppedError as dropped:
             if self._borrowed is None and not _FRESH.get():
                 raise StaleError(_DROPPED) from dropped
-            raise _without_connection(dropped, "") from dropped
+            raise _without_connection(dropped, "", "") from dropped
         except TimeoutError as late:
             raise self._too_late(late, timeout, request.url) from late
         except (aiohttp.ClientError, OSError, ValueError, MemoryError, RuntimeError) as failed:
-            translated = _translated(failed, self._unused_proxy(request.url))
+            translated = _translated(
+                failed, urlsplit(request.url).hostname or "", self._unused_proxy(request.url)
+            )
             if translated is None:
                 raise
             raise translated from failed
@@ -242,7 +245,7 @@ def _user_agent() -> str:
 _DROPPED: Final = "the connection was closed before an answer came"
 
 
-def _translated(failed: Exception, proxy: str = "") -> TransportError | None:
+def _translated(failed: Exception, host: str, proxy: str) -> TransportError | None:
     """What happened, as an error of ours; None for what is a fault of the program itself."""
     short = _shortage(failed)
     if short is not None:
@@ -250,7 +253,7 @@ def _translated(failed: Exception, proxy: str = "") -> TransportError | None:
     if isinstance(failed, MemoryError | RuntimeError):
         return None
     if isinstance(failed, aiohttp.ClientConnectorError | ssl.SSLError | _DroppedError):
-        return _without_connection(failed, proxy)
+        return _without_connection(failed, host, proxy)
     if isinstance(failed, aiohttp.ServerFingerprintMismatch):
         return MisconfiguredError(_causes.certificate(failed))
     if isinstance(failed, aiohttp.ClientResponseError):
@@ -273,7 +276,7 @@ def _shortage(failed: Exception) -> str | None:
     return short
 
 
-def _without_connection(failed: Exception, proxy: str) -> TransportError:
+def _without_connection(failed: Exception, host: str, proxy: str) -> TransportError:
     """Why there is no connection, or none any more."""
     match failed:
         case aiohttp.ClientConnectorCertificateError():
@@ -282,16 +285,18 @@ def _without_connection(failed: Exception, proxy: str) -> TransportError:
             reason, settled = _causes.handshake(getattr(failed, "os_error", failed))
             return (MisconfiguredError if settled else TransportError)(reason)
         case aiohttp.ClientConnectorError():
-            return TransportError(_unconnected(failed, proxy))
+            return TransportError(_unconnected(failed, host, proxy))
         case _:
             if _causes.wants_certificate(failed.__cause__):
                 return MisconfiguredError(CLIENT_CERTIFICATE)
             return TransportError(_DROPPED)
 
 
-def _unconnected(failed: aiohttp.ClientConnectorError, proxy: str) -> str:
+def _unconnected(failed: aiohttp.ClientConnectorError, host: str, proxy: str) -> str:
     if isinstance(failed, aiohttp.ClientConnectorDNSError):
-        return f"the host name does not resolve{proxy}"
+        # A borrowed session's proxy has a connection of its own, with its own host.
+        whose = " of the proxy" if failed.host != host else ""
+        return f"the host name{whose} does not resolve{proxy}"
     whom = " to the proxy" if isinstance(failed, aiohttp.ClientProxyConnectionError) else ""
     return f"no connection{whom}: {_causes.system(failed.os_error)}{proxy}"
 

@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -149,3 +149,49 @@ async def test_reaches_a_server_whose_certificate_it_knows() -> None:
             config = client_for(wire.base_url).config
             async with InteractionsClient(config, transport=session) as client:
                 assert isinstance(await client.lookup(CUSTOMER), Found)
+
+
+async def reason_by(base_url: str, **session: Any) -> tuple[str, int]:
+    """Why a lookup by a session of the caller's has no answer, and after how many attempts."""
+    async with aiohttp.ClientSession(**session) as borrowed:
+        config = client_for(base_url).config
+        async with InteractionsClient(config, transport=borrowed) as client:
+            outcome = await client.lookup(CUSTOMER)
+    assert isinstance(outcome, Unavailable)
+    return outcome.reason, outcome.attempts
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "attempts"),
+    [(407, "it wants credentials", 1), (403, "it does not allow this host or port", 1),
+     (405, "it does not allow CONNECT", 1), (502, "(HTTP 502)", 3)],
+)  # fmt: skip
+async def test_names_a_proxy_that_does_not_connect(status: int, said: str, attempts: int) -> None:
+    """A forward proxy's refusal is not the API's, nor is it "not HTTP"."""
+    async with Wire(always(answer(status, b""))) as wire:
+        reason, made = await reason_by("https://api.example", proxy=wire.base_url)
+    assert reason.startswith(f"the proxy refuses to connect (HTTP {status})")
+    assert said in reason
+    assert made == attempts
+
+
+async def test_names_a_proxy_that_cannot_be_reached() -> None:
+    """The host that is down or unknown is the proxy's, not the API's."""
+    async with refusing() as proxy:
+        reason, _ = await reason_by("https://api.example", proxy=proxy)
+    assert reason == "no connection to the proxy: Connection refused"
+    reason, _ = await reason_by("https://api.example", proxy="http://no-such-host.invalid")
+    assert reason == "the host name of the proxy does not resolve"
+
+
+async def test_says_that_a_proxy_in_the_environment_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one looks for the fault in the proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:1")
+    async with nameless() as base_url, client_for(base_url) as client:
+        outcome = await client.lookup(CUSTOMER)
+    assert isinstance(outcome, Unavailable)
+    assert outcome.reason == (
+        "the host name does not resolve (HTTPS_PROXY is set, but no proxy is used)"
+    )

@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from capillary_interactions import _causes as causes
+from capillary_interactions._codes import CLIENT_CERTIFICATE
 from capillary_interactions._places import Places
 
 
@@ -77,7 +78,11 @@ def test_names_what_is_wrong_with_a_certificate(code: int, said: str) -> None:
         ("WRONG_VERSION_NUMBER", "does not speak TLS", True),
         ("HTTP_REQUEST", "does not speak TLS", True),
         ("UNSUPPORTED_PROTOCOL", "too old", True),
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "(sslv3 alert handshake failure)", False),
+        (
+            "SSLV3_ALERT_HANDSHAKE_FAILURE",
+            "alert handshake failure); the server may want a client",
+            False,
+        ),
         ("https://secret", "failed", False),
     ],
 )
@@ -125,3 +130,16 @@ def test_has_fewer_places_after_a_shortage_and_one_more_at_a_time() -> None:
         places.answered(float(second))
     assert places.limit == 200
     assert not places.narrowed
+
+
+def test_knows_a_client_certificate_that_is_missing() -> None:
+    """In TLS 1.3 its refusal comes after the handshake, in place of the answer."""
+    alert = "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"
+
+    assert causes.wants_certificate(ssl.SSLError(1, alert))
+    assert causes.handshake(ssl.SSLError(1, alert)) == (
+        f"the TLS handshake failed: {CLIENT_CERTIFICATE}",
+        True,
+    )
+    assert not causes.wants_certificate(ConnectionResetError())
+    assert not causes.wants_certificate(None)
