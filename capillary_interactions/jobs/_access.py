@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from capillary_interactions._home import running_loop
 from capillary_interactions.jobs._errors import JobError, NoJobError
 from capillary_interactions.jobs._lock import Lock
 from capillary_interactions.jobs._store import Store
@@ -30,6 +31,7 @@ class Access:
 
     async def open(self) -> None:
         """Open the file, if it is there and not open yet."""
+        running_loop()
         if self.store is not None:
             return
         opening = self.thread.submit(Store, self.path)

@@ -10,7 +10,6 @@ from typing import Self
 
 from capillary_interactions._check import seconds
 from capillary_interactions._client import InteractionsClient
-from capillary_interactions._home import running_loop
 from capillary_interactions._names import InteractionType, Network, one_of
 from capillary_interactions.jobs._access import Access
 from capillary_interactions.jobs._drawing import write_report
@@ -90,7 +89,6 @@ class Job:
 
     async def __aenter__(self) -> Self:
         """Open it, if it is there."""
-        running_loop()
         try:
             await self._access.open()
         except BaseException:
