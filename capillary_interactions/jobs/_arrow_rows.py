@@ -59,12 +59,24 @@ def arrow_rows(peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) 
         raise ListError(f"it is no {wanted.format} file, or a broken one: {reason}") from None
 
 
+class _Full:
+    """A file whose `read` gives what is asked for, as pyarrow expects of a pipe, too."""
+
+    def __init__(self, file: Peeked) -> None:
+        self._file = file
+        self.read = file.read_full
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+
 @contextmanager
 def _opened(
     arrow: Any, parquet: Any, peeked: Peeked, form: str | None
 ) -> Iterator[tuple[Any, Iterator[Any]]]:
     if form == "arrow" and not peeked.peek().startswith(ARROW):
-        stream = arrow.ipc.open_stream(peeked)
+        stream = arrow.ipc.open_stream(_Full(peeked))
         yield stream.schema, iter(stream)
         return
     with peeked.whole() as file:

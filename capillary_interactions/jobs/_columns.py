@@ -8,8 +8,11 @@ from typing import Final
 
 from capillary_interactions._masking import mask_text
 from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._spelling import seen, shown, visible
 
-DELIMITERS: Final = (",", ";", "\t")
+DELIMITERS: Final = (",", ";", "\t", "|")
+# A spreadsheet's word for the delimiter of the lines below; saved again, its row may be filled up.
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?\1*', re.IGNORECASE)
 _MOST_LISTED: Final = 20
 _FEWEST_DIGITS: Final = 5
 
@@ -31,11 +34,12 @@ def column_place(names: Sequence[str], identifier: str, column: str | None) -> i
             f"it has {len(places)} columns named {column or identifier!r}; "
             f"give its number ({', '.join(str(place + 1) for place in places)})"
         )
-    if column is None and len(names) == 1:
-        if _is_a_customer(names[0].strip()):
+    named = [place for place, name in enumerate(names) if seen(name)]
+    if column is None and len(named) == 1:
+        if _is_a_customer(names[named[0]].strip()):
             raise ListError("its first line is a customer, not a header; give --format lines")
-        return 0
-    listed = ", ".join(name.strip() for name in names[:_MOST_LISTED])
+        return named[0]
+    listed = shown(", ".join(name.strip() for name in names[:_MOST_LISTED]))
     more = "" if column else "; choose one with --column"
     raise ListError(
         f"it has no column named {mask_text(column or identifier)!r}, "
@@ -44,18 +48,18 @@ def column_place(names: Sequence[str], identifier: str, column: str | None) -> i
 
 
 def delimiter_of(header: str, wanted: str) -> str:
-    """What separates the columns of a CSV: a comma, a semicolon or a tab.
+    """What separates the columns of a CSV: a comma, a semicolon, a tab or a bar.
 
     Args:
         header: The first line, with its end.
         wanted: A column that should be there.
     """
-    known = [each for each in DELIMITERS if _places(_cells(header, each), wanted)]
+    known = [each for each in DELIMITERS if _places(cells_of(header, each), wanted)]
 
     def fits(delimiter: str) -> tuple[bool, int]:
-        cells = _cells(header, delimiter)
+        cells = cells_of(header, delimiter)
         # A tab is a space, too, around the name that another delimiter gives.
-        return wanted in cells, len(cells)
+        return wanted in map(visible, cells), len(cells)
 
     return max(known or DELIMITERS, key=fits)
 
@@ -82,10 +86,22 @@ def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     return found
 
 
+def separator_line(line: str) -> str | None:
+    """The delimiter that a spreadsheet's own first line (`sep=;`) names, or None."""
+    # A tab may be the one, and goes with the spaces.
+    found = _SEPARATOR_LINE.fullmatch(line.strip("\r\n \ufeff"))
+    return None if found is None else found[1]
+
+
+def is_named(names: Sequence[str], wanted: str) -> bool:
+    """Whether one of some columns has this name."""
+    return bool(_places(names, wanted))
+
+
 def _places(names: Sequence[str], wanted: str) -> list[int]:
-    exact = [place for place, name in enumerate(names) if name.strip() == wanted.strip()]
-    folded = wanted.strip().casefold()
-    return exact or [p for p, name in enumerate(names) if name.strip().casefold() == folded]
+    exact = [place for place, name in enumerate(names) if seen(name) == seen(wanted)]
+    folded = seen(wanted).casefold()
+    return exact or [p for p, name in enumerate(names) if seen(name).casefold() == folded]
 
 
 def _numbered(names: Sequence[str], column: str | None) -> list[int]:
@@ -95,7 +111,8 @@ def _numbered(names: Sequence[str], column: str | None) -> list[int]:
     return [int(column) - 1] if 1 <= int(column) <= len(names) else []
 
 
-def _cells(header: str, delimiter: str) -> list[str]:
+def cells_of(header: str, delimiter: str) -> list[str]:
+    """The cells of one row."""
     return next(csv.reader(StringIO(header, newline=""), delimiter=delimiter), [])
 
 

@@ -3,15 +3,73 @@
 import csv
 from collections.abc import Iterable, Iterator
 from io import StringIO
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final
 
-from capillary_interactions.jobs._columns import column_place, delimiter_of
+from attrs import frozen
+
+from capillary_interactions.jobs._columns import (
+    column_place,
+    delimiter_of,
+    is_named,
+    separator_line,
+)
 from capillary_interactions.jobs._csv_quotes import CsvLines
 from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._only_column import check_only_column
 from capillary_interactions.jobs._rows import Row, Rows, Wanted, dumped
+from capillary_interactions.jobs._spelling import seen
 
 _LONGEST_HEADER: Final = 1 << 16
+# Characters; it is read once for each delimiter that may be meant.
+_MAX_HEADER: Final = 1 << 21
+_END_OF_FILE: Final = "\x1a"
+_NO_NAME: Final = "\n\n"  # no cell ends so when the spaces around it are gone
+_REPEATED: Final = "the row repeats the header"
+
+
+@frozen
+class _Head:
+    """What stands above a CSV's rows.
+
+    Attributes:
+        lines: The lines of the first row, mostly one; none in an empty list.
+        blank: Blank lines before it.
+        delimiter: What a line of a spreadsheet's own names as the delimiter, or None.
+    """
+
+    lines: list[str]
+    blank: int
+    delimiter: str | None = None
+
+    @property
+    def before(self) -> int:
+        """Lines before the first row."""
+        return self.blank + (self.delimiter is not None)
+
+
+@frozen
+class _Table:
+    """What a row of a CSV should look like.
+
+    Attributes:
+        names: Its columns, without what is not seen of their names.
+        place: Where the customer stands.
+        like: What gives the number of columns.
+    """
+
+    names: list[str]
+    place: int
+    like: str
+
+    @property
+    def width(self) -> int:
+        return len(self.names)
+
+    @property
+    def name(self) -> str:
+        """The name of the customers' column, by which the header is known again."""
+        return self.names[self.place] if self.like == "the header" else _NO_NAME
 
 
 def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
@@ -21,36 +79,65 @@ def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         ListError: No column can be meant, or its header is none.
     """
     source = iter(lines)
-    opening, blank = _opening(source, header=wanted.header)
-    for _ in range(blank):
-        yield None
-    if not opening:
+    head = _head(source, header=wanted.header)
+    yield from repeat(None, head.blank)
+    if not head.lines:
         return
-    text = "".join(opening)
-    delimiter = wanted.delimiter or delimiter_of(text, wanted.column or wanted.identifier)
+    text = "".join(head.lines)
+    given = wanted.delimiter or head.delimiter
+    delimiter = given or delimiter_of(text, wanted.column or wanted.identifier)
     names = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter))
-    before = blank + len(opening)
+    before = head.before + len(head.lines)
     if not wanted.header:
         names = [f"column_{place}" for place in range(1, len(names) + 1)]
-        source, before = chain(opening, source), blank
+        source, before = chain(head.lines, source), head.before
     place = column_place(names, wanted.identifier, wanted.column)
     wanted.columns[:] = names
-    yield from _rows(CsvLines(source, delimiter, len(names), before), delimiter, place, len(names))
+    if wanted.column is None and not is_named(names, wanted.identifier):
+        source = _checked(source, text, wanted.identifier)
+    table = _Table(
+        list(map(seen, names)), place, "the header" if wanted.header else "the first row"
+    )
+    yield from _rows(CsvLines(source, delimiter, len(names), before), delimiter, table)
 
 
-def _rows(lines: CsvLines, delimiter: str, place: int, width: int) -> Rows:
-    number, held = 0, lines.held
+def _head(source: Iterator[str], *, header: bool) -> _Head:
+    taken, blank = _opening(source, header=header)
+    delimiter = separator_line(taken[0]) if len(taken) == 1 else None
+    if delimiter is None:
+        return _Head(taken, blank)
+    taken, more = _opening(source, header=header)
+    return _Head(taken, blank + more, delimiter)
+
+
+def _checked(source: Iterator[str], header: str, identifier: str) -> Iterator[str]:
+    """The lines, none missing, when the first row has been looked at."""
+    first: list[str] = []
+    for line in source:
+        first.append(line)
+        if line.strip():
+            check_only_column(header, line, identifier)
+            break
+    return chain(first, source)
+
+
+def _rows(lines: CsvLines, delimiter: str, table: _Table) -> Rows:
+    number, held, place, width, name = 0, lines.held, table.place, table.width, table.name
     while True:
         # Strict, or a quote that is never closed would swallow all the rows after it.
         reader = csv.reader(lines.anew(), delimiter=delimiter, strict=True)
         try:
             for cells in reader:
                 held.clear()
-                if _is_blank(cells):
+                value = cells[place].strip() if len(cells) == width else ""
+                if value and not value.endswith(name):
+                    number += 1
+                    yield Row(number, value, None, dumped(cells))
+                elif _is_blank(cells, width):
                     yield None
                 else:
                     number += 1
-                    yield _row(number, cells, place, width)
+                    yield _odd(number, cells, table, lines)
         except csv.Error as wrong:
             number += 1
             yield lines.mended(number, wrong, reader.line_num)
@@ -69,6 +156,8 @@ def _opening(lines: Iterator[str], *, header: bool) -> tuple[list[str], int]:
         taken.append(line)
         quotes += line.count('"')
         size += len(line)
+        if size > _MAX_HEADER:
+            raise ListError(f"its first row is longer than {_MAX_HEADER:,} characters; no list?")
         if quotes % 2 == 0:
             return taken, blank
         if size > _LONGEST_HEADER:
@@ -78,17 +167,31 @@ def _opening(lines: Iterator[str], *, header: bool) -> tuple[list[str], int]:
     return taken, blank
 
 
-def _is_blank(cells: list[str]) -> bool:
-    """Whether a line held nothing; a pair of quotes is an empty cell, and that is something."""
-    return not cells or (len(cells) == 1 and cells[0].isspace())
+def _is_blank(cells: list[str], width: int) -> bool:
+    """Whether a line held nothing, or nothing but empty cells.
+
+    Where there is one column, a pair of quotes is an empty cell, and that is something.
+    """
+    if cells in ([""], [_END_OF_FILE]):
+        return width > 1 or bool(cells[0])
+    return not any(map(str.strip, cells))
 
 
-def _row(number: int, cells: list[str], place: int, width: int) -> Row:
-    value = cells[place].strip() if place < len(cells) else ""
-    reason = None
-    if len(cells) != width:
-        reason = f"the row has {len(cells)} {_noun(len(cells))}, the header {width}"
-    return Row(number, value, reason, dumped(cells))
+def _odd(number: int, cells: list[str], table: _Table, lines: CsvLines) -> Row:
+    """A row that is ragged, has no customer, or repeats the header."""
+    count, width = len(cells), table.width
+    has_more = any(map(str.strip, cells[width:]))
+    value = cells[table.place].strip() if table.place < count else ""
+    if has_more or table.place >= count:
+        reason = f"the row has {count} {_noun(count)}, {table.like} {width}"
+        return Row(number, value, reason, dumped(cells))
+    if count > width:
+        lines.widths.add(count)
+    # Spreadsheets leave empty cells at the end of a row out, or write more of them.
+    cells = [*cells[:width], *repeat("", width - count)]
+    # Behind the mark of a file that was appended to another, for instance.
+    is_header = table.name != _NO_NAME and list(map(seen, cells)) == table.names
+    return Row(number, value, _REPEATED if is_header else None, dumped(cells))
 
 
 def _noun(count: int) -> str:

@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Iterable
+from json import scanner
 from typing import Any, Final
 
 from capillary_interactions.jobs._columns import column_place
 from capillary_interactions.jobs._rows import BadRow, Row, Rows, Wanted, number_written
+
+# Python's own reader, in C, lets no other thread run before it is done.
+_LONG: Final = 1 << 17
+_MARK: Final = "\ufeff"
 
 
 def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
@@ -16,14 +21,16 @@ def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
     """
     number, key = 0, ""
     known: set[str] = set()
-    for line in lines:
-        if not line.strip():
+    for whole in lines:
+        # The mark of a file that another was appended to.
+        line = whole.strip().lstrip(_MARK)
+        if not line:
             yield None
             continue
         number += 1
         written = parsed(line)
         if not isinstance(written, dict):
-            yield BadRow(number, "", "the line is no JSON object", raw=line.strip())
+            yield BadRow(number, "", "the line is no JSON object", raw=line)
             continue
         if not key:
             names = list(written)
@@ -32,7 +39,7 @@ def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
             wanted.columns.extend(name for name in written if name not in known)
             known.update(written)
         # The line itself: whatever it holds comes out as it went in, long numbers too.
-        yield _row(number, written, key, line.strip())
+        yield _row(number, written, key, line)
 
 
 class Number(str):
@@ -45,11 +52,17 @@ def _no_number(text: str) -> None:
     raise ValueError(text)
 
 
+# As a float, a long card number would be another one.
+_DECODER: Final = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_no_number)
+_PATIENT: Final = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_no_number)
+_PATIENT.scan_once = scanner.py_make_scanner(_PATIENT)  # type: ignore[attr-defined]
+
+
 def parsed(line: str) -> Any:
     """A line's value with numbers as they stand, or None if the line is no JSON."""
+    decoder = _DECODER if len(line) <= _LONG else _PATIENT
     try:
-        # As a float, a long card number would be another one.
-        return json.loads(line, parse_int=Number, parse_float=Number, parse_constant=_no_number)
+        return decoder.decode(line)
     except (ValueError, RecursionError):
         return None
 

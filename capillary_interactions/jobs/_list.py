@@ -1,8 +1,8 @@
 """Which list is looked up, and is it still the same one?"""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -13,23 +13,25 @@ from capillary_interactions.jobs._arrow_rows import arrow_rows
 from capillary_interactions.jobs._csv_rows import csv_rows
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._json_rows import json_rows
+from capillary_interactions.jobs._kinds import check_line
 from capillary_interactions.jobs._rows import (
     FORMATS,
     Format,
     Rows,
     Wanted,
     form_of,
-    guessed,
+    guess,
+    opened,
     plain_rows,
     storable,
 )
+from capillary_interactions.jobs._source import is_lasting, look, open_source
 from capillary_interactions.jobs._text import check_encoding, lines
 from capillary_interactions.jobs._unpack import ARROW, PARQUET, Peeked, chunks
 
-_SAMPLE: Final = 1 << 16
-_SAME: Final = ("size", "sample")
-# What cannot be put back as it was by whoever writes to a file; a copy has others.
-_TOUCHED: Final = ("mtime", "ctime", "inode")
+_MARKS: Final[tuple[tuple[bytes, Format], ...]] = ((PARQUET, "parquet"), (ARROW, "arrow"))
+# What stands behind such a mark; behind a column that is named so stands text.
+_CONTROLS: Final = bytes({*range(0x20), *range(0x7F, 0x100)} - {*b"\t\n\r"})
 
 
 def _to_column(value: str | int | None) -> str | None:
@@ -90,6 +92,11 @@ class CustomerList:
         return None
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether it is a file on a disk, and so holds the same when it is read again."""
+        return self.path is not None and is_lasting(self.path)
+
+    @property
     def name(self) -> str:
         """What a person calls it."""
         return storable(self.label or ("the input" if self.path is None else str(self.path)))
@@ -103,9 +110,9 @@ class CustomerList:
         if not isinstance(self.source, str | os.PathLike):
             return self.source
         try:
-            return open(self.source, "rb", buffering=0)  # noqa: PTH123 - whoever reads closes it
-        except OSError as failed:
-            raise ListError(f"{self.name}: {failed.strerror}") from None
+            return open_source(Path(self.source))
+        except ListError as error:
+            raise ListError(f"{self.name}: {error}") from None
 
     @property
     def form(self) -> Format | None:
@@ -123,15 +130,16 @@ class CustomerList:
             identifier=self.identifier.value,
             column=self.column,
             format=self.form,
+            chosen=self.format is not None,
             header=self.header,
             delimiter=self.delimiter,
         )
         return wanted, self._rows(Peeked(file), wanted, before_read)
 
     def _rows(self, peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) -> Rows:
-        if wanted.format is None:
+        if not wanted.chosen:
             before_read()
-            wanted.format = _form_by(peeked.peek())
+            wanted.format = _form_by(peeked.peek()) or wanted.format
         if wanted.format in {"parquet", "arrow"}:
             return (yield from arrow_rows(peeked, wanted, before_read))
         return (yield from text_rows(lines(chunks(peeked, before_read), self.encoding), wanted))
@@ -148,34 +156,33 @@ class CustomerList:
 
     def written(self) -> dict[str, Any]:
         """Its arguments, as plain values, to make it from again; a pipe has no source."""
-        source = None if self.path is None else path_written(self.path)
+        source = path_written(self.path) if self.path and self.is_lasting else None
         return {**self.reading(), "source": source, "format": self.format}
 
     def stamp(self) -> dict[str, Any] | None:
-        """What the file looks like from outside, or None for a pipe.
+        """What the file looks like from outside, or None for what cannot be read twice.
 
         Raises:
             ListError: It cannot be read.
         """
-        if self.path is None:
+        if not self.is_lasting:
+            return None
+        with closing(self.open()) as file:
+            return self.stamp_of(file)
+
+    def stamp_of(self, file: IO[bytes]) -> dict[str, Any] | None:
+        """The same for a file that `open` has just given.
+
+        Raises:
+            ListError: It cannot be read.
+        """
+        if self.path is None or not self.is_lasting:
             return None
         try:
-            there = self.path.stat()
-            with self.path.open("rb") as file:
-                sample = hashlib.blake2b(file.read(_SAMPLE), digest_size=16)
-                if there.st_size > _SAMPLE:
-                    file.seek(-min(_SAMPLE, there.st_size - _SAMPLE), os.SEEK_END)
-                    sample.update(file.read(_SAMPLE))
-        except OSError as failed:
-            raise ListError(f"{self.name}: {failed.strerror}") from None
-        return {
-            "path": path_written(self.path),
-            "size": there.st_size,
-            "mtime": there.st_mtime_ns,
-            "ctime": there.st_ctime_ns,
-            "inode": there.st_ino,
-            "sample": sample.hexdigest(),
-        }
+            found = look(file)
+        except OSError as error:
+            raise ListError(f"{self.name}: {error.strerror}") from None
+        return found and {"path": path_written(self.path), **found}
 
 
 def list_of(written: dict[str, Any]) -> CustomerList:
@@ -197,37 +204,30 @@ def path_read(written: str | dict[str, str]) -> Path:
 
 
 def _form_by(opening: bytes) -> Format | None:
-    """How a file is written that begins so, if that tells."""
-    if opening.startswith(PARQUET):
-        return "parquet"
-    return "arrow" if opening.startswith(ARROW) else None
+    """How a file is written that begins so, whatever its name says, if that tells."""
+    # A column may have such a name; what follows it is text then.
+    for mark, form in _MARKS:
+        behind = opening[len(mark) : len(mark) + 1]
+        if opening.startswith(mark) and (behind in _CONTROLS or not behind):
+            return form
+    return None
 
 
 def text_rows(text: Iterable[str], wanted: Wanted) -> Rows:
-    """The rows that lines of text give; the first line is read at once where it tells the format.
+    """The rows that lines of text give; the first line is read at once, and tells what it is.
 
     Args:
         text: The lines, with their ends.
         wanted: What is known; its format and columns are filled in.
 
     Raises:
-        ListError: No column can be meant, or the text is not written so.
+        ListError: It is another kind of file, no column can be meant, or the text is not
+            written so.
     """
+    opening, text = opened(text)
     if wanted.format is None:
-        wanted.format, text = guessed(text, wanted)
+        wanted.format = guess(opening, wanted)
+    check_line(opening, wanted.format, chosen=wanted.chosen)
     if wanted.format == "csv":
         return csv_rows(text, wanted)
     return json_rows(text, wanted) if wanted.format == "jsonl" else plain_rows(text, wanted)
-
-
-def touched(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether somebody may have written to a list, though it looks the same."""
-    # Jobs of an earlier version remember less.
-    return any(before.get(each, now[each]) != now[each] for each in _TOUCHED)
-
-
-def changed(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """How a list differs from what it was, in words; None if it does not seem to."""
-    if before["size"] != now["size"]:
-        return f"it had {before['size']:,} bytes, and has {now['size']:,}"
-    return "its content differs" if any(before[each] != now[each] for each in _SAME) else None

@@ -95,7 +95,7 @@ async def prepare(
     if customers is not None:
         check = await asyncio.to_thread(check_list, facts["stamp"], customers, whole=mark.whole)
         if check.read or retold:
-            feed = Feed(ListReader(customers, ready.template, mark).read)
+            feed = Feed(ListReader(customers, ready.template, mark, facts["stamp"]).read)
             ready = Ready(store, feed, ready.template)
             if check.first or retold:
                 await _compared(feed, retold)
@@ -126,7 +126,7 @@ async def _compared(feed: Feed[Batch], retold: str | None) -> None:
     """Begin to read, and see that the rows read before are the same, before anybody is asked."""
     try:
         await feed.ready()
-    except JobChangedError as wrong:
+    except (JobChangedError, ListError) as wrong:
         raise (retold_error(retold) if retold else wrong) from None
     except BaseException:
         feed.stop()
@@ -142,8 +142,8 @@ async def _begun(
         raise NoJobError(f"there is no job at {wanted.path}, and no list to begin one with")
     settings = settings_of(config, customers.reading(), wanted.network, wanted.type)
     template = template_of(settings)
-    stamp = await asyncio.to_thread(customers.stamp)
-    feed, before = Feed(ListReader(customers, template).read), store
+    reader = ListReader(customers, template)
+    feed, before = Feed(reader.read), store
     written: dict[str, Any] = {}
     try:
         await feed.ready()
@@ -157,7 +157,7 @@ async def _begun(
             "customers": customers.name,
             "list": customers.written(),
             "settings": settings,
-            "stamp": stamp,
+            "stamp": reader.stamp,
             EXPORTS: written,
         }
         await thread(store.begin, facts)

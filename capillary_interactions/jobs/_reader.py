@@ -1,17 +1,16 @@
 """How does a list become batches that can be kept, from where an earlier reading has stopped?"""
 
 import hashlib
-import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from attrs import field, frozen
 
 from capillary_interactions.jobs._errors import JobChangedError, ListError
 from capillary_interactions.jobs._list import CustomerList
 from capillary_interactions.jobs._rows import BadRow, Row, Rows, Wanted, dumped
+from capillary_interactions.jobs._source import changed, check_still, is_at_hand
 from capillary_interactions.jobs._template import Template, is_number, storable
 
 # Few at first, so that the first request leaves soon.
@@ -83,11 +82,21 @@ class ListReader:
         customers: The list.
         template: What is asked of each row.
         bookmark: How far it was read before; what is before that is compared, and not given again.
+        stamp: What the list's file looked like then, or None if that is not known.
+
+    Attributes:
+        stamp: What the file looks like that is read, once it is opened; None for a pipe.
     """
 
     def __init__(
-        self, customers: CustomerList, template: Template, bookmark: Bookmark | None = None
+        self,
+        customers: CustomerList,
+        template: Template,
+        bookmark: Bookmark | None = None,
+        stamp: dict[str, Any] | None = None,
     ) -> None:
+        self.stamp: dict[str, Any] | None = None
+        self._stamp_before = stamp
         self._customers = customers
         self._template = template
         self._bookmark = bookmark or Bookmark()
@@ -110,12 +119,14 @@ class ListReader:
         """
         self._put = put
         file = self._customers.open()
-        self._patient = _is_at_hand(file)
+        self._patient = is_at_hand(file)
         try:
-            # A file that somebody else has opened is theirs to close.
+            # A file that the caller has opened is the caller's to close.
             with nullcontext() if self._customers.path is None else closing(file):
+                self._see(file)
                 self._wanted, rows = self._customers.rows(file, self._before_read)
                 self._take(rows)
+                self._check_end(file)
             self._finish()
         except OSError as failed:
             self._hand_on()
@@ -125,6 +136,23 @@ class ListReader:
         except ListError as wrong:
             self._hand_on()
             raise ListError(f"{self._customers.name}: {wrong}") from None
+
+    def _see(self, file: IO[bytes]) -> None:
+        """Look at the very file that is read: its path may soon be another one's."""
+        self.stamp = self._customers.stamp_of(file)
+        if self.stamp is not None and self._stamp_before is not None:
+            how = changed(self._stamp_before, self.stamp)
+            if how is not None:
+                raise _changed(self._customers, how)
+
+    def _check_end(self, file: IO[bytes]) -> None:
+        if self.stamp is None:
+            return
+        try:
+            check_still(file, self.stamp)
+        except ListError:
+            self._begin()  # the last row of these may be half of one
+            raise
 
     def _take(self, rows: Rows) -> None:
         # As few calls as can be: there may be millions of rows, and they share a lock with lookups.
@@ -236,14 +264,6 @@ class ListReader:
         self._begin()
         self._blank = 0
         self._put(batch)
-
-
-def _is_at_hand(file: IO[bytes]) -> bool:
-    """Whether it is a file on a disk, which is never silent."""
-    try:
-        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-    except (AttributeError, OSError):  # it has no number, or none that the system knows
-        return False
 
 
 def _changed(customers: CustomerList, how: str) -> JobChangedError:

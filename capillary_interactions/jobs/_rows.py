@@ -14,7 +14,9 @@ import orjson
 from attrs import define, field
 
 from capillary_interactions._masking import show_masked
-from capillary_interactions.jobs._columns import DELIMITERS
+from capillary_interactions.jobs._columns import DELIMITERS, separator_line
+from capillary_interactions.jobs._only_column import check_whole
+from capillary_interactions.jobs._spelling import seen
 
 Format = Literal["csv", "jsonl", "lines", "parquet", "arrow"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -73,6 +75,7 @@ class Wanted:
         identifier: The kind of identifier, which a column may be named like.
         column: The column (or key) that holds it, by name or number; None to have it found.
         format: How the list is written; None to tell by its first line.
+        chosen: Whether the caller has said how it is written, and not the file's name.
         header: Whether a CSV's first line holds the columns' names.
         delimiter: What separates a CSV's columns; None to have it found.
         columns: The names of the columns, or of the keys so far; filled while the list is read.
@@ -82,6 +85,7 @@ class Wanted:
     identifier: str
     column: str | None = None
     format: Format | None = None
+    chosen: bool = False
     header: bool = True
     delimiter: str | None = None
     columns: list[str] = field(factory=list)
@@ -94,25 +98,27 @@ def form_of(name: str) -> Format | None:
     return _SUFFIXES.get((path.with_suffix("") if path.suffix in _PACKED else path).suffix)
 
 
-def guessed(lines: Iterable[str], wanted: Wanted) -> tuple[Format, Iterable[str]]:
-    """How lines are written, by the first that is not blank; and the lines, none missing."""
+def opened(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
+    """The first line that is not blank, or ""; and the lines, none missing."""
     source = iter(lines)
     before: list[str] = []
     for line in source:
         before.append(line)
         if line.strip():
             break
-    return _guess(before[-1] if before else "", wanted), chain(before, source)
+    return before[-1] if before else "", chain(before, source)
 
 
-def _guess(opening: str, wanted: Wanted) -> Format:
+def guess(opening: str, wanted: Wanted) -> Format:
+    """How lines are written, by the first that is not blank."""
     if opening.lstrip().startswith("{"):
         return "jsonl"
-    named = opening.strip().strip('"').casefold() == wanted.identifier.casefold()
+    named = seen(opening).strip('"').casefold() == wanted.identifier.casefold()
     split = any(each in opening for each in (wanted.delimiter, *DELIMITERS) if each)
     # A name that goes on in the next line.
     quoted = opening.lstrip().startswith('"') and opening.count('"') % 2 == 1
-    return "csv" if wanted.column or named or split or quoted else "lines"
+    separator = separator_line(opening) is not None
+    return "csv" if wanted.column or named or split or quoted or separator else "lines"
 
 
 def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
@@ -124,6 +130,8 @@ def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         if not value:
             yield None
             continue
+        if not number and not wanted.chosen:
+            check_whole(value, wanted.identifier, "its first line")
         number += 1
         yield Row(number, value, None, dumped([line.rstrip("\r\n")]))
 

@@ -14,8 +14,9 @@ from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._names import InteractionType, Network
 from capillary_interactions.jobs._columns import column_place
 from capillary_interactions.jobs._errors import JobChangedError, ListError
-from capillary_interactions.jobs._list import CustomerList, changed, touched
+from capillary_interactions.jobs._list import CustomerList
 from capillary_interactions.jobs._reader import changed_error
+from capillary_interactions.jobs._source import changed, touched
 
 _PORTS: Final = {"http": 80, "https": 443}
 # How the list is read, in words that can differ for the same rows: these decide.

@@ -9,6 +9,7 @@ from capillary_interactions._jsonable import to_jsonable
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
 from capillary_interactions._query import Identifier, Query, check_spelling
 from capillary_interactions.jobs._rows import Row, number_written, storable
+from capillary_interactions.jobs._spelling import bare
 
 __all__ = ["Template", "is_number", "storable"]
 
@@ -20,6 +21,16 @@ _ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.ASCII | re.IGN
 _SPREADSHEET: Final = (
     "it looks like a spreadsheet's rounding of a long number (such as 1.23E+11), whose digits are "
     "lost; have the column written as text"
+)
+
+NO_DIGITS: Final = "the cell holds no digits, and so no number"
+"""Why a row is rejected that has a word in place of a number."""
+_FORMULA: Final = "it is a spreadsheet's formula; have the column written as text"
+_DIGIT: Final = re.compile(r"\d")
+_COMMENT: Final = "it is a comment"
+_ERROR_VALUE: Final = "it is a spreadsheet's error value"
+_ERROR_VALUES: Final = frozenset(
+    {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#spill!", "#calc!"}
 )
 
 
@@ -59,26 +70,41 @@ class Template:
         value = row.value
         if row.reason is not None or is_number(value):
             return value, row.reason
+        value = value if _PLAIN.fullmatch(value) else bare(value)
         if self.name is IdentifierName.MOBILE:
-            if _ROUNDED.fullmatch(value):
-                return value, _SPREADSHEET
             # Tables with gaps are often written with .0 behind every number.
             value = number_written(value) or value
-        return value, None if _PLAIN.fullmatch(value) else self._refusal(value)
+        reason = self._refusal(value)
+        # What is not asked stays as it is written.
+        return (value, None) if reason is None else (row.value, reason)
 
     def refusal(self, row: Row) -> str | None:
         """The reason why a row cannot be asked, or None."""
         return self.taken(row)[1]
 
     def _refusal(self, value: str) -> str | None:
-        try:
-            check_spelling(self.query(value), self.api)
-        except ValueError as refused:
-            return str(refused)
-        return None
+        if self.name is IdentifierName.MOBILE and _ROUNDED.fullmatch(value):
+            return _SPREADSHEET
+        if not _PLAIN.fullmatch(value):
+            try:
+                check_spelling(self.query(value), self.api)
+            except ValueError as refused:
+                return str(refused)
+        if self.name is IdentifierName.MOBILE:
+            return _no_mobile(value)
+        return _ERROR_VALUE if value.casefold() in _ERROR_VALUES else None
 
     def written(self, value: str) -> dict[str, Any]:
         """A query as it would be written, though the value may be none."""
         query = to_jsonable(self.query("nobody"))
         query["identifierValue"] = value
         return dict(query)
+
+
+def _no_mobile(value: str) -> str | None:
+    """The reason why a text cannot be a mobile number however it is written, or None."""
+    if not _DIGIT.search(value):
+        return NO_DIGITS
+    if value.startswith("="):
+        return _FORMULA
+    return _COMMENT if value.startswith("#") else None

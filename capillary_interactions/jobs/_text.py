@@ -7,10 +7,14 @@ from itertools import chain
 from typing import Final
 
 from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._kinds import check_bytes
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
 LONGEST_LINE: Final = 1 << 22
 """Characters; more than any list's line has."""
+# A line with more of what separates cells takes longer to read than an event loop can wait.
+_MAX_CELLS: Final = 1 << 20
+_SEPARATORS: Final = ",;\t|"
 _UTF_8: Final = "utf-8-sig"
 _TEXT: Final = bytes({*range(0x20, 0x100), *b"\t\n\v\f\r"})
 _BINARY: Final = 45  # %
@@ -26,6 +30,11 @@ _MARKS: Final = (
 MARKS: Final = tuple(mark for mark, _ in _MARKS)
 """What text of other encodings than UTF-8 may begin with."""
 _MARK: Final = "\ufeff"
+# Enough to tell what a text is, where it comes a byte at a time.
+_FEWEST: Final = 16
+# CP/M's and DOS's mark for the end of a file.
+_END_OF_FILE: Final = "\x1a"
+_WAY_ON: Final = "give its encoding, such as cp1252"
 # Names that Python has for what is no text, or cannot be read a little at a time.
 _NO_ENCODINGS: Final = frozenset(
     {"unicode_escape", "raw_unicode_escape", "punycode", "idna", "undefined"}
@@ -64,46 +73,93 @@ def lines(chunks: Iterable[bytes], encoding: str | None = None) -> Iterator[str]
     Raises:
         ListError: The bytes are no such text, or a line is longer than any list's.
     """
-    number, tail = 0, ""
+    number, size = 0, 0
+    tail: list[str] = []
     for text in _decoded(chunks, encoding):
-        text = tail + text  # noqa: PLW2901 - the text so far, and no other
-        # A \r at the very end may be half of \r\n.
-        cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
-        tail = text[cut:]
-        found = _LINE.findall(text[:cut])
-        number += len(found)
-        yield from found
-        if len(tail) > LONGEST_LINE:
+        # Joined once, or a line that comes in small pieces would be copied at each of them.
+        if tail and not _may_end(tail[-1], text):
+            tail.append(text)
+            size += len(text)
+        else:
+            found, rest = _split("".join((*tail, text)))
+            number += len(found)
+            if tail and found:
+                _check_cells(found[0], number - len(found) + 1)
+            yield from found
+            tail, size = [rest] if rest else [], len(rest)
+        if size > LONGEST_LINE:
             raise ListError(
                 f"line {number + 1} is longer than {LONGEST_LINE:,} characters; no list?"
             )
-    if tail:
-        yield tail
+    last = "".join(tail).rstrip(_END_OF_FILE)
+    if last:
+        _check_cells(last, number + 1)
+        yield last
+
+
+def _may_end(before: str, text: str) -> bool:
+    return "\n" in text or "\r" in text or before.endswith("\r")
+
+
+def _split(text: str) -> tuple[list[str], str]:
+    """The whole lines of a text, and what is behind them."""
+    # A \r at the very end may be half of \r\n.
+    cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
+    return _LINE.findall(text[:cut]), text[cut:]
+
+
+def _check_cells(line: str, number: int) -> None:
+    if len(line) > _MAX_CELLS and max(map(line.count, _SEPARATORS)) >= _MAX_CELLS:
+        raise ListError(f"line {number} has more than {_MAX_CELLS:,} cells; no list?")
 
 
 def _decoded(chunks: Iterable[bytes], encoding: str | None) -> Iterator[str]:
-    decoder: _Decoder | None = None
+    source = filter(None, chunks)
+    opening = _opening(source)
+    check_bytes(opening)
+    decoder = _Decoder(_encoding_of(opening, encoding))
     begun = False
-    for chunk in chain(filter(None, chunks), (b"",)):
-        if decoder is None:
-            decoder = _Decoder(_encoding_of(chunk, encoding))
+    for chunk in chain(filter(None, (opening,)), source, (b"",)):
         for text in decoder.texts(chunk):
             # A mark is no part of the first column's name, in whichever encoding it was written.
             yield text if begun else text.lstrip(_MARK)
             begun = begun or bool(text)
 
 
+def _opening(source: Iterator[bytes]) -> bytes:
+    """The first bytes: enough to tell what they are, or a line."""
+    opening = b""
+    while len(opening) < _FEWEST and b"\n" not in opening and b"\r" not in opening:
+        more = next(source, b"")
+        if not more:
+            break
+        opening += more
+    return opening
+
+
 def _encoding_of(opening: bytes, given: str | None) -> str:
     if given is not None:
+        name = codecs.lookup(given).name
+        if name in {"utf-16", "utf-32"} and not opening.startswith(MARKS):
+            return f"{name}-{_order(opening)}"
         # A mark that is there all the same is no part of the first column's name.
-        return _UTF_8 if codecs.lookup(given).name == "utf-8" else given
+        return _UTF_8 if name == "utf-8" else given
     for mark, name in _MARKS:
         if opening.startswith(mark) and (name == "utf-16" or _is_utf_32(opening)):
             return name
     # A NUL is a character like any other; where every second one is a control, it is no text.
     if b"\0" in opening and len(opening.translate(None, _TEXT)) * 100 > len(opening) * _BINARY:
-        raise ListError("it is a binary file, or UTF-16 without a mark; then give the encoding")
+        raise ListError(
+            "it is a binary file, or UTF-16 without a mark; then give the encoding: "
+            f"utf-16-{_order(opening)}, by where its zero bytes stand"
+        )
     return _UTF_8
+
+
+def _order(opening: bytes) -> str:
+    """In which order the bytes of UTF-16 or UTF-32 stand, where no mark says so."""
+    # The upper byte of most characters is zero; most programs write the lower one first.
+    return "be" if opening[::2].count(0) > opening[1::2].count(0) else "le"
 
 
 def _is_utf_32(opening: bytes) -> bool:
@@ -129,16 +185,29 @@ class _Decoder:
         Raises:
             ListError: There is.
         """
+        state = self._decoder.getstate()
         try:
-            yield self._decoder.decode(chunk, not chunk)
-        except UnicodeDecodeError as wrong:
+            text = self._decoder.decode(chunk, not chunk)
+        except UnicodeDecodeError as error:
             # The decoder may have kept some bytes of the chunk before.
-            right = len(chunk) - len(wrong.object) + wrong.start
-            if right > 0:
-                yield self._decoder.decode(chunk[:right])
-            told = "UTF-8" if self._name == _UTF_8 else self._name
-            raise ListError(
-                f"it is no {told} text (at byte {self._before + right + 1:,}); "
-                "give its encoding, such as cp1252"
-            ) from None
+            right = len(chunk) - len(error.object) + error.start
+            yield self._again(state, chunk[: max(right, 0)])
+            place = f"at byte {self._before + right + 1:,}"
+            raise ListError(f"it is no {self._shown} text ({place}); {_WAY_ON}") from None
+        except UnicodeError:
+            place = f"behind byte {self._before:,}"
+            raise ListError(f"it is no {self._shown} text ({place}); {_WAY_ON}") from None
+        yield text
         self._before += len(chunk)
+
+    @property
+    def _shown(self) -> str:
+        return "UTF-8" if self._name == _UTF_8 else self._name
+
+    def _again(self, state: tuple[bytes, int], right: bytes) -> str:
+        """The text before what is none; some decoders cannot give it."""
+        try:
+            self._decoder.setstate(state)
+            return self._decoder.decode(right)
+        except UnicodeError:
+            return ""

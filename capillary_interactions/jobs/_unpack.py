@@ -2,6 +2,7 @@
 
 import gzip
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from capillary_interactions.jobs._text import MARKS
 
 _CHUNK: Final = 1 << 16
 _PACKED_CHUNK: Final = 1 << 13
+# Of Zstandard's smallest blocks, four bytes for 128 KiB, this gives two megabytes at a time.
+_PACKED_PIECE: Final = 64
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 PARQUET: Final = b"PAR1"
@@ -21,6 +24,7 @@ ARROW: Final = b"ARROW1"
 """What an Arrow file begins with; an Arrow stream has no such mark."""
 _OPENINGS: Final = (_GZIP, _ZSTD, PARQUET, ARROW, *MARKS)
 _LEVEL: Final = 6
+_PAUSE: Final = 0.01
 _NO_ZSTD: Final = (
     "zstandard is not installed; .zst needs the extra zstd: "
     "pip install 'capillary_interactions[zstd]'"
@@ -41,7 +45,7 @@ class Peeked:
     def peek(self) -> bytes:
         """What comes first: as much as there is at once, and enough to tell what it is."""
         while any(each.startswith(self._head) for each in _OPENINGS):
-            more = self._file.read(_CHUNK)
+            more = self._next(_CHUNK)
             if not more:
                 break
             self._head += more
@@ -72,10 +76,26 @@ class Peeked:
         if self._head:
             if size < 0:
                 head, self._head = self._head, b""
-                return head + self._file.read()
+                return head + self._rest()
             head, self._head = self._head[:size], self._head[size:]
             return head
-        return self._file.read(size) or b""
+        return self._next(size)
+
+    def read_full(self, size: int) -> bytes:
+        """The next bytes, as many as are asked for unless the file ends; a pipe gives fewer."""
+        found = self.read(size)
+        while len(found) < size and (more := self.read(size - len(found))):
+            found += more
+        return found
+
+    def _rest(self) -> bytes:
+        return b"".join(iter(lambda: self._next(_CHUNK), b""))
+
+    def _next(self, size: int) -> bytes:
+        # None: another process has made the pipe a non-blocking one, and it is empty for now.
+        while (found := self._file.read(size)) is None:
+            time.sleep(_PAUSE)
+        return found
 
 
 def chunks(file: IO[bytes] | Peeked, before_read: Callable[[], None]) -> Iterator[bytes]:
@@ -125,19 +145,35 @@ class _Unzstd:
         self._error = zstandard.ZstdError
         self._unpacker = zstandard.ZstdDecompressor
         self._frame: Any = None
-        self._rest = b""
+        self._packed = b""
+        self._unpacked = b""
 
-    def read(self, _: int) -> bytes:
-        """The next bytes, however many; b"" at the end."""
-        while True:
-            packed, self._rest = self._rest or self._file.read(_PACKED_CHUNK), b""
-            if not packed:
+    def read(self, size: int) -> bytes:
+        """The next bytes, no more than that; b"" at the end."""
+        if not self._unpacked:
+            self._unpacked = self._more(size)
+        found, self._unpacked = self._unpacked[:size], self._unpacked[size:]
+        return found
+
+    def _more(self, size: int) -> bytes:
+        """What the packed bytes that are there give, if that is less; b"" at the end."""
+        parts: list[bytes] = []
+        count = 0
+        while count < size:
+            if not self._packed:
+                if parts:
+                    break  # the next read may take for ever
+                self._packed = self._file.read(_PACKED_CHUNK)
+            if not self._packed:
                 if self._frame is not None:
                     raise EOFError("the file ends in the middle")
-                return b""
-            unpacked = self._unpack(packed)
-            if unpacked:
-                return unpacked
+                break
+            part, self._packed = self._packed[:_PACKED_PIECE], self._packed[_PACKED_PIECE:]
+            parts.append(self._unpack(part))
+            count += len(parts[-1])
+            if not count:
+                parts.clear()
+        return b"".join(parts)
 
     def _unpack(self, packed: bytes) -> bytes:
         if self._frame is None:
@@ -147,7 +183,7 @@ class _Unzstd:
         except self._error as broken:
             raise EOFError(str(broken)) from None
         if self._frame.eof:
-            self._rest, self._frame = self._frame.unused_data, None
+            self._packed, self._frame = self._frame.unused_data + self._packed, None
         return unpacked
 
 

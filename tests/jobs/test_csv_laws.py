@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions.jobs import CustomerList, Job, StopRules
 from capillary_interactions.jobs._rows import number_written
+from capillary_interactions.jobs._spelling import bare
 from capillary_interactions.sandbox import Sandbox
 
 from .given import client_of, csv_text, read
@@ -48,8 +49,8 @@ def _has_a_row(rows: _Table) -> bool:
 
 
 def _is_row(row: list[str]) -> bool:
-    """Whether it is no blank line; only a row of one column can look like one."""
-    return len(row) > 1 or not row[0].isspace()
+    """Whether it is no blank line; where there is one column, an empty cell is something."""
+    return row == [""] or any(cell.strip() for cell in row)
 
 
 def _written(table: _Table, **dialect: Any) -> str:
@@ -64,9 +65,11 @@ def _check(table: _Table, content: bytes, **known: Any) -> None:
     assert list(batches[-1].columns) == table[0]
     assert [orjson.loads(row.cells) for row in rows] == expected
     assert [row.number for row in rows] == list(range(1, len(expected) + 1))
-    # What a spreadsheet has put behind a number is no part of it.
-    values = [row[-1].strip() for row in expected]
-    assert [row.value for row in rows] == [number_written(value) or value for value in values]
+    for row, cells in zip(rows, expected, strict=True):
+        # What a spreadsheet has put around a number is no part of it; what is rejected stays.
+        value = cells[-1].strip()
+        asked = number_written(bare(value)) or bare(value)
+        assert row.value == (asked if row.reason is None else value)
     assert sum(batch.blank for batch in batches) == len(table) - 1 - len(expected)
 
 

@@ -112,7 +112,7 @@ def test_reads_columns(tmp_path: Path, name: str, write: Any, values: list[Any])
     ("content", "reasons"),
     [
         (b"mobile,n\n,a\n", ["must not be blank"]),
-        (b"mobile,n\n1\n1,2,3\n", ["1 cell, the header 2", "3 cells, the header 2"]),
+        (b"n,mobile\n1\n1,2,3\n", ["1 cell, the header 2", "3 cells, the header 2"]),
         (b'mobile,n\n"1"x,a\n2,b\n', ["no CSV at line 2", None]),
         (b"mobile,n\na\x07b,1\n", ["control characters"]),
         (b'mobile,n\n"1,2",a\n', ["must not hold a comma"]),

@@ -35,7 +35,7 @@ async def test_ends_every_row_in_one_outcome(tmp_path: Path, job_path: Path) -> 
     answers: dict[str, Any] = {mobile(4): nulls, mobile(3): (400, {}, refused)}
     path = write_csv(
         tmp_path / "l.csv",
-        [["mobile"], *([mobile(n)] for n in range(1, 30)), [""], ["1,2"], ["é"]],
+        [["mobile"], *([mobile(n)] for n in range(1, 30)), [""], ["1,2"], ["é1"]],
     )
     async with Sandbox(unknown=0.3, answers=answers) as sandbox:
         report = await run_job(sandbox, path, job_path)

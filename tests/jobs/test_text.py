@@ -1,10 +1,15 @@
 """How bytes become lines."""
 
+import codecs
 import io
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
+from encodings.aliases import aliases
 from itertools import pairwise
 
 import pytest
+import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -152,3 +157,76 @@ def test_refuses_an_encoding_that_no_text_is_in(name: str) -> None:
 def test_takes_every_encoding_of_text(name: str) -> None:
     """Also those that nobody has used for long."""
     assert list(lines(["mobile\n1\n".encode(name)], check_encoding(name))) == ["mobile\n", "1\n"]
+
+
+_TEXT_ENCODINGS = sorted(set(aliases.values()))
+
+
+def _checked(name: str) -> str | None:
+    try:
+        return check_encoding(name)
+    except ListError:
+        return None
+
+
+@pytest.mark.parametrize("name", sorted(filter(None, map(_checked, {*_TEXT_ENCODINGS, "hz"}))))
+def test_reads_every_encoding_of_pythons_or_says_why_not(name: str) -> None:
+    """However the bytes are cut, and whatever they are: lines, or one error of the list."""
+    text, end = "mobile\n919\n".encode(name), "\n".encode(name)
+    for size in (1, 3, 100):
+        assert list(lines(_cut(text, size), name)) == ["mobile\n", "919\n"]
+        for wrong in (b"\xff\xff~{\x81\n", b"\x80~{x\n", b"+-\xd8", b"\x1b$B\xff"):
+            with suppress(ListError):
+                list(lines(_cut(text + wrong + end, size), name))
+
+
+def _cut(content: bytes, size: int) -> list[bytes]:
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+@pytest.mark.parametrize("name", ["utf-16", "UTF16", "utf_16", "utf-32", "U32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_finds_the_order_of_bytes_where_no_mark_says_it(
+    name: str, order: str, marked: bool, size: int
+) -> None:
+    """By where the zero bytes stand; a mark that is there counts."""
+    text = "mobile\r\n\u0416\u00e9919\r\n"
+    family = codecs.lookup(name).name
+    mark = "\ufeff" if marked else ""
+    content = (mark + text).encode(f"{family}-{order}")
+    assert "".join(lines(_cut(content, size), name)) == text
+
+
+def test_names_the_order_of_bytes_that_it_sees() -> None:
+    """The message for UTF-16 without a mark says which name will do."""
+    for order in ("le", "be"):
+        with pytest.raises(ListError, match=f"utf-16-{order}"):
+            list(lines(["mobile\n919\n".encode(f"utf-16-{order}")]))
+
+
+def test_ignores_the_mark_for_the_end_of_a_file() -> None:
+    """DOS put one there; in the middle it is a character like others."""
+    assert list(lines([b"a\n\x1ab\n\x1a"])) == ["a\n", "\x1ab\n"]
+
+
+def test_takes_no_quadratic_time_for_a_line_in_small_pieces() -> None:
+    """Each piece is looked at once, however long the line has become."""
+    pieces = [b"9" * 16] * 100_000
+    assert list(lines([*pieces, b"\n"])) == ["9" * 1_600_000 + "\n"]
+
+
+@pytest.mark.parametrize("content", [bytes(1 << 26), b"9\n" * (1 << 25)])
+def test_unpacks_zstandard_a_little_at_a_time(content: bytes) -> None:
+    """A few kilobytes that stand for hundreds of megabytes take no such memory."""
+    packed = io.BytesIO(zstandard.compress(content))
+    tracemalloc.start()
+    try:
+        sizes = [len(chunk) for chunk in unpacked_chunks(packed, lambda: None)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(sizes) == len(content)
+    assert max(sizes) <= 1 << 16
+    assert peak < 1 << 23

@@ -1,0 +1,63 @@
+"""What is never part of an identifier, or of a column's name, though it stands in the cell?
+
+Characters that nothing is seen of, which are copied along with a number from a chat or a web page,
+and the marks by which a spreadsheet keeps digits as text. Phone numbers are not normalised here.
+"""
+
+import re
+from typing import Final
+
+# Zero-width and directional characters, fillers, the soft hyphen, byte-order marks, tags.
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+# Joiners and variation selectors shape Indic and Persian letters and emoji; beside ASCII and at
+# the ends they do nothing.
+_JOINERS: Final = "[\u200c\u200d\ufe00-\ufe0f]+"
+_IDLE_JOINERS: Final = re.compile(
+    rf"(?<![^\x00-\x7f]){_JOINERS}|{_JOINERS}(?![^\x00-\x7f])", re.ASCII
+)
+_FORMULA: Final = re.compile(r'=\s*"(.*)"', re.DOTALL)
+_MAX_MARKS: Final = 3
+
+
+def visible(text: str) -> str:
+    """A text without the characters that nothing is seen of."""
+    return text if text.isascii() else _IDLE_JOINERS.sub("", _INVISIBLE.sub("", text))
+
+
+def seen(text: str) -> str:
+    """The same, without spaces around it."""
+    return visible(text).strip()
+
+
+def bare(text: str) -> str:
+    r"""An identifier without what is never part of one.
+
+    >>> bare('="919000000012"'), bare("'919000000010"), bare("\u202a919000000001\u202c")
+    ('919000000012', '919000000010', '919000000001')
+    """
+    text = seen(text)
+    for _ in range(_MAX_MARKS):
+        less = seen(_without_mark(text))
+        if less == text:
+            break
+        text = less
+    return text
+
+
+def _without_mark(text: str) -> str:
+    formula = _FORMULA.fullmatch(text)
+    if formula is not None:
+        return formula[1].replace('""', '"')
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1]
+    if text.startswith("'"):
+        return text[1:].removesuffix("'")
+    return text
+
+
+def shown(text: str) -> str:
+    r"""A text in which each character that nothing is seen of is written as its number (\u200b)."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
