@@ -22,6 +22,8 @@ _UNAUTHORISED: Final = 401
 _REFUSING: Final = frozenset({400, 401, 403})
 _NOT_JSON: Final = object()
 _BOM: Final = b"\xef\xbb\xbf"
+# A token takes some kilobytes at most; what is read here is read in the event loop.
+_MAX_ANSWER: Final = 64 * 1024
 _REFUSED: Final = "the OAuth key and secret are refused"
 
 
@@ -93,6 +95,8 @@ def _flaw(response: Response, answer: Any, codes: tuple[int, ...]) -> str:
         return ""
     if not response.body:
         return " with an empty body"
+    if len(response.body) > _MAX_ANSWER:
+        return f" with a body of more than {_MAX_ANSWER} bytes"
     if answer is _NOT_JSON:
         return " with a body that is not JSON"
     code = f" (code {codes[0]})" if codes else ""
@@ -100,6 +104,8 @@ def _flaw(response: Response, answer: Any, codes: tuple[int, ...]) -> str:
 
 
 def _parsed(body: bytes) -> Any:
+    if len(body) > _MAX_ANSWER:
+        return _NOT_JSON
     try:
         return orjson.loads(body.removeprefix(_BOM))
     except orjson.JSONDecodeError:
