@@ -62,7 +62,7 @@ def install_npm(home: Path) -> Path | None:
 def install_flask(home: Path) -> Path:
     """Where Flask-Limiter's gunicorn is."""
     subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    pip = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(home / "bin" / "pip"), "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*pip, *_PYPI], check=True)
     return home / "bin" / "gunicorn"
 

@@ -7,8 +7,9 @@ durations in place of seconds. What cannot be understood is ignored.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache, lru_cache, partial
 from typing import Final
 
 from attrs import frozen
@@ -96,7 +97,8 @@ def policies(headers: Mapping[str, str], now: datetime) -> tuple[Policy, ...]:
     lines = _lines(headers)
     if not lines:
         return ()
-    here = clock(headers, now)
+    # Most resets are no moments, and then nothing has to read the Date.
+    here = cache(partial(clock, headers, now))
     windows = [
         *_windows(line for (_, part), told in lines.items() if part in _WINDOWS for line in told)
     ]
@@ -184,7 +186,9 @@ def _lines(headers: Mapping[str, str]) -> _Lines:
     return lines
 
 
-def _counted(family: str, lines: _Lines, windows: list["_Window"], now: Clock) -> Iterator[Policy]:
+def _counted(
+    family: str, lines: _Lines, windows: list["_Window"], now: Callable[[], Clock]
+) -> Iterator[Policy]:
     """Quotas whose figures have a header each."""
     left = [number(part) for part in _parts(lines.get((family, "remaining"), ()))]
     resets = [_reset(text, now) for text in lines.get((family, "reset-after"), ())] or [
@@ -199,7 +203,9 @@ def _counted(family: str, lines: _Lines, windows: list["_Window"], now: Clock) -
             yield _policy(remaining, reset, _window(windows, None, limit), limit)
 
 
-def _members(lines: Iterable[str], windows: list["_Window"], now: Clock) -> Iterator[Policy]:
+def _members(
+    lines: Iterable[str], windows: list["_Window"], now: Callable[[], Clock]
+) -> Iterator[Policy]:
     """Quotas of a RateLimit header: `limit=20, remaining=9, reset=1`, or `"name";r=9;t=1`."""
     for member in (member for line in lines for member in _split(line)):
         for figures in member:
@@ -234,8 +240,12 @@ def _assigned(line: str) -> list[dict[str, str]]:
     return found
 
 
+@lru_cache(maxsize=64)
 def _named(line: str) -> list[dict[str, str]]:
-    """Members of a list with their parameters; a member's own name or number is under ""."""
+    """Members of a list with their parameters; a member's own name or number is under "".
+
+    Policies are the same in each answer, so the last ones are kept.
+    """
     return [
         {"": name.strip(' "'), **{key.lower(): value for key, value in _PARAMETER.findall(told)}}
         for name, told in _NAMED.findall(line)
@@ -282,17 +292,17 @@ def _parts(lines: Iterable[str]) -> list[str]:
     return [part for line in lines for part in line.split(",")]
 
 
-def _reset_parts(lines: Iterable[str], now: Clock) -> Iterator[str]:
+def _reset_parts(lines: Iterable[str], now: Callable[[], Clock]) -> Iterator[str]:
     """A date has a comma of its own, a list of seconds has others."""
     for line in lines:
         yield from [line] if _reset(line, now) is not None else line.split(",")
 
 
-def _reset(text: str, now: Clock) -> tuple[float, float] | None:
+def _reset(text: str, now: Callable[[], Clock]) -> tuple[float, float] | None:
     """Seconds until a reset, and by how much they may be rounded up."""
     seconds, rounded = duration(text), _ROUNDED
     if seconds is None:
-        seconds, rounded = wait(text, now), _MOMENT_ROUNDED
+        seconds, rounded = wait(text, now()), _MOMENT_ROUNDED
     if seconds is None or seconds > _LONGEST_RESET:
         return None
     return max(0.0, seconds), rounded
