@@ -23,7 +23,7 @@ class Lanes:
 
     Args:
         lanes: At least one.
-        observers: Told when one is left out.
+        observers: Called when one is left out.
     """
 
     def __init__(self, lanes: tuple[Lane, ...], observers: Observers) -> None:
@@ -103,7 +103,7 @@ class Lanes:
         return max(others, key=lambda other: other.budget.left)
 
     def relieve(self, lane: Lane) -> None:
-        """A credential pauses: whoever waits for it goes to the others, if there are others."""
+        """A credential pauses: lookups that wait for it go to the others, if there are others."""
         if len(self._open) > 1:
             lane.pace.dissolve()
 
@@ -112,7 +112,7 @@ class Lanes:
 
         Raises:
             AuthenticationError: It was the last one. All are tried again from then on, for
-                somebody may mend the credentials while the program runs.
+                the credentials may be mended while the program runs.
         """
         error = AuthenticationError(denied.reason, denied.status, denied.code)
         lane.refusals += 1

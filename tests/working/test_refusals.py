@@ -1,4 +1,4 @@
-"""Whom does a refusal mean: the credential, one customer, or nobody, since it passes?"""
+"""What does a refusal mean: the credential, one customer, or nothing, since it passes?"""
 
 import asyncio
 from collections import Counter
