@@ -1,8 +1,11 @@
 """Every block of Python in the README runs, against a real sandbox server."""
 
+import asyncio
 import csv
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import orjson
 import polars as pl
 import pytest
 
-from capillary_interactions import RetryPolicy
+from capillary_interactions import Found, Identifier, Query, RetryPolicy
 from capillary_interactions.sandbox import SandboxProcess
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -101,3 +104,38 @@ def test_runs_every_block() -> None:
     )
     assert all(f'"{name}"' in others for name in set(BLOCKS) - here)
     assert README.count("```python") == len(BLOCKS)
+
+
+async def _connect(
+    asked: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """What a proxy for plain http sees: the whole address, in the request's first line."""
+    asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode())
+    body = b'{"interaction": []}'
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    await writer.drain()
+    writer.close()
+
+
+async def test_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that reads the environment is asked to, and the client uses it."""
+    point_at("http://127.0.0.1:9", monkeypatch)
+    asked: list[str] = []
+    async with await asyncio.start_server(partial(_connect, asked), "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        outcome = await run("proxy")["look_up"](Query(Identifier.mobile("919738522695")))
+    assert isinstance(outcome, Found)
+    assert asked[0].startswith("GET http://127.0.0.1:9/v1.1/customer/interaction?")
+
+
+def test_serves_synchronous_code(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of threads share one client, and so one quota."""
+    monkeypatch.setenv("CAPILLARY_RATE", "20/1")
+    recipe = run("synchronous")
+    with ThreadPoolExecutor(8) as threads:
+        numbers = [str(919_000_000_000 + number) for number in range(16)]
+        outcomes = list(threads.map(recipe["look_up"], numbers))
+    recipe["close"]()
+    assert all(isinstance(outcome, Found) for outcome in outcomes)
+    assert sandbox.counts().received == len(numbers)
