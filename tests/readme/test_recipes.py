@@ -97,7 +97,7 @@ def test_shows_how_to_test() -> None:
 
 def test_runs_every_block() -> None:
     """No block of Python is left out, here, in `tests/web` and in `tests/consumers`."""
-    here = {None, "bulk", "job", "testing"}
+    here = {None, "bulk", "job", "proxy", "synchronous", "testing"}
     folder = Path(__file__).parents[1]
     others = "".join(
         (folder / name / "test_recipes.py").read_text() for name in ("web", "consumers")
