@@ -27,6 +27,7 @@ _CACHE: Final = 16_000  # KiB
 # few answers writes four of them.
 _PAGE: Final = 8192
 # Whoever is killed before that has made a file, and no job.
+_LOG: Final = "log"
 _BEGUN: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 
 
@@ -46,6 +47,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
         _make(path)
     elif not _is_there(path):
         raise NoJobError(f"there is no job at {path}")
+    has_log = _log_of(path).exists()
     how = "mode=ro&immutable=1" if not create and _is_frozen(path) else "mode=rw"
     with translated(path):
         connection = sqlite3.connect(
@@ -56,7 +58,10 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
         )
     try:
         with translated(path):
-            _prepare(connection, path, create=create, read_only=read_only)
+            _prepare(connection, path, create=create, read_only=read_only, has_log=has_log)
+            _check_log(connection, path, has_log=has_log)
+            if read_only:
+                connection.execute("PRAGMA query_only = ON")
     except BaseException:
         connection.close()
         raise
@@ -104,16 +109,20 @@ def remove(path: Path) -> None:
         raise JobStoreError(f"{path} cannot be removed: {failed.strerror}") from None
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_only: bool) -> None:
+def _prepare(
+    connection: sqlite3.Connection, path: Path, *, create: bool, read_only: bool, has_log: bool
+) -> None:
     # Nothing that a foreign file brings along is run.
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
     # Whoever is killed while making one leaves a file with nothing in it.
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if empty and not has_log and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        raise _without_log(path)
     if empty and create:
         connection.execute(f"PRAGMA page_size = {_PAGE}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Before there is a log, so that no file of a job is ever without its tables.
         with transaction(connection):
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
@@ -126,15 +135,50 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
         raise JobStoreError(f"{path} is of version {version}, and this program reads {VERSION}")
+    if create:
+        connection.execute("PRAGMA journal_mode = WAL")
     _check_schema(connection, path)
     if not create and not connection.execute(_BEGUN).fetchone()[0]:
         raise NoJobError(f"there is no job at {path}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
-    else:
+    if not read_only:
         # Every batch survives the machine's end too, not only the process's.
         connection.execute("PRAGMA synchronous = FULL")
+
+
+def mark_log(connection: sqlite3.Connection) -> None:
+    """Leave in the file itself the mark that it is not whole without the log beside it.
+
+    The log takes the mark back: only a file that was copied without its log shows it.
+    """
+    for mark in ("true", "false"):
+        with transaction(connection):
+            connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (_LOG, mark))
+        if mark == "true":
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _check_log(connection: sqlite3.Connection, path: Path, *, has_log: bool) -> None:
+    query = "SELECT count(*) FROM fact WHERE name = ? AND value = 'true'"
+    if not connection.execute(query, (_LOG,)).fetchone()[0]:
+        return
+    if not has_log:
+        raise _without_log(path)
+    # A process was killed between the two marks of `mark_log`.
+    with suppress(sqlite3.Error):
+        connection.execute("UPDATE fact SET value = 'false' WHERE name = ?", (_LOG,))
+
+
+def _log_of(path: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}-wal")
+
+
+def _without_log(path: Path) -> JobStoreError:
+    return JobStoreError(
+        f"{path} was copied without {path.name}-wal, which holds what was recorded last: bring it "
+        f"beside the copy; or remove {path.name} to begin anew"
+    )
 
 
 @contextmanager

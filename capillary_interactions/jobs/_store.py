@@ -12,7 +12,7 @@ import orjson
 from attrs import asdict, astuple
 
 from capillary_interactions._outcome import ENDINGS
-from capillary_interactions.jobs._database import connect, transaction, translated
+from capillary_interactions.jobs._database import connect, mark_log, transaction, translated
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._facts import FIGURES, bookmark, fact, last_run, status, tally
 from capillary_interactions.jobs._failures import failures
@@ -126,6 +126,7 @@ class Store:
             self._set("began", time.time())
             for name, value in facts.items():
                 self._set(name, value)
+        mark_log(self._connection)
 
     @_translating
     def fact(self, name: str) -> Any:
@@ -292,6 +293,7 @@ class Store:
         with transaction(self._connection):
             query = "INSERT INTO run (began, quota) VALUES (?, ?)"
             number = self._connection.execute(query, (time.time(), quota)).lastrowid
+        mark_log(self._connection)
         return number or 0
 
     @_translating

@@ -9,7 +9,8 @@ from typing import Any, Final
 from capillary_interactions._names import ApiVersion, IdentifierName, Network
 
 _END: Final = 253_402_300_800  # the year 10000, where datetime ends
-_MAX_FAR: Final = 1e15
+_MAX_FAR: Final = 1e300
+_MAX_FIGURE: Final = 1e15
 
 
 def is_moment(value: object) -> bool:
@@ -165,7 +166,7 @@ def checked_run(told: Iterable[Any]) -> tuple[Any, ...]:
     """
     began, *figures, stopped = told
     whole = is_moment(began) and all(map(_is_number, figures)) and _is_text_or_none(stopped)
-    if not whole or not is_moment(began + figures[0]):
+    if not whole or not is_moment(began + figures[0]) or max(map(abs, figures)) > _MAX_FIGURE:
         raise ValueError("its figures of a run are no figures")
     return (began, *figures, stopped)
 

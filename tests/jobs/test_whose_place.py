@@ -154,3 +154,40 @@ async def test_can_be_run_again_by_who_has_it_open(
         assert (await run_job(sandbox, path, job_path)).complete
         assert await job.retry() == 0
         assert _descriptors() == before
+
+
+def _copied(job: Path, copy: Path) -> Callable[[], object]:
+    return lambda: copy.write_bytes(job.read_bytes())
+
+
+async def test_is_not_begun_anew_where_it_was_copied_without_its_log(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Nothing is written over a copy that lacks what was recorded last: that is asked for once."""
+    copy = tmp_path / "copy.job"
+    await _disturbed(sandbox, job_path, _copied(job_path, copy))
+    before, received = (tmp_path / copy.name).read_bytes(), sandbox.counts.received
+    for restart in (False, True):
+        with pytest.raises(JobStoreError, match=r"copy\.job was copied without copy\.job-wal"):
+            await run_job(sandbox, tmp_path / "l.csv", copy, restart=restart)
+    assert (tmp_path / copy.name).read_bytes() == before
+    assert sandbox.counts.received == received
+    # The job itself is closed, and whole without a log.
+    assert names(tmp_path, "list.job*") == ["list.job"]
+    assert (await run_job(sandbox, None, job_path)).run.asked == 0
+
+
+async def test_is_whole_with_the_log_of_a_killed_process(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Copied together they are the job, as they are where a process was killed."""
+    copy, log = tmp_path / "copy.job", tmp_path / "copy.job-wal"
+
+    def copied() -> None:
+        copy.write_bytes(job_path.read_bytes())
+        log.write_bytes(job_path.with_name("list.job-wal").read_bytes())
+
+    await _disturbed(sandbox, job_path, copied)
+    report = await run_job(sandbox, tmp_path / "l.csv", copy)
+    assert report.complete
+    assert report.run.asked < _CUSTOMERS
