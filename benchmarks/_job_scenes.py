@@ -332,6 +332,7 @@ async def _unlocked(scene: Scene) -> None:
         scene.job.with_name(f"{scene.job.name}-lock").unlink(missing_ok=True)
         second = asyncio.create_task(scene.run(client, other))
         await _moment(scene.dice)
+        expect(not (job.is_running and other.is_running), "one run at a time")
         for each in (task, second):
             each.cancel()
         await _end(task)

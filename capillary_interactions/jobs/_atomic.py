@@ -56,6 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         os.fsync(number)
+        _check_part(number, path, part)
         _keep_mode(path, part)
         if sys.platform == "win32":  # pragma: no cover - there, what is open cannot be renamed
             os.close(held.pop())
@@ -117,12 +118,14 @@ def _begin(path: Path) -> tuple[Path, int]:
     # Nobody may read a new result who could not read the old one.
     mode = _PRIVATE if path.exists() else _PUBLIC
     while True:
-        number = _open(path, part, mode)
+        _clear(path, part)
+        try:
+            # New in any case: what is there already another user may have opened.
+            number = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, mode)
+        except FileExistsError:
+            continue
         try:
             if _is_taken(number, path, part):
-                if mode == _PRIVATE:
-                    part.chmod(mode)
-                os.ftruncate(number, 0)
                 return part, number
         except BaseException:
             os.close(number)
@@ -130,19 +133,25 @@ def _begin(path: Path) -> tuple[Path, int]:
         os.close(number)
 
 
-def _open(path: Path, part: Path, mode: int) -> int:
+def _clear(path: Path, part: Path) -> None:
+    """Remove what a killed writer of ours has left.
+
+    Raises:
+        ExportError: It is being written at the moment, or is no file of ours.
+    """
     try:
-        number = os.open(part, os.O_RDWR | os.O_CREAT | _NO_LINK, mode)
-    except OSError:
-        if part.is_symlink():
-            raise _in_the_way(path, part) from None
-        raise
-    there = os.fstat(number)
-    # Not every system refuses to follow links.
-    if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1 or part.is_symlink():
+        there = part.lstat()
+        own = not hasattr(os, "geteuid") or there.st_uid == os.geteuid()
+        if not (own and stat.S_ISREG(there.st_mode) and there.st_nlink == 1):
+            raise _in_the_way(path, part)
+        number = os.open(part, os.O_RDWR | _NO_LINK)
+    except FileNotFoundError:
+        return
+    try:
+        if _is_taken(number, path, part):
+            part.unlink()
+    finally:
         os.close(number)
-        raise _in_the_way(path, part)
-    return number
 
 
 def _is_taken(number: int, path: Path, part: Path) -> bool:
@@ -157,6 +166,11 @@ def _is_at(number: int, part: Path) -> bool:
         return os.path.samestat(os.fstat(number), part.lstat())
     except FileNotFoundError:
         return False
+
+
+def _check_part(number: int, path: Path, part: Path) -> None:
+    if not _is_at(number, part):
+        raise _in_the_way(path, part)
 
 
 def _in_the_way(path: Path, part: Path) -> ExportError:

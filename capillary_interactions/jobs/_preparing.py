@@ -1,6 +1,7 @@
 """Can a job begin, or go on? What is looked at before the first customer is asked for."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from capillary_interactions._config import ClientConfig
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
 from capillary_interactions.jobs._feed import Feed
-from capillary_interactions.jobs._list import CustomerList, list_of
+from capillary_interactions.jobs._list import CustomerList, list_of, path_read
 from capillary_interactions.jobs._reader import Batch, ListReader
 from capillary_interactions.jobs._sameness import (
+    Check,
     check_list,
     check_settings,
     retold_error,
@@ -93,12 +95,12 @@ async def prepare(
     )
     ready = Ready(store, None, template_of(settings))
     if customers is not None:
-        check = await asyncio.to_thread(check_list, facts["stamp"], customers, whole=mark.whole)
+        check = await asyncio.to_thread(_checked, wanted.path, facts, customers, whole=mark.whole)
         if check.read or retold:
             feed = Feed(ListReader(customers, ready.template, mark, facts["stamp"]).read)
             ready = Ready(store, feed, ready.template)
             if check.first or retold:
-                await _compared(feed, retold)
+                await _compared(feed, retold, _of_another_list(wanted.path, facts, customers))
     try:
         await _restated(store, thread, facts, settings, customers if retold else None)
     except BaseException:
@@ -122,12 +124,35 @@ async def _restated(
         await thread(store.state, "list", customers.written())
 
 
-async def _compared(feed: Feed[Batch], retold: str | None) -> None:
+def _checked(path: Path, facts: dict[str, Any], customers: CustomerList, *, whole: bool) -> Check:
+    try:
+        return check_list(facts["stamp"], customers, whole=whole)
+    except JobChangedError as wrong:
+        raise (_of_another_list(path, facts, customers) or wrong) from None
+
+
+def _of_another_list(
+    path: Path, facts: dict[str, Any], customers: CustomerList
+) -> JobChangedError | None:
+    """The error for a list in another place than the one that a job began with."""
+    before, stamp = facts["customers"], facts["stamp"]
+    if stamp is None or customers.path is None:
+        return None
+    if os.path.realpath(path_read(stamp["path"])) == os.path.realpath(customers.path):
+        return None
+    return JobChangedError(
+        f"{path} belongs to {before}, and {customers.name} holds other rows: give {customers.name} "
+        f"a result (and so a job) of its own, or {before} to go on"
+    )
+
+
+async def _compared(feed: Feed[Batch], retold: str | None, other: JobChangedError | None) -> None:
     """Begin to read, and see that the rows read before are the same, before anybody is asked."""
     try:
         await feed.ready()
     except (JobChangedError, ListError) as wrong:
-        raise (retold_error(retold) if retold else wrong) from None
+        moved = None if isinstance(wrong, ListError) else other
+        raise (retold_error(retold) if retold else moved or wrong) from None
     except BaseException:
         feed.stop()
         raise
@@ -170,7 +195,7 @@ async def _begun(
 
 
 def _facts(store: Store) -> dict[str, Any]:
-    names = ("settings", "list", "stamp", "format", "columns")
+    names = ("settings", "list", "stamp", "format", "columns", "customers")
     return {**{name: store.fact(name) for name in names}, "bookmark": store.bookmark()}
 
 

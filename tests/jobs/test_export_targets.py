@@ -282,3 +282,27 @@ async def test_knows_the_result_of_the_job_before_it(job: Path, sandbox: Sandbox
     await run_job(sandbox, mobiles(job.with_name("l2.csv"), [7]), job, restart=True)
     assert has_written(job, out)
     assert names(job.parent, ".*.part") == []
+
+
+def test_writes_into_no_file_that_another_program_has_open(tmp_path: Path) -> None:
+    """What lies there under the part's name is removed, and not filled with results."""
+    part = tmp_path / ".o.csv.part"
+    part.write_text("theirs")
+    with part.open() as theirs, replacing(tmp_path / "o.csv") as new:
+        new.write_text("results")
+        assert theirs.read() == "theirs"
+    assert (tmp_path / "o.csv").read_text() == "results"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be two users")
+def test_leaves_the_part_of_another_user_alone(tmp_path: Path) -> None:
+    """In a shared folder it may be there to read along; who exports is told of it."""
+    part = tmp_path / ".o.csv.part"
+    part.write_text("theirs")
+    os.chown(part, 65534, 65534)
+    with (
+        pytest.raises(ExportError, match=r"\.o\.csv\.part is in the way, and no file of ours"),
+        replacing(tmp_path / "o.csv"),
+    ):
+        pass
+    assert part.read_text() == "theirs"

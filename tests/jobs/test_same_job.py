@@ -266,3 +266,17 @@ def test_holds_plain_values(sandbox: Sandbox) -> None:
     """A report's values are frozen."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         StopRules().unanswered = 3  # type: ignore[misc] # that is the test
+
+
+async def test_names_the_list_that_the_job_belongs_to(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Another list under the same result has not changed: the job is another one's."""
+    first, other = mobiles(tmp_path / "l.csv", range(3)), mobiles(tmp_path / "l2.csv", range(5))
+    await run_job(sandbox, first, job_path)
+    for _ in range(2):
+        with pytest.raises(JobChangedError, match=r"list\.job belongs to .*/l\.csv, and"):
+            await run_job(sandbox, other, job_path)
+        # Of the same size, and so told apart by what is in it.
+        mobiles(other, [4, 5, 6])
+    assert sandbox.counts.received == 3
