@@ -47,7 +47,8 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
         _make(path)
     elif not _is_there(path):
         raise NoJobError(f"there is no job at {path}")
-    has_log = _log_of(path).exists()
+    # A killed process leaves its lock file: there any program may have put the log into the file.
+    has_log = any(_beside(path, suffix).exists() for suffix in ("-wal", "-lock"))
     how = "mode=ro&immutable=1" if not create and _is_frozen(path) else "mode=rw"
     with translated(path):
         connection = sqlite3.connect(
@@ -169,9 +170,9 @@ def _check_log(connection: sqlite3.Connection, path: Path, *, has_log: bool) -> 
         connection.execute("UPDATE fact SET value = 'false' WHERE name = ?", (_LOG,))
 
 
-def _log_of(path: Path) -> Path:
+def _beside(path: Path, suffix: str) -> Path:
     real = Path(os.path.realpath(path))
-    return real.with_name(f"{real.name}-wal")
+    return real.with_name(f"{real.name}{suffix}")
 
 
 def _without_log(path: Path) -> JobStoreError:

@@ -1,7 +1,9 @@
 """What if a job's file, or one beside it, is removed or replaced while the job is being run?"""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,17 @@ async def test_is_whole_with_the_log_of_a_killed_process(
     report = await run_job(sandbox, tmp_path / "l.csv", copy)
     assert report.complete
     assert report.run.asked < _CUSTOMERS
+
+
+async def test_is_whole_where_another_program_has_closed_a_killed_job(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """The process was killed as it began its log; its lock file tells this from a copy."""
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(3)), job_path)
+    with closing(sqlite3.connect(job_path)) as connection, connection:
+        connection.execute("UPDATE fact SET value = 'true' WHERE name = 'log'")
+    with pytest.raises(JobStoreError, match="was copied without"):
+        await run_job(sandbox, None, job_path)
+    (tmp_path / "list.job-lock").touch()
+    assert (await run_job(sandbox, None, job_path)).complete
+    assert (await run_job(sandbox, None, job_path)).complete
