@@ -87,10 +87,11 @@ def bulk(
 ) -> int:
     """Look up every customer of LIST; - is standard input.
 
-    LIST is a CSV (commas, semicolons or tabs), JSON objects line by line, one customer a line, a
-    Parquet or an Arrow file; text is UTF-8, or UTF-16 or -32 with a mark, maybe packed by gzip or
-    Zstandard. `row` counts its rows from 1, `outcome` is found, not_found, rejected, unreadable or
-    unavailable. Blank lines are skipped; a customer in several rows is asked for once.
+    LIST is a CSV (commas, semicolons, tabs or bars), JSON objects line by line, one customer a
+    line, a Parquet or an Arrow file; text is UTF-8, or UTF-16 or -32 with a mark, maybe packed by
+    gzip or Zstandard. `row` counts its rows from 1, `outcome` is found, not_found, rejected,
+    unreadable or unavailable. Blank lines are skipped; a customer in several rows is asked for
+    once.
 
     The run is a job in FILE.job, a file that only you can read: the same command goes on with it
     after whatever has stopped it, and asks for nobody twice. FILE is written when all is done,

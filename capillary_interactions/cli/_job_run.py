@@ -40,6 +40,7 @@ from capillary_interactions.jobs import (
     StopRules,
     WrongListError,
 )
+from capillary_interactions.jobs._report import MANY_UNKNOWN, unknown_hint
 
 _DRAIN: Final = 30.0
 
@@ -104,6 +105,7 @@ class _JobRun:
         self._asking: asyncio.Task[Report] | None = None
         self._moment = Moment(done=0, total=None, rate=0.0, endings={})
         self._paused: str | None = None
+        self._hinted = False
         self._before = 0
         self._window = 0.0
         self._problem: str | None = None
@@ -224,6 +226,10 @@ class _JobRun:
         status = progress.status
         total = status.rows if status.whole else None
         self._moment = Moment(done=status.done, total=total, rate=0.0, endings=status.endings)
+        hint = unknown_hint(status.endings, MANY_UNKNOWN)
+        if hint is not None and not self._hinted:
+            self._hinted = True
+            self._voice.say(hint)
         if (progress.paused is None) != (self._paused is None):
             self._voice.say(
                 "answers again: going on"

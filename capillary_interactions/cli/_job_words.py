@@ -10,6 +10,7 @@ from capillary_interactions._masking import mask
 from capillary_interactions._spoken import count, duration, ending_word
 from capillary_interactions.cli._report import endings
 from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
+from capillary_interactions.jobs._report import unknown_hint
 
 _PROGRAM: Final = "capillary-interactions"
 _NEXT: Final[Mapping[str, str]] = {
@@ -50,11 +51,13 @@ def summary(report: Report, before: int, window: float = 0.0) -> tuple[str, ...]
 def next_steps(report: Report) -> tuple[str, ...]:
     """What to do about the rows that are not found or not found out."""
     job = quote(str(report.status.path))
-    return tuple(
+    hint = unknown_hint(report.status.endings)
+    steps = (
         text.format(program=_PROGRAM, job=job)
         for name, text in _NEXT.items()
         if report.status.endings[name]
     )
+    return (*steps, *([] if hint is None else [hint]))
 
 
 def way_on(job: str, out: str, *, whole: bool = False) -> str:

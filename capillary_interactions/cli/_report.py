@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from capillary_interactions._outcome import ENDINGS
 from capillary_interactions._spoken import count, duration, ending_word
+from capillary_interactions.jobs._report import unknown_hint
 
 _NEXT: Final[Mapping[str, str]] = {
     "rejected": "rejected: each line's `reason` says what to change in the row or the settings",
@@ -73,6 +74,8 @@ def summary(report: Report, out: str) -> tuple[str, ...]:
     if report.unanswered is not None:
         lines.append(f"the last row without an answer: {report.unanswered}")
     lines += [text for name, text in _NEXT.items() if report.endings.get(name)]
+    hint = unknown_hint(report.endings)
+    lines += [] if hint is None else [hint]
     return tuple(lines)
 
 

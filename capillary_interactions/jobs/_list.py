@@ -58,7 +58,7 @@ class CustomerList:
             from 1; None for the one named like the identifier, else the only one.
         format: "csv", "jsonl", "lines", "parquet" or "arrow"; None to have it found.
         header: Whether the first line of a CSV holds the names of its columns.
-        delimiter: What separates the columns of a CSV; None for comma, semicolon or tab.
+        delimiter: What separates the columns of a CSV; None for comma, semicolon, tab or bar.
         encoding: How text is encoded; None for UTF-8, or UTF-16 and UTF-32 with a
             mark.
         label: What a person calls it; None for its path.

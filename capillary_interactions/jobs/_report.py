@@ -15,6 +15,26 @@ _NEXT: Final[Mapping[str, str]] = {
     ),
     "unavailable": "unavailable: these had no answer; retry them later",
 }
+# Fewer unknown customers are no sign of anything.
+_MIN_UNKNOWN: Final = 3
+MANY_UNKNOWN: Final = 100
+"""So many unknown customers, and no known one, are a sign before a run is over."""
+
+
+def unknown_hint(endings: Mapping[str, int], least: int = _MIN_UNKNOWN) -> str | None:
+    """What to look at where the API knows no customer of a list at all, or None.
+
+    Args:
+        endings: Rows by how they ended.
+        least: Unknown customers from which on that is a sign.
+    """
+    unknown = endings.get("not_found", 0)
+    if unknown < least or endings.get("found") or endings.get("unreadable"):
+        return None
+    return (
+        f"not_found: none of {unknown:,} customers is known; look whether the column, the kind of "
+        "identifier and the country code are the right ones"
+    )
 
 
 @frozen(kw_only=True)
@@ -42,6 +62,8 @@ class Report:
     def next_steps(self) -> tuple[str, ...]:
         """What is to be done now, a sentence each."""
         steps = [text for name, text in _NEXT.items() if self.status.endings[name]]
+        hint = unknown_hint(self.status.endings)
+        steps += [] if hint is None else [hint]
         if self.status.open:
             steps.append(f"open: {self.status.open:,} rows are still to be asked; run it again")
         elif not self.status.whole:

@@ -1,0 +1,89 @@
+"""Lists that are pipes though they are named like files, and lists of strangers, from `bulk`."""
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from capillary_interactions.jobs._report import MANY_UNKNOWN, unknown_hint
+from capillary_interactions.sandbox import SandboxProcess
+
+from .program import COMMAND, environment, invoke, json_lines
+
+
+@pytest.mark.parametrize("source", ["/dev/stdin", "/dev/fd/{}", "fifo"])
+def test_asks_for_every_row_of_a_pipe_with_a_name(
+    tmp_path: Path, settings: dict[str, str], source: str
+) -> None:
+    """No row of the first 64 KiB is lost, none is half a number, and the writer is not ended."""
+    numbers = [str(919_000_000_000 + n) for n in range(150)]
+    content = "mobile,note\n" + "".join(f"{number},{'x' * 1000}\n" for number in numbers)
+    if source == "fifo":
+        source = str(tmp_path / "fifo")
+        os.mkfifo(source)
+        reading, writing = None, None
+    else:
+        reading, writing = os.pipe()
+        source = source.format(reading)
+    out = tmp_path / "out.jsonl"
+    with subprocess.Popen(  # noqa: S603 - this very program
+        [*COMMAND, "bulk", source, "--identifier", "mobile", "--out", str(out)],
+        stdin=reading,
+        stderr=subprocess.PIPE,
+        pass_fds=() if reading is None else (reading,),
+        env=environment(**settings),
+    ) as process:
+        if reading is not None:
+            os.close(reading)
+        wrote: list[int] = []
+
+        def write() -> None:
+            with open(source if writing is None else writing, "w") as file:  # noqa: PTH123
+                wrote.append(file.write(content))
+
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        _, err = process.communicate(timeout=30)
+        thread.join(5)
+    assert (process.returncode, wrote) == (0, [len(content)]), err
+    lines = json_lines(out.read_text())
+    assert [line["query"]["identifierValue"] for line in lines] == numbers
+
+
+@pytest.mark.parametrize("out", ["-", "out.jsonl"])
+def test_says_that_no_customer_of_a_list_is_known(
+    tmp_path: Path, server: SandboxProcess, settings: dict[str, str], out: str
+) -> None:
+    """The wrong column or kind is worth a hint, and no error: the exit code stays."""
+    server.change(unknown=1.0)
+    try:
+        place = out if out == "-" else str(tmp_path / out)
+        ran = invoke(
+            *("bulk", "-", "--identifier", "external_id", "--out", place),
+            stdin="A1\nA2\nA3\nA4\n",
+            env=settings,
+        )
+    finally:
+        server.change(unknown=0.0)
+    assert ran.code == 0
+    assert "none of 4 customers is known" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("endings", "least", "is_hint"),
+    [
+        ({"not_found": 100}, MANY_UNKNOWN, True),
+        ({"not_found": 99}, MANY_UNKNOWN, False),
+        ({"not_found": 100, "rejected": 3}, MANY_UNKNOWN, True),
+        ({"not_found": 100, "found": 1}, MANY_UNKNOWN, False),
+        ({"not_found": 1}, 3, False),
+        ({}, 3, False),
+    ],
+)
+def test_hints_only_where_nothing_is_found(
+    endings: dict[str, int], least: int, is_hint: bool
+) -> None:
+    """One known customer shows that the column is right."""
+    assert (unknown_hint(endings, least) is not None) == is_hint
