@@ -192,11 +192,22 @@ class _Scene:
 
         def snipe(_: object = None) -> None:
             # Just as a place is given to the next one, for instance.
+            if not self.server.faulty:
+                return
             if self.actors and self.dice.random() < sniping:
                 self._cancel(self.dice.choice(self.actors))
+            if self.dice.random() < sniping:
+                self._cancel_shared()
 
         self.server.before_reply = snipe
         return [each for each, acts in ((observe, part), (snipe, sniping)) if acts]
+
+    def _cancel_shared(self) -> None:
+        """Cancel a call that is shared, as a program does that cancels every task it finds."""
+        tasks = self.client._flights._tasks - {asyncio.current_task()}  # noqa: SLF001
+        if tasks:
+            named = sorted(tasks, key=lambda task: task.get_name())
+            self.dice.choice(named).cancel()
 
     def _cancel(self, actor: _Actor) -> None:
         if actor.task is not None and not actor.task.done():

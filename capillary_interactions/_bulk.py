@@ -127,7 +127,9 @@ class FanOut(Generic[_I, _P, _R]):
     async def _close(self) -> None:
         workers = tuple(self._workers)
         for worker in workers:
-            worker.cancel()
+            if worker is not self._puller or not worker.cancelling():
+                # Not while the source closes itself: a second one would end that half done.
+                worker.cancel()
         try:
             await outlast(workers)
         finally:

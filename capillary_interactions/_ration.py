@@ -2,6 +2,7 @@
 
 import asyncio
 from heapq import heappop, heappush
+from itertools import count
 from typing import Final
 
 from capillary_interactions._bucket import Bucket
@@ -23,14 +24,17 @@ class _OrderedLock:
 
     def __init__(self) -> None:
         self._held = False
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        # A call that was called away and has come back has left its number behind: the second
+        # figure keeps futures from being compared.
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._arrivals = count()
 
     async def acquire(self, number: int) -> None:
         if not self._held:
             self._held = True
             return
         waiter = asyncio.get_running_loop().create_future()
-        heappush(self._waiting, (number, waiter))
+        heappush(self._waiting, (number, next(self._arrivals), waiter))
         try:
             await waiter
         except asyncio.CancelledError:
@@ -40,7 +44,7 @@ class _OrderedLock:
 
     def release(self) -> None:
         while self._waiting:
-            waiter = heappop(self._waiting)[1]
+            waiter = heappop(self._waiting)[-1]
             if not waiter.done():
                 waiter.set_result(None)
                 return

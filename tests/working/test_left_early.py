@@ -404,3 +404,25 @@ async def test_waits_for_tasks_that_end_as_it_is_cancelled() -> None:
     await asyncio.wait({waiting})
     assert waiting.cancelled()
     assert task.done()
+
+
+async def test_lets_a_source_close_itself_when_the_client_is_closed_under_it() -> None:
+    """The client stops the reading, and then the stream is left: the source is cancelled once."""
+    closed: list[bool] = []
+
+    async def source() -> AsyncIterator[Identifier]:
+        try:
+            yield customer(1)
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(1)
+            closed.append(True)
+
+    client = InteractionsClient(settings(), transport=Server())
+    async with client, client.stream(source()) as outcomes:
+        await anext(outcomes)
+        await asyncio.sleep(0)
+        await client.aclose()
+        await asyncio.sleep(0.5)
+    assert closed == [True]
+    assert not others()

@@ -139,3 +139,18 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
         tasks[2].cancel()
         await asyncio.wait(tasks)
         assert had == [11, 14, 16]
+
+
+async def test_takes_a_call_again_whose_number_it_still_knows() -> None:
+    """One that was called away from the line and has come back waits like the others."""
+    async with InteractionsClient(settings(rate="10/1"), transport=Server()) as client:
+        ration = Ration(0.5, client._lanes)
+        await ration.enter(None, 0)
+        first = asyncio.ensure_future(ration.enter(None, 7))
+        await asyncio.sleep(0)
+        first.cancel()
+        again = asyncio.ensure_future(ration.enter(None, 7))
+        await asyncio.sleep(0)
+        ration.leave()
+        await again
+        assert first.cancelled()
