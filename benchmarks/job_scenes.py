@@ -43,13 +43,17 @@ def _forked(call: Callable[[], None], *, quiet: bool = False) -> int:
 
     This process has one thread for as long as it lives, so that its copies are whole.
     """
+    # Until it is within the `try`, where it cannot go on as its parent.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return child
     code = 1
-    if quiet:  # Python complains of what a signal breaks off at its start
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     try:
+        if quiet:  # Python complains of what a signal breaks off at its start
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         call()
         code = 0
     except (SceneError, AssertionError):

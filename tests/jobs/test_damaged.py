@@ -15,7 +15,7 @@ from capillary_interactions.jobs import ExportError, Job, JobStoreError
 
 from .damage import FORMATS, VALUES, columns_of, everything, made
 
-_EXAMPLES = 12
+_EXAMPLES = 5
 
 
 @pytest.fixture(scope="module")

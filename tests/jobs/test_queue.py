@@ -2,13 +2,14 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs._queue import Item, Queue
 
 
-@given(st.randoms(use_true_random=False), st.integers(0, 60))
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 30))
 def test_is_settled_up_to_the_first_row_that_is_open(dice: random.Random, rows: int) -> None:
     """A later run begins there: no row before it is open, whatever order the outcomes come in."""
     queue = Queue(None, 0, lambda: None)  # type: ignore[arg-type] # it has all rows already

@@ -20,7 +20,7 @@ from capillary_interactions.sandbox import Sandbox
 
 from .given import client_of, mobiles, names, run_job
 
-_CUSTOMERS = 200
+_CUSTOMERS = 120
 
 
 def _once(change: Callable[[], object]) -> Callable[[Progress], None]:
