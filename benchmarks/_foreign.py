@@ -36,7 +36,8 @@ frontend f{port}
     bind 127.0.0.1:{port}
     stick-table type string size 10 expire 10m store http_req_rate({per}s)
     http-request track-sc0 str(till)
-    http-request set-var(txn.left) int({limit}),sub(sc_http_req_rate(0))
+    http-request set-var(txn.used) sc_http_req_rate(0)
+    http-request set-var(txn.left) int({limit}),sub(txn.used)
     http-request deny deny_status 429 hdr Retry-After 1 if {{ sc_http_req_rate(0) gt {limit} }}
     http-request return status 200 content-type application/json file {home}/answer.json {headers}
 """

@@ -196,6 +196,11 @@ def fraction(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
     return _legacy(limiter, count, f"{count.reset:.3f}")
 
 
+def constant(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
+    """The window's length as the reset, as configurations of HAProxy send it."""
+    return _legacy(limiter, count, f"{_figures(limiter)[1]:.0f}")
+
+
 class Limited:
     """A transport to a server with one or several limiters.
 

@@ -20,6 +20,7 @@ from .limiters import (
     SlidingCounter,
     Spelling,
     TokenBucket,
+    constant,
     draft_6,
     draft_7,
     draft_8,
@@ -163,3 +164,13 @@ async def test_uses_a_quota_of_many_seconds(
     await work(server, limit, 1.2 * limit.per)
     assert server.refused == []
     assert server.share(limit.requests / limit.per) >= 0.95
+
+
+@pytest.mark.parametrize("limit", [_SHORT[1], RateLimit(60, 18)], ids=str)
+async def test_knows_a_reset_that_is_the_length_of_the_window(limit: RateLimit) -> None:
+    """Where a window slides, its reset may stand still; soon that slows nothing down."""
+    server = Limited(MovingWindow(limit.requests, limit.per), spelling=constant)
+    await work(server, limit, 20.0 + 2 * limit.per)
+    late = [moment for moment in server.admitted if moment >= 20 + limit.per]
+    assert server.refused == []
+    assert (len(late) - 1) / (late[-1] - late[0]) >= 0.95 * limit.requests / limit.per
