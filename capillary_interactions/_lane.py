@@ -23,6 +23,10 @@ from capillary_interactions._token import NoHeadersError
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
+# Moments on the wire that a request lets pass while it has no token in date; a token may live for
+# less than the pace's interval.
+MAX_LEAVES: Final = 3
+
 
 @define(eq=False)
 class Lane:
@@ -96,10 +100,14 @@ class Lane:
         """
         async with self._in_line():
             await self._refresh(patience)
-            if self.leave is not None:
-                await self.leave()
-            # At a slow pace a token may have lapsed in the line.
-            await self._refresh(patience)
+            for _ in range(MAX_LEAVES):
+                if self.leave is not None:
+                    await self.leave()
+                if not self.auth.lapsed():
+                    break
+                # At a slow pace a token may have lapsed in the line. When a new one is here, this
+                # moment has passed, and the next request's may be near: it takes another one.
+                await self._refresh(patience)
             return self.auth.headers()
 
     async def _refresh(self, patience: float | None) -> None:
