@@ -125,11 +125,10 @@ class Consumer(Generic[_M]):
         To be called in the event loop, from a signal handler of the loop for instance.
         """
         self._desk.stop()
-        if self._reader is not None:
+        if self._reader is not None and self._timer is None:
             self._reader.cancel()
-            if self._timer is None:
-                loop = self._reader.get_loop()
-                self._timer = loop.call_later(self._drain, self._call_off, _ALL)
+            loop = self._reader.get_loop()
+            self._timer = loop.call_later(self._drain, self._call_off, _ALL)
 
     async def run(self) -> ConsumerReport:
         """Consume until the source ends, `stop` is called or something is wrong with the whole.
@@ -158,20 +157,24 @@ class Consumer(Generic[_M]):
         return self.report()
 
     async def _end(self, reader: "asyncio.Task[None]") -> None:
-        try:
-            while tasks := {*self._open, *(() if reader.done() else (reader,))}:
+        # A loop, for a scope of anyio's cancels in every turn of the event loop until it is left.
+        cancelled: asyncio.CancelledError | None = None
+        while tasks := {*self._open, *(() if reader.done() else (reader,))}:
+            try:
                 await asyncio.wait(tasks)
-        except asyncio.CancelledError:
-            # Cancelled once more, it does not wait for handlers either.
-            self._call_off(_ALL if self._desk.stopping.is_set() else _LOOKUPS)
-            self.stop()
-            await self._end(reader)
-            raise
+            except asyncio.CancelledError as error:
+                cancelled = error
+                # Cancelled once more, it does not wait for handlers either.
+                self._call_off(_ALL if self._desk.stopping.is_set() else _LOOKUPS)
+                self.stop()
+        if cancelled is not None:
+            raise cancelled
 
     def _call_off(self, stages: frozenset[Stage]) -> None:
         self._desk.closed = True
         for task, errand in self._open.items():
-            if errand.stage in stages:
+            # Once, for a handler that cleans up must not be broken off at each of its steps.
+            if errand.stage in stages and not task.cancelling():
                 task.cancel()
 
     async def _read(self) -> None:

@@ -271,8 +271,8 @@ class Desk(Generic[_M]):
         return Dead(flaw.reason)
 
     def _delay(self, outcome: Unavailable) -> float:
-        asked = outcome.retry_after
-        delay = self._redelivery_delay if asked is None else asked
+        # "At once" (0, or a moment that is past) has been tried by now: all retries have failed.
+        delay = outcome.retry_after or self._redelivery_delay
         self._unavailable += 1
         now = asyncio.get_running_loop().time()
         self._recovers_at = max(self._recovers_at, now + min(delay, _MAX_PAUSE))

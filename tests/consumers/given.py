@@ -89,6 +89,7 @@ _ANSWERS: Final[Mapping[str, Answer]] = {
     "slow": after(1.0, interactions()),
     "down": 500,
     "busy": Response(status=503, headers={"Retry-After": "7"}),
+    "now": Response(status=503, headers={"Retry-After": "0"}),
     "wrong": 400,
     "odd": b'{"interaction": 5}',
     "unknown": _NOT_FOUND,

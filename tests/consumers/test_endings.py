@@ -32,6 +32,7 @@ from tests.consumers.given import (
         ("unknown", "ack"),
         ("down", ("nack", 30.0)),
         ("busy", ("nack", 7.0)),
+        ("now", ("nack", 30.0)),
         ("wrong", ("reject", "rejected: ")),
         ("odd", ("reject", "unreadable: ")),
         ("nobody", ("reject", "no query can be made of it")),
