@@ -155,6 +155,7 @@ class Scene:
     broker: Broker = field(init=False)
     in_flight: int = field(init=False)
     ordered: bool = field(init=False)
+    timeout: float | None = field(init=False)
     failing: bool = field(init=False)
     handling: Counter[str] = field(factory=Counter)
     last: dict[str, int] = field(factory=dict)
@@ -165,7 +166,9 @@ class Scene:
         self.in_flight = dice.choice((1, 2, 5, 16))
         self.ordered = dice.random() < 0.4
         names = (*_USUAL * dice.choice((1, 4, 20)), *dice.sample(_RARE, dice.choice((0, 1, 2, 5))))
-        self.failing = not {*names} <= {*_USUAL}
+        self.timeout = dice.choice((None, 3.0))
+        # A slow answer never comes within the timeout, and keeps those behind it waiting.
+        self.failing = self.timeout is not None or not {*names} <= {*_USUAL}
         events = deque((number, dice.choice(names)) for number in range(dice.randint(1, 60)))
         fails_after = dice.choice((None, None, None, dice.randint(0, 40)))
         self.broker = Broker(dice, events, dice.choice((0.0, 0.0, 0.1, 0.5)), fails_after)
@@ -190,7 +193,7 @@ class Scene:
             in_flight=self.in_flight,
             ordered_by=_order if self.ordered else None,
             redelivery_delay=self.dice.choice((0.1, 1.0, 30.0)),
-            timeout=self.dice.choice((None, 3.0)),
+            timeout=self.timeout,
             drain=self.dice.choice((0.0, 0.5, 20.0)),
             distrust_after=self.dice.choice((None, 3, 10)),
         )
