@@ -159,16 +159,21 @@ class Consumer(Generic[_M]):
     async def _end(self, reader: "asyncio.Task[None]") -> None:
         # A loop, for a scope of anyio's cancels in every turn of the event loop until it is left.
         cancelled: asyncio.CancelledError | None = None
-        while tasks := {*self._open, *(() if reader.done() else (reader,))}:
+        while tasks := self._under_way(reader):
             try:
                 await asyncio.wait(tasks)
             except asyncio.CancelledError as error:
-                cancelled = error
                 # Cancelled once more, it does not wait for handlers either.
                 self._call_off(_ALL if self._desk.stopping.is_set() else _LOOKUPS)
                 self.stop()
+                if not self._under_way(reader):
+                    raise
+                cancelled = error
         if cancelled is not None:
             raise cancelled
+
+    def _under_way(self, reader: "asyncio.Task[None]") -> "set[asyncio.Task[None]]":
+        return {*self._open, *(() if reader.done() else (reader,))}
 
     def _call_off(self, stages: frozenset[Stage]) -> None:
         self._desk.closed = True
