@@ -10,7 +10,13 @@ from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._masking import mask_subject, mask_text
 from capillary_interactions.cli._bulk import bulk
 from capillary_interactions.cli._demo import demo
-from capillary_interactions.cli._exits import CANNOT_START, INTERRUPTED, STOPPED_EARLY, CommandError
+from capillary_interactions.cli._exits import (
+    CANNOT_START,
+    FINE,
+    INTERRUPTED,
+    STOPPED_EARLY,
+    CommandError,
+)
 from capillary_interactions.cli._jobs import jobs
 from capillary_interactions.cli._lookup import lookup
 from capillary_interactions.cli._sandbox import sandbox
@@ -60,8 +66,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         Voice().complain("interrupted")
         return INTERRUPTED
-    except SystemExit:
-        return STOPPED_EARLY  # click's way out where the reader of a help text has gone
+    except SystemExit as error:
+        # Click's way out after a completion, and where the reader of a help text has gone.
+        return STOPPED_EARLY if error.code else FINE
     except Exception as error:  # noqa: BLE001 - a person gets a line, and the way to more
         if chosen["level"] == "debug":
             _show_traceback(error)
