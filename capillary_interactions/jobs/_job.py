@@ -17,11 +17,11 @@ from capillary_interactions.jobs._errors import JobError
 from capillary_interactions.jobs._export import Style, export
 from capillary_interactions.jobs._list import CustomerList
 from capillary_interactions.jobs._preparing import Wanted, prepare
+from capillary_interactions.jobs._reopening import reopened
 from capillary_interactions.jobs._report import Report
 from capillary_interactions.jobs._run import Run, Wishes
 from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._stops import StopRules
-from capillary_interactions.jobs._store import reopened
 from capillary_interactions.jobs._targets import discard
 from capillary_interactions.jobs._thread import aside, outlast, stoppable
 

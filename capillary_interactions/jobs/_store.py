@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from itertools import chain, compress
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import orjson
 from attrs import asdict, astuple
 
-from capillary_interactions._outcome import ENDINGS
 from capillary_interactions.jobs._database import connect, mark_log, transaction, translated
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._facts import FIGURES, bookmark, fact, last_run, status, tally
@@ -19,7 +18,8 @@ from capillary_interactions.jobs._failures import failures
 from capillary_interactions.jobs._many import insert
 from capillary_interactions.jobs._place import Place
 from capillary_interactions.jobs._reader import Batch, Bookmark
-from capillary_interactions.jobs._recording import ENDED, Pending, is_sound
+from capillary_interactions.jobs._recording import Pending
+from capillary_interactions.jobs._reopening import forget, forget_damaged
 from capillary_interactions.jobs._schema import FOUND_COLUMNS, OTHER_COLUMNS
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._template import storable
@@ -52,10 +52,6 @@ CREATE TEMP TRIGGER IF NOT EXISTS telling INSTEAD OF INSERT ON told BEGIN
 END
 """  # noqa: S608 - our own names
 _TELL: Final = f"INSERT INTO told VALUES ({', '.join('?' * len(_TOLD))})"  # noqa: S608
-_RECOUNT: Final = (
-    "INSERT INTO tally SELECT coalesce(ending, 'rejected'), count(*) FROM row "
-    "LEFT JOIN outcome USING (first) WHERE row.first IS NULL OR ending IS NOT NULL GROUP BY 1"
-)
 # One step, whatever the number of rows (see `_many.py`).
 _OPEN: Final = (
     "SELECT json_group_array(number), json_group_array(value) FROM ("
@@ -248,42 +244,15 @@ class Store:
     def reopen(self, endings: Sequence[str]) -> int:
         """Forget outcomes, so that their rows are open again; how many rows that is."""
         before = self.status().done
-        listed = orjson.dumps(list(endings)).decode()
         with transaction(self._connection):
-            self._connection.execute(
-                "DELETE FROM outcome WHERE ending IN (SELECT value FROM json_each(?))", (listed,)
-            )
-            self._set("settled", 0)
-            for ending in endings:
-                # Rows that cannot be asked stay as they are.
-                kept = self._refused() if ending == "rejected" else 0
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO tally VALUES (?, ?)", (ending, kept)
-                )
+            forget(self._connection, endings)
         return before - self.status().done
 
     @_translating
     def reopen_damaged(self) -> int:
         """Forget outcomes that cannot be read; how many rows are open again."""
-        odd = [found[0] for found in self._connection.execute(ENDED) if not is_sound(found)]
-        listed = orjson.dumps(odd).decode()
         with transaction(self._connection):
-            self._connection.execute(
-                "DELETE FROM outcome WHERE first IN (SELECT first FROM row WHERE number IN "
-                "(SELECT value FROM json_each(?)))",
-                (listed,),
-            )
-            self._set("settled", 0)
-            self._connection.execute(
-                "DELETE FROM tally WHERE name IN (SELECT value FROM json_each(?))",
-                (orjson.dumps(list(ENDINGS)).decode(),),
-            )
-            self._connection.execute(_RECOUNT)
-        return len(odd)
-
-    def _refused(self) -> int:
-        query = "SELECT count(*) FROM row WHERE first IS NULL"
-        return int(self._connection.execute(query).fetchone()[0])
+            return forget_damaged(self._connection)
 
     @_translating
     def begin_run(self, quota: float) -> int:
@@ -324,16 +293,3 @@ class Store:
         if any(more.values()):
             statement = _COUNT.format(counts="?")
             self._connection.execute(statement, (orjson.dumps(more).decode(),))
-
-
-def reopened(endings: Iterable[str]) -> tuple[str, ...]:
-    """Endings that rows can be taken back from.
-
-    Raises:
-        ValueError: One is no ending.
-    """
-    chosen = tuple(dict.fromkeys(endings))
-    for ending in chosen:
-        if ending not in ENDINGS:
-            raise ValueError(f"an ending must be one of {', '.join(ENDINGS)}, not {ending!r}")
-    return chosen

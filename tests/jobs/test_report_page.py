@@ -194,8 +194,9 @@ async def test_reads_a_job_that_is_half_done(
 @pytest.mark.parametrize("name", ["", "l.csv"])
 async def test_reads_a_job_in_which_nothing_has_ended(job_path: Path, name: str) -> None:
     """It is there, and the page says that there is nothing to see."""
+    settings = {"api": "v1.1", "network": None, "type": None, "identifier": "mobile"}
     with closing(Store(job_path, create=True)) as store:
-        store.begin({"customers": name, "settings": {"timezone": "+19800"}})
+        store.begin({"customers": name, "settings": {**settings, "timezone": "+19800"}})
         if name:
             store.begin_run(5.0)
     page = read_page(await report_of(job_path))
