@@ -43,7 +43,7 @@ async def test_costs_a_bounded_number_of_retries(lookups: int, credentials: int)
     assert all(0 <= tokens < 14 for tokens in left)
     reasons = Counter(outcome.reason for outcome in endings if isinstance(outcome, Unavailable))
     (spent,) = (reason for reason in reasons if reason.startswith("retry budget spent"))
-    assert "HTTP 500" in spent
+    assert "(500)" in spent
     assert reasons[spent] > lookups - 100
 
 

@@ -146,7 +146,9 @@ async def test_sends_the_token_of_the_moment_it_leaves() -> None:
 
         async def slowly() -> None:
             await leave()
-            lane.auth.renew(lane.auth.headers())
+            # The first token only: the fresh one stands in line again, and is good.
+            if lane.auth.headers()["X-CAP-API-OAUTH-TOKEN"] == "a":
+                lane.auth.renew(lane.auth.headers())
 
         lane.pace.leave = slowly  # type: ignore[attr-defined]
         assert isinstance(await client.lookup(CUSTOMER), Found)
