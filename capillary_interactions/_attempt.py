@@ -31,7 +31,7 @@ from capillary_interactions._refusals import Refusals
 from capillary_interactions._resending import has_another
 from capillary_interactions._sending import Sending
 from capillary_interactions._token import NoHeadersError
-from capillary_interactions._wire import (
+from capillary_interactions._verdicts import (
     Answered,
     Denied,
     Garbled,
@@ -39,8 +39,9 @@ from capillary_interactions._wire import (
     Refused,
     Trouble,
     Verdict,
-    classify,
+    is_answer,
 )
+from capillary_interactions._wire import classify
 
 REQUEST_ID = "x-cap-requestid"
 
@@ -88,6 +89,7 @@ class Trip:
         tolerated: Different customers refused by what is not the API, after which the credential
             is not yet in doubt.
         objects: Objects and lists in the long answers so far, at most.
+        number: The last request's number; see `Pages`.
     """
 
     query: Query
@@ -99,6 +101,7 @@ class Trip:
     told: float = 0.0
     tolerated: int = 1
     objects: int = 0
+    number: int = 0
 
 
 @frozen(eq=False)
@@ -198,7 +201,7 @@ class Sender:
 
     async def _send(self, trip: Trip, sending: Sending, url: str) -> Landing | Trouble | Denied:
         loop, lane = asyncio.get_running_loop(), sending.lane
-        sent = loop.time()
+        sent, trip.number = loop.time(), self.lanes.pages.begin()
         attentive = self.observers.attentive
         response: Response | None = None
         verdict: Landing | Trouble | Denied | None = None
@@ -212,7 +215,7 @@ class Sender:
             response = await self._post(sending, url)
             trip.request_id = _request_id(response)
             verdict = await self._judged(trip, response)
-            self._learn(lane, verdict, response, sent)
+            self._learn(trip, lane, verdict, response, sent)
         except (ElsewhereError, NoHeadersError):
             # It had its connection when a pause began or its token lapsed, and was not sent.
             stays = True
@@ -251,14 +254,19 @@ class Sender:
             trip.objects += objects_at_most(response.body)
         return verdict
 
-    def _learn(self, lane: Lane, verdict: Verdict, response: Response, sent: float) -> None:
+    def _learn(
+        self, trip: Trip, lane: Lane, verdict: Verdict, response: Response, sent: float
+    ) -> None:
         if isinstance(verdict, Trouble):
             if verdict.throttled:
                 # First, for the pause makes whoever waits here too late, but not elsewhere.
                 self.lanes.relieve(lane)
                 lane.was_throttled(sent, verdict.retry_after)
-        elif not isinstance(verdict, Denied):
+        elif is_answer(verdict):
             lane.was_answered()
+            self.lanes.pages.answered(trip.number)
+        elif not isinstance(verdict, Denied):
+            lane.was_reached()
         told = policies(response.headers, datetime.now(UTC))
         lane.slowing.hinted(told, sent_at=sent, now=asyncio.get_running_loop().time())
 

@@ -211,10 +211,8 @@ class InteractionsClient:
             except ValueError as refused:
                 rejected = Rejected(query=query, item=item, reason=str(refused))
                 return self._ended(rejected, self._observers.begun())
-            tolerated = stream.tolerated
-            return await self._run(
-                query, item, limit, urgent=False, ration=ration, tolerated=tolerated
-            )
+            kept = stream.tolerated
+            return await self._run(query, item, limit, urgent=False, ration=ration, tolerated=kept)
 
         stream = OutcomeStream(
             work,
@@ -223,6 +221,7 @@ class InteractionsClient:
             at_once=at_once,
             ordered=ordered,
             give_up_after=give_up_after,
+            pages=self._lanes.pages,
         )
         self._streams.add(stream)
         return stream
@@ -281,6 +280,7 @@ class InteractionsClient:
         async def depart(until: Deadline) -> Landed:
             trip.deadline = until
             landed = (await self._asker.ask(trip), trip)
+            self._lanes.pages.ended(query.identifier, landed[0], trip.number)
             if self._cache is not None and isinstance(landed[0], Answered | Missing):
                 kept = Trip(query, until, request_id=trip.request_id)
                 self._cache.put(query, (landed[0], kept), asyncio.get_running_loop().time())

@@ -12,14 +12,18 @@ from attrs import define, field
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._outcome import Outcome, Rejected
 from capillary_interactions._query import Identifier
+from capillary_interactions._reasons import NOT_THE_API, PageReason
+from capillary_interactions._verdicts import Refused
 
 # So many different customers are enough, even if others might still be answered.
 MAX_REFUSED: Final = 5
 # What a caller can get over that keeps such rejections until it is known what they mean.
 MAX_TOLERATED: Final = MAX_REFUSED - 1
-NOT_THE_API: Final = " by a proxy or firewall, not by the API"
 SEVERAL: Final = "for different customers, with no answer in between"
-_STATUSES: Final = frozenset({401, 403})
+_BLOCKED: Final = (
+    " (it was answered before: a proxy or firewall may block this machine from now on, for its "
+    "address or its number of requests)"
+)
 
 
 def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
@@ -36,19 +40,57 @@ def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
 
 
 def is_page(outcome: Outcome) -> bool:
-    """Whether it may be a refusal that is not the API's own word, which names a code."""
-    return isinstance(outcome, Rejected) and outcome.status in _STATUSES and outcome.code is None
+    """Whether it is a refusal (401 or 403) that is not the API's own word."""
+    return isinstance(outcome, Rejected) and isinstance(outcome.reason, PageReason)
 
 
-def doubted(outcome: Outcome) -> AuthenticationError:
-    """The error where several customers were refused so, and none was answered.
+def doubted(outcome: Outcome, *, proven: bool = False) -> AuthenticationError:
+    """The error where several customers were refused so, and none was answered in between.
 
     Args:
         outcome: The last such rejection.
+        proven: Whether others were answered before.
     """
     reason = outcome.reason if isinstance(outcome, Rejected) else outcome.ending
     status = outcome.status if isinstance(outcome, Rejected) else None
-    return AuthenticationError(f"{reason.partition(NOT_THE_API)[0]}, {SEVERAL}", status)
+    blocked = _BLOCKED if proven else ""
+    return AuthenticationError(f"{reason.partition(NOT_THE_API)[0]}, {SEVERAL}{blocked}", status)
+
+
+@define(eq=False)
+class Pages:
+    """The customers in a row whom pages of a proxy or firewall have met, and no answer of the API.
+
+    A few may be rejected for what they are. More than that, and it is this machine that is blocked,
+    or a deployment that has gone: no customer of a list is to be rejected for it.
+    """
+
+    _met: dict[Identifier, int] = field(factory=dict, init=False, repr=False)
+    _requests: int = field(default=0, init=False)
+
+    def begin(self) -> int:
+        """A request leaves; its number."""
+        self._requests += 1
+        return self._requests
+
+    def ended(self, customer: Identifier, verdict: object, number: int) -> None:
+        """A lookup has ended; the number is that of its last request."""
+        page = isinstance(verdict, Refused) and not verdict.own_word
+        if page and len(self._met) < MAX_REFUSED:
+            self._met[customer] = number
+
+    def answered(self, number: int) -> None:
+        """The API has answered a request, which says something of the pages before that only."""
+        if self._met:
+            self._met = {each: begun for each, begun in self._met.items() if begun > number}
+
+    def may_be_everywhere(self, customer: Identifier | None = None) -> bool:
+        """Whether there was no answer since a page that this customer, or anyone, has met."""
+        return bool(self._met) if customer is None else customer in self._met
+
+    def are_everywhere(self) -> bool:
+        """Whether enough different customers have met one since the last answer."""
+        return len(self._met) >= MAX_REFUSED
 
 
 @define(eq=False)

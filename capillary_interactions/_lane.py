@@ -184,8 +184,12 @@ class Lane:
         """The server answered the question itself."""
         self.answered = True
         self.answers += 1
-        self.failures = self.probes = 0
         self.doubt.answered()
+        self.was_reached()
+
+    def was_reached(self) -> None:
+        """Something has come back that is no failure: an answer, or a page in place of one."""
+        self.failures = self.probes = 0
         self.pace.answered()
         self._asked_until = 0.0
         if self.shortage is not None and not getattr(self.pace, "is_short", False):

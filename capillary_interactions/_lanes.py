@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from capillary_interactions._doubt import Pages
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._events import CredentialRefused
 from capillary_interactions._lane import Lane
@@ -24,9 +25,13 @@ class Lanes:
     Args:
         lanes: At least one.
         observers: Called when one is left out.
+
+    Attributes:
+        pages: Customers whom pages have met in place of answers, with any of the credentials.
     """
 
     def __init__(self, lanes: tuple[Lane, ...], observers: Observers) -> None:
+        self.pages = Pages()
         self._all = lanes
         self._open = lanes
         self._observers = observers

@@ -6,10 +6,11 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from capillary_interactions._doubt import NOT_THE_API, SEVERAL
+from capillary_interactions._doubt import SEVERAL
 from capillary_interactions._lane import Lane
 from capillary_interactions._lanes import Lanes
 from capillary_interactions._query import Identifier
+from capillary_interactions._reasons import NOT_THE_API
 from capillary_interactions._verdicts import Denied, Refused, Trouble
 
 # Tokens that lapsed on their way within one attempt; more than that is trouble like any other.
@@ -114,6 +115,6 @@ class Refusals:
         if denied.own_word:
             return denied
         if not await lane.doubt.is_believed(self.customer, self.tolerated, left):
-            proven = "" if lane.answered else _UNPROVEN
-            return Refused(f"{denied.reason}{NOT_THE_API}{proven}", denied.status, denied.code)
+            advice = "" if lane.answered else _UNPROVEN
+            return evolve(denied, reason=f"{denied.reason}{NOT_THE_API}{advice}").as_refused()
         return evolve(denied, reason=f"{denied.reason}, {SEVERAL}")

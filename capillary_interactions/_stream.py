@@ -7,10 +7,12 @@ from typing import Any, Self
 
 from capillary_interactions._bulk import FanOut, Source
 from capillary_interactions._clearing import clear
+from capillary_interactions._doubt import MAX_REFUSED, Pages, doubted, is_page
 from capillary_interactions._errors import EndpointDownError
 from capillary_interactions._home import running_loop
-from capillary_interactions._outcome import Outcome, Unavailable, counted
+from capillary_interactions._outcome import Outcome, Rejected, Unavailable, counted
 from capillary_interactions._query import Query
+from capillary_interactions._reasons import SettingsReason
 
 
 class OutcomeStream:
@@ -23,9 +25,11 @@ class OutcomeStream:
         at_once: Lookups under way at once; twice as many items are held at most.
         ordered: Whether outcomes come in the order of the source.
         give_up_after: Unavailable endings in a row after which the stream raises, or None.
+        pages: Customers whom pages of a proxy or firewall have met.
 
     Attributes:
         tolerated: See `Doubt.is_believed`; more for those who keep what is rejected by a page.
+        waits_out: Whether whoever reads it waits out pages that are no refusals.
     """
 
     def __init__(
@@ -37,8 +41,11 @@ class OutcomeStream:
         at_once: int,
         ordered: bool,
         give_up_after: int | None,
+        pages: Pages,
     ) -> None:
         self.tolerated = 1
+        self.waits_out = False
+        self._pages = pages
         self._work = work
         self._key = key
         self._fan: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
@@ -104,6 +111,8 @@ class OutcomeStream:
     async def _counted(self, prepared: tuple[Any, Query]) -> Outcome:
         item, query = prepared
         outcome = await self._work(query, item)
+        if isinstance(outcome, Rejected) and self._pages.are_everywhere():
+            self._stop_for(outcome)
         self._endings[outcome.ending] += 1
         if not isinstance(outcome, Unavailable):
             self._unavailable = 0
@@ -114,3 +123,15 @@ class OutcomeStream:
             self._down = self._down or down
             self._fan.stop_reading(self._down)
         return outcome
+
+    def _stop_for(self, rejected: Rejected) -> None:
+        """Raise instead of rejecting one customer after the other for what is about none of them.
+
+        Raises:
+            AuthenticationError: Pages refuse all of them.
+            EndpointDownError: Other pages have come in place of answers.
+        """
+        if is_page(rejected):
+            raise doubted(rejected, proven=True)
+        if isinstance(rejected.reason, SettingsReason) and not self.waits_out:
+            raise EndpointDownError(MAX_REFUSED, rejected.reason, counted(self._endings))

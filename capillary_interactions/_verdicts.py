@@ -4,6 +4,7 @@ from attrs import field, frozen
 
 from capillary_interactions._hints import Wait
 from capillary_interactions._models import CustomerInteractions
+from capillary_interactions._reasons import PageReason
 
 
 @frozen
@@ -23,11 +24,16 @@ class Missing:
 
 @frozen
 class Refused:
-    """The request is wrong, and stays wrong."""
+    """The request is wrong, and stays wrong.
+
+    Attributes:
+        own_word: Whether the API itself says so, and not a page of a proxy or firewall.
+    """
 
     reason: str
     status: int | None = None
     code: int | None = None
+    own_word: bool = field(default=True, eq=False)
 
 
 @frozen
@@ -60,8 +66,9 @@ class Denied:
     own_word: bool = True
 
     def as_refused(self) -> Refused:
-        """The same, where the credentials are known to be good: it is about this request."""
-        return Refused(self.reason, self.status, self.code)
+        """The same, taken to be about this request and not about the credentials."""
+        reason = self.reason if self.own_word else PageReason(self.reason)
+        return Refused(reason, self.status, self.code, own_word=self.own_word)
 
 
 @frozen
@@ -102,3 +109,10 @@ def trouble(
 
 
 Verdict = Answered | Missing | Refused | Garbled | Denied | Trouble
+
+
+def is_answer(verdict: Verdict) -> bool:
+    """Whether it is the API's own, so that the credential is good."""
+    if isinstance(verdict, Refused):
+        return verdict.own_word
+    return not isinstance(verdict, Denied | Trouble)

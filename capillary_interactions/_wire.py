@@ -71,6 +71,9 @@ _ORIGIN: Final = re.compile(r"https?://[\w.-]{1,200}(?::\d{1,5})?(?=[/?#]|\Z)", 
 _SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
 # And without any of these, it is not the API that refuses: gateways write {"message": "Forbidden"}.
 _OWN_WORDS: Final = _SPEAKERS | {"errorCode", "errorMessage"}
+# Statuses that may be about what was asked.
+_ASKED: Final = frozenset({400, 422})
+_BARE: Final = _ASKED | {401}
 
 
 def classify(
@@ -133,17 +136,24 @@ def _by_status(response: Response, body: Any, query: Query, wait: Wait | None) -
     reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_led_to(response, query)}"
     text = _further(said, query, reason) if isinstance(said, str) else ""
     verdict = _verdict(meaning, f"{reason}{_after(': ', text)}", status, None, wait)
-    if isinstance(verdict, Denied) and not _is_own_word(response, body):
+    if not isinstance(verdict, Denied | Refused) or _is_own_word(response, body):
+        return verdict
+    if isinstance(verdict, Denied):
         return evolve(verdict, own_word=False)
-    return verdict
+    # An empty one may still be the API's, of a version that has no such path.
+    bare = not response.body
+    return evolve(verdict, reason=SettingsReason(verdict.reason), own_word=bare)
 
 
 def _is_own_word(response: Response, body: Any) -> bool:
     """Whether a refusal is the API's, and not one of a proxy or firewall in front of it.
 
-    A bare 401 is taken for the API's: it is HTTP's own word on credentials (RFC 9110, 15.5.2).
+    A bare 401 is taken for the API's: it is HTTP's own word on credentials (RFC 9110, 15.5.2). A
+    bare 400 or 422, or one in JSON of any kind, may be about one customer's spelling.
     """
-    if response.status == 401 and not response.body:  # noqa: PLR2004
+    if response.status in _BARE and not response.body:
+        return True
+    if response.status in _ASKED and isinstance(body, dict):
         return True
     return isinstance(body, dict) and not _OWN_WORDS.isdisjoint(body)
 

@@ -40,8 +40,12 @@ class Distrust:
         self._in_a_row = 0
         self._wake()
 
-    def suspect(self, failure: str) -> None:
+    def suspect(self, failure: str, *, sure: bool = False) -> None:
         """An event has failed as a wrong setting would make all of them fail.
+
+        Args:
+            failure: How.
+            sure: Whether enough other events have shown that it is no event's own failure.
 
         Raises:
             ConfigurationError: It is the settings.
@@ -49,7 +53,7 @@ class Distrust:
         if self._most is None:
             return
         self._in_a_row += 1
-        if self._in_a_row >= self._most:
+        if sure or self._in_a_row >= self._most:
             seen = self._verdict.format(count=self._in_a_row, last=failure)
             raise ConfigurationError(
                 f"{seen}; distrust_after=None would make dead letters of these"

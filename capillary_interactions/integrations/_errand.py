@@ -132,6 +132,7 @@ class Desk(Generic[_M]):
         lend: Callable[[Errand[_M]], None],
     ) -> None:
         self._client = client
+        self._pages = client._lanes.pages  # noqa: SLF001
         self._key = key
         self._handle = handle
         self._redelivery_delay = redelivery_delay
@@ -204,7 +205,7 @@ class Desk(Generic[_M]):
         query = self._query(errand)
         while True:
             outcome = await self._lookup(errand.message, query)
-            if not isinstance(outcome, Flaw) and is_page(outcome):
+            if isinstance(outcome, Rejected) and self._pages.may_be_everywhere():
                 self._lend(errand)
             if not await errand.turn():
                 return Back()
@@ -234,15 +235,17 @@ class Desk(Generic[_M]):
         async with self._client.stream(
             [message], key=lambda _: query, in_flight=1, timeout=self._timeout
         ) as outcomes:
-            outcomes.tolerated = MAX_TOLERATED
+            outcomes.tolerated, outcomes.waits_out = MAX_TOLERATED, True
             outcome = await anext(outcomes)
         if not isinstance(outcome, Unavailable):
             self._unavailable = 0
             self._answered.set()
         if isinstance(outcome, Found | NotFound):
-            self._settings.clear()
+            if not self._pages.may_be_everywhere():
+                self._settings.clear()
         elif is_odd(outcome):
-            self._settings.suspect(f"{outcome.ending}: {outcome.reason}")
+            sure = isinstance(outcome, Rejected) and self._pages.are_everywhere()
+            self._settings.suspect(f"{outcome.ending}: {outcome.reason}", sure=sure)
         return outcome
 
     async def _judged(self, errand: Errand[_M], outcome: Outcome | Flaw) -> Verdict:

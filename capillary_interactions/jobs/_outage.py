@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from capillary_interactions._doubt import doubted, is_page
+from capillary_interactions._doubt import Pages, doubted, is_page
 from capillary_interactions._outcome import Outcome
 from capillary_interactions.jobs._queue import Item, Queue
 from capillary_interactions.jobs._stops import FirstAnswer, StopRules, Unanswered, is_unanswered
@@ -28,8 +28,10 @@ class Outage:
         lookup: Asks for one customer.
         give_up: Called with the last outcome when there is no patience left.
         fail: Called with whatever else goes wrong.
-        proven: Whether the credentials have had an answer. Until then, rejections by what is not
-            the API are held, too, and if nothing proves the credentials, no outcomes.
+        proven: Whether the credentials have had an answer. Refusals that are not the API's own
+            word are held until the next answer, too; if none comes, they are no outcomes, but for
+            the few at the end of a list whose other customers were answered.
+        pages: The customers who have met such a refusal since the last answer.
 
     Attributes:
         reason: Why nothing is asked at the moment, or None.
@@ -45,6 +47,7 @@ class Outage:
         give_up: Callable[[Unanswered], None],
         fail: Callable[[Exception], None],
         proven: Callable[[], bool] = lambda: True,
+        pages: Pages | None = None,
     ) -> None:
         self.reason: str | None = None
         self._rules = rules
@@ -54,6 +57,7 @@ class Outage:
         self._give_up = give_up
         self._fail = fail
         self._proven = proven
+        self._pages = Pages() if pages is None else pages
         self._held: deque[tuple[Item, Outcome]] = deque()
         self._unanswered = 0
         self._first = FirstAnswer()
@@ -65,7 +69,7 @@ class Outage:
 
     def take(self, item: Item, outcome: Outcome) -> None:
         """A lookup has ended."""
-        if is_page(outcome) and not self._proven():
+        if is_page(outcome):
             self._hold(item, outcome)
             return
         if not is_unanswered(outcome):
@@ -95,19 +99,32 @@ class Outage:
             self._record(*self._held.popleft())
 
     def release(self) -> None:
-        """What is held is about customers, but for rejections that may be about credentials."""
+        """What is held is about customers, but for refusals that may be about all of them."""
+        self._release(pages=False)
+
+    def _release_answered(self) -> None:
+        """Keep what a request has met that was sent after the one that is answered now."""
         held, self._held = self._held, deque()
-        proven = self._proven()
         for item, outcome in held:
-            if proven or not is_page(outcome):
+            customer = outcome.query.identifier
+            if is_page(outcome) and self._pages.may_be_everywhere(customer):
+                self._held.append((item, outcome))
+            else:
+                self._record(item, outcome)
+
+    def _release(self, *, pages: bool) -> None:
+        held, self._held = self._held, deque()
+        for item, outcome in held:
+            if pages or not is_page(outcome):
                 self._record(item, outcome)
 
     def idle(self) -> None:
         """There is nothing more to hand out: if everything that is out is held, that is all."""
         if self._queue.out != len(self._held):
             return
-        pages = [] if self._proven() else [one for one in self._held if is_page(one[1])]
-        self.release()
+        proven = self._proven()
+        pages = [] if proven else [one for one in self._held if is_page(one[1])]
+        self._release(pages=proven)
         if len(pages) == 1:
             # Only another customer's refusal would make it one of the credentials.
             self._record(*pages[0])
@@ -128,7 +145,7 @@ class Outage:
         self._answered_at, self._unanswered = self._loop.time(), 0
         self._first.is_wrong(outcome)
         if self._held:
-            self.release()
+            self._release_answered()
         self._record(item, outcome)
         if self.reason is not None:
             self._resume()

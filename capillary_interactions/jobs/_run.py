@@ -119,6 +119,7 @@ class Run:
             give_up=self._give_up,
             fail=self._fail,
             proven=lambda: self._client._lanes.proven,  # noqa: SLF001 - no contract of the client's
+            pages=self._client._lanes.pages,  # noqa: SLF001 - as above
         )
         self._recorder = Recorder(self._write, self._fail, self._tick)
         self._reading = self._loop.create_task(self._ingest())
@@ -141,7 +142,7 @@ class Run:
             timeout=self._wishes.timeout,
             share=self._wishes.share,
         ) as self._stream:
-            self._stream.tolerated = MAX_TOLERATED
+            self._stream.tolerated, self._stream.waits_out = MAX_TOLERATED, True
             if self._stopping:
                 self._stream.stop_reading()
             async for outcome in self._stream:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from capillary_interactions import AuthenticationError, InteractionsClient
+from capillary_interactions import AuthenticationError, ConfigurationError, InteractionsClient
 from capillary_interactions._exchange import Response
 from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
 from capillary_interactions.sandbox import Sandbox
@@ -72,6 +72,30 @@ def test_gives_everything_back_where_all_are_blocked(in_flight: int) -> None:
         assert consumer.report().rejected == 0
         assert consumer.report().acknowledged == 0
         assert len(transport.requests) <= 5 + in_flight
+
+    run_without_waiting(main())
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 16])
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, AuthenticationError), (406, ConfigurationError)]
+)
+def test_gives_everything_back_where_this_machine_is_blocked_midway(
+    status: int, error: type[Exception], in_flight: int
+) -> None:
+    """A firewall that blocks everything from then on makes no dead letters."""
+
+    async def main() -> None:
+        given = messages(*_names(0, 20), *_names(40, 0))
+        page = after(0.01, Response(status=status, body=b"<html>Request blocked</html>"))
+        async with client_of(scripted(page=page)) as client:
+            consumer = Consumer(
+                client, endless(given), key=key, handle=Handler(), in_flight=in_flight
+            )
+            with pytest.raises(error, match=f"HTTP {status} with a body that is not JSON"):
+                await consumer.run()
+        report = consumer.report()
+        assert (report.acknowledged, report.rejected) == (20, 0)
 
     run_without_waiting(main())
 

@@ -77,3 +77,22 @@ async def test_believes_a_client_that_has_had_answers(tmp_path: Path, job_path: 
         (await client.lookup(Identifier.mobile(mobile(3)))).unwrap()
         report = await job.run(client)
     assert report.status.endings["rejected"] == 2
+
+
+@pytest.mark.parametrize("in_flight", [1, 8])
+@pytest.mark.parametrize("page", [PAGE, (401, *PAGE[1:])])
+async def test_leaves_rows_open_where_this_machine_is_blocked_midway(
+    tmp_path: Path, job_path: Path, page: Any, in_flight: int
+) -> None:
+    """No row is rejected for a firewall that blocks everything from then on."""
+    path = mobiles(tmp_path / "l.csv", range(60))
+    answers: dict[str, Any] = {mobile(number): page for number in range(20, 60)}
+    async with Sandbox(unknown=0, answers=answers) as sandbox:
+        for _ in range(2):
+            with pytest.raises(AuthenticationError, match="with no answer in between"):
+                await run_job(sandbox, path, job_path, in_flight=in_flight)
+            async with Job.open(job_path) as job:
+                status = (await job.report()).status
+            assert (status.endings["found"], status.endings["rejected"]) == (20, 0)
+        sandbox.answers = {}
+        assert (await run_job(sandbox, path, job_path)).status.endings["found"] == 60
