@@ -1,11 +1,36 @@
 """What holds for every test."""
 
+from typing import Final
+
 import pytest
+
+# These repeat a thousand times, or through a whole system, what others cover once; the tracer
+# would double what they cost.
+_UNTRACED: Final = (
+    "tests/answers/test_any_answer.py",
+    "tests/answers/test_read_again.py",
+    "tests/asking/test_structure.py",
+    "tests/boundary/test_fault_matrix_rounds.py",
+    "tests/boundary/test_leaving.py",
+    "tests/consumers/test_brokers.py",
+    "tests/consumers/test_scenes.py",
+    "tests/jobs/test_kills.py",
+    "tests/jobs/test_scenes.py",
+    "tests/limiters/",
+    "tests/nginx/",
+    "tests/soak/",
+    "tests/web/test_under_uvicorn.py",
+    "tests/working/test_cancellation.py",
+    "tests/working/test_left_early.py",
+    "tests/working/test_limiters_headers.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give what measures a chance: the tracer takes as long as the client, and others work here."""
     for item in items:
+        if item.nodeid.startswith(_UNTRACED):
+            item.add_marker(pytest.mark.no_cover)
         if item.get_closest_marker("measures") is not None:
             item.add_marker(pytest.mark.no_cover)
             item.add_marker(pytest.mark.flaky(reruns=2))
