@@ -43,7 +43,9 @@ class Turn:
         if now + wait <= deadline.earliest:
             return False
         if deadline.at is not None and now + wait > deadline.at:
-            self.granted.set_exception(TooLateError(wait))
+            # One that was cancelled in this turn of the loop has not left its line yet.
+            if not self.granted.done():
+                self.granted.set_exception(TooLateError(wait))
             return True
         deadline.refuse_before(now + wait, Refusal(late(wait), wait))
         return False

@@ -145,6 +145,22 @@ async def test_gives_nothing_back_for_a_waiter_cancelled_when_it_was_just_refuse
     assert pace.state().in_flight == 1
 
 
+async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
+    """Cancelled, and too late before it could leave the queue: the refusal of others goes on."""
+    pace = LocalPace(LIMIT, places=5)
+    await pace.acquire()
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    waiter, other = (crowd.send(name, deadline=now() + 5) for name in ("waiter", "other"))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    pace.throttled(now(), 30.0)
+    await asyncio.wait({waiter, other})
+    assert waiter.cancelled()
+    assert isinstance(other.exception(), TooLateError)
+    assert (pace.state().in_flight, pace.state().waiting) == (1, 0)
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
