@@ -8,14 +8,12 @@ from capillary_interactions._events import RateChanged
 from capillary_interactions._observers import Observers
 from capillary_interactions._pacing import Pace
 from capillary_interactions._quota import Left, Policy, slowing
+from capillary_interactions._resets import Resets
 
 # A change of the rate by less than this is none that a person could see.
 _PERCEPTIBLE: Final = 0.01
 # A short window runs low again and again; that is shown once, until it has not for so long.
 _QUIET: Final = 10.0
-# The reset of a window that begins and ends comes nearer by whole seconds.
-_STANDS_STILL: Final = 3.0
-_MAX_LIMITS: Final = 16
 _ENOUGH: Final = "there is more of the quota again, as the server's headers say"
 
 
@@ -39,7 +37,7 @@ class Slowing:
     _shown: float = field(init=False)
     _full_rate: float = field(init=False)
     _since: float | None = field(default=None, init=False)
-    _resets: dict[float | None, tuple[float, float]] = field(factory=dict, init=False)
+    _resets: Resets = field(factory=Resets, init=False)
     _until: float = field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -54,7 +52,7 @@ class Slowing:
             sent_at: When its request left.
             now: The loop's time.
         """
-        counting = [policy for policy in told if not self._slides(policy, now)]
+        counting = self._resets.read(told, self._full_rate, now)
         left = slowing(counting, self._full_rate, slowed=now < self._until)
         if left is not None:
             self._slow_down(left, now)
@@ -66,19 +64,6 @@ class Slowing:
             if abs(now - self._since) >= _QUIET and not self.pace.state().cool_down:
                 self._since = self.reason = None
                 self.show(_ENOUGH)
-
-    def _slides(self, policy: Policy, now: float) -> bool:
-        """Whether the reset is the length of a window that slides, and that allows our rate.
-
-        Of such a window little is left all the time, and there is more at each moment.
-        """
-        reset, since = self._resets.get(policy.limit, (-1.0, now))
-        if reset != policy.reset or now < since:
-            known = self._resets if len(self._resets) < _MAX_LIMITS else {}
-            self._resets = {**known, policy.limit: (policy.reset, now)}
-            return False
-        stands_still = policy.window is None and now - since > _STANDS_STILL
-        return stands_still and (policy.limit or 0.0) >= self._full_rate * reset
 
     def show(self, reason: str | None = None) -> None:
         """Show a change of the rate to observers, if it is one that can be seen."""

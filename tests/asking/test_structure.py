@@ -22,7 +22,7 @@ _RULES: Final = (
     "_decoded", "_printable", "_one_time_codes",
     "_dates", "_hooks", "_structure", "_envelope", "_reading", "_paging", "_jsonable",
     "_bucket", "_pressure", "_verdicts", "_check", "_limits", "_endpoint", "_credentials",
-    "_config", "_environment", "_errors", "_moments", "_quota",
+    "_config", "_environment", "_errors", "_moments", "_quota", "_resets",
 )  # fmt: skip
 _HANDS: Final = frozenset({"asyncio", "aiohttp", "aiolimiter", "tenacity", "time", "random",
                            "socket", "ssl", "threading"})  # fmt: skip

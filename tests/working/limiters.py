@@ -201,6 +201,33 @@ def constant(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
     return _legacy(limiter, count, f"{_figures(limiter)[1]:.0f}")
 
 
+def in_milliseconds(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
+    """The time that is left, as programs in JavaScript have it."""
+    return _legacy(limiter, count, f"{1000 * count.reset:.0f}")
+
+
+def unlimited(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
+    """Milliseconds again, and no limit beside them."""
+    headers = in_milliseconds(limiter, count, now)
+    return {name: text for name, text in headers.items() if name != "x-ratelimit-limit"}
+
+
+def constant_milliseconds(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
+    """A configured windowMs as the reset."""
+    return _legacy(limiter, count, f"{1000 * _figures(limiter)[1]:.0f}")
+
+
+def constant_alone(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
+    """The window's length, and no limit beside it."""
+    headers = constant(limiter, count, now)
+    return {name: text for name, text in headers.items() if name != "x-ratelimit-limit"}
+
+
+def constant_moment(limiter: Limiter, count: Count, now: float) -> Mapping[str, str]:
+    """The window's length from now on, as a moment."""
+    return _legacy(limiter, count, f"{int(now) + _figures(limiter)[1]:.0f}")
+
+
 class Limited:
     """A transport to a server with one or several limiters.
 
