@@ -43,7 +43,7 @@ def summary(report: Report, before: int, window: float = 0.0) -> tuple[str, ...]
         *([f"{pace}: {told}"] if whole else [pace, _so_far(report.status)]),
         _sent(run),
         *_quota(run, window),
-        *_rows_beside(report.status),
+        *_rows_beside(report),
         *_failures(report.first_failures, report.last_failures),
     )
 
@@ -79,7 +79,7 @@ def state(report: Report) -> tuple[str, ...]:
     lines = [
         f"{status.path}: {status.customers}, since {status.began:%Y-%m-%d %H:%M} UTC",
         _so_far(status),
-        *_rows_beside(status),
+        *_rows_beside(report),
     ]
     if run.seconds:
         asked = f"{count(run.asked, 'lookup')} in {duration(run.seconds)}"
@@ -112,12 +112,14 @@ def _quota(run: RunFigures, window: float) -> list[str]:
     return [f"{100 * min(1.0, run.quota_used):.0f} % of the quota used; {lookup}"]
 
 
-def _rows_beside(status: JobStatus) -> list[str]:
-    lines = []
+def _rows_beside(report: Report) -> list[str]:
+    status, lines = report.status, []
     if status.blank:
         lines.append(f"{count(status.blank, 'blank line')} skipped")
     if status.duplicates:
         lines.append(f"{count(status.duplicates, 'row')} with the customer of an earlier row")
+    if report.note:
+        lines.append(report.note)
     return lines
 
 

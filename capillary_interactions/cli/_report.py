@@ -28,6 +28,7 @@ class Report:
         read: Rows read, ended or not.
         written: Lines in the output.
         blanks: Blank lines skipped.
+        note: How many rows hold something else than a customer, or None.
         seconds: How long it took.
         requests: Requests sent.
         retries: Of these, sent again.
@@ -39,6 +40,7 @@ class Report:
     read: int = 0
     written: int = 0
     blanks: int = 0
+    note: str | None = None
     seconds: float = 0.0
     requests: int = 0
     retries: int = 0
@@ -67,6 +69,8 @@ def summary(report: Report, out: str) -> tuple[str, ...]:
     ]
     if report.blanks:
         lines.append(f"{count(report.blanks, 'blank line')} skipped")
+    if report.note:
+        lines.append(report.note)
     if report.read > report.rows:
         lines.append(f"{count(report.read - report.rows, 'row')} read but not ended")
     if report.written < report.rows:

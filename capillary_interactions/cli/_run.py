@@ -31,6 +31,7 @@ from capillary_interactions.cli._stop import Stop
 from capillary_interactions.cli._voice import Voice
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._feed import Feed
+from capillary_interactions.jobs._no_customer import NOTED, note
 from capillary_interactions.jobs._reader import ListReader
 from capillary_interactions.jobs._stops import FirstAnswer
 from capillary_interactions.jobs._template import Template
@@ -104,6 +105,7 @@ class _Run:
         self._held: list[tuple[int, Outcome]] = []
         self._feed = Feed(ListReader(bulk.customers, bulk.template).read)
         self._blanks = 0
+        self._reasons: Counter[str] = Counter()
         self._total: int | None = None
         self._stop = Stop(self._wind_down, self._leave)
         self._client: InteractionsClient | None = None
@@ -203,6 +205,7 @@ class _Run:
         template = self._bulk.template
         async for batch in self._feed:
             self._blanks += batch.blank
+            self._reasons.update(reason for reason in batch.reasons.values() if reason in NOTED)
             for row in batch.rows():
                 if self._stop.asked:
                     return
@@ -256,6 +259,7 @@ class _Run:
             read=self._read,
             written=0 if self._sink is None else self._sink.written,
             blanks=self._blanks,
+            note=note(self._reasons),
             seconds=seconds,
             requests=0 if snapshot is None else snapshot.requests,
             retries=0 if snapshot is None else snapshot.retries,

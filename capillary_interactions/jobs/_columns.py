@@ -8,13 +8,17 @@ from typing import Final
 
 from capillary_interactions._masking import mask_text
 from capillary_interactions.jobs._errors import ListError
-from capillary_interactions.jobs._spelling import seen, shown, visible
+from capillary_interactions.jobs._spelling import bare, seen, shown, visible
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 # A spreadsheet's word for the delimiter of the lines below; saved again, its row may be filled up.
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?\1*', re.IGNORECASE)
+# What PowerShell's Export-Csv writes above the header.
+_TYPE_LINE: Final = re.compile(r'"?#TYPE\s+[\w.+`\[\], ]+"?[,;\t|]*', re.IGNORECASE)
+_RULE: Final = " \t\r\n|+:,;=-"
 _MOST_LISTED: Final = 20
 _FEWEST_DIGITS: Final = 5
+_MAX_CUSTOMER: Final = 200
 
 
 def column_place(names: Sequence[str], identifier: str, column: str | None) -> int:
@@ -39,8 +43,16 @@ def column_place(names: Sequence[str], identifier: str, column: str | None) -> i
         if _is_a_customer(names[named[0]].strip()):
             raise ListError("its first line is a customer, not a header; give --format lines")
         return named[0]
+    customers = [name for name in names if _is_only_a_customer(name)]
+    if column is None and customers and len(customers) == len(named):
+        raise ListError(
+            "its first line seems to hold nothing but customers: write one a line, or choose one "
+            "with --column"
+        )
     listed = shown(", ".join(name.strip() for name in names[:_MOST_LISTED]))
     more = "" if column else "; choose one with --column"
+    if customers:
+        more += "; if its first line is a customer's, give --no-header and --column's number"
     raise ListError(
         f"it has no column named {mask_text(column or identifier)!r}, "
         f"only: {mask_text(listed)}{more}"
@@ -93,6 +105,16 @@ def separator_line(line: str) -> str | None:
     return None if found is None else found[1]
 
 
+def is_type_line(line: str) -> bool:
+    """Whether a line is PowerShell's own above a CSV's header (`#TYPE System.Object`)."""
+    return _TYPE_LINE.fullmatch(line.strip("\r\n \ufeff")) is not None
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line only separates the header from the rows, as database clients draw it."""
+    return not line.strip(_RULE) and ("--" in line or "==" in line)
+
+
 def is_named(names: Sequence[str], wanted: str) -> bool:
     """Whether one of some columns has this name."""
     return bool(_places(names, wanted))
@@ -101,7 +123,12 @@ def is_named(names: Sequence[str], wanted: str) -> bool:
 def _places(names: Sequence[str], wanted: str) -> list[int]:
     exact = [place for place, name in enumerate(names) if seen(name) == seen(wanted)]
     folded = seen(wanted).casefold()
-    return exact or [p for p, name in enumerate(names) if seen(name).casefold() == folded]
+    # Some programs quote by apostrophes.
+    return (
+        exact
+        or [place for place, name in enumerate(names) if seen(name).casefold() == folded]
+        or [place for place, name in enumerate(names) if bare(name).casefold() == folded]
+    )
 
 
 def _numbered(names: Sequence[str], column: str | None) -> list[int]:
@@ -118,3 +145,10 @@ def cells_of(header: str, delimiter: str) -> list[str]:
 
 def _is_a_customer(name: str) -> bool:
     return "@" in name or sum(c.isdigit() for c in name) >= _FEWEST_DIGITS
+
+
+def _is_only_a_customer(name: str) -> bool:
+    if len(name) > _MAX_CUSTOMER:
+        return False
+    is_address = "@" in name and not any(map(str.isspace, name.strip()))
+    return is_address or (_is_a_customer(name) and not any(map(str.isalpha, name)))

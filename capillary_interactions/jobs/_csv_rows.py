@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 from io import StringIO
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from typing import Final
 
 from attrs import frozen
@@ -12,11 +12,13 @@ from capillary_interactions.jobs._columns import (
     column_place,
     delimiter_of,
     is_named,
+    is_rule,
+    is_type_line,
     separator_line,
 )
 from capillary_interactions.jobs._csv_quotes import CsvLines
 from capillary_interactions.jobs._errors import ListError
-from capillary_interactions.jobs._only_column import check_only_column
+from capillary_interactions.jobs._only_column import checked_lines
 from capillary_interactions.jobs._rows import Row, Rows, Wanted, dumped
 from capillary_interactions.jobs._spelling import seen
 
@@ -36,16 +38,13 @@ class _Head:
         lines: The lines of the first row, mostly one; none in an empty list.
         blank: Blank lines before it.
         delimiter: What a line of a spreadsheet's own names as the delimiter, or None.
+        before: Lines before the first row.
     """
 
     lines: list[str]
     blank: int
-    delimiter: str | None = None
-
-    @property
-    def before(self) -> int:
-        """Lines before the first row."""
-        return self.blank + (self.delimiter is not None)
+    delimiter: str | None
+    before: int
 
 
 @frozen
@@ -93,8 +92,11 @@ def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         source, before = chain(head.lines, source), head.before
     place = column_place(names, wanted.identifier, wanted.column)
     wanted.columns[:] = names
+    if wanted.header:
+        # A blank line in place of it: no customer, and the lines are counted as they stand.
+        source = chain(("\n" if is_rule(line) else line for line in islice(source, 1)), source)
     if wanted.column is None and not is_named(names, wanted.identifier):
-        source = _checked(source, text, wanted.identifier)
+        source = checked_lines(source, text, wanted.identifier)
     table = _Table(
         list(map(seen, names)), place, "the header" if wanted.header else "the first row"
     )
@@ -103,22 +105,16 @@ def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
 
 def _head(source: Iterator[str], *, header: bool) -> _Head:
     taken, blank = _opening(source, header=header)
-    delimiter = separator_line(taken[0]) if len(taken) == 1 else None
-    if delimiter is None:
-        return _Head(taken, blank)
-    taken, more = _opening(source, header=header)
-    return _Head(taken, blank + more, delimiter)
-
-
-def _checked(source: Iterator[str], header: str, identifier: str) -> Iterator[str]:
-    """The lines, none missing, when the first row has been looked at."""
-    first: list[str] = []
-    for line in source:
-        first.append(line)
-        if line.strip():
-            check_only_column(header, line, identifier)
-            break
-    return chain(first, source)
+    delimiter, notes = None, 0
+    if len(taken) == 1 and is_type_line(taken[0]):
+        taken, more = _opening(source, header=header)
+        blank, notes = blank + more, notes + 1
+    if len(taken) == 1:
+        delimiter = separator_line(taken[0])
+    if delimiter is not None:
+        taken, more = _opening(source, header=header)
+        blank, notes = blank + more, notes + 1
+    return _Head(taken, blank, delimiter, blank + notes)
 
 
 def _rows(lines: CsvLines, delimiter: str, table: _Table) -> Rows:

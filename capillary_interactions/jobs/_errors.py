@@ -27,6 +27,10 @@ class ListError(JobError):
     """A list that cannot be read, or not any further."""
 
 
+class NoListError(ListError):
+    """What seems to be a list is none: not one of its rows is to be asked for."""
+
+
 class JobInUseError(JobError):
     """The job is being run by another process or task."""
 

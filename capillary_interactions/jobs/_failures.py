@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from capillary_interactions.jobs._no_customer import NOTED, note
 from capillary_interactions.jobs._schema import FAILED, HAS_FAILED
 from capillary_interactions.jobs._status import Failure
 from capillary_interactions.jobs._values import checked_texts
@@ -20,6 +21,24 @@ def failures(
     seen = {failure.row for failure in first}
     last = [each for each in _failures(connection, "DESC", most) if each.row not in seen]
     return tuple(first), tuple(reversed(last))
+
+
+def noted(connection: sqlite3.Connection) -> str | None:
+    """How many rows hold something else than a customer, in words, or None.
+
+    Args:
+        connection: To a job's file.
+    """
+    reasons = ", ".join("?" * len(NOTED))
+    return note(
+        dict(
+            connection.execute(
+                "SELECT reason, count(*) FROM row "  # noqa: S608 - no value in it
+                f"WHERE first IS NULL AND reason IN ({reasons}) GROUP BY reason",
+                NOTED,
+            )
+        )
+    )
 
 
 def _failures(connection: sqlite3.Connection, order: str, most: int) -> list[Failure]:

@@ -221,13 +221,7 @@ class Job:
             NoJobError: There is no such job.
         """
         store = self._access.opened()
-        first, last = await self._access.thread(store.failures, _SHOWN)
-        return Report(
-            status=await self._access.thread(store.status),
-            run=await self._access.thread(store.last_run),
-            first_failures=first,
-            last_failures=last,
-        )
+        return await self._access.thread(store.report, _SHOWN)
 
     async def retry(self, endings: Iterable[str] = ("unavailable",)) -> int:
         """Forget some outcomes, so that the next run asks for these rows again.

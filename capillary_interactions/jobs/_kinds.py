@@ -81,6 +81,8 @@ def check_line(line: str, form: str | None, *, chosen: bool) -> None:
         raise ListError(f"it is a page of HTML or XML; {_AS_CSV}")
     if form in {"csv", "lines"} and chosen:
         return
+    if line.upper() == "BEGIN:VCARD":
+        raise ListError("it is a vCard file of contacts; export them as CSV")
     if _ARRAY.match(line) or (line.startswith("[") and form == "jsonl"):
         raise ListError(f"it is a JSON array; {_LINE_BY_LINE}")
     if form == "jsonl" and (line == "{" or (line[:1] == "{" and line[-1] in "{[,")):

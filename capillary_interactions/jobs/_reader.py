@@ -7,11 +7,11 @@ from typing import IO, Any, Final
 
 from attrs import field, frozen
 
-from capillary_interactions.jobs._errors import JobChangedError, ListError
+from capillary_interactions.jobs._errors import JobChangedError, ListError, NoListError
 from capillary_interactions.jobs._list import CustomerList
 from capillary_interactions.jobs._rows import BadRow, Row, Rows, Wanted, dumped
 from capillary_interactions.jobs._source import changed, check_still, is_at_hand
-from capillary_interactions.jobs._template import Template, is_number, storable
+from capillary_interactions.jobs._template import Template, storable
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
@@ -134,6 +134,8 @@ class ListReader:
                 f"{self._customers.name} cannot be read: {failed.strerror or failed}"
             ) from None
         except ListError as wrong:
+            if isinstance(wrong, NoListError):
+                self._begin()
             self._hand_on()
             raise ListError(f"{self._customers.name}: {wrong}") from None
 
@@ -156,7 +158,7 @@ class ListReader:
 
     def _take(self, rows: Rows) -> None:
         # As few calls as can be: there may be millions of rows, and they share a lock with lookups.
-        mark, unhashed = self._bookmark, self._unhashed
+        mark, unhashed, is_plain = self._bookmark, self._unhashed, self._template.plain
         for row in rows:
             if self._number < mark.rows:
                 self._pass(row)
@@ -169,7 +171,7 @@ class ListReader:
             self._number = number = row.number
             unhashed.append(row.cells)
             value = row.value
-            if row.reason is None and is_number(value):
+            if row.reason is None and is_plain(value):
                 self._values.append(value)
                 self._cells.append(row.cells)
             else:

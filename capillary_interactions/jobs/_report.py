@@ -46,12 +46,14 @@ class Report:
         run: The figures of the last run alone.
         first_failures: The first rows that are rejected, unreadable or unavailable.
         last_failures: The last ones of them, those that are among the first left out.
+        note: How many rows hold something else than a customer ("7 rows hold no digits"), or None.
     """
 
     status: JobStatus
     run: RunFigures
     first_failures: tuple[Failure, ...] = ()
     last_failures: tuple[Failure, ...] = ()
+    note: str | None = None
 
     @property
     def complete(self) -> bool:

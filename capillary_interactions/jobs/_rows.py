@@ -14,9 +14,10 @@ import orjson
 from attrs import define, field
 
 from capillary_interactions._masking import show_masked
-from capillary_interactions.jobs._columns import DELIMITERS, separator_line
-from capillary_interactions.jobs._only_column import check_whole
-from capillary_interactions.jobs._spelling import seen
+from capillary_interactions._names import IdentifierName
+from capillary_interactions.jobs._columns import DELIMITERS, is_type_line, separator_line
+from capillary_interactions.jobs._only_column import check_drawn, check_whole, is_plausible
+from capillary_interactions.jobs._spelling import bare
 
 Format = Literal["csv", "jsonl", "lines", "parquet", "arrow"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -33,6 +34,10 @@ _SUFFIXES: Final[dict[str, Format]] = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
+_LOOKED_AT: Final = 5
+_MAX_NAME: Final = 200
+_NAMES: Final = frozenset(IdentifierName)
+_JOINS: Final = " ,;\t"
 _PACKED: Final = frozenset({".gz", ".zst"})
 
 
@@ -113,27 +118,47 @@ def guess(opening: str, wanted: Wanted) -> Format:
     """How lines are written, by the first that is not blank."""
     if opening.lstrip().startswith("{"):
         return "jsonl"
-    named = seen(opening).strip('"').casefold() == wanted.identifier.casefold()
+    # A list of another kind of identifier has a header, too.
+    named = len(opening) <= _MAX_NAME and bare(opening).casefold() in _NAMES
     split = any(each in opening for each in (wanted.delimiter, *DELIMITERS) if each)
     # A name that goes on in the next line.
     quoted = opening.lstrip().startswith('"') and opening.count('"') % 2 == 1
-    separator = separator_line(opening) is not None
+    separator = separator_line(opening) is not None or is_type_line(opening)
+    if split and not wanted.column and _is_one(_ended(opening), wanted.identifier):
+        return "lines"
     return "csv" if wanted.column or named or split or quoted or separator else "lines"
 
 
 def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
     """Rows of a list that has one customer a line and nothing else."""
     wanted.columns[:] = [wanted.identifier]
-    number = 0
+    number, looking = 0, not wanted.chosen
     for line in lines:
-        value = line.strip()
+        value = _ended(line)
         if not value:
             yield None
             continue
-        if not number and not wanted.chosen:
-            check_whole(value, wanted.identifier, "its first line")
         number += 1
+        if looking:
+            _check_opening(value, wanted.identifier, number)
+            looking = number < _LOOKED_AT and not is_plausible(value, wanted.identifier)
         yield Row(number, value, None, dumped([line.rstrip("\r\n")]))
+
+
+def _is_one(value: str, identifier: str) -> bool:
+    return is_plausible(value, identifier) and not any(each in value for each in DELIMITERS)
+
+
+def _ended(line: str) -> str:
+    """A line's customer, without the comma that joins it to the next line's."""
+    return line.strip().rstrip(_JOINS)
+
+
+def _check_opening(value: str, identifier: str, number: int) -> None:
+    if number == 1:
+        check_whole(value, identifier, "its first line")
+    else:
+        check_drawn(value, identifier, f"its line {number}")
 
 
 def dumped(cells: Sequence[str | None]) -> str:
@@ -152,7 +177,8 @@ def storable(value: str) -> str:
 def number_written(text: str) -> str | None:
     """The digits of a number as it stands in a list, or None if it is not written in digits.
 
-    Tables with gaps are often written with .0 behind every number.
+    Tables with gaps are often written with .0 (or ,0) behind every number.
     """
-    whole = re.fullmatch(r"(\d+)(?:\.0+)?", text, re.ASCII)
-    return whole[1] if whole else None
+    # Behind a decimal comma two zeros at most, for three may be thousands.
+    whole = re.fullmatch(r"(\d+)(?:\.0+)?|(\d{5,}),00?", text, re.ASCII)
+    return (whole[1] or whole[2]) if whole else None

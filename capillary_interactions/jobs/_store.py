@@ -14,12 +14,13 @@ from attrs import asdict, astuple
 from capillary_interactions.jobs._database import connect, mark_log, transaction, translated
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._facts import FIGURES, bookmark, fact, last_run, status, tally
-from capillary_interactions.jobs._failures import failures
+from capillary_interactions.jobs._failures import failures, noted
 from capillary_interactions.jobs._many import insert
 from capillary_interactions.jobs._place import Place
 from capillary_interactions.jobs._reader import Batch, Bookmark
 from capillary_interactions.jobs._recording import Pending
 from capillary_interactions.jobs._reopening import forget, forget_damaged
+from capillary_interactions.jobs._report import Report
 from capillary_interactions.jobs._schema import FOUND_COLUMNS, OTHER_COLUMNS
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._template import storable
@@ -284,6 +285,18 @@ class Store:
     def failures(self, most: int) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
         """The first and the last rows that failed, none of them twice."""
         return failures(self._connection, most)
+
+    @_translating
+    def report(self, most: int) -> Report:
+        """What has become of the job, with so many of the first and the last rows that failed."""
+        first, last = self.failures(most)
+        return Report(
+            status=self.status(),
+            run=self.last_run(),
+            first_failures=first,
+            last_failures=last,
+            note=noted(self._connection),
+        )
 
     def _set(self, name: str, value: Any) -> None:
         written = orjson.dumps(value).decode()

@@ -1,6 +1,7 @@
 """What is asked of every row of a list alike?"""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import frozen
@@ -8,30 +9,16 @@ from attrs import frozen
 from capillary_interactions._jsonable import to_jsonable
 from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
 from capillary_interactions._query import Identifier, Query, check_spelling
+from capillary_interactions.jobs._no_customer import leftover, unlike
 from capillary_interactions.jobs._rows import Row, number_written, storable
 from capillary_interactions.jobs._spelling import bare
 
-__all__ = ["Template", "is_number", "storable"]
+__all__ = ["Template", "storable"]
 
 # What every version can ask, and nearly every list is made of.
 _PLAIN: Final = re.compile(r"[\w.@+-]+", re.ASCII)
-is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
-"""Whether a value is nothing but digits, and so can be asked as it stands."""
-_ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
-_SPREADSHEET: Final = (
-    "it looks like a spreadsheet's rounding of a long number (such as 1.23E+11), whose digits are "
-    "lost; have the column written as text"
-)
-
-NO_DIGITS: Final = "the cell holds no digits, and so no number"
-"""Why a row is rejected that has a word in place of a number."""
-_FORMULA: Final = "it is a spreadsheet's formula; have the column written as text"
-_DIGIT: Final = re.compile(r"\d")
-_COMMENT: Final = "it is a comment"
-_ERROR_VALUE: Final = "it is a spreadsheet's error value"
-_ERROR_VALUES: Final = frozenset(
-    {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#spill!", "#calc!"}
-)
+_is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
+_no_value: Final = re.compile(r"(?!)").fullmatch
 
 
 @frozen(kw_only=True)
@@ -68,7 +55,7 @@ class Template:
     def taken(self, row: Row) -> tuple[str, str | None]:
         """Whom a row names, as it is asked; and the reason why that cannot be, or None."""
         value = row.value
-        if row.reason is not None or is_number(value):
+        if row.reason is not None or self.plain(value):
             return value, row.reason
         value = value if _PLAIN.fullmatch(value) else bare(value)
         if self.name is IdentifierName.MOBILE:
@@ -78,33 +65,26 @@ class Template:
         # What is not asked stays as it is written.
         return (value, None) if reason is None else (row.value, reason)
 
+    @property
+    def plain(self) -> Callable[[str], object]:
+        """Tells whether a value is nothing but digits, and so can be asked as it stands."""
+        return _no_value if self.name is IdentifierName.EMAIL else _is_number
+
     def refusal(self, row: Row) -> str | None:
         """The reason why a row cannot be asked, or None."""
         return self.taken(row)[1]
 
     def _refusal(self, value: str) -> str | None:
-        if self.name is IdentifierName.MOBILE and _ROUNDED.fullmatch(value):
-            return _SPREADSHEET
-        if not _PLAIN.fullmatch(value):
+        reason = leftover(value, self.name)
+        if reason is None and not _PLAIN.fullmatch(value):
             try:
                 check_spelling(self.query(value), self.api)
             except ValueError as refused:
                 return str(refused)
-        if self.name is IdentifierName.MOBILE:
-            return _no_mobile(value)
-        return _ERROR_VALUE if value.casefold() in _ERROR_VALUES else None
+        return reason or unlike(value, self.name)
 
     def written(self, value: str) -> dict[str, Any]:
         """A query as it would be written, though the value may be none."""
         query = to_jsonable(self.query("nobody"))
         query["identifierValue"] = value
         return dict(query)
-
-
-def _no_mobile(value: str) -> str | None:
-    """The reason why a text cannot be a mobile number however it is written, or None."""
-    if not _DIGIT.search(value):
-        return NO_DIGITS
-    if value.startswith("="):
-        return _FORMULA
-    return _COMMENT if value.startswith("#") else None

@@ -87,3 +87,26 @@ def test_hints_only_where_nothing_is_found(
 ) -> None:
     """One known customer shows that the column is right."""
     assert (unknown_hint(endings, least) is not None) == is_hint
+
+
+@pytest.mark.parametrize("out", ["-", "out.jsonl"])
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        ("mobile 919000000001 919000000002 N/A null", "2 rows hold no digits"),
+        ("email a@example.com b@example.com none", "1 row holds no @"),
+        ("mobile 919000000001", None),
+    ],
+)
+def test_counts_the_rows_that_hold_no_customer(
+    tmp_path: Path, settings: dict[str, str], out: str, cells: str, note: str | None
+) -> None:
+    """Words in place of numbers are one line of the summary, not only a reason in each row."""
+    identifier, *_ = cells.split()
+    source = tmp_path / "list.csv"
+    source.write_text("\n".join((*cells.split(), "")))
+    to = out if out == "-" else str(tmp_path / out)
+    ran = invoke("bulk", str(source), "--identifier", identifier, "--out", to, env=settings)
+    assert ran.code == (0 if note is None else 1), ran.err
+    lines = [line for line in ran.err.splitlines() if " hold" in line and "reason" not in line]
+    assert [line for line in lines if "cell" not in line] == ([] if note is None else [note])

@@ -8,9 +8,10 @@ import pytest
 
 from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import ListError
+from capillary_interactions.jobs._no_customer import NO_DIGITS
 from capillary_interactions.jobs._rows import Row
 from capillary_interactions.jobs._spelling import bare
-from capillary_interactions.jobs._template import NO_DIGITS, Template
+from capillary_interactions.jobs._template import Template
 
 from .given import read
 
