@@ -2,6 +2,7 @@
 
 JobError
 ├── ListError          the list cannot be read, or not any further
+│   └── NoListError    it is none, and not one of its rows is asked
 ├── JobInUseError      somebody else is running this very job
 ├── JobChangedError    the list or the settings are not those the job began with
 ├── JobStoreError      the job's file cannot be read or written

@@ -86,7 +86,7 @@ def _check_header(header: str, line: str, identifier: str, *, is_first: bool) ->
 
 
 def _spoken(header: str) -> str:
-    return f"its header names one column, {mask_text(shown(header.strip()))!r}"
+    return f"its header names one column, {mask_text(shown(header.strip()[:_MAX_READ]))!r}"
 
 
 def _check_names(header: str, cells: Sequence[str], identifier: str) -> None:

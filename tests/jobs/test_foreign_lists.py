@@ -149,6 +149,13 @@ def test_a_title_costs_no_request_for_ids_either() -> None:
         _asked(text, "external_id")
 
 
+def test_shows_the_beginning_of_a_long_title() -> None:
+    """A message is for a person to read, however long the line is that it is about."""
+    with pytest.raises(ListError) as raised:
+        _asked(b"x" * 100_000 + b",,\n,,\nname,mobile,x\n")
+    assert len(str(raised.value)) < 1000
+
+
 @pytest.mark.parametrize("content", [b"919000000001 (A)\n", b"--\n1\n", b"mobile 919000000001\n"])
 def test_takes_lines_as_they_are_where_the_caller_says_so(content: bytes) -> None:
     """A format that is given ends all guessing."""
