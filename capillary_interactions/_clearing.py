@@ -21,23 +21,29 @@ _EMPTIED: Final = ("capillary_interactions._", "aiohttp.", "yarl.", "tenacity.",
 _WRITTEN: Final = "<attrs "
 
 
-def clear(error: BaseException) -> None:
-    """Empty the frames of an error's traceback, and of those that it came from, that are ours."""
+def clear(error: BaseException, ended: tuple[str, ...] = ()) -> None:
+    """Empty the frames of an error's traceback, and of those that it came from, that are ours.
+
+    Args:
+        error: The error.
+        ended: Further modules of which nothing runs or waits any more.
+    """
+    emptied = (*_EMPTIED, *(f"{module}." for module in ended))
     seen: set[int] = set()
     ahead: list[BaseException | None] = [error]
     while ahead:
         each = ahead.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
-            _clear(each.__traceback__)
+            _clear(each.__traceback__, emptied)
             ahead += (each.__cause__, each.__context__)
 
 
-def _clear(trace: TracebackType | None) -> None:
+def _clear(trace: TracebackType | None, emptied: tuple[str, ...]) -> None:
     while trace is not None:
         frame = trace.tb_frame
         name = f"{frame.f_globals.get('__name__', '')}."
-        if name.startswith(_EMPTIED) or frame.f_code.co_filename.startswith(_WRITTEN):
+        if name.startswith(emptied) or frame.f_code.co_filename.startswith(_WRITTEN):
             with suppress(RuntimeError):  # it runs still: who calls this drops what it holds
                 frame.clear()
         trace = trace.tb_next

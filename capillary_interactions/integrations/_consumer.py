@@ -12,6 +12,7 @@ from collections.abc import (
 from typing import Final, Generic, TypeVar
 
 from capillary_interactions._check import seconds, whole
+from capillary_interactions._clearing import clear
 from capillary_interactions._client import InteractionsClient
 from capillary_interactions._doubt import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError
@@ -269,5 +270,11 @@ def _raised(task: "asyncio.Task[None]") -> BaseException | None:
 
 
 def _bare(error: BaseException) -> BaseException:
-    """An error of ours without the frames that it has come through: they hold messages."""
-    return error.with_traceback(None) if isinstance(error, CapillaryError) else error
+    """An error of ours without the frames that it has come through: they hold messages.
+
+    One of the caller's keeps its lines, and shows what the caller's own frames hold.
+    """
+    if isinstance(error, CapillaryError):
+        return error.with_traceback(None)
+    clear(error, (Errand.__module__, __name__))
+    return error

@@ -29,6 +29,8 @@ from capillary_interactions._outcome import (
 from capillary_interactions._query import Identifier
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
+# A message that is given back comes back at once: whatever a server asks for, not sooner.
+_SOON: Final = 1.0
 
 
 async def answered(outcome: Outcome, *, hold: float = 10.0) -> Found | NotFound:
@@ -53,11 +55,14 @@ async def answered(outcome: Outcome, *, hold: float = 10.0) -> Found | NotFound:
         case Found() | NotFound():
             return outcome
         case Unavailable():
-            asked = outcome.retry_after
-            await asyncio.sleep(hold if asked is None else min(asked, hold))
+            await asyncio.sleep(_held(outcome.retry_after, hold))
             raise NackMessage
         case Rejected() | Unreadable():
             raise RejectMessage
+
+
+def _held(asked: float | None, hold: float) -> float:
+    return hold if asked is None else min(hold, max(asked, _SOON))
 
 
 def identified(name: str, value: str | None) -> Identifier:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from attrs import define
 
 from capillary_interactions import (
     AuthenticationError,
@@ -15,8 +16,10 @@ from capillary_interactions import (
     Identifier,
     InteractionsClient,
     OAuth,
+    Outcome,
     Query,
 )
+from capillary_interactions.integrations.consume import consume
 from capillary_interactions.testing import FakeTransport
 
 from .clients import client_for
@@ -68,12 +71,44 @@ async def _take(client: InteractionsClient, source: Any, **settings: Any) -> Non
             pass
 
 
+@define
+class _Message:
+    """An event whose repr shows what it is about, as most do."""
+
+    number: str
+
+    async def ack(self) -> None:
+        """Done."""
+
+    async def nack(self, delay: float) -> None:
+        """Again."""
+
+    async def reject(self, reason: str) -> None:
+        """Never again."""
+
+
+async def _messages() -> AsyncIterator[_Message]:
+    yield _Message(NUMBER)
+
+
+def _asks(message: _Message) -> Identifier:
+    return Identifier.mobile(message.number)
+
+
+async def _ignore(outcome: Outcome) -> None:
+    del outcome
+
+
 Use = Callable[[InteractionsClient], Any]
 USES: dict[str, Use] = {
     "lookup": lambda client: client.lookup(Identifier.mobile(NUMBER)),
     "lookup_all": lambda client: client.lookup_all([Identifier.mobile(NUMBER)]),
     "stream": lambda client: _take(client, _items(), key=_key),
     "stream of a list": lambda client: _take(client, [{"mobile": NUMBER}], key=_key),
+    "consume": lambda client: consume(client, _messages(), key=_asks, handle=_ignore),
+    "consume in order": lambda client: consume(
+        client, _messages(), key=_asks, handle=_ignore, ordered_by=lambda message: message.number
+    ),
 }
 
 

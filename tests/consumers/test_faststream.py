@@ -10,6 +10,7 @@ import nats
 import pytest
 from attrs import define
 from faststream import FastStream
+from faststream.exceptions import NackMessage
 from faststream.nats import NatsBroker
 from faststream.rabbit import RabbitBroker
 
@@ -18,13 +19,22 @@ from capillary_interactions import (
     ClientConfig,
     Identifier,
     InteractionsClient,
+    Query,
     RetryPolicy,
+    Unavailable,
 )
-from capillary_interactions.integrations.faststream import InteractionsMiddleware
-from capillary_interactions.testing import Answer, FakeTransport, Response, interactions
+from capillary_interactions.integrations.faststream import InteractionsMiddleware, answered
+from capillary_interactions.testing import (
+    Answer,
+    FakeTransport,
+    Response,
+    interactions,
+    run_without_waiting,
+)
 from tests.consumers.conftest import Address
 from tests.web import recipes
 
+_CUSTOMER = Identifier.mobile("919738522695")
 _GOOD = b'{"mobile": "919738522695"}'
 _NOBODY = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
 
@@ -246,3 +256,18 @@ async def test_gives_nats_time_for_all_that_may_take_it(address: Address) -> Non
         told = await client.jetstream().consumer_info("customers", "interactions")
         await client.close()
     assert (told.config.ack_wait or 0.0) >= 2 * (10.0 + InteractionsMiddleware.hold)
+
+
+@pytest.mark.parametrize(
+    ("asked", "held"), [(None, 10.0), (0.0, 1.0), (-5.0, 1.0), (0.001, 1.0), (4.0, 4.0), (99, 10)]
+)
+def test_holds_a_message_though_the_server_says_at_once(asked: float | None, held: float) -> None:
+    """A message is not given back at once, to come again at once, over and over."""
+    outcome = Unavailable(query=Query(_CUSTOMER), item=None, reason="busy", retry_after=asked)
+
+    async def main() -> float:
+        with pytest.raises(NackMessage):
+            await answered(outcome)
+        return asyncio.get_running_loop().time()
+
+    assert run_without_waiting(main()) == pytest.approx(held)
