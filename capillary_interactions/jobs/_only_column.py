@@ -135,8 +135,8 @@ def check_whole(value: str, identifier: str, where: str) -> None:
         NoListError: It is.
     """
     if _COMMENT.match(value):
-        raise NoListError(f"{where} is a comment; take it away")
-    check_drawn(value, identifier, where)
+        raise NoListError("its first line is a comment; take it away")
+    check_drawn(value, identifier, "its first line")
     more = _MORE.get(identifier)
     if more is not None and more.match(value[:_MAX_READ]):
         raise NoListError(

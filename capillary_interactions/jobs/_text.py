@@ -149,9 +149,10 @@ def _encoding_of(opening: bytes, given: str | None) -> str:
             return name
     # A NUL is a character like any other; where every second one is a control, it is no text.
     if b"\0" in opening and len(opening.translate(None, _TEXT)) * 100 > len(opening) * _BINARY:
+        width = _width(opening)
         raise ListError(
-            "it is a binary file, or UTF-16 without a mark; then give the encoding: "
-            f"utf-16-{_order(opening)}, by where its zero bytes stand"
+            f"it is a binary file, or UTF-{width} without a mark; then give the encoding: "
+            f"utf-{width}-{_order(opening)}, by where its zero bytes stand"
         )
     return _UTF_8
 
@@ -160,6 +161,11 @@ def _order(opening: bytes) -> str:
     """In which order the bytes of UTF-16 or UTF-32 stand, where no mark says so."""
     # The upper byte of most characters is zero; most programs write the lower one first.
     return "be" if opening[::2].count(0) > opening[1::2].count(0) else "le"
+
+
+def _width(opening: bytes) -> int:
+    """Whether half of the bytes are zero, or three in four."""
+    return 32 if opening.count(0) * 8 > len(opening) * 5 else 16
 
 
 def _is_utf_32(opening: bytes) -> bool:

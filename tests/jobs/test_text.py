@@ -199,11 +199,11 @@ def test_finds_the_order_of_bytes_where_no_mark_says_it(
     assert "".join(lines(_cut(content, size), name)) == text
 
 
-def test_names_the_order_of_bytes_that_it_sees() -> None:
-    """The message for UTF-16 without a mark says which name will do."""
-    for order in ("le", "be"):
-        with pytest.raises(ListError, match=f"utf-16-{order}"):
-            list(lines(["mobile\n919\n".encode(f"utf-16-{order}")]))
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_names_the_order_of_bytes_that_it_sees(name: str) -> None:
+    """The message for UTF-16 or UTF-32 without a mark says which name will do."""
+    with pytest.raises(ListError, match=f"without a mark; then give the encoding: {name},"):
+        list(lines(["mobile\n919\n".encode(name)]))
 
 
 def test_ignores_the_mark_for_the_end_of_a_file() -> None:
