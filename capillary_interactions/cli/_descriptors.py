@@ -43,8 +43,8 @@ async def within_limits(
         most = fitting(config.in_flight, limit=limit, open_now=_open_now(), each=each)
         if most < config.in_flight:
             voice.say(
-                "too many open files: lower --in-flight or raise ulimit -n; with one of "
-                f"{limit:,} there are {most:,} requests at once in place of {config.in_flight:,}"
+                "too many open files: lower --in-flight or raise ulimit -n; with a limit of "
+                f"{limit:,}, --in-flight is {most:,} in place of {config.in_flight:,}"
             )
         yield evolve(config, in_flight=most)
 
