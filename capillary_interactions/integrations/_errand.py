@@ -212,7 +212,7 @@ class Desk(Generic[_M]):
             verdict = await self._judged(errand, outcome)
             if not isinstance(verdict, Again) or not self._in_order or self.stopping.is_set():
                 return verdict
-            if await self._stopped_within(verdict.delay):
+            if await self._stopped_within(min(verdict.delay, _MAX_PAUSE)):
                 return Back()
 
     def _query(self, errand: Errand[_M]) -> Query | Identifier | Flaw:

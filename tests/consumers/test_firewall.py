@@ -166,3 +166,21 @@ async def test_makes_progress_at_a_real_server(in_flight: int) -> None:
             report = await consume(client, source(), key=key, handle=Handler(), in_flight=in_flight)
         assert sandbox.received_for("page-0") == 1
     assert report == ConsumerReport(acknowledged=20, rejected=1)
+
+
+def test_asks_again_in_order_within_a_minute_whatever_the_server_asks_for() -> None:
+    """A wrong date, for once, does not hold an order and all places up for an hour."""
+
+    async def main() -> None:
+        late = Response(status=503, headers={"Retry-After": "Fri, 01 Jan 2099 00:00:00 GMT"})
+        transport = scripted()
+        transport.then(late, late)
+        async with client_of(transport) as client:
+            given = messages(*_names(0, 6))
+            report = await consume(
+                client, delivered(given), key=key, handle=Handler(), in_flight=2, ordered_by=id
+            )
+        assert report == ConsumerReport(acknowledged=6)
+        assert asyncio.get_running_loop().time() < 70.0
+
+    run_without_waiting(main())
