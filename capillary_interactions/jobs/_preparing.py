@@ -23,7 +23,7 @@ from capillary_interactions.jobs._sameness import (
 from capillary_interactions.jobs._store import Store
 from capillary_interactions.jobs._targets import EXPORTS, discard
 from capillary_interactions.jobs._template import Template
-from capillary_interactions.jobs._thread import Thread
+from capillary_interactions.jobs._thread import Thread, outlast
 
 
 @frozen
@@ -177,7 +177,7 @@ async def _begun(
             written = await thread(discard, wanted.path)
             store = None
         if store is None:
-            store = await thread(Store, wanted.path, create=True)
+            store = await _made(wanted.path, thread)
         facts: dict[str, Any] = {
             "customers": customers.name,
             "list": customers.written(),
@@ -192,6 +192,17 @@ async def _begun(
             await thread.finish(store.close)
         raise
     return Ready(store, feed, template)
+
+
+async def _made(path: Path, thread: Thread) -> Store:
+    """The file of a new job; closed again where the caller is cancelled while it is opened."""
+    opening = thread.submit(Store, path, create=True)
+    try:
+        return await outlast(opening)
+    except asyncio.CancelledError:
+        if not opening.cancelled():
+            await thread.finish(opening.result().close)
+        raise
 
 
 def _facts(store: Store) -> dict[str, Any]:
