@@ -1,7 +1,7 @@
 """Who has a job's file open, and who may change it?"""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from capillary_interactions._home import running_loop
@@ -34,10 +34,9 @@ class Access:
         running_loop()
         if self.store is not None:
             return
-        opening = self.thread.submit(Store, self.path)
+        opening = self.thread.submit(_existing, self.path)
         try:
-            with suppress(NoJobError):
-                await outlast(opening)
+            await outlast(opening)
         finally:
             if not opening.cancelled() and opening.exception() is None:
                 self.store = opening.result()
@@ -108,3 +107,11 @@ class Access:
     def _disclaim(self) -> None:
         if self.store is not None:
             self.store.disclaim()
+
+
+def _existing(path: Path) -> Store | None:
+    # No error that is suppressed by the caller: a cancellation meanwhile would be lost with it.
+    try:
+        return Store(path)
+    except NoJobError:
+        return None

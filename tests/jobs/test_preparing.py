@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from capillary_interactions.jobs import CustomerList, Job, _preparing
+from capillary_interactions.jobs import CustomerList, Job, _access, _preparing
 from capillary_interactions.jobs._store import Store
 from capillary_interactions.sandbox import Sandbox
 
@@ -43,3 +43,25 @@ async def test_closes_the_file_of_a_new_job_that_is_cancelled_while_it_is_opened
 
     assert len(opened) == 1
     assert closed == opened
+
+
+async def test_ends_a_run_that_is_cancelled_while_no_job_is_found(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first Ctrl-C ends it, however early; it read the list as if nothing had been said."""
+    loop = asyncio.get_running_loop()
+
+    class Cancelling(Store):
+        """One whose absence is found while the run is cancelled."""
+
+        def __init__(self, path: Path, **options: Any) -> None:
+            loop.call_soon_threadsafe(running.cancel)
+            time.sleep(0.02)
+            super().__init__(path, **options)
+
+    customers = CustomerList(mobiles(tmp_path / "l.csv", [1]), identifier="mobile")
+    async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
+        monkeypatch.setattr(_access, "Store", Cancelling)
+        running = asyncio.create_task(job.run(client))
+        with pytest.raises(asyncio.CancelledError):
+            await running
