@@ -254,7 +254,7 @@ async def test_is_not_kept_by_many_answers_at_once(body: bytes) -> None:
         watchdog = Watchdog()
         async with Wire(always(answer(200, body))) as wire, client_for(wire.base_url) as client:
             task = asyncio.get_running_loop().create_task(watchdog.watch())
-            outcomes = await client.lookup_all(mobiles(32))
+            outcomes = await client.lookup_all(mobiles(16))
             task.cancel()
         assert all(isinstance(outcome, Found) for outcome in outcomes)
         return watchdog.longest
