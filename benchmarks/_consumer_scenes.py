@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 from attrs import define, field
 
+from benchmarks._scenes import expect
 from capillary_interactions import (
     AuthenticationError,
     BasicAuth,
@@ -52,20 +53,6 @@ _RARE: Final = ("hanging", "down", "busy", "wrong", "odd", "page", "nameless", "
 _MAX_LENT: Final = 4
 # Enough of those that come again at once.
 _MAX_DELIVERED: Final = 200
-
-
-class SceneError(Exception):
-    """What a scene has shown: a promise that was not kept."""
-
-
-def expect(kept: object, promise: str) -> None:
-    """See that a promise was kept.
-
-    Raises:
-        SceneError: It was not.
-    """
-    if not kept:
-        raise SceneError(promise)
 
 
 @define(eq=False)

@@ -21,6 +21,7 @@ import orjson
 from attrs import define, field
 
 from benchmarks._results import answers, recorded
+from benchmarks._scenes import expect
 from capillary_interactions import (
     BasicAuth,
     ClientConfig,
@@ -46,20 +47,6 @@ _RULES: Final = (
     StopRules(unanswered=3, probe_initial=0.002, probe_max=0.01, rejected_share=None),
 )
 _PATIENCE: Final = 30.0
-
-
-class SceneError(Exception):
-    """What a scene has shown: a promise that was not kept."""
-
-
-def expect(kept: bool, promise: str) -> None:
-    """See that a promise was kept.
-
-    Raises:
-        SceneError: It was not.
-    """
-    if not kept:
-        raise SceneError(promise)
 
 
 @define

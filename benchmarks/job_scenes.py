@@ -8,7 +8,6 @@ recorded outcome has been asked for again. Usage:
     python -m benchmarks.job_scenes [--minutes 10] [--seed 1] [--scene N]
 """
 
-import argparse
 import asyncio
 import os
 import random
@@ -19,11 +18,11 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from benchmarks._job_scenes import Scene, SceneError, expect, play
+from benchmarks._job_scenes import Scene, play
+from benchmarks._scenes import SceneError, expect, play_scenes
 from capillary_interactions.jobs import JobError
 
 # Each with the signals that a process gets, one after the other.
@@ -35,7 +34,6 @@ _SIGNALS: Final = (
     (signal.SIGINT, signal.SIGINT, signal.SIGINT),
     (signal.SIGINT, signal.SIGTERM),
 )
-_SHOWN: Final = 5
 
 
 def _forked(call: Callable[[], None], *, quiet: bool = False) -> int:
@@ -129,27 +127,7 @@ def _play(number: int) -> Counter[str]:
 
 def main() -> None:
     """Play scenes until the time is up, and print what was seen."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1, help="the number of the first scene")
-    parser.add_argument("--scene", type=int, help="only this one")
-    options = parser.parse_args()
-    until = time.monotonic() + 60 * options.minutes
-    first = options.seed if options.scene is None else options.scene
-    happened: Counter[str] = Counter()
-    broken: list[int] = []
-    number = first
-    while number == first or (options.scene is None and time.monotonic() < until):
-        try:
-            happened += _play(number)
-        except (SceneError, JobError) as error:
-            broken.append(number)
-            print(f"scene {number}: {error}")
-        number += 1
-    told = ", ".join(f"{count} {name}" for name, count in sorted(happened.items()))
-    print(f"{number - first} scenes ({told}): {len(broken)} broken {broken[:_SHOWN] or ''}")
-    with suppress(IndexError):
-        sys.exit(f"play one again: --scene {broken[0]}")
+    play_scenes(__doc__.partition("\n")[0], _play, JobError)
 
 
 if __name__ == "__main__":
