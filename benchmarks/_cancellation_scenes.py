@@ -31,7 +31,7 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
-from capillary_interactions._exchange import Request, Response, StaleError, TransportError
+from capillary_interactions._protocol.messages import Request, Response, StaleError, TransportError
 from capillary_interactions.testing import interactions, message, run_without_waiting
 
 _TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path

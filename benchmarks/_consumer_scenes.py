@@ -27,10 +27,10 @@ from capillary_interactions import (
     RateLimit,
     RetryPolicy,
 )
-from capillary_interactions._exchange import Response
+from capillary_interactions._protocol.messages import Response
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.testing import FakeTransport, after, interactions
-from capillary_interactions.testing._transport import Answer, Asked
+from capillary_interactions.testing._fake_transport import Answer, Asked
 
 _NOT_FOUND: Final = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
 _PAGE: Final = Response(status=403, headers={"Content-Type": "text/html"}, body=b"<html>no</html>")

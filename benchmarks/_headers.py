@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from benchmarks._drive import client_of, saturate, share_used
-from benchmarks._foreign import (
+from benchmarks._load import client_of, saturate, share_used
+from benchmarks.servers.foreign_limiters import (
     Rules,
     express,
     flask,

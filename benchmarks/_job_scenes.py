@@ -29,10 +29,10 @@ from capillary_interactions import (
     RateLimit,
     RetryPolicy,
 )
-from capillary_interactions._exchange import Request, Response, TransportError
+from capillary_interactions._protocol.messages import Request, Response, TransportError
 from capillary_interactions.events import Event, LookupEnded
 from capillary_interactions.jobs import CustomerList, Job, JobError, JobStatus, StopRules
-from capillary_interactions.jobs._lock import Lock
+from capillary_interactions.jobs._store.file_lock import Lock
 from capillary_interactions.testing import interactions, message
 
 _CONFIG: Final = ClientConfig(

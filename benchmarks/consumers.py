@@ -26,9 +26,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from benchmarks._brokers import KINDS, broker, missing, program
-from benchmarks._consuming import IN_FLIGHT, run
-from benchmarks._queues import BATCH, QUEUES, KafkaQueue, Queue
+from benchmarks._consumer_process import IN_FLIGHT, run
+from benchmarks.servers.brokers import KINDS, broker, missing, program
+from benchmarks.servers.queues import BATCH, QUEUES, KafkaQueue, Queue
 from capillary_interactions import Identifier, InteractionsClient, Outcome
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.sandbox import SandboxProcess
@@ -37,7 +37,7 @@ _PATIENCE: Final = 60.0
 _MIB: Final = 1024 * 1024
 # Forked from a process that has imported everything: a consumer starts in no time.
 _FORKS: Final = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["benchmarks._consuming"])
+_FORKS.set_forkserver_preload(["benchmarks._consumer_process"])
 
 
 def numbers(count: int) -> list[str]:

@@ -17,8 +17,8 @@ from typing import Final
 
 from attrs import frozen
 
-from benchmarks._overload import Shedding, shedding
-from benchmarks._rivals import Lookup, rivals
+from benchmarks._competitors import Lookup, rivals
+from benchmarks.servers.overloaded import Shedding, shedding
 from capillary_interactions import RateLimit
 
 SPEED: Final = 200.0

@@ -29,7 +29,7 @@ from attrs import define, field
 from benchmarks._results import SUFFIXES, answers, recorded, rows_of
 from capillary_interactions import InteractionsClient, RateLimit, RetryPolicy
 from capillary_interactions.jobs import CustomerList, Job
-from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import SandboxProcess
 
 _MOMENTS = ("time", "reading", "commit", "export")

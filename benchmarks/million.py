@@ -26,8 +26,8 @@ from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks._fast_server import fast_server
-from benchmarks._in_turns import in_turns, wait_for_start
+from benchmarks._alternating import in_turns, wait_for_start
+from benchmarks.servers.fastest_http import fast_server
 from capillary_interactions import (
     BasicAuth,
     ClientConfig,
@@ -35,7 +35,7 @@ from capillary_interactions import (
     InteractionsClient,
     RateLimit,
 )
-from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.events import AttemptBegan, Event
 from capillary_interactions.jobs import CustomerList, Job
 

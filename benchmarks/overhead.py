@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import aiohttp
 
-from benchmarks._fast_server import fast_server
+from benchmarks.servers.fastest_http import fast_server
 from capillary_interactions import (
     BasicAuth,
     ClientConfig,

@@ -14,12 +14,12 @@ from typing import Final
 
 from attrs import frozen
 
-from benchmarks._at_nginx import print_nginx
-from benchmarks._drive import burst_of, client_of, saturate, share_used
+from benchmarks._adaptive_rate import print_learned
+from benchmarks._fairness import print_turns
 from benchmarks._headers import print_headers
-from benchmarks._learned import print_learned
-from benchmarks._limiters import Limited, Rule, limited
-from benchmarks._turns import print_turns
+from benchmarks._load import burst_of, client_of, saturate, share_used
+from benchmarks._nginx_trial import print_nginx
+from benchmarks.servers.rate_limited import Limited, Rule, limited
 from capillary_interactions import RateLimit
 
 SETTINGS: Final = (

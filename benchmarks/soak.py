@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from benchmarks._drive import customers
+from benchmarks._load import customers
 from capillary_interactions import InteractionsClient, RetryPolicy
 from capillary_interactions.sandbox import SandboxProcess
 

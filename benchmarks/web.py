@@ -23,7 +23,7 @@ from pathlib import Path
 import aiohttp
 from attrs import frozen
 
-from benchmarks._fast_server import fast_server
+from benchmarks.servers.fastest_http import fast_server
 from capillary_interactions.sandbox import SandboxProcess
 
 _ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ _AT_ONCE = 100
 def _application(upstream: str) -> Iterator[str]:
     """The address of the application, for as long as the block lasts."""
     command = (
-        *(sys.executable, "-m", "uvicorn", "benchmarks._web_app:app"),
+        *(sys.executable, "-m", "uvicorn", "benchmarks.servers.web_app:app"),
         *("--port", "0", "--no-access-log", "--backlog", "1024"),
     )
     settings = {

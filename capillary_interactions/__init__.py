@@ -8,19 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capillary_interactions._client import InteractionsClient
-    from capillary_interactions._config import ClientConfig
-    from capillary_interactions._credentials import BasicAuth, OAuth
-    from capillary_interactions._endpoint import Cluster
+    from capillary_interactions._client.client import InteractionsClient
+    from capillary_interactions._client.snapshot import CredentialSnapshot, Snapshot
+    from capillary_interactions._config.client_config import ClientConfig
+    from capillary_interactions._config.credentials import BasicAuth, OAuth
+    from capillary_interactions._config.endpoint import Cluster
+    from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
     from capillary_interactions._errors import (
         AuthenticationError,
         CapillaryError,
         ConfigurationError,
         EndpointDownError,
     )
-    from capillary_interactions._jsonable import to_jsonable
-    from capillary_interactions._limits import RateLimit, RetryPolicy, Timeouts
-    from capillary_interactions._models import (
+    from capillary_interactions._json.unstructure import to_jsonable
+    from capillary_interactions._model.interactions import (
         Customer,
         CustomerInteractions,
         Interaction,
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
         Message,
         Survey,
     )
-    from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
-    from capillary_interactions._outcome import (
+    from capillary_interactions._model.outcome import (
         Found,
         LookupFailedError,
         NotFound,
@@ -38,8 +38,13 @@ if TYPE_CHECKING:
         Unavailable,
         Unreadable,
     )
-    from capillary_interactions._query import Identifier, Query
-    from capillary_interactions._snapshot import CredentialSnapshot, Snapshot
+    from capillary_interactions._model.query import Identifier, Query
+    from capillary_interactions._model.vocabulary import (
+        ApiVersion,
+        IdentifierName,
+        InteractionType,
+        Network,
+    )
 
 __all__ = [
     "ApiVersion",
@@ -81,19 +86,19 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
-        "_client": ("InteractionsClient",),
-        "_config": ("ClientConfig",),
-        "_credentials": ("BasicAuth", "OAuth"),
-        "_endpoint": ("Cluster",),
+        "_client.client": ("InteractionsClient",),
+        "_config.client_config": ("ClientConfig",),
+        "_config.credentials": ("BasicAuth", "OAuth"),
+        "_config.endpoint": ("Cluster",),
         "_errors": (
             "AuthenticationError",
             "CapillaryError",
             "ConfigurationError",
             "EndpointDownError",
         ),
-        "_jsonable": ("to_jsonable",),
-        "_limits": ("RateLimit", "RetryPolicy", "Timeouts"),
-        "_models": (
+        "_json.unstructure": ("to_jsonable",),
+        "_config.limits": ("RateLimit", "RetryPolicy", "Timeouts"),
+        "_model.interactions": (
             "Customer",
             "CustomerInteractions",
             "Interaction",
@@ -101,8 +106,8 @@ _HOMES = {
             "Message",
             "Survey",
         ),
-        "_names": ("ApiVersion", "IdentifierName", "InteractionType", "Network"),
-        "_outcome": (
+        "_model.vocabulary": ("ApiVersion", "IdentifierName", "InteractionType", "Network"),
+        "_model.outcome": (
             "Found",
             "LookupFailedError",
             "NotFound",
@@ -111,8 +116,8 @@ _HOMES = {
             "Unavailable",
             "Unreadable",
         ),
-        "_query": ("Identifier", "Query"),
-        "_snapshot": ("CredentialSnapshot", "Snapshot"),
+        "_model.query": ("Identifier", "Query"),
+        "_client.snapshot": ("CredentialSnapshot", "Snapshot"),
     }.items()
     for name in names
 }

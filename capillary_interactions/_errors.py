@@ -4,13 +4,35 @@ CapillaryError
 ├── ConfigurationError    a setting is wrong (also a ValueError)
 ├── AuthenticationError   the credentials are refused
 ├── EndpointDownError     a stream's stop rule: nothing answers any more
-└── LookupFailedError     one outcome, unwrapped though it was not Found (`_outcome.py`)
+└── LookupFailedError     one outcome, unwrapped though it was not Found (`_model/outcome.py`)
 """
 
 from collections.abc import Mapping
+from typing import Final
 
-from capillary_interactions._reasons import SettingsReason
-from capillary_interactions._spoken import count
+from capillary_interactions._text.wording import count
+
+NOT_THE_API: Final = " by a proxy or firewall, not by the API"
+
+
+class SettingsReason(str):
+    """A reason that lies in a setting or the deployment: whatever is asked ends alike.
+
+    A string like any other to those who read outcomes; jobs and consumers look at its type, and
+    stop, where they would else blame every customer of a list.
+    """
+
+    __slots__ = ()
+
+
+class PageReason(str):
+    """The reason of a refusal (401 or 403) by a proxy or firewall in front of the API.
+
+    It may be about one customer, whose identifier a rule of the firewall dislikes, or about this
+    machine: streams, jobs and consumers look at what different customers meet.
+    """
+
+    __slots__ = ()
 
 
 class CapillaryError(Exception):

@@ -52,6 +52,7 @@ def main() -> None:
     _run("lint", _PYTHON, "-m", "ruff", "check", ".")
     _run("format", _PYTHON, "-m", "ruff", "format", "--check", ".")
     _run("types", _PYTHON, "-m", "mypy")
+    _run("imports", Path(_PYTHON).with_name("lint-imports"))
     _wheel()
     _run("tests", _PYTHON, *_PYTEST, "--cov", "--cov-report=term")
 

@@ -7,22 +7,20 @@ import pytest
 # These repeat a thousand times, or through a whole system, what others cover once; the tracer
 # would double what they cost.
 _UNTRACED: Final = (
-    "tests/answers/test_any_answer.py",
-    "tests/answers/test_read_again.py",
-    "tests/asking/test_structure.py",
-    "tests/boundary/test_fault_matrix_rounds.py",
-    "tests/boundary/test_leaving.py",
-    "tests/consumers/test_brokers.py",
-    "tests/consumers/test_scenes.py",
+    "tests/json/test_any_answer.py",
+    "tests/json/test_read_again.py",
+    "tests/package/test_structure.py",
+    "tests/end_to_end/test_fault_matrix_rounds.py",
+    "tests/end_to_end/test_leaving.py",
+    "tests/integrations/consuming/test_brokers.py",
+    "tests/integrations/consuming/test_scenes.py",
     "tests/jobs/test_kills.py",
     "tests/jobs/test_scenes.py",
-    "tests/limiters/",
-    "tests/nginx/",
-    "tests/soak/",
-    "tests/web/test_under_uvicorn.py",
-    "tests/working/test_cancellation.py",
-    "tests/working/test_left_early.py",
-    "tests/working/test_limiters_headers.py",
+    "tests/real_servers/",
+    "tests/integrations/web/test_under_uvicorn.py",
+    "tests/client/test_cancellation.py",
+    "tests/client/test_left_early.py",
+    "tests/client/test_limiters_headers.py",
 )
 
 

@@ -17,9 +17,21 @@ _PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 _NOWHERE: Final = subprocess.DEVNULL
 _UV: Final = (sys.executable, "-m", "uv")
 # No socket, or only those of the program itself: what depends on a library's version shows here.
-_RULES_AND_COMMANDS: Final = ("answers", "asking", "samples", "cli", "readme")
+_RULES_AND_COMMANDS: Final = (
+    "model",
+    "config",
+    "json",
+    "protocol",
+    "package",
+    "samples",
+    "cli",
+    "docs",
+)
 # What stands or falls with asyncio, besides.
-_ON_EACH_PYTHON: Final = (*_RULES_AND_COMMANDS, "working", "testing_kit", "boundary", "jobs")
+_ON_EACH_PYTHON: Final = (
+    *_RULES_AND_COMMANDS,
+    *("pacing", "http", "client", "testing", "end_to_end", "jobs"),
+)
 
 
 def _run(*command: str | Path, cwd: Path = _ROOT) -> None:

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
-        from capillary_interactions.cli._standard import (  # noqa: PLC0415 - see above
+        from capillary_interactions.cli._standard_streams import (  # noqa: PLC0415 - see above
             flush_streams,
             open_closed_streams,
         )

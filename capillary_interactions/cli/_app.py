@@ -7,10 +7,11 @@ from typing import Any, Final
 import click
 
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._masking import mask_subject, mask_text
+from capillary_interactions._text.masking import mask_subject, mask_text
 from capillary_interactions.cli._bulk import bulk
+from capillary_interactions.cli._console import Voice
 from capillary_interactions.cli._demo import demo
-from capillary_interactions.cli._exits import (
+from capillary_interactions.cli._exit_codes import (
     CANNOT_START,
     FINE,
     INTERRUPTED,
@@ -20,7 +21,6 @@ from capillary_interactions.cli._exits import (
 from capillary_interactions.cli._jobs import jobs
 from capillary_interactions.cli._lookup import lookup
 from capillary_interactions.cli._sandbox import sandbox
-from capillary_interactions.cli._voice import Voice
 
 PROGRAM: Final = "capillary-interactions"
 _CANNOT_WRITE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
@@ -28,7 +28,7 @@ _CANNOT_WRITE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno
 
 def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
-        from capillary_interactions._version import version  # noqa: PLC0415 - help and completion need none of it
+        from capillary_interactions._http.user_agent import version  # noqa: PLC0415 - help and completion need none of it
 
         click.echo(f"{PROGRAM}, version {version() or 'unknown'}")
         context.exit()

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
-from capillary_interactions.cli._exits import (
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._model.vocabulary import (
+    ApiVersion,
+    IdentifierName,
+    InteractionType,
+    Network,
+)
+from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
     STOPPED_EARLY,
     CannotStartError,
@@ -21,7 +27,6 @@ from capillary_interactions.cli._list_options import (
     list_options,
     stop_options,
 )
-from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import (
     NAME,
     filter_options,
@@ -29,14 +34,14 @@ from capillary_interactions.cli._options import (
     spreadsheet_option,
     voice_options,
 )
-from capillary_interactions.cli._report import summary
+from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._settings import Settings, config_of, reachable
-from capillary_interactions.cli._standard import data_out, is_terminal
-from capillary_interactions.cli._voice import Voice
-from capillary_interactions.jobs._template import Template
+from capillary_interactions.cli._standard_streams import data_out, is_terminal
+from capillary_interactions.cli._summaries import summary
+from capillary_interactions.jobs._lists.query_template import Template
 
 if TYPE_CHECKING:
-    from capillary_interactions.cli._run import Bulk, Ended
+    from capillary_interactions.cli._bulk_stream import Bulk, Ended
 
 _PIPE: Final = "-"
 
@@ -119,14 +124,14 @@ def bulk(
       capillary-interactions bulk customers.csv --identifier mobile --out answers.parquet
       zcat ids.gz | capillary-interactions bulk - --identifier external_id --out - > answers.jsonl
     """  # noqa: D301 - click's own mark
-    from capillary_interactions.cli._job_run import JobBulk, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._run import Bulk  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._sink import (  # noqa: PLC0415
+    from capillary_interactions.cli._bulk_job import JobBulk, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._bulk_stream import Bulk  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._output import (  # noqa: PLC0415
         check_out,
         is_streamed,
         open_out,
     )
+    from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
 
     template = _template(identifier, settings, network, type)
     config = config_of(settings, may_ask=list_ != _PIPE)
@@ -175,7 +180,7 @@ def _within_limits(
 
 
 async def _run(job: "Bulk", voice: Voice) -> "Ended":
-    from capillary_interactions.cli._run import run  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._bulk_stream import run  # noqa: PLC0415 - help and completion need none of it
 
     return await run(job, voice)
 

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._limits import RateLimit
-from capillary_interactions._names import IdentifierName
-from capillary_interactions._spoken import count
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._model.vocabulary import IdentifierName
+from capillary_interactions._text.wording import count
 from capillary_interactions.cli._bulk import tell
-from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._console import Voice
 from capillary_interactions.cli._options import voice_options
-from capillary_interactions.cli._report import Report
-from capillary_interactions.cli._voice import Voice
-from capillary_interactions.jobs._template import Template
+from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._summaries import Report
+from capillary_interactions.jobs._lists.query_template import Template
 
 if TYPE_CHECKING:
-    from capillary_interactions.cli._run import Ended
+    from capillary_interactions.cli._bulk_stream import Ended
     from capillary_interactions.sandbox import Counts, SandboxProcess
 
 _RATE: Final = RateLimit(100, 1.0)
@@ -70,9 +70,9 @@ def demo(*, customers: int, voice: Voice) -> int:
 
 
 async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> "Ended":
+    from capillary_interactions.cli._bulk_stream import Bulk, run  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._output import open_out  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._run import Bulk, run  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._sink import open_out  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import CustomerList  # noqa: PLC0415 - help and completion need none of it
 
     @asynccontextmanager

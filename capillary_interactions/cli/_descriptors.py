@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import evolve
 
-from capillary_interactions._config import ClientConfig
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions.cli._console import Voice
 
 # For the job's file, the list, the result and what else is opened on the way.
 _RESERVE: Final = 16

@@ -6,8 +6,8 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit
 
-from capillary_interactions._causes import unused_proxy
-from capillary_interactions.cli._exits import StoppedEarlyError
+from capillary_interactions._http.failure_reasons import unused_proxy
+from capillary_interactions.cli._exit_codes import StoppedEarlyError
 
 _PATIENCE: Final = 10.0
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from shlex import quote as quoted
 from typing import Final
 
-from capillary_interactions._masking import mask
-from capillary_interactions._spoken import count, duration, ending_word
-from capillary_interactions.cli._report import endings
+from capillary_interactions._text.masking import mask
+from capillary_interactions._text.wording import count, duration, ending_word
+from capillary_interactions.cli._summaries import endings
 from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
-from capillary_interactions.jobs._report import unknown_hint
+from capillary_interactions.jobs._status import unknown_hint
 
 _PROGRAM: Final = "capillary-interactions"
 _NEXT: Final[Mapping[str, str]] = {

@@ -9,17 +9,17 @@ import click
 import orjson
 from attrs import asdict
 
-from capillary_interactions._jsonable import seconds
-from capillary_interactions._outcome import ENDINGS
-from capillary_interactions._spoken import count
-from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
+from capillary_interactions._json.unstructure import seconds
+from capillary_interactions._model.outcome import ENDINGS
+from capillary_interactions._text.wording import count
+from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._job_words import next_steps, state
-from capillary_interactions.cli._loop import run_async
 from capillary_interactions.cli._options import spreadsheet_option, voice_options
-from capillary_interactions.cli._standard import data_out, write_json
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._standard_streams import data_out, write_json
 from capillary_interactions.jobs._errors import ExportError, JobError
-from capillary_interactions.jobs._template import storable
+from capillary_interactions.jobs._lists.query_template import storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -191,9 +191,9 @@ def report(*, path: Path, out: Path | None, voice: Voice) -> int:
 
 
 def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets: bool) -> None:
-    from capillary_interactions.cli._sink import check_overwrite  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._output import check_overwrite  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import check_export  # noqa: PLC0415
-    from capillary_interactions.jobs._targets import check_own  # noqa: PLC0415
+    from capillary_interactions.jobs._export.target_guard import check_own  # noqa: PLC0415
 
     try:
         check_own(path, target)
@@ -226,7 +226,7 @@ def _stream(path: Path, *, mask_codes: bool) -> None:
 
 
 def _with_job(path: Path, ask: "Callable[[Job], Coroutine[Any, Any, _T]]") -> _T:
-    from capillary_interactions.cli._stop import unless_interrupted  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._signals import unless_interrupted  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import Job  # noqa: PLC0415
 
     async def asked() -> _T:

@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 
-from capillary_interactions._jsonable import to_jsonable
-from capillary_interactions._outcome import Outcome
-from capillary_interactions.jobs._recording import masked
-from capillary_interactions.jobs._rows import Row
-from capillary_interactions.jobs._template import Template
+from capillary_interactions._json.unstructure import to_jsonable
+from capillary_interactions._model.outcome import Outcome
+from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.rows import Row
+from capillary_interactions.jobs._store.records import masked
 
 
 def outcome_line(number: int, outcome: Outcome, *, codes_masked: bool = False) -> bytes:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from attrs import frozen
 
-from capillary_interactions.cli._exits import CannotStartError
+from capillary_interactions.cli._exit_codes import CannotStartError
 from capillary_interactions.cli._options import SECONDS
-from capillary_interactions.cli._standard import unbuffered
+from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs._errors import JobError
-from capillary_interactions.jobs._rows import FORMATS
+from capillary_interactions.jobs._lists.rows import FORMATS
 
 if TYPE_CHECKING:
     from capillary_interactions.jobs import CustomerList, StopRules

@@ -5,24 +5,29 @@ import sys
 import click
 import orjson
 
-from capillary_interactions._config import ClientConfig
+from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError
-from capillary_interactions._jsonable import to_jsonable
-from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
-from capillary_interactions._outcome import Found, Outcome
-from capillary_interactions._query import Identifier, Query, check_spelling
-from capillary_interactions.cli._exits import CannotStartError, StoppedEarlyError, code_of
-from capillary_interactions.cli._loop import run_async
+from capillary_interactions._json.unstructure import to_jsonable
+from capillary_interactions._model.outcome import Found, Outcome
+from capillary_interactions._model.query import Identifier, Query, check_spelling
+from capillary_interactions._model.vocabulary import (
+    ApiVersion,
+    IdentifierName,
+    InteractionType,
+    Network,
+)
+from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._options import (
     NAME,
     filter_options,
     network_options,
     voice_options,
 )
+from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._settings import Settings, config_of, reachable
-from capillary_interactions.cli._standard import is_terminal, write_json, write_out
-from capillary_interactions.cli._voice import Voice
-from capillary_interactions.jobs._recording import masked
+from capillary_interactions.cli._standard_streams import is_terminal, write_json, write_out
+from capillary_interactions.jobs._store.records import masked
 
 
 @click.command(short_help="Look up one customer.")
@@ -77,7 +82,7 @@ def lookup(
       capillary-interactions lookup mobile 919738522695 --sandbox
       capillary-interactions lookup email a.person@example.com --type whatsapp --json
     """  # noqa: D301 - click's own mark
-    from capillary_interactions.cli._table import headline  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._lookup_table import headline  # noqa: PLC0415 - help and completion need none of it
 
     query = _query(IdentifierName(name), value, network, type)
     config = config_of(settings)
@@ -106,7 +111,7 @@ def _query(
 
 
 async def _ask(query: Query, settings: Settings, config: ClientConfig | None) -> Outcome:
-    from capillary_interactions._client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
 
     _check(query, ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api)
     async with reachable(settings, config) as reached, InteractionsClient(reached) as client:
@@ -131,7 +136,7 @@ def _dumped(written: object) -> bytes:
 def _drawn(outcome: Outcome, *, show_codes: bool) -> bytes:
     from rich.console import Console  # noqa: PLC0415 - help and completion need none of it
 
-    from capillary_interactions.cli._table import outcome_table  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._lookup_table import outcome_table  # noqa: PLC0415 - help and completion need none of it
 
     console = Console(highlight=False)
     with console.capture() as captured:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from capillary_interactions._snapshot import Snapshot
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions._client.snapshot import Snapshot
+from capillary_interactions.cli._console import Voice
 
 _EVERY: Final = 0.5
 # A shorter wait is over before it is read, and a later end by less is the same wait.

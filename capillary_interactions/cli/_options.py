@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from capillary_interactions._check import seconds, whole
-from capillary_interactions._endpoint import to_base_url
-from capillary_interactions._limits import RateLimit
-from capillary_interactions._masking import show_given
-from capillary_interactions._names import ApiVersion, IdentifierName, InteractionType, Network
+from capillary_interactions._config.endpoint import to_base_url
+from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._model.vocabulary import (
+    ApiVersion,
+    IdentifierName,
+    InteractionType,
+    Network,
+)
+from capillary_interactions._text.masking import show_given
+from capillary_interactions.cli._console import LEVELS, Voice
 from capillary_interactions.cli._settings import Settings
-from capillary_interactions.cli._voice import LEVELS, Voice
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SETTINGS: Final = ("base_url", "api", "rate", "in_flight", "timeout", "sandbox")

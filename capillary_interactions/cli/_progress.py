@@ -10,9 +10,9 @@ from typing import Final
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from capillary_interactions.cli._report import Moment, status
-from capillary_interactions.cli._standard import is_terminal
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._standard_streams import is_terminal
+from capillary_interactions.cli._summaries import Moment, status
 
 _BAR_EVERY: Final = 0.2
 _LINE_EVERY: Final = 60.0

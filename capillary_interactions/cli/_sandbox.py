@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from capillary_interactions._limits import RateLimit
-from capillary_interactions._spoken import count
-from capillary_interactions.cli._exits import CannotStartError
-from capillary_interactions.cli._loop import run_async
+from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._text.wording import count
+from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._exit_codes import CannotStartError
 from capillary_interactions.cli._options import RATE, voice_options
-from capillary_interactions.cli._standard import write_out
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._standard_streams import write_out
 
 if TYPE_CHECKING:
     from capillary_interactions.sandbox import Sandbox
@@ -73,7 +73,7 @@ def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice:
 async def _serve(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
 
-    from capillary_interactions.cli._stop import Stop  # noqa: PLC0415
+    from capillary_interactions.cli._signals import Stop  # noqa: PLC0415
 
     ended = asyncio.Event()
     stop = Stop(ended.set, lambda: None)

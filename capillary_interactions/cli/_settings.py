@@ -9,9 +9,9 @@ from typing import Any, Final
 import click
 from attrs import frozen
 
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._limits import RateLimit, Timeouts
-from capillary_interactions.cli._standard import is_terminal
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.limits import RateLimit, Timeouts
+from capillary_interactions.cli._standard_streams import is_terminal
 
 SANDBOX_RATE: Final = RateLimit(100, 1.0)
 

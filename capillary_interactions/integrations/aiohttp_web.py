@@ -6,9 +6,9 @@ from typing import Final, Unpack
 from aiohttp import ClientSession, web
 from aiohttp.typedefs import Handler
 
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._outcome import Outcome
+from capillary_interactions._client.client import InteractionsClient
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.integrations.web import (
     FAILURES,
     HttpAnswer,

@@ -8,12 +8,12 @@ import signal
 from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable
 from typing import TypeVar
 
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._home import running_loop
-from capillary_interactions._outcome import Outcome
-from capillary_interactions._query import Identifier, Query
-from capillary_interactions.integrations._consumer import Consumer
-from capillary_interactions.integrations._delivery import ConsumerReport, Delivery
+from capillary_interactions._client.client import InteractionsClient
+from capillary_interactions._client.lifecycle import running_loop
+from capillary_interactions._model.outcome import Outcome
+from capillary_interactions._model.query import Identifier, Query
+from capillary_interactions.integrations._consuming.consumer import Consumer
+from capillary_interactions.integrations._consuming.delivery import ConsumerReport, Delivery
 
 __all__ = ["Consumer", "ConsumerReport", "Delivery", "consume"]
 

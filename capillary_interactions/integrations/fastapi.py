@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends
 
-from capillary_interactions._client import InteractionsClient
+from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions.integrations.starlette import (
     answer_failures,
     client_of,

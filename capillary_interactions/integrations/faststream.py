@@ -17,7 +17,7 @@ from faststream.message import StreamMessage
 from pydantic import ValidationError
 
 from capillary_interactions._errors import AuthenticationError
-from capillary_interactions._outcome import (
+from capillary_interactions._model.outcome import (
     Found,
     LookupFailedError,
     NotFound,
@@ -26,7 +26,7 @@ from capillary_interactions._outcome import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._query import Identifier
+from capillary_interactions._model.query import Identifier
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 # A message that is given back comes back at once: whatever a server asks for, not sooner.

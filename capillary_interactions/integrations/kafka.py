@@ -17,10 +17,10 @@ from aiokafka.errors import (  # type: ignore[import-untyped]
 )
 from attrs import define, field
 
-from capillary_interactions._check import seconds, whole
+from capillary_interactions._config.validation import seconds, whole
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._batches import BatchedSource
-from capillary_interactions.integrations._prefix import Prefix
+from capillary_interactions.integrations._consuming.contiguous_offsets import Prefix
+from capillary_interactions.integrations._consuming.prefetch import BatchedSource
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]

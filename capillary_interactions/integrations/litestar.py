@@ -10,9 +10,9 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.plugins import InitPlugin
 
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._outcome import Outcome
+from capillary_interactions._client.client import InteractionsClient
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.integrations.web import (
     FAILURES,
     Failure,

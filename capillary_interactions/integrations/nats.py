@@ -12,9 +12,9 @@ from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 
-from capillary_interactions._check import seconds, whole
+from capillary_interactions._config.validation import seconds, whole
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._batches import BatchedSource, Keeper
+from capillary_interactions.integrations._consuming.prefetch import BatchedSource, Keeper
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext

@@ -8,12 +8,12 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from capillary_interactions._bucket import plan
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._events import Event
-from capillary_interactions.integrations._telemetry_figures import Figures
-from capillary_interactions.integrations._telemetry_spans import Spans
-from capillary_interactions.integrations._telemetry_words import SCOPE, request_attributes
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._pacing.bucket import plan
+from capillary_interactions.events import Event
+from capillary_interactions.integrations._telemetry.attributes import SCOPE, request_attributes
+from capillary_interactions.integrations._telemetry.metrics import Figures
+from capillary_interactions.integrations._telemetry.spans import Spans
 
 
 class Telemetry:

@@ -20,7 +20,7 @@ from aio_pika.abc import (
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
 from attrs import define, field
 
-from capillary_interactions._check import whole
+from capillary_interactions._config.validation import whole
 
 # A queue of waiting events goes when nobody has used it for so long after its delay.
 _IDLE: Final = 60.0

@@ -22,9 +22,9 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from capillary_interactions._check import seconds, whole
+from capillary_interactions._config.validation import seconds, whole
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._batches import BatchedSource
+from capillary_interactions.integrations._consuming.prefetch import BatchedSource
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

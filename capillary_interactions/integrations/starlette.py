@@ -8,9 +8,9 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._config import ClientConfig
-from capillary_interactions._outcome import Outcome
+from capillary_interactions._client.client import InteractionsClient
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.integrations.web import (
     FAILURES,
     HttpAnswer,

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, Unpack, get_
 import orjson
 from attrs import field, frozen
 
-from capillary_interactions._check import seconds
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._config import ClientConfig
+from capillary_interactions._client.client import InteractionsClient
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.validation import seconds
 from capillary_interactions._errors import AuthenticationError, CapillaryError
-from capillary_interactions._events import Observer
-from capillary_interactions._jsonable import to_jsonable
-from capillary_interactions._masking import mask, mask_text
-from capillary_interactions._moments import LONGEST
-from capillary_interactions._outcome import (
+from capillary_interactions._json.unstructure import to_jsonable
+from capillary_interactions._model.outcome import (
     Found,
     LookupFailedError,
     NotFound,
@@ -29,14 +26,17 @@ from capillary_interactions._outcome import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._pacing import Pace
-from capillary_interactions._query import Identifier
-from capillary_interactions.integrations._blame import is_asked_wrongly
+from capillary_interactions._model.query import Identifier
+from capillary_interactions._pacing.pace import Pace
+from capillary_interactions._protocol.timestamps import LONGEST
+from capillary_interactions._text.masking import mask, mask_text
+from capillary_interactions.events import Observer
+from capillary_interactions.integrations._consuming.blame import is_asked_wrongly
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from capillary_interactions._exchange import Transport
+    from capillary_interactions._protocol.messages import Transport
 
 _SOON: Final = 1
 _JSON: Final = "application/json"

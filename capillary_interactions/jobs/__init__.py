@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capillary_interactions.jobs._drawing import check_report
     from capillary_interactions.jobs._errors import (
         ExportError,
         JobChangedError,
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
         NoJobError,
         WrongListError,
     )
-    from capillary_interactions.jobs._export import check_export
+    from capillary_interactions.jobs._export.exporter import check_export
     from capillary_interactions.jobs._job import Job
-    from capillary_interactions.jobs._list import CustomerList
-    from capillary_interactions.jobs._report import Report
-    from capillary_interactions.jobs._status import Failure, JobStatus, Progress, RunFigures
-    from capillary_interactions.jobs._stops import StopRules
+    from capillary_interactions.jobs._lists.customer_list import CustomerList
+    from capillary_interactions.jobs._report.write_report import check_report
+    from capillary_interactions.jobs._run.stop_rules import StopRules
+    from capillary_interactions.jobs._status import Failure, JobStatus, Progress, Report, RunFigures
 
 __all__ = [
     "CustomerList",
@@ -49,7 +48,7 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
-        "_drawing": ("check_report",),
+        "_report.write_report": ("check_report",),
         "_errors": (
             "ExportError",
             "JobChangedError",
@@ -60,17 +59,17 @@ _HOMES = {
             "NoJobError",
             "WrongListError",
         ),
-        "_export": ("check_export",),
+        "_export.exporter": ("check_export",),
         "_job": ("Job",),
-        "_list": ("CustomerList",),
-        "_report": ("Report",),
+        "_lists.customer_list": ("CustomerList",),
         "_status": (
             "Failure",
             "JobStatus",
             "Progress",
+            "Report",
             "RunFigures",
         ),
-        "_stops": ("StopRules",),
+        "_run.stop_rules": ("StopRules",),
     }.items()
     for name in names
 }

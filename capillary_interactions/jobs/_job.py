@@ -8,22 +8,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from capillary_interactions._check import seconds
-from capillary_interactions._client import InteractionsClient
-from capillary_interactions._names import InteractionType, Network, one_of
-from capillary_interactions.jobs._access import Access
-from capillary_interactions.jobs._drawing import write_report
+from capillary_interactions._client.client import InteractionsClient
+from capillary_interactions._config.validation import seconds
+from capillary_interactions._model.vocabulary import InteractionType, Network, one_of
 from capillary_interactions.jobs._errors import JobError
-from capillary_interactions.jobs._export import Style, export
-from capillary_interactions.jobs._list import CustomerList
-from capillary_interactions.jobs._preparing import Wanted, prepare
-from capillary_interactions.jobs._reopening import reopened
-from capillary_interactions.jobs._report import Report
-from capillary_interactions.jobs._run import Run, Wishes
-from capillary_interactions.jobs._status import JobStatus, Progress
-from capillary_interactions.jobs._stops import StopRules
-from capillary_interactions.jobs._targets import discard
-from capillary_interactions.jobs._thread import aside, outlast, stoppable
+from capillary_interactions.jobs._export.exporter import Style, export
+from capillary_interactions.jobs._export.target_guard import discard
+from capillary_interactions.jobs._lists.customer_list import CustomerList
+from capillary_interactions.jobs._report.write_report import write_report
+from capillary_interactions.jobs._run.job_run import Run, Wishes
+from capillary_interactions.jobs._run.resume import Wanted, prepare
+from capillary_interactions.jobs._run.stop_rules import StopRules
+from capillary_interactions.jobs._status import JobStatus, Progress, Report
+from capillary_interactions.jobs._store.job_file import Access
+from capillary_interactions.jobs._store.reopen import reopened
+from capillary_interactions.jobs._store.worker_thread import aside, outlast, stoppable
 
 _SHOWN: int = 10
 _DRAIN: float = 30.0

@@ -8,9 +8,9 @@ from typing import Final
 import orjson
 from attrs import frozen
 
-from capillary_interactions.sandbox._answer import Answer, error_answer
 from capillary_interactions.sandbox._customers import History, Population
-from capillary_interactions.sandbox._questions import V1_1, Question, Refusal, read_question
+from capillary_interactions.sandbox._requests import V1_1, Question, Refusal, read_question
+from capillary_interactions.sandbox._responses import Answer, error_answer
 from capillary_interactions.sandbox._shapes import SHAPES, Json, Shape, flat
 
 _ALL_FAILED: Final = "All requests have failed due to errors"

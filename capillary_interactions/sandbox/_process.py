@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from capillary_interactions.sandbox._control import CONTENT_TYPE, PREFIX
+from capillary_interactions.sandbox._counters import Counts
 from capillary_interactions.sandbox._faults import check_name
 from capillary_interactions.sandbox._settings import Settings, client_config
-from capillary_interactions.sandbox._tally import Counts
 
 if TYPE_CHECKING:
-    from capillary_interactions._config import ClientConfig
+    from capillary_interactions._config.client_config import ClientConfig
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 # Variables that may hold credentials; the sandbox needs none of them.

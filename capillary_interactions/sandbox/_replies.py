@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from attrs import evolve
 
-from capillary_interactions.sandbox._answer import Answer, error_answer
+from capillary_interactions.sandbox._responses import Answer, error_answer
 
 _HTML: Final = "text/html; charset=utf-8"
 

@@ -9,14 +9,14 @@ from attrs import define, field
 
 from capillary_interactions.sandbox._book import whole
 from capillary_interactions.sandbox._control import answer_control, is_control
-from capillary_interactions.sandbox._desk import Desk, population
+from capillary_interactions.sandbox._counters import Counts
 from capillary_interactions.sandbox._door import Door
 from capillary_interactions.sandbox._faults import check_name
+from capillary_interactions.sandbox._handler import Desk, population
 from capillary_interactions.sandbox._settings import Settings, client_config
-from capillary_interactions.sandbox._tally import Counts
 
 if TYPE_CHECKING:
-    from capillary_interactions._config import ClientConfig
+    from capillary_interactions._config.client_config import ClientConfig
 
 
 @define(kw_only=True, slots=False, eq=False, repr=False)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from attrs import asdict, define, field, setters
 
-from capillary_interactions.sandbox._answer import Answer, to_answers
 from capillary_interactions.sandbox._faults import check_name, to_faults
+from capillary_interactions.sandbox._responses import Answer, to_answers
 from capillary_interactions.sandbox._shapes import Shape
 
 if TYPE_CHECKING:
     from attrs import Attribute
 
-    from capillary_interactions._config import ClientConfig
-    from capillary_interactions._limits import RateLimit
+    from capillary_interactions._config.client_config import ClientConfig
+    from capillary_interactions._config.limits import RateLimit
 
 Rate = tuple[int, float]
 
@@ -167,9 +167,9 @@ def client_config(
 ) -> "ClientConfig":
     """The configuration of a client for a sandbox: its address, first account and quota."""
     # Only here does the sandbox meet the client that it judges.
-    from capillary_interactions._config import ClientConfig  # noqa: PLC0415
-    from capillary_interactions._credentials import BasicAuth, OAuth  # noqa: PLC0415
-    from capillary_interactions._limits import RateLimit  # noqa: PLC0415
+    from capillary_interactions._config.client_config import ClientConfig  # noqa: PLC0415
+    from capillary_interactions._config.credentials import BasicAuth, OAuth  # noqa: PLC0415
+    from capillary_interactions._config.limits import RateLimit  # noqa: PLC0415
 
     chosen: dict[str, Any] = {"base_url": base_url}
     if settings.accounts:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from capillary_interactions.sandbox._customers import LISTED, History, Sent
-from capillary_interactions.sandbox._questions import NETWORKS, Question
+from capillary_interactions.sandbox._requests import NETWORKS, Question
 
 Shape = Literal["flat", "envelope", "envelope_old"]
 Json = dict[str, Any]

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capillary_interactions._exchange import Response, TransportError
-    from capillary_interactions.testing._bodies import interactions, message
+    from capillary_interactions._protocol.messages import Response, TransportError
+    from capillary_interactions.testing._answers import interactions, message
     from capillary_interactions.testing._clock import JumpingEventLoop, run_without_waiting
+    from capillary_interactions.testing._fake_transport import Answer, Asked, FakeTransport, after
     from capillary_interactions.testing._outcomes import (
         found,
         not_found,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         unavailable,
         unreadable,
     )
-    from capillary_interactions.testing._transport import Answer, Asked, FakeTransport, after
 
 __all__ = [
     "Answer",
@@ -42,16 +42,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answer": "capillary_interactions.testing._transport",
-    "Asked": "capillary_interactions.testing._transport",
-    "FakeTransport": "capillary_interactions.testing._transport",
+    "Answer": "capillary_interactions.testing._fake_transport",
+    "Asked": "capillary_interactions.testing._fake_transport",
+    "FakeTransport": "capillary_interactions.testing._fake_transport",
     "JumpingEventLoop": "capillary_interactions.testing._clock",
-    "Response": "capillary_interactions._exchange",
-    "TransportError": "capillary_interactions._exchange",
-    "after": "capillary_interactions.testing._transport",
+    "Response": "capillary_interactions._protocol.messages",
+    "TransportError": "capillary_interactions._protocol.messages",
+    "after": "capillary_interactions.testing._fake_transport",
     "found": "capillary_interactions.testing._outcomes",
-    "interactions": "capillary_interactions.testing._bodies",
-    "message": "capillary_interactions.testing._bodies",
+    "interactions": "capillary_interactions.testing._answers",
+    "message": "capillary_interactions.testing._answers",
     "not_found": "capillary_interactions.testing._outcomes",
     "rejected": "capillary_interactions.testing._outcomes",
     "run_without_waiting": "capillary_interactions.testing._clock",

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 
-from capillary_interactions._models import CustomerInteractions
-from capillary_interactions._outcome import Found, NotFound, Rejected, Unavailable, Unreadable
-from capillary_interactions._query import Identifier, Query
-from capillary_interactions._reading import Mismatch, Reader
-from capillary_interactions.testing._bodies import interactions
+from capillary_interactions._json.reader import Mismatch, Reader
+from capillary_interactions._model.interactions import CustomerInteractions
+from capillary_interactions._model.outcome import Found, NotFound, Rejected, Unavailable, Unreadable
+from capillary_interactions._model.query import Identifier, Query
+from capillary_interactions.testing._answers import interactions
 
 _SOMEBODY: Final = Query(Identifier.mobile("919000000001"))
 

@@ -16,8 +16,8 @@ from capillary_interactions import Snapshot
 from capillary_interactions.cli._descriptors import fitting
 from capillary_interactions.cli._notices import Notices
 
-from .places import Place
 from .program import invoke, started
+from .workspace import Place
 
 CREDENTIALS = {"CAPILLARY_USERNAME": "till", "CAPILLARY_PASSWORD": "hunter22"}
 PAGE = b"<html><title>400 No required SSL certificate was sent</title></html>"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._runtime import run_async
 
 
 @pytest.fixture(autouse=True)

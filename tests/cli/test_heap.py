@@ -10,7 +10,7 @@ ROUNDS = 300
 # As asyncio reads: 256 KiB, most of which is given back, and the rest soon after.
 READING = f"""
 import resource
-from capillary_interactions.cli._loop import run_async
+from capillary_interactions.cli._runtime import run_async
 
 async def read():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -9,8 +9,8 @@ import pytest
 
 from capillary_interactions.jobs import ExportError, Job
 
-from .places import Place
 from .program import json_lines
+from .workspace import Place
 
 
 @pytest.fixture

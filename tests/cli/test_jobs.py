@@ -13,8 +13,8 @@ import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
 
-from .places import Place
 from .program import json_lines
+from .workspace import Place
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from capillary_interactions import (
     to_jsonable,
 )
 from capillary_interactions.cli._lines import outcome_line, rejected_line
-from capillary_interactions.jobs._recording import masked
-from capillary_interactions.jobs._rows import Row
-from capillary_interactions.jobs._template import Template, storable
+from capillary_interactions.jobs._lists.query_template import Template, storable
+from capillary_interactions.jobs._lists.rows import Row
+from capillary_interactions.jobs._store.records import masked
 
 _MOBILE = Template(name=IdentifierName.MOBILE)
 

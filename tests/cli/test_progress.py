@@ -5,9 +5,9 @@ import io
 
 import pytest
 
+from capillary_interactions.cli._console import Voice
 from capillary_interactions.cli._progress import Speed, has_bar, show
-from capillary_interactions.cli._report import Moment
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions.cli._summaries import Moment
 from capillary_interactions.testing import run_without_waiting
 
 

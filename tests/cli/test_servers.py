@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from capillary_interactions.cli._demo import happened, made_up
-from capillary_interactions.cli._report import Report
+from capillary_interactions.cli._summaries import Report
 from capillary_interactions.sandbox import Counts
 
 from .program import ended, invoke, started

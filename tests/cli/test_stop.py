@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from capillary_interactions import BasicAuth, ClientConfig
-from capillary_interactions._names import IdentifierName
-from capillary_interactions.cli._exits import INTERRUPTED
-from capillary_interactions.cli._job_run import JobBulk, run_job
-from capillary_interactions.cli._run import Bulk, run
-from capillary_interactions.cli._voice import Voice
+from capillary_interactions._model.vocabulary import IdentifierName
+from capillary_interactions.cli._bulk_job import JobBulk, run_job
+from capillary_interactions.cli._bulk_stream import Bulk, run
+from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._exit_codes import INTERRUPTED
 from capillary_interactions.jobs import CustomerList, StopRules
-from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._lists.query_template import Template
 
 _QUIET = Voice(quiet=True)
 

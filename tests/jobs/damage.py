@@ -11,10 +11,10 @@ import orjson
 
 from capillary_interactions import BasicAuth, ClientConfig, InteractionsClient, RateLimit
 from capillary_interactions.jobs import CustomerList, Job, JobError
-from capillary_interactions.jobs._targets import has_written
+from capillary_interactions.jobs._export.target_guard import has_written
 from capillary_interactions.testing import FakeTransport, Response, interactions, message
 
-from .given import mobiles
+from .jobs_under_test import mobiles
 
 CONFIG: Final = ClientConfig(
     "https://api.example.test", BasicAuth("u", "p"), rate=RateLimit(1_000_000, 1.0)

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from capillary_interactions.jobs import ListError
 
-from .given import read
+from .jobs_under_test import read
 
 _TABLE = pa.table({"name": ["a", None], "mobile": ["1", "2"]})
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._columns import column_place, delimiter_of, distinct
+from capillary_interactions.jobs._lists.columns import column_place, delimiter_of, distinct
 
 
 @pytest.mark.parametrize(

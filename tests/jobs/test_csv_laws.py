@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import CustomerList, Job, StopRules
-from capillary_interactions.jobs._rows import number_written
-from capillary_interactions.jobs._spelling import bare
+from capillary_interactions.jobs._lists.rows import number_written
+from capillary_interactions.jobs._lists.whitespace import bare
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, csv_text, read
+from .jobs_under_test import client_of, csv_text, read
 
 _Table = list[list[str]]
 

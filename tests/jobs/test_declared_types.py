@@ -8,7 +8,7 @@ import pytest
 
 from capillary_interactions.sandbox import Sandbox
 
-from .given import exported, mobiles, run_job
+from .jobs_under_test import exported, mobiles, run_job
 
 
 @pytest.mark.parametrize("detected", [0, sqlite3.PARSE_DECLTYPES])

@@ -24,7 +24,7 @@ from pyarrow import parquet
 from capillary_interactions.jobs import CustomerList, ExportError, Job
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, exported, lines_of, mobile, mobiles, names, run_job
+from .jobs_under_test import client_of, exported, lines_of, mobile, mobiles, names, run_job
 
 CUSTOMERS = 60
 

@@ -14,11 +14,11 @@ import pytest
 from pyarrow import parquet
 
 from capillary_interactions.jobs import ExportError
-from capillary_interactions.jobs._flat import Column
-from capillary_interactions.jobs._parquet_sink import write_parquet
+from capillary_interactions.jobs._export.flatten import Column
+from capillary_interactions.jobs._export.parquet_writer import write_parquet
 from capillary_interactions.sandbox import Sandbox
 
-from .given import exported, mobile, run_job, write_csv
+from .jobs_under_test import exported, mobile, run_job, write_csv
 
 TABLES = ("o.csv", "o.parquet", "o.sqlite")
 LONG = "1" * 5000

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from capillary_interactions.jobs import Job
-from capillary_interactions.jobs import _export as exporting
-from capillary_interactions.jobs._recording import Ended, ended
+from capillary_interactions.jobs._export import exporter as exporting
+from capillary_interactions.jobs._store.records import Ended, ended
 from capillary_interactions.sandbox import Sandbox
 
-from .given import mobiles, names, run_job
+from .jobs_under_test import mobiles, names, run_job
 
 FORMATS = ("jsonl", "csv", "parquet", "sqlite", "csv.gz")
 

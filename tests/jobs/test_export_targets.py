@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from capillary_interactions.jobs import ExportError, Job, NoJobError
-from capillary_interactions.jobs import _database as database
-from capillary_interactions.jobs import _targets as targets
-from capillary_interactions.jobs._atomic import replacing
-from capillary_interactions.jobs._lock import take
-from capillary_interactions.jobs._store import Store
-from capillary_interactions.jobs._targets import check_own, has_written
+from capillary_interactions.jobs._export import target_guard as targets
+from capillary_interactions.jobs._export.atomic_file import replacing
+from capillary_interactions.jobs._export.target_guard import check_own, has_written
+from capillary_interactions.jobs._store import connection as database
+from capillary_interactions.jobs._store.file_lock import take
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
-from .given import exported, mobiles, names, run_job
+from .jobs_under_test import exported, mobiles, names, run_job
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from capillary_interactions import AuthenticationError, Identifier
 from capillary_interactions.jobs import CustomerList, Job
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, lines_of, mobile, mobiles, run_job
+from .jobs_under_test import client_of, lines_of, mobile, mobiles, run_job
 
 PAGE: Any = (403, {"Content-Type": "text/html"}, b"<html>Access Denied. Reference 18.abc</html>")
 

@@ -7,10 +7,10 @@ import pytest
 
 from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import CustomerList, ListError
-from capillary_interactions.jobs._no_customer import NO_ADDRESS, NO_DIGITS
-from capillary_interactions.jobs._reader import Batch, ListReader
-from capillary_interactions.jobs._rows import Row
-from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._lists.empty_cells import NO_ADDRESS, NO_DIGITS
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
+from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.rows import Row
 
 _1, _2 = "919000000001", "919000000002"
 _REJECTED = "-"

@@ -17,17 +17,17 @@ from capillary_interactions import (
     OAuth,
 )
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, ListError, StopRules
-from capillary_interactions.jobs._sameness import (
+from capillary_interactions.jobs._store.job_settings import (
     check_settings,
     place_of,
     settings_of,
     zone_read,
     zone_written,
 )
-from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
+from .jobs_under_test import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
 
 _AUTH = BasicAuth("till", "secret")
 

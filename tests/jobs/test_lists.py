@@ -12,9 +12,9 @@ import zstandard
 from pyarrow import parquet
 
 from capillary_interactions.jobs import CustomerList, JobChangedError, ListError
-from capillary_interactions.jobs._reader import Batch, Bookmark, ListReader
+from capillary_interactions.jobs._lists.list_reader import Batch, Bookmark, ListReader
 
-from .given import MOBILES, read
+from .jobs_under_test import MOBILES, read
 
 LISTED = [("1", "a"), ("2", "b")]
 AS_TABLE = "mobile,name\n1,a\n2,b\n"

@@ -8,12 +8,12 @@ import pytest
 
 from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._no_customer import NO_DIGITS
-from capillary_interactions.jobs._rows import Row
-from capillary_interactions.jobs._spelling import bare
-from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._lists.empty_cells import NO_DIGITS
+from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.rows import Row
+from capillary_interactions.jobs._lists.whitespace import bare
 
-from .given import read
+from .jobs_under_test import read
 
 
 def _found(content: str, **options: Any) -> list[tuple[str, bool]]:

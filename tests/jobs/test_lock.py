@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from capillary_interactions.jobs import ExportError, Job, JobInUseError, JobStoreError
-from capillary_interactions.jobs._atomic import replacing
-from capillary_interactions.jobs._lock import Lock
+from capillary_interactions.jobs._export.atomic_file import replacing
 from capillary_interactions.jobs._status import RunFigures
-from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._store.file_lock import Lock
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
-from .given import mobiles, names, run_job
+from .jobs_under_test import mobiles, names, run_job
 
 
 def test_is_one_for_all_names_of_a_job(tmp_path: Path) -> None:

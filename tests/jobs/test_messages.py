@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import to_jsonable
-from capillary_interactions._reading import Reader
-from capillary_interactions.jobs._messages import OTHERS, UNKNOWN, MessageCounter, window
+from capillary_interactions._json.reader import Reader
+from capillary_interactions.jobs._report.message_counts import (
+    OTHERS,
+    UNKNOWN,
+    MessageCounter,
+    window,
+)
 from capillary_interactions.sandbox import Sandbox
 
-from .given import mobile
+from .jobs_under_test import mobile
 
 
 def counted(*answers: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from capillary_interactions.sandbox import Sandbox
 
-from .given import exported, lines_of, mobile, mobiles, run_job
+from .jobs_under_test import exported, lines_of, mobile, mobiles, run_job
 
 
 def _envelope(**beside: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from capillary_interactions.jobs import ListError
 
-from .given import read
+from .jobs_under_test import read
 
 _ROW = '{"mobile": "919000000001"}'
 

@@ -18,10 +18,10 @@ import zstandard
 from pyarrow import parquet
 
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, ListError
-from capillary_interactions.jobs._source import is_lasting
+from capillary_interactions.jobs._lists.source import is_lasting
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, lines_of, mobile, mobiles, read, run_job
+from .jobs_under_test import client_of, lines_of, mobile, mobiles, read, run_job
 
 _CHUNK = 1 << 16
 _LINE = len("919000000000\n")
@@ -243,7 +243,7 @@ async def test_compares_the_file_that_is_read(
         customers = CustomerList(path, identifier="mobile")
         async with Job.open(job_path, customers) as job:
             with monkeypatch.context() as patched:
-                patched.setattr("capillary_interactions.jobs._run.Run.go", _nothing)
+                patched.setattr("capillary_interactions.jobs._run.job_run.Run.go", _nothing)
                 await job.run(client)
     opened = CustomerList.open
 

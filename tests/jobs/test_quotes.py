@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions.jobs import ListError, _csv_quotes
-from capillary_interactions.jobs._csv_rows import csv_rows
-from capillary_interactions.jobs._rows import BadRow, Row, Wanted
-from capillary_interactions.jobs._text import lines
+from capillary_interactions.jobs import ListError
+from capillary_interactions.jobs._lists import csv_quotes
+from capillary_interactions.jobs._lists.csv_rows import csv_rows
+from capillary_interactions.jobs._lists.rows import BadRow, Row, Wanted
+from capillary_interactions.jobs._lists.text import lines
 
-from .given import csv_text, read
+from .jobs_under_test import csv_text, read
 
 _SWALLOWED = "a quote is opened and not closed"
 
@@ -145,7 +146,7 @@ def test_looks_no_further_than_a_cell_may_be_long(limit: int) -> None:
 
 def test_takes_no_quadratic_time_for_wrong_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines made so that each of them swallows all the rest: it would take hours."""
-    monkeypatch.setattr(_csv_quotes, "_MOST_AGAIN", 1 << 22)
+    monkeypatch.setattr(csv_quotes, "_MOST_AGAIN", 1 << 22)
     text = "mobile,a,b\n" + 'a",x,"b\n' * 5_000
     try:
         assert len(_rows(text)) == 5_000

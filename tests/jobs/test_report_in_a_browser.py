@@ -17,7 +17,7 @@ from PIL import Image
 
 from capillary_interactions.sandbox import Sandbox
 
-from .given import mobile, mobiles, run_job
+from .jobs_under_test import mobile, mobiles, run_job
 from .pages import Page, colours, contrast, read_page, report_of
 
 _CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -13,21 +13,21 @@ import matplotlib as mpl
 import pytest
 
 from capillary_interactions import RateLimit
-from capillary_interactions._masking import mask
+from capillary_interactions._text.masking import mask
 from capillary_interactions.jobs import (
     CustomerList,
     ExportError,
     Job,
     NoJobError,
-    _overview,
     check_report,
 )
-from capillary_interactions.jobs._failures import failures
-from capillary_interactions.jobs._overview import read_overview
-from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._report import summary
+from capillary_interactions.jobs._report.summary import read_overview
+from capillary_interactions.jobs._store.failed_rows import failures
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, mobile, mobiles, names, run_job
+from .jobs_under_test import client_of, mobile, mobiles, names, run_job
 from .pages import Page, read_page, report_of
 
 _CUSTOMERS = 60
@@ -276,7 +276,7 @@ async def test_is_of_one_moment(
             connection.commit()
         return failures(*asked)
 
-    monkeypatch.setattr(_overview, "failures", slow)
+    monkeypatch.setattr(summary, "failures", slow)
     overview = read_overview(job_path)
 
     assert overview.status.done == sum(each.slice.lookups for each in overview.tempo.paces) == 5

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._list import text_rows
-from capillary_interactions.jobs._rows import Format, Row, Wanted, form_of
-from capillary_interactions.jobs._text import lines
+from capillary_interactions.jobs._lists.customer_list import text_rows
+from capillary_interactions.jobs._lists.rows import Format, Row, Wanted, form_of
+from capillary_interactions.jobs._lists.text import lines
 
 _VALUE = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
     lambda text: text == text.strip()

@@ -18,7 +18,7 @@ from capillary_interactions.jobs import (
 )
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
+from .jobs_under_test import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
 
 _PASSING = ("attempts", "elapsed", "waited", "requestId")
 

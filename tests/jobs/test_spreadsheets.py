@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import CustomerList, ExportError, Job
-from capillary_interactions.jobs._spreadsheets import MARK, safe_cell, safe_text
+from capillary_interactions.jobs._export.spreadsheet_cells import MARK, safe_cell, safe_text
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, mobile, write_csv
+from .jobs_under_test import client_of, mobile, write_csv
 
 _XML = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 # What a spreadsheet would run, or take for a number or a day and show otherwise.

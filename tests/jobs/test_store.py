@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import Identifier, NotFound, Query, Unavailable, to_jsonable
-from capillary_interactions.jobs._reader import Batch, Bookmark
-from capillary_interactions.jobs._recording import Pending
+from capillary_interactions.jobs._lists.list_reader import Batch, Bookmark
 from capillary_interactions.jobs._status import RunFigures
-from capillary_interactions.jobs._store import Store
+from capillary_interactions.jobs._store.records import Pending
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.testing import found, interactions, message
 
 

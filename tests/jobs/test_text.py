@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._text import check_encoding, lines
-from capillary_interactions.jobs._unpack import chunks as unpacked_chunks
+from capillary_interactions.jobs._lists.compression import chunks as unpacked_chunks
+from capillary_interactions.jobs._lists.text import check_encoding, lines
 
 
 @given(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capillary_interactions.jobs._facts import TimedRun
+from capillary_interactions.jobs._report.active_time import Stretches, nice
+from capillary_interactions.jobs._report.throughput import Tempo, tempo
+from capillary_interactions.jobs._report.timeline import Slice, Timeline, joined
 from capillary_interactions.jobs._status import RunFigures
-from capillary_interactions.jobs._stretches import Stretches, nice
-from capillary_interactions.jobs._tempo import Tempo, tempo
-from capillary_interactions.jobs._timeline import Slice, Timeline, joined
+from capillary_interactions.jobs._store.queries import TimedRun
 
 _NOON: Final = 1_800_000_000.0
 _DAY: Final = 86_400.0

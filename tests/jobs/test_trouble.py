@@ -24,7 +24,7 @@ from capillary_interactions.jobs import (
 )
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, exported, lines_of, mobiles, names, run_job
+from .jobs_under_test import client_of, exported, lines_of, mobiles, names, run_job
 
 _RUN = """
 import asyncio, sys

@@ -12,7 +12,7 @@ import pytest
 
 from capillary_interactions.jobs import ListError
 
-from .given import read
+from .jobs_under_test import read
 
 _MEBI = 1 << 20
 _LISTS: dict[str, Callable[[], bytes]] = {

@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from capillary_interactions import IdentifierName
-from capillary_interactions.jobs._rows import Row
-from capillary_interactions.jobs._template import Template
+from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.rows import Row
 
-from .given import read
+from .jobs_under_test import read
 
 _ROUNDED = "a spreadsheet's rounding"
 

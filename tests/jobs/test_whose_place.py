@@ -18,7 +18,7 @@ from capillary_interactions.jobs import (
 )
 from capillary_interactions.sandbox import Sandbox
 
-from .given import client_of, mobiles, names, run_job
+from .jobs_under_test import client_of, mobiles, names, run_job
 
 _CUSTOMERS = 120
 
@@ -97,7 +97,7 @@ async def test_says_that_it_cannot_be_saved(
     def refuse(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr("capillary_interactions.jobs._place._save", refuse)
+    monkeypatch.setattr("capillary_interactions.jobs._store.file_guard._save", refuse)
     with pytest.raises(JobStoreError, match="could not be saved"):
         await _disturbed(sandbox, job_path, job_path.unlink)
 

@@ -10,7 +10,7 @@ import pytest
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._customers import History, Population
-from capillary_interactions.sandbox._questions import NETWORKS, Question
+from capillary_interactions.sandbox._requests import NETWORKS, Question
 from capillary_interactions.sandbox._shapes import SHAPES, Shape
 
 from .asking import ask, ask_v2

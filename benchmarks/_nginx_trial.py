@@ -1,0 +1,126 @@
+"""Is the promise kept at a real nginx, and could this machine have done more?
+
+python -m benchmarks._nginx_trial REQUESTS PER BURST SECONDS prints the figures of one setting as
+JSON: for a process of its own, in which nothing traces and nobody else works.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import asdict, frozen
+
+from benchmarks._load import burst_of, client_of, saturate, share_used
+from benchmarks.servers.nginx import Nginx, nginx
+from capillary_interactions import RateLimit
+
+# nginx counts in milliseconds and has no window: a long one of ours costs the least.
+NGINX: Final = (
+    RateLimit(600, 60.0, burst=1),
+    RateLimit(6_000, 60.0, burst=10),
+    RateLimit(60_000, 60.0, burst=300),
+)
+_SHORT: Final = (RateLimit(10, 1.0), RateLimit(100, 1.0), RateLimit(1_000, 1.0))
+
+# A limit that nobody gets to, and for how long a machine is asked what it can do.
+_NONE: Final = RateLimit(1_000_000, 1.0)
+_TRIAL: Final = 0.5
+
+
+@frozen(kw_only=True)
+class Figures:
+    """What became of one setting at nginx.
+
+    Attributes:
+        requests: How many nginx saw.
+        refused: How many it refused, by the longer of its two logs.
+        share: How much of its rate was used, from one second after the first on.
+        able: How many a second this machine did without a limit, before or after, whichever is
+            less.
+    """
+
+    requests: int
+    refused: int
+    share: float
+    able: float
+
+
+async def through_nginx(server: Nginx, limit: RateLimit, seconds: float) -> tuple[int, int, float]:
+    """Requests, refusals by both of nginx's logs, and the share of its rate that was used."""
+    rate = limit.requests / limit.per
+    await saturate(client_of(server.base_url, limit), lookups=round(rate * seconds))
+    arrivals = server.arrivals()
+    refused = sum(one.limited != "PASSED" or one.status != 200 for one in arrivals)
+    share = share_used([one.at for one in arrivals if one.status == 200], rate)
+    return len(arrivals), max(refused, len(server.complaints())), share
+
+
+@contextmanager
+def _server(rate: int, burst: int) -> Iterator[Nginx]:
+    with tempfile.TemporaryDirectory() as home, nginx(Path(home), rate=rate, burst=burst) as server:
+        yield server
+
+
+def _held_back(limit: RateLimit, seconds: float) -> tuple[int, int, float]:
+    """What `through_nginx` gives, at an nginx of the same rate and burst."""
+    with _server(round(limit.requests / limit.per), burst_of(limit)) as server:
+        return asyncio.run(through_nginx(server, limit, seconds))
+
+
+def _able() -> float:
+    """How many lookups a second nginx and a client do here when neither holds back."""
+    with _server(_NONE.requests, _NONE.requests) as server:
+        asyncio.run(saturate(client_of(server.base_url, _NONE), seconds=_TRIAL))
+        return share_used([one.at for one in server.arrivals()], 1.0, skip=0.0)
+
+
+def _figures(limit: RateLimit, seconds: float) -> Figures:
+    before = _able()
+    requests, refused, share = _held_back(limit, seconds)
+    return Figures(requests=requests, refused=refused, share=share, able=min(before, _able()))
+
+
+def in_own_process(limit: RateLimit, seconds: float) -> Figures:
+    """The figures of a setting, from a process that does nothing else."""
+    numbers = (limit.requests, limit.per, burst_of(limit), seconds)
+    command = [sys.executable, "-m", "benchmarks._nginx_trial", *map(str, numbers)]
+    root = Path(__file__).parents[1]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout
+    return Figures(**json.loads(told))
+
+
+def print_nginx(seconds: float) -> None:
+    """Every setting, over a minute and over a second, as a table."""
+    print("| nginx limit_req | our setting | requests | refused | share used after 1 s |")
+    print("|---|---|---|---|---|")
+    for limit in _interleaved():
+        rate, burst = round(limit.requests / limit.per), burst_of(limit)
+        requests, refused, share = _held_back(limit, seconds)
+        print(
+            f"| {rate}r/s, burst={burst} nodelay | {limit}, burst {burst} "
+            f"| {requests} | {refused} | {share:.1%} |",
+            flush=True,
+        )
+
+
+def _interleaved() -> Iterator[RateLimit]:
+    for long, short in zip(NGINX, _SHORT, strict=True):
+        yield long
+        yield short
+
+
+def main() -> None:
+    """Measure one setting, and print its figures as JSON."""
+    requests, per, burst, seconds = sys.argv[1:]
+    limit = RateLimit(int(requests), float(per), burst=int(burst))
+    print(json.dumps(asdict(_figures(limit, float(seconds)))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,320 @@
+"""One client: the parts put together, and little else."""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+from weakref import WeakSet
+
+from capillary_interactions._client.attempt import Sender, Spent, Trip
+from capillary_interactions._client.cleanup import finish
+from capillary_interactions._client.ending import Landed, ended, told
+from capillary_interactions._client.fan_out import Source
+from capillary_interactions._client.lifecycle import Home
+from capillary_interactions._client.lookup import Asker
+from capillary_interactions._client.observers import Observers
+from capillary_interactions._client.parts import believed, lanes_for, transport_for
+from capillary_interactions._client.single_flight import Cache, Flights, GroundedError, LateError
+from capillary_interactions._client.snapshot import Snapshot, snapshot_of
+from capillary_interactions._client.stream import OutcomeStream
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._json.reader import Reader
+from capillary_interactions._model.outcome import Outcome, Rejected, counted
+from capillary_interactions._model.query import Identifier, Query, check_spelling
+from capillary_interactions._pacing.deadline import Deadline, Refusal
+from capillary_interactions._pacing.local_pace import Pace
+from capillary_interactions._pacing.stream_share import Ration
+from capillary_interactions._protocol.classify import Answered, Missing
+from capillary_interactions._tracebacks import clear, clears_locals
+from capillary_interactions.events import LookupBroken, Observer
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from capillary_interactions._protocol.messages import Transport
+
+_CLOSED: Final = "the client was closed before an answer came"
+_CANCELLED: Final = "the request was cancelled by its transport, its pace or an observer"
+
+
+class InteractionsClient:
+    """Looks customers' interactions up, one or many at once, within the quota.
+
+    One client serves any number of tasks; make one for a program and share it. It may be used by
+    several event loops one after the other, but not by two at once.
+
+    Args:
+        config: How it behaves.
+        transport: What gets requests to the API: a session pool of its own by default; an
+            `aiohttp.ClientSession` of yours is used as it is and never closed; or anything with
+            the two methods of `Transport`.
+        pace: When requests may leave: for every credential the same, and shared by all of them;
+            by default each has one of its own by `config.rate`.
+        observers: Called with each event; see `capillary_interactions.events`.
+
+    Example:
+        async with InteractionsClient(ClientConfig.from_env()) as client:
+            outcome = await client.lookup(Identifier.mobile("919738522695"))
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        transport: "Transport | ClientSession | None" = None,
+        pace: Pace | None = None,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self._config = config
+        self._observers = Observers(tuple(observers))
+        self._transport = transport_for(config, transport)
+        self._lanes = lanes_for(config, self._transport, pace, self._observers)
+        sender = Sender(
+            self._transport,
+            self._lanes,
+            self._observers,
+            Reader(config.timezone),
+            config.timeouts.attempt,
+            knows_departure=getattr(self._transport, "knows_departure", False),
+            believed=believed(config.retry),
+        )
+        self._asker = Asker(config, sender, self._observers)
+        self._flights: Flights[Landed] = Flights()
+        self._cache: Cache[Landed] | None = Cache(config.cache_ttl) if config.cache_ttl else None
+        self._streams: WeakSet[OutcomeStream] = WeakSet()
+        self._endings: Counter[str] = Counter()
+        self._home = Home(config.rate)
+
+    @property
+    def config(self) -> ClientConfig:
+        """How it behaves."""
+        return self._config
+
+    async def __aenter__(self) -> Self:
+        self._home.closed = False
+        self._home.enter()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self, drain: float = 0.0) -> None:
+        """Take no new work, let what is under way finish, then cancel the rest.
+
+        Streams read no further; what they have read still ends, and then they raise RuntimeError.
+        Lookups that are cancelled end as `Unavailable`. Cancelled itself, it waits no longer for
+        what is under way, and still closes everything before the cancellation is raised.
+
+        Args:
+            drain: Seconds for what is under way.
+        """
+        seconds("drain", drain, zero=True)
+        self._home.closed = True
+        for stream in tuple(self._streams):
+            stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
+        try:
+            await self._flights.drain(drain)
+        finally:
+            await finish(self._let_go())
+
+    async def _let_go(self) -> None:
+        async with AsyncExitStack() as steps:
+            # The last one first, and each of them though another one fails.
+            steps.push_async_callback(self._transport.aclose)
+            for lane in self._lanes.all:
+                steps.push_async_callback(lane.auth.aclose)
+            steps.push_async_callback(self._flights.ground)
+
+    async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
+        """One customer's interactions, or why there are none.
+
+        Args:
+            query: Whom, and what of theirs.
+            timeout: Seconds it may take altogether: waiting for quota, retries and all. By default
+                `config.timeouts.total`; `math.inf` for no limit.
+
+        Returns:
+            One of the five endings; `outcome.unwrap()` gives the answer or raises.
+
+        Raises:
+            ValueError: The query cannot be asked in this version of the API, or the timeout is
+                no duration.
+            AuthenticationError: The credentials are refused.
+            RuntimeError: The client is closed, or in use by another event loop.
+        """
+        try:
+            asked = _query(query)
+            check_spelling(asked, self._config.api)
+            limit = self._config.timeouts.total if timeout is None else _limit(timeout)
+            return await self._run(asked, query, limit, urgent=True)
+        except Exception as error:
+            # What is no query may be a plain number.
+            del query
+            clear(error)
+            raise
+
+    @clears_locals
+    def stream(
+        self,
+        queries: Source[Any],
+        *,
+        key: Callable[[Any], Query | Identifier] | None = None,
+        ordered: bool = False,
+        in_flight: int | None = None,
+        timeout: float | None = None,
+        give_up_after: int | None = None,
+        share: float | None = None,
+    ) -> OutcomeStream:
+        """Outcomes of many lookups, as they end, from a source that may be endless.
+
+        To be entered with `async with` and iterated over with `async for`. A query that this
+        version of the API cannot ask ends as `Rejected`. Errors of the source and of `key` come
+        out bare, after the outcomes of what was read before them.
+
+        Args:
+            queries: What to look up, from any iterable or async iterable.
+            key: From an item of the source to its query; `outcome.item` is the item.
+            ordered: Whether outcomes come in the order of the source.
+            in_flight: Lookups under way at once, by default `config.in_flight` for each
+                credential; twice as many items are held at most.
+            timeout: Seconds each lookup may take; none by default.
+            give_up_after: Unavailable endings in a row after which `EndpointDownError` is raised.
+            share: The part of the rate this stream uses at most, more than 0 and at most 1.
+
+        Raises:
+            ConfigurationError: An argument cannot work.
+            AuthenticationError: While iterating: the credentials are refused.
+            EndpointDownError: While iterating: see `give_up_after`.
+            RuntimeError: The client is closed, or in use by another event loop.
+        """
+        config = self._config
+        at_once = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+        whole("in_flight", at_once)
+        if give_up_after is not None:
+            whole("give_up_after", give_up_after)
+        limit = None if timeout is None else _limit(timeout)
+        ration = None if share is None else Ration(share, self._lanes)
+        self._home.check_open()
+
+        async def work(query: Query, item: Any) -> Outcome:
+            try:
+                check_spelling(query, config.api)
+            except ValueError as refused:
+                rejected = Rejected(query=query, item=item, reason=str(refused))
+                return self._ended(rejected, self._observers.begun())
+            kept = stream.tolerated
+            return await self._run(query, item, limit, urgent=False, ration=ration, tolerated=kept)
+
+        stream = OutcomeStream(
+            work,
+            queries,
+            key=_query if key is None else lambda item: _query(key(item)),
+            at_once=at_once,
+            ordered=ordered,
+            give_up_after=give_up_after,
+            pages=self._lanes.pages,
+        )
+        self._streams.add(stream)
+        return stream
+
+    async def lookup_all(self, queries: Source[Query | Identifier]) -> list[Outcome]:
+        """Every outcome of a short list, in its order.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+        """
+        try:
+            async with self.stream(queries, ordered=True) as outcomes:
+                return [outcome async for outcome in outcomes]
+        except Exception:
+            del queries  # in the traceback it would show whatever it holds
+            raise
+
+    def snapshot(self) -> Snapshot:
+        """What the client looks like now."""
+        return snapshot_of(self._lanes.all, counted(self._endings))
+
+    async def _run(
+        self,
+        query: Query,
+        item: Any,
+        limit: float | None,
+        *,
+        urgent: bool,
+        ration: Ration | None = None,
+        tolerated: int = 1,
+    ) -> Outcome:
+        loop = self._home.enter()
+        begun = loop.time()
+        deadline = None if limit is None else begun + limit
+        landed = None if self._cache is None else self._cache.get(query, begun)
+        trip = Trip(query, Deadline(deadline, urgent, ration), lookup=self._observers.begun())
+        trip.tolerated = tolerated
+        try:
+            landed = landed or await self._fly(trip)
+        except BaseException as broken:
+            if self._observers.attentive:
+                error = type(broken).__name__
+                self._observers.emit(LookupBroken(lookup=trip.lookup, error=error))
+            raise
+        return self._ended(ended(landed, query, item, loop.time() - begun), trip.lookup)
+
+    def _ended(self, outcome: Outcome, lookup: int) -> Outcome:
+        self._endings[outcome.ending] += 1
+        if self._observers.attentive:
+            self._observers.emit(told(outcome, lookup))
+        return outcome
+
+    async def _fly(self, trip: Trip) -> Landed:
+        query, own = trip.query, trip.deadline
+
+        async def depart(until: Deadline) -> Landed:
+            trip.deadline = until
+            landed = (await self._asker.ask(trip), trip)
+            self._lanes.pages.ended(query.identifier, landed[0], trip.number)
+            if self._cache is not None and isinstance(landed[0], Answered | Missing):
+                kept = Trip(query, until, request_id=trip.request_id)
+                self._cache.put(query, (landed[0], kept), asyncio.get_running_loop().time())
+            return landed
+
+        key = query if self._config.single_flight else object()
+        try:
+            return await self._flights.board(
+                key, own.at, depart, urgent=own.urgent, ration=own.ration
+            )
+        except LateError as late:
+            return self._late(late.refusal), trip
+        except GroundedError:
+            closed = self._home.closed
+            return Spent(_CLOSED if closed else _CANCELLED), trip
+
+    def _late(self, refusal: Refusal | None) -> Spent:
+        if refusal is None:
+            return Spent("no answer before the deadline")
+        after = refusal.retry_after
+        most = believed(self._config.retry)
+        return Spent(refusal.reason, retry_after=None if after is None else min(after, most))
+
+
+def _query(asked: object) -> Query:
+    if isinstance(asked, Query):
+        return asked
+    if isinstance(asked, Identifier):
+        return Query(asked)
+    raise ValueError(
+        f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
+        "a stream's key= makes one from other items"
+    )
+
+
+def _limit(timeout: float) -> float | None:
+    return None if timeout == math.inf else seconds("timeout", timeout)

@@ -1,0 +1,185 @@
+"""How is one customer asked for? Retries and pages, from a query to what the lookup ends in."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from capillary_interactions._client.attempt import Attempt, Landing, Sender, Spent, Trip
+from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.observers import Observers
+from capillary_interactions._client.off_loop import off_loop
+from capillary_interactions._client.retry import COST, COST_THROTTLED, Again, decide, retrying
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._model.query import Query, path, spell
+from capillary_interactions._model.vocabulary import ApiVersion
+from capillary_interactions._pacing.deadline import Refusal, unless
+from capillary_interactions._protocol.classify import Answered, Missing, Refused, Trouble
+from capillary_interactions._protocol.paging import Pages, is_many, is_short, marked, next_offset
+from capillary_interactions.events import RetryScheduled
+
+# What the server sends where it is asked for no particular number.
+USUAL_PAGE: Final = 50
+# Objects and lists in the long pages of one customer, at most: a history has some thousands.
+_MAX_OBJECTS: Final = 128 * 1024
+
+
+@define(eq=False)
+class _Tries:
+    """The retries of one page: what each credential paid, and why there is no further one."""
+
+    paid: dict[Lane, int] = field(factory=dict)
+    spent: Spent | None = None
+
+    def succeeded(self, lane: Lane) -> None:
+        """Give each credential back what it paid, for an answer that another may have had."""
+        self.paid.setdefault(lane, 0)
+        for payer, cost in self.paid.items():
+            payer.budget.succeeded(cost)
+
+
+@frozen(eq=False)
+class Asker:
+    """Asks for customers until there is an answer or nothing more to try.
+
+    Args:
+        config: How the client behaves.
+        sender: Sends one request.
+        observers: See each retry.
+        sleep: Waits, in seconds.
+        dice: Draws from 0 to 1.
+    """
+
+    config: ClientConfig
+    sender: Sender
+    observers: Observers
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    dice: Callable[[], float] = random.random
+
+    async def ask(self, trip: Trip) -> Landing:
+        """Everything about one customer, all pages of it.
+
+        Raises:
+            AuthenticationError: Every credential is refused.
+        """
+        query, size = trip.query, self.config.page_size
+        pages = query.limit is None and query.offset is None and self.config.api is ApiVersion.V1_1
+        landing = await self._page(trip, evolve(query, limit=size) if pages and size else query)
+        if not isinstance(landing, Answered):
+            return landing
+        if pages:
+            return await self._further(trip, landing, size or USUAL_PAGE)
+        return _ended(landing, truncated=is_short(landing.customer))
+
+    async def _further(self, trip: Trip, first: Answered, size: int) -> Landing:
+        page = first.customer
+        offset = next_offset(page, page, 0, size)
+        if offset is None:
+            return first
+        pages = Pages(page)
+        for _ in range(self.config.max_pages - 1):
+            landing = await self._page(
+                trip, evolve(trip.query, limit=self.config.page_size, offset=offset)
+            )
+            if isinstance(landing, Missing | Refused):
+                break
+            if not isinstance(landing, Answered):
+                return landing
+            page = landing.customer
+            if trip.objects > _MAX_OBJECTS:
+                return _ended(Answered(pages.held), truncated=True)
+            # In a thread, if there is much to compare.
+            much = trip.objects or is_many(pages.held)
+            if not (await off_loop(pages.add, page) if much else pages.add(page)):
+                break
+            offset = next_offset(pages.held, page, offset, size)
+            if offset is None:
+                return Answered(pages.held)
+        else:
+            return _ended(Answered(pages.held), truncated=True)
+        return _ended(Answered(pages.held), truncated=is_short(pages.held))
+
+    async def _page(self, trip: Trip, query: Query) -> Landing:
+        """One page: a bare first attempt, and tenacity only when that failed."""
+        config = self.config
+        url = f"{config.base_url}{path(config.api)}?" + spell(
+            query, config.api, source=config.source, account_id=config.account_id
+        )
+        first = await self.sender.attempt(trip, url)
+        lane, verdict = first
+        if not isinstance(verdict, Trouble):
+            if not isinstance(verdict, Spent):
+                lane.budget.succeeded(0)
+            return verdict
+        tries = _Tries()
+        _, verdict = await retrying(
+            first,
+            partial(self.sender.attempt, trip, url),
+            partial(self._rule, trip, tries),
+            partial(self._back_off, trip),
+        )
+        if isinstance(verdict, Trouble):
+            return tries.spent or Spent(verdict.reason, verdict.status, verdict.retry_after)
+        return verdict
+
+    async def _back_off(self, trip: Trip, seconds: float) -> None:
+        """Wait before the next attempt; for a person who joins a stream's call it is over."""
+        deadline, patient = trip.deadline, not trip.deadline.urgent
+        end = asyncio.get_running_loop().time() + seconds
+        refusal = Refusal("no time for another attempt before the deadline", seconds)
+
+        def is_over() -> bool:
+            if patient and deadline.urgent:
+                return True
+            deadline.refuse_before(end, refusal)
+            return False
+
+        is_over()
+        await unless(deadline, self.sleep(seconds), is_over)
+
+    def _rule(self, trip: Trip, tries: _Tries, attempt: Attempt, number: int) -> float | None:
+        """Seconds until the next attempt, or None where there is none."""
+        lane, verdict = attempt
+        if not isinstance(verdict, Trouble):
+            if not isinstance(verdict, Spent):
+                tries.succeeded(lane)
+            return None
+        now = asyncio.get_running_loop().time()
+        left = trip.deadline.left(now)
+        payer = self.sender.lanes.payer(lane, COST_THROTTLED if verdict.throttled else COST)
+        decision = decide(
+            self.config.retry,
+            verdict,
+            attempt=number,
+            budget=payer.budget,
+            time_left=left,
+            dice=self.dice(),
+            cool_down=0.0 if left is None else self.sender.lanes.cool_down,
+        )
+        if isinstance(decision, Again):
+            tries.paid[payer] = tries.paid.get(payer, 0) + decision.cost
+            lane.retried()
+            if verdict.retry_after:
+                lane.was_asked_to_wait(now + verdict.retry_after)
+            self.observers.emit(
+                RetryScheduled(
+                    lookup=trip.lookup,
+                    credential=lane.place,
+                    attempt=number,
+                    delay=decision.delay,
+                    reason=verdict.reason,
+                    status=verdict.status,
+                )
+            )
+            return decision.delay
+        if decision.budget_spent:
+            lane.cannot_retry(verdict.reason)
+        tries.spent = Spent(decision.reason or verdict.reason, verdict.status, decision.retry_after)
+        return None
+
+
+def _ended(answered: Answered, *, truncated: bool) -> Answered:
+    return Answered(marked(answered.customer, truncated)) if truncated else answered

@@ -1,0 +1,86 @@
+"""Of which parts is a client made? Its transport, and a lane for each of its credentials."""
+
+from typing import TYPE_CHECKING, cast
+
+from capillary_interactions._client.credential_pool import Lanes
+from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.observers import Observers
+from capillary_interactions._client.retry import Budget
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.limits import RetryPolicy
+from capillary_interactions._http.auth import auth_for
+from capillary_interactions._http.session_pool import SessionPool
+from capillary_interactions._pacing.local_pace import LocalPace, Pace
+from capillary_interactions._protocol.messages import Transport
+from capillary_interactions._protocol.timestamps import LONGEST
+from capillary_interactions.events import TokenRefreshed
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+
+def believed(retry: RetryPolicy) -> float:
+    """Seconds that a server's word on a pause is believed at most: an hour, or what a lookup waits.
+
+    No less than an hour: else those whose lookups wait for nothing would ask again before they may.
+    No more: the word may be wrong, and asking once an hour shows when it is.
+    """
+    return max(LONGEST, retry.retry_after_max)
+
+
+def transport_for(config: ClientConfig, given: "Transport | ClientSession | None") -> Transport:
+    """What gets requests to the API: what is given, or a pool of sessions.
+
+    Args:
+        config: How the client behaves.
+        given: A transport, or a session of the caller's.
+    """
+    if given is not None and hasattr(given, "send"):
+        return cast("Transport", given)
+    return SessionPool(
+        connections=config.in_flight,
+        attempt=config.timeouts.attempt,
+        connect=config.timeouts.connect,
+        max_body=config.max_body,
+        session=given,
+    )
+
+
+def lanes_for(
+    config: ClientConfig, transport: Transport, pace: Pace | None, observers: Observers
+) -> Lanes:
+    """A lane for each credential.
+
+    Args:
+        config: How the client behaves.
+        transport: Fetches tokens.
+        pace: Shared by all of them, or None for one of its own for each.
+        observers: See what befalls a credential.
+    """
+    places = range(len(config.credentials))
+    return Lanes(
+        tuple(_lane(config, place, transport, pace, observers) for place in places), observers
+    )
+
+
+def _lane(
+    config: ClientConfig,
+    place: int,
+    transport: Transport,
+    pace: Pace | None,
+    observers: Observers,
+) -> Lane:
+    retry = config.retry
+    auth = auth_for(
+        config.credentials[place],
+        place=place,
+        base_url=config.base_url,
+        further=config.headers,
+        transport=transport,
+        patience=config.timeouts.attempt,
+        refreshed=lambda lifetime: observers.emit(
+            TokenRefreshed(credential=place, lifetime=lifetime)
+        ),
+    )
+    own = LocalPace(config.rate, config.in_flight, believed(retry))
+    return Lane(place, auth, pace or own, Budget(retry.budget), observers)

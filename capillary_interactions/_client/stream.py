@@ -1,0 +1,136 @@
+"""Outcomes of many lookups, as they end: the fan-out, dressed for customers."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from capillary_interactions._client.fan_out import FanOut, Source
+from capillary_interactions._client.lifecycle import running_loop
+from capillary_interactions._client.refusal_evidence import MAX_REFUSED, Pages, doubted, is_page
+from capillary_interactions._errors import EndpointDownError, SettingsReason
+from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, counted
+from capillary_interactions._model.query import Query
+from capillary_interactions._tracebacks import clear
+
+
+class OutcomeStream:
+    """Outcomes to enter, iterate over and leave; made by `InteractionsClient.stream`.
+
+    Args:
+        work: Looks a query up; its outcome keeps the item.
+        source: The items.
+        key: From an item to its query.
+        at_once: Lookups under way at once; twice as many items are held at most.
+        ordered: Whether outcomes come in the order of the source.
+        give_up_after: Unavailable endings in a row after which the stream raises, or None.
+        pages: Customers whom pages of a proxy or firewall have met.
+
+    Attributes:
+        tolerated: See `Doubt.is_believed`; more for those who keep what is rejected by a page.
+        waits_out: Whether whoever reads it waits out pages that are no refusals.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Query, Any], Awaitable[Outcome]],
+        source: Source[Any],
+        *,
+        key: Callable[[Any], Query],
+        at_once: int,
+        ordered: bool,
+        give_up_after: int | None,
+        pages: Pages,
+    ) -> None:
+        self.tolerated = 1
+        self.waits_out = False
+        self._pages = pages
+        self._work = work
+        self._key = key
+        self._fan: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
+            self._counted, source, prepare=self._prepared, at_once=at_once, ordered=ordered
+        )
+        self._give_up_after = give_up_after
+        self._endings: Counter[str] = Counter()
+        self._unavailable = 0
+        self._down: EndpointDownError | None = None
+        self._entered = False
+
+    async def __aenter__(self) -> Self:
+        running_loop()
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._entered = False
+        await self._fan.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        if not self._entered:
+            # Outside, nobody would end what is under way.
+            raise RuntimeError(
+                "a stream is read within its block: `async with client.stream(...) as outcomes`"
+            )
+        try:
+            return await self._fan.__anext__()
+        except EndpointDownError as down:
+            if down is not self._down:
+                raise  # of the source, perhaps another stream
+            # Since the rule fired, whatever had been read by then has ended as well.
+            counts = counted(self._endings)
+            raise EndpointDownError(down.consecutive, down.reason, counts) from None
+        except Exception as error:
+            # The frames of what looks up and reads hold items, queries and their like.
+            clear(error)
+            raise
+
+    def stop_reading(self, error: BaseException | None = None) -> None:
+        """Take no more items from the source; what was taken still ends.
+
+        Args:
+            error: Raised after the last outcome, or None to end like a source that is used up.
+        """
+        self._fan.stop_reading(error)
+
+    def untaken(self) -> list[Outcome]:
+        """Outcomes that are there and have not been iterated over; for when the stream is left."""
+        return self._fan.untaken()
+
+    def _prepared(self, item: Any) -> tuple[Any, Query]:
+        return item, self._key(item)
+
+    async def _counted(self, prepared: tuple[Any, Query]) -> Outcome:
+        item, query = prepared
+        outcome = await self._work(query, item)
+        if isinstance(outcome, Rejected) and self._pages.are_everywhere():
+            self._stop_for(outcome)
+        self._endings[outcome.ending] += 1
+        if not isinstance(outcome, Unavailable):
+            self._unavailable = 0
+            return outcome
+        self._unavailable += 1
+        if self._give_up_after is not None and self._unavailable >= self._give_up_after:
+            down = EndpointDownError(self._unavailable, outcome.reason, counted(self._endings))
+            self._down = self._down or down
+            self._fan.stop_reading(self._down)
+        return outcome
+
+    def _stop_for(self, rejected: Rejected) -> None:
+        """Raise instead of rejecting one customer after the other for what is about none of them.
+
+        Raises:
+            AuthenticationError: Pages refuse all of them.
+            EndpointDownError: Other pages have come in place of answers.
+        """
+        if is_page(rejected):
+            raise doubted(rejected, proven=True)
+        if isinstance(rejected.reason, SettingsReason) and not self.waits_out:
+            raise EndpointDownError(MAX_REFUSED, rejected.reason, counted(self._endings))

@@ -1,0 +1,4 @@
+"""How does a client behave?
+
+It never reads anything but `os.environ`.
+"""

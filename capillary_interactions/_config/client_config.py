@@ -1,0 +1,184 @@
+"""How does a client behave? One frozen value, checked when it is made.
+
+Every duration is a float of seconds.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
+from capillary_interactions._config.endpoint import is_loopback, to_base_url
+from capillary_interactions._config.environment import settings
+from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._config.validation import seconds, sendable, whole
+from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._model.frozen_mapping import Still
+from capillary_interactions._model.vocabulary import ApiVersion
+from capillary_interactions._text.masking import show_given, show_keys
+from capillary_interactions._tracebacks import clears_locals, constructed_bare
+
+_A_VERSION: Final = re.compile(r"v?\d(?:\.\d)?", re.ASCII | re.IGNORECASE)
+
+# The arguments of these are what type checkers let a caller give; whatever else comes is refused
+# all the same.
+
+
+def _to_api(value: ApiVersion | str) -> ApiVersion:
+    for version in ApiVersion:
+        if value == version:
+            return version
+    raise ConfigurationError(
+        f"api must be one of {', '.join(ApiVersion)}, not {show_given(value, like=_A_VERSION)}"
+    )
+
+
+def _to_auth(value: Credential | Sequence[Credential]) -> Credential | tuple[Credential, ...]:
+    return value if isinstance(value, BasicAuth | OAuth) else _several(value)
+
+
+def _several(value: object) -> tuple[Credential, ...]:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if not value:
+            raise ConfigurationError("auth must hold at least one credential, not none")
+        if all(isinstance(one, BasicAuth | OAuth) for one in value):
+            if len(set(value)) < len(value):
+                raise ConfigurationError("auth must not hold the same credential twice")
+            return tuple(value)
+    raise ConfigurationError("auth must be a BasicAuth, an OAuth, or a sequence of them")
+
+
+def _to_rate(value: RateLimit | str) -> RateLimit:
+    if isinstance(value, str):
+        return RateLimit.parse(value)
+    if isinstance(value, RateLimit):
+        return value
+    raise ConfigurationError(f"rate must be a RateLimit, not a {type(value).__name__}")
+
+
+def _to_headers(value: Mapping[str, str]) -> Still[str]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
+    for place, (name, text) in enumerate(value.items(), start=1):
+        # By its place and not by its name: with the two exchanged, the name would be the secret.
+        sendable(f"headers: the name of number {place}", name)
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ConfigurationError(
+                f"headers: the name of number {place} ({show_given(name)}) is no header's name"
+            )
+        sendable(f"headers: the value of number {place}", text)
+    return Still(value)
+
+
+@constructed_bare
+@frozen(kw_only=True)
+class ClientConfig:
+    """How one client behaves.
+
+    Args:
+        base_url: A URL, a `Cluster`, or a cluster's name ("eu", "us", "asia", "sea").
+        auth: A credential, or several: each then has a session and a pace of its own.
+        api: Which version of the call is asked.
+        source: Sent with every query that names none (INSTORE, ...).
+        account_id: Sent with every query that names none.
+        headers: Further request headers.
+        rate: The quota of each credential.
+        in_flight: Requests under way at once, for each credential.
+        retry: When and how often to try again.
+        timeouts: How long things may take.
+        page_size: Messages a page, sent as `limit`; None leaves it to the server (50). Of v1.1
+            only: v2 documents no paging.
+        max_pages: Pages of one customer at most.
+        timezone: The zone of the dates that the server sends without one.
+        single_flight: Whether equal queries in the air at once share one request.
+        cache_ttl: Seconds for which an answer is given again without asking; 0 for never.
+        max_body: Bytes of one answer at most, after decompression. The usual MiB holds 500 messages
+            of 2 kB, ten kinds of interaction with a full page of 50 each. An answer within it never
+            keeps the event loop for long; of one that is much larger, the reader of JSON alone
+            may, with 10 to 90 ms for each MiB.
+        allow_http: Whether plain http:// may leave this machine.
+
+    Raises:
+        ConfigurationError: A setting cannot work; the message begins with its name.
+    """
+
+    base_url: str = field(converter=to_base_url, kw_only=False)
+    auth: Credential | tuple[Credential, ...] = field(converter=_to_auth, kw_only=False)
+    api: ApiVersion = field(default=ApiVersion.V1_1, converter=_to_api)
+    source: str | None = None
+    account_id: str | None = None
+    headers: Mapping[str, str] = field(
+        factory=dict, converter=_to_headers, repr=show_keys, hash=False
+    )
+    rate: RateLimit = field(factory=RateLimit, converter=_to_rate)
+    in_flight: int = 32
+    retry: RetryPolicy = field(factory=RetryPolicy)
+    timeouts: Timeouts = field(factory=Timeouts)
+    page_size: int | None = None
+    max_pages: int = 20
+    timezone: tzinfo = UTC
+    single_flight: bool = True
+    cache_ttl: float = 0.0
+    max_body: int = 1024 * 1024
+    allow_http: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Check each setting, and that they fit each other."""
+        for name in ("source", "account_id"):
+            if getattr(self, name) is not None:
+                sendable(name, getattr(self, name))
+        for name in ("in_flight", "max_pages", "max_body"):
+            whole(name, getattr(self, name))
+        if self.page_size is not None:
+            whole("page_size", self.page_size)
+            if self.api is ApiVersion.V2:
+                raise ConfigurationError(
+                    "page_size has no use with API v2, which documents no paging: leave it out, "
+                    "or use v1.1"
+                )
+        seconds("cache_ttl", self.cache_ttl, zero=True)
+        self._check_kinds()
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "http" and not (self.allow_http or is_loopback(parts.hostname or "")):
+            raise ConfigurationError(
+                "base_url must be https://: over http:// the credentials would cross the network "
+                "readable (allow_http=True permits it)"
+            )
+
+    def _check_kinds(self) -> None:
+        for name, kind in (
+            ("retry", RetryPolicy),
+            ("timeouts", Timeouts),
+            ("timezone", tzinfo),
+            ("single_flight", bool),
+            ("allow_http", bool),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ConfigurationError(
+                    f"{name} must be a {kind.__name__}, not a {type(value).__name__}"
+                )
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """Every credential, also where `auth` is a single one."""
+        return self.auth if isinstance(self.auth, tuple) else (self.auth,)
+
+    @classmethod
+    @clears_locals
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+        """The settings that the environment names, `CAPILLARY_BASE_URL` and the like.
+
+        Args:
+            environ: Where to look; `os.environ` by default.
+            overrides: Settings that count before the environment.
+
+        Raises:
+            ConfigurationError: Something needed is missing or wrong; the message names the
+                variable or the setting.
+        """
+        return cls(**{**settings(environ, given=frozenset(overrides)), **overrides})

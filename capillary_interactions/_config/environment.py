@@ -1,0 +1,129 @@
+"""Which settings does the environment hold? One variable a setting, `CAPILLARY_...`."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
+from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._text.masking import show_given
+
+# Too short for anybody's number.
+_SMALL: Final = re.compile(r"-?[0-9]{0,3}(?:\.[0-9]{0,3})?")
+
+
+def _int(text: str) -> int:
+    return int(_number(text, r"[0-9]{1,18}", "a whole number"))
+
+
+def _float(text: str) -> float:
+    return float(_number(text, r"[0-9]{1,18}(?:\.[0-9]{1,18})?", "a number"))
+
+
+def _number(text: str, pattern: str, what: str) -> str:
+    if re.fullmatch(pattern, text.strip()) is None:
+        raise ValueError(f"it must be {what}, not {show_given(text, like=_SMALL)}")
+    return text
+
+
+_WORDS: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def _bool(text: str) -> bool:
+    word = _WORDS.get(text.lower())
+    if word is None:
+        raise ValueError("it must be true or false")
+    return word
+
+
+# Variable (without its prefix) to setting, and how its text is read.
+_PLAIN: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "BASE_URL": ("base_url", str),
+    "API": ("api", str),
+    "SOURCE": ("source", str),
+    "ACCOUNT_ID": ("account_id", str),
+    "RATE": ("rate", RateLimit.parse),
+    "IN_FLIGHT": ("in_flight", _int),
+    "PAGE_SIZE": ("page_size", _int),
+    "MAX_PAGES": ("max_pages", _int),
+    "MAX_BODY": ("max_body", _int),
+    "CACHE_TTL": ("cache_ttl", _float),
+    "SINGLE_FLIGHT": ("single_flight", _bool),
+    "ALLOW_HTTP": ("allow_http", _bool),
+    "TIMEOUT": ("timeouts", lambda text: Timeouts(total=_float(text))),
+    "ATTEMPTS": ("retry", lambda text: RetryPolicy(attempts=_int(text))),
+}
+
+
+def settings(environ: Mapping[str, str] | None, *, given: frozenset[str]) -> dict[str, Any]:
+    """The settings that the environment names; a variable that is empty counts as not set.
+
+    Args:
+        environ: Where to look; `os.environ` if None.
+        given: Settings that the caller has already: not looked for, and not missed.
+
+    Raises:
+        ConfigurationError: A variable is missing or cannot be read; secrets are not repeated.
+    """
+    environ = os.environ if environ is None else environ
+    found: dict[str, Any] = {}
+    for variable, (name, read) in _PLAIN.items():
+        text = environ.get(f"CAPILLARY_{variable}", "")
+        if text and name not in given:
+            found[name] = _read(f"CAPILLARY_{variable}", text, read)
+    if "base_url" not in given and "base_url" not in found:
+        raise ConfigurationError(
+            "CAPILLARY_BASE_URL is not set (and base_url not given): a URL, or eu, us, asia, sea"
+        )
+    if "auth" not in given:
+        found["auth"] = _auth(environ)
+    return found
+
+
+def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ValueError as refused:
+        raise ConfigurationError(f"{variable}: {refused}") from None
+
+
+def _auth(environ: Mapping[str, str]) -> Credential:
+    names = ("USERNAME", "PASSWORD", "PASSWORD_MD5", "OAUTH_KEY", "OAUTH_SECRET")
+    username, password, digest, key, secret = (environ.get(f"CAPILLARY_{n}", "") for n in names)
+    if (username or password or digest) and (key or secret):
+        raise ConfigurationError(
+            "CAPILLARY_USERNAME/_PASSWORD and CAPILLARY_OAUTH_KEY/_SECRET are both set; "
+            "unset one pair"
+        )
+    if key or secret:
+        return OAuth(*_both(("OAUTH_KEY", key), ("OAUTH_SECRET", secret)))
+    if password and digest:
+        raise ConfigurationError(
+            "CAPILLARY_PASSWORD and CAPILLARY_PASSWORD_MD5 are both set; unset one"
+        )
+    if digest:
+        return BasicAuth.from_md5(*_both(("USERNAME", username), ("PASSWORD_MD5", digest)))
+    if username or password:
+        return BasicAuth(*_both(("USERNAME", username), ("PASSWORD", password)))
+    raise ConfigurationError(
+        "no credentials (auth): set CAPILLARY_USERNAME and CAPILLARY_PASSWORD, "
+        "or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET"
+    )
+
+
+def _both(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
+    for (name, value), (other, _) in ((first, second), (second, first)):
+        if not value:
+            raise ConfigurationError(f"CAPILLARY_{name} is not set, but CAPILLARY_{other} is")
+    return first[1], second[1]

@@ -1,0 +1,138 @@
+"""How much, how often, how long? The figures a client keeps to, checked when they are made."""
+
+import re
+from typing import Final, Self
+
+from attrs import field, frozen
+
+from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._errors import ConfigurationError
+from capillary_interactions._text.masking import show_given
+
+# Such as 1000:60, with too few digits for a phone number.
+_NEARLY_A_RATE: Final = re.compile(r"(?=(?:\D*\d){0,6}\D*\Z)-?[\d.]*[/:]-?[\d.]*", re.ASCII)
+
+
+@frozen
+class RateLimit:
+    """At most `requests` in any window of `per` seconds, counted where they arrive.
+
+    A server that counts windows, fixed or sliding, refuses nothing. Neither does one with a bucket
+    (nginx's `limit_req`, GCRA, tokens) that leaks `requests` in `per` and allows one more than
+    `burst` at once, as `limit_req zone=... burst=B nodelay` does for a burst of B. For many a
+    second, such a bucket is used best by a long window: `RateLimit(60_000, 60.0, burst=300)` for
+    1,000 a second.
+
+    Args:
+        requests: The quota.
+        per: The window, in seconds.
+        burst: How many may leave at once after a pause, at most; by default 1 % of the quota, at
+            least 1. The rate is that of the rest, (requests + 1 - burst) / per, so a large burst
+            costs as much of the quota.
+
+    Raises:
+        ConfigurationError: One of them is zero, negative, not finite, or the burst over the quota.
+    """
+
+    requests: int = 1000
+    per: float = field(default=60.0, kw_only=False)
+    burst: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check each figure, and that they fit each other."""
+        whole("rate.requests", self.requests)
+        seconds("rate.per", self.per)
+        if self.burst is not None:
+            whole("rate.burst", self.burst)
+            if self.burst > self.requests:
+                raise ConfigurationError(
+                    f"rate.burst must not exceed rate.requests ({show_given(self.requests)}), "
+                    f"not {show_given(self.burst)}"
+                )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The limit that "1000/60" writes: requests, a slash, seconds.
+
+        Raises:
+            ConfigurationError: The text has another form.
+        """
+        found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,9})?)\s*", text, re.ASCII)
+        if found is None:
+            raise ConfigurationError(
+                "rate must be written as REQUESTS/SECONDS, such as 1000/60, not "
+                + show_given(text, like=_NEARLY_A_RATE)
+            )
+        return cls(int(found[1]), float(found[2]))
+
+    def __str__(self) -> str:
+        """The form that `parse` reads."""
+        return f"{self.requests}/{self.per:g}"
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """When and how often a lookup that may still succeed is tried again.
+
+    Args:
+        attempts: Requests for one page of one customer at most, the first included.
+        wait_initial: The first back-off is drawn from 0 to this, each later one from twice that.
+        wait_max: No back-off is drawn above this.
+        throttled_initial: As `wait_initial`, after "too many requests".
+        budget: Tokens for retries, one bucket a credential. A retry takes 14 (5 after "too many
+            requests"), a success at the first try gives 1 back, one after retries what these took.
+        retry_after_max: A lookup whose server asks for a longer wait than this is not tried again.
+            Whatever a server's headers ask for, nothing is believed for more than an hour, or this
+            if it is more: not by the others of its credential, which pause after a "too many
+            requests", not by a consumer, and `Unavailable.retry_after` says no more. Then one
+            lookup asks anew, for the hint may have been wrong.
+
+    Raises:
+        ConfigurationError: A figure is zero, negative, not finite, or contradicts another.
+    """
+
+    attempts: int = 5
+    wait_initial: float = 0.5
+    wait_max: float = 30.0
+    throttled_initial: float = 1.0
+    budget: int = 500
+    retry_after_max: float = 3600.0
+
+    def __attrs_post_init__(self) -> None:
+        """Check each figure, and that they fit each other."""
+        whole("retry.attempts", self.attempts)
+        seconds("retry.wait_initial", self.wait_initial, zero=True)
+        seconds("retry.wait_max", self.wait_max, zero=True)
+        seconds("retry.throttled_initial", self.throttled_initial, zero=True)
+        whole("retry.budget", self.budget, least=0)
+        seconds("retry.retry_after_max", self.retry_after_max)
+        for name in ("wait_initial", "throttled_initial"):
+            if getattr(self, name) > self.wait_max:
+                raise ConfigurationError(
+                    f"retry.{name} ({show_given(getattr(self, name))}) must not exceed "
+                    f"retry.wait_max ({show_given(self.wait_max)})"
+                )
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long things may take.
+
+    Args:
+        total: One `lookup` from asking to ending: queueing, pacing, retries and all. A stream has
+            none unless it is given one.
+        attempt: One request, from sending to the last byte of its answer.
+        connect: Opening one connection.
+
+    Raises:
+        ConfigurationError: One is zero, negative or not finite.
+    """
+
+    total: float = 60.0
+    attempt: float = 20.0
+    connect: float = 5.0
+
+    def __attrs_post_init__(self) -> None:
+        """Check each figure."""
+        for name in ("total", "attempt", "connect"):
+            seconds(f"timeouts.{name}", getattr(self, name))

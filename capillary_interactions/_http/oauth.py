@@ -1,0 +1,206 @@
+"""Which headers prove an OAuth client? One token for all lookups, refreshed by one task."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import evolve, frozen
+
+from capillary_interactions._config.credentials import OAuth
+from capillary_interactions._http.send_checked import post, trouble_of
+from capillary_interactions._model.frozen_mapping import Still
+from capillary_interactions._protocol.attempt_result import Denied, Trouble
+from capillary_interactions._protocol.messages import Request, Transport, TransportError
+from capillary_interactions._protocol.token_response import Token, read_token
+
+_TOKEN_HEADER: Final = "X-CAP-API-OAUTH-TOKEN"  # noqa: S105 - a name
+JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
+# After a failed request for a token: the first pause before the next one, and the longest; a
+# server that asks for a longer one gets it, up to an hour.
+_PAUSE_FIRST: Final = 0.5
+_PAUSE_MOST: Final = 30.0
+_PAUSE_ASKED: Final = 3600.0
+# A caller that asks again at once about a refused key must not keep the event loop busy.
+_INSISTED: Final = 0.01
+# Seconds that a lookup waits at most where it is known that no token comes before its deadline.
+_HOPELESS: Final = 1.0
+
+
+@frozen
+class _Moment:
+    """A time on both clocks, for the loop's may stand still while the machine is suspended."""
+
+    loop: float
+    wall: float
+
+
+_PAST: Final = _Moment(float("-inf"), float("-inf"))
+
+
+class _Dated(Still[str]):
+    """Headers with a token, and until when they can be sent."""
+
+    __slots__ = ("valid_until",)
+
+    def __init__(self, content: Mapping[str, str], valid_until: _Moment) -> None:
+        super().__init__(content)
+        self.valid_until = valid_until
+
+
+class OAuthHeaders:
+    """The headers of an OAuth client: one token for all, refreshed early by one task.
+
+    Where tokens cannot be had, the task asks again ever more slowly, however many want one; a
+    refused key is remembered for as long.
+
+    Args:
+        credential: The key and secret.
+        further: Headers to send besides.
+        request: What to post for a token; `ClientConfig.base_url` and the credential are in it.
+        transport: Posts it.
+        patience: Seconds for one such request.
+        refreshed: Called with the lifetime of each new token.
+        wall: The time of day, in seconds; it goes on while the machine is suspended.
+    """
+
+    def __init__(
+        self,
+        credential: OAuth,
+        *,
+        further: Mapping[str, str],
+        request: Request,
+        transport: Transport,
+        patience: float,
+        refreshed: Callable[[float], None],
+        wall: Callable[[], float] | None = None,
+    ) -> None:
+        self._further = {**JSON, **_attribution(credential), **further}
+        self._request = request
+        self._transport = transport
+        self._patience = patience
+        self._refreshed = refreshed
+        self._wall = time.time if wall is None else wall
+        self._headers = _Dated({}, _PAST)
+        self._renew_at = _PAST
+        self._failures = 0
+        self._ask_at = float("-inf")
+        self._failed: Denied | Trouble | None = None
+        self._task: asyncio.Task[Denied | Trouble | None] | None = None
+
+    async def ready(self, timeout: float | None) -> Denied | Trouble | None:  # noqa: ASYNC109
+        """Make sure that there is a token; what prevented it, if something did."""
+        if not self._is_past(self._renew_at):
+            return None
+        lapsed = self.lapsed()
+        pause = self._ask_at - asyncio.get_running_loop().time()
+        if isinstance(self._failed, Denied) and pause > 0:
+            return await self._refused(self._failed) if lapsed else None
+        task = self._refresher()
+        if not lapsed:
+            return None
+        if isinstance(self._failed, Trouble) and timeout is not None and pause > timeout:
+            # None will come in time; not at once, for there are callers that ask again at once.
+            await asyncio.wait({task}, timeout=min(_HOPELESS, timeout / 2))
+            return evolve(self._failed, retry_after=pause)
+        return await _result(task, timeout)
+
+    async def _refused(self, denied: Denied) -> Denied:
+        await asyncio.sleep(_INSISTED)
+        return denied
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers with the token that is there."""
+        return self._headers
+
+    @property
+    def renewable(self) -> bool:
+        """Another token can be had."""
+        return True
+
+    def lapsed(self) -> bool:
+        """Whether there is no token that would still be valid when it arrives."""
+        return self._is_past(self._headers.valid_until)
+
+    def renew(self, headers: Mapping[str, str]) -> bool:
+        """Forget a refused token, if that has not been done yet; whether it was still valid."""
+        lapsed = isinstance(headers, _Dated) and self._is_past(headers.valid_until)
+        if headers is self._headers:
+            self._headers, self._renew_at = _Dated({}, _PAST), _PAST
+        return not lapsed
+
+    async def aclose(self) -> None:
+        """End a refresh that is under way."""
+        task, self._task = self._task, None
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _is_past(self, moment: _Moment) -> bool:
+        return asyncio.get_running_loop().time() >= moment.loop or self._wall() >= moment.wall
+
+    def _refresher(self) -> asyncio.Task[Denied | Trouble | None]:
+        loop = asyncio.get_running_loop()
+        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+            self._task = loop.create_task(self._refresh())
+        return self._task
+
+    async def _refresh(self) -> Denied | Trouble | None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._ask_at:
+            await asyncio.sleep(self._ask_at - loop.time())
+        asked = loop.time()
+        token = await self._ask()
+        if isinstance(token, Token):
+            self._failures, self._failed = 0, None
+            self._keep(token, loop.time(), loop.time() - asked)
+            return None
+        hint = token.retry_after if isinstance(token, Trouble) else None
+        self._ask_at = loop.time() + self._pause(hint)
+        self._failures += 1
+        self._failed = token
+        return token
+
+    async def _ask(self) -> Token | Denied | Trouble:
+        try:
+            return read_token(await post(self._transport, self._request, self._patience))
+        except TransportError as error:
+            return trouble_of(error, "no OAuth token: ")
+
+    def _pause(self, hint: float | None) -> float:
+        if hint:
+            return min(hint, _PAUSE_ASKED)
+        return min(_PAUSE_MOST, _PAUSE_FIRST * 2.0 ** min(self._failures, 10))
+
+    def _keep(self, token: Token, now: float, took: float) -> None:
+        wall = self._wall()
+        # Its life may have begun as it was asked for; where that took as long as it lives, it is
+        # used all the same, for there will be no better one.
+        usable = max(token.usable - took, token.usable / 2)
+        fresh = min(token.fresh, usable)
+        content = {**self._further, _TOKEN_HEADER: token.text}
+        self._headers = _Dated(content, _Moment(now + usable, wall + usable))
+        self._renew_at = _Moment(now + fresh, wall + fresh)
+        self._refreshed(token.lifetime)
+
+
+async def _result(
+    task: "asyncio.Task[Denied | Trouble | None]", patience: float | None
+) -> Denied | Trouble | None:
+    # A caller that leaves must not stop the refresh for the others.
+    done, _ = await asyncio.wait({task}, timeout=patience)
+    if not done:
+        return Trouble("no OAuth token in time")
+    if task.cancelled():
+        return Trouble("no OAuth token: the request for it was given up")
+    return task.result()
+
+
+def _attribution(credential: OAuth) -> dict[str, str]:
+    if credential.attribution is None:
+        return {}
+    kind, code = credential.attribution
+    return {
+        "X-CAP-API-ATTRIBUTION-ENTITY-TYPE": kind,
+        "X-CAP-API-ATTRIBUTION-ENTITY-CODE": code,
+    }

@@ -1,0 +1,48 @@
+"""How is a request handed to a transport, whoever has made that?"""
+
+import asyncio
+
+from capillary_interactions._errors import SettingsReason
+from capillary_interactions._protocol.attempt_result import Trouble
+from capillary_interactions._protocol.messages import (
+    MisconfiguredError,
+    Request,
+    Response,
+    ShortageError,
+    StaleError,
+    Transport,
+    TransportError,
+)
+
+
+async def post(transport: Transport, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+    """The answer to a request; see `Transport.send`.
+
+    A transport that cancels something of its own lets a `CancelledError` out that looks like our
+    being cancelled, and a lookup would end as if the client were closed.
+
+    Raises:
+        TransportError: No whole answer came.
+    """
+    try:
+        return await transport.send(request, timeout=timeout)
+    except asyncio.CancelledError as cancelled:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise TransportError("the transport gave the request up") from cancelled
+
+
+def trouble_of(failed: TransportError, before: str = "") -> Trouble:
+    """What it means that no whole answer came.
+
+    Args:
+        failed: Why.
+        before: What its reason begins with.
+    """
+    reason = f"{before}{failed.reason}"
+    return Trouble(
+        SettingsReason(reason) if isinstance(failed, MisconfiguredError) else reason,
+        stale=isinstance(failed, StaleError),
+        shortage=isinstance(failed, ShortageError),
+    )

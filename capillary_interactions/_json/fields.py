@@ -1,0 +1,271 @@
+"""What is a valid value of a field? Hooks that check and never coerce, and name what they refuse.
+
+A field is a function from the server's name of it to a hook, so that each hook can tell the path.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from capillary_interactions._json.dates import Parse
+
+T = TypeVar("T")
+Read = Callable[[Any], T]
+Hook = Callable[[Any, Any], Any]
+Field = Callable[[str], Hook]
+
+# Stands where a required key is not there at all.
+MISSING: Final = object()
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
+_DECIMAL: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,30})?", re.ASCII)
+# What every JSON writer takes; also the largest numbers that the server's own languages have.
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+
+class Mismatch(Exception):  # noqa: N818 - a finding, turned into an ending; no caller sees it
+    """An answer is not what this version understands.
+
+    Attributes:
+        path: Where, in the server's names; "" for the whole answer.
+        expected: What should be there.
+        found: What kind of thing is there; never the value.
+    """
+
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        super().__init__(path, expected, found)
+        self.path = path
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the answer'}: expected {self.expected}, found {self.found}"
+
+    def under(self, path: str) -> "Mismatch":
+        """The same finding, seen from further up."""
+        whole = f"{path}.{self.path}" if self.path else path
+        return Mismatch(whole, self.expected, self.found)
+
+
+class OddDateError(Exception):
+    """A date is in no known spelling; its text is to be kept.
+
+    Attributes:
+        key: The server's name of the field.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words, without the value."""
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    if value == "":
+        return "an empty string"
+    if value == "null":
+        return 'the string "null"'
+    if isinstance(value, float) and (value < _LEAST or value > _MOST):
+        # An integer that is too long comes from the reader of JSON as one of these.
+        return "a number beyond 64 bits"
+    names = (name for type_, name in _KINDS if isinstance(value, type_))
+    return next(names, f"a {type(value).__name__}")
+
+
+_KINDS: Final[tuple[tuple[type, str], ...]] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number with a fraction or exponent"),
+    (str, "a string"),
+    (list, "a list"),
+    (dict, "an object"),
+)
+
+
+def text(key: str) -> Hook:
+    """A string."""
+
+    def read(value: Any, _: Any) -> str | None:
+        if value.__class__ is str or value is None:
+            return value
+        raise Mismatch(key, "a string", kind(value))
+
+    return read
+
+
+def address(key: str) -> Hook:
+    """A string without the white space around it."""
+    strict = text(key)
+
+    def read(value: Any, _: Any) -> str | None:
+        found = strict(value, _)
+        return None if found is None else found.strip() or None
+
+    return read
+
+
+def integer(key: str) -> Hook:
+    """A whole number, or one as an ASCII decimal string."""
+
+    def read(value: Any, _: Any) -> int | None:
+        if value.__class__ is int or value is None:
+            return value
+        if value.__class__ is str and _INTEGER.fullmatch(value):
+            found = int(value)
+            if _LEAST <= found <= _MOST:
+                return found
+        raise Mismatch(key, "an integer", kind(value))
+
+    return read
+
+
+def reference(key: str) -> Hook:
+    """A whole number in which -1 means that there is none."""
+    strict = integer(key)
+
+    def read(value: Any, _: Any) -> int | None:
+        found = value if value.__class__ is int else strict(value, _)
+        return None if found == -1 else found
+
+    return read
+
+
+def number(key: str) -> Hook:
+    """A finite number, or one as an ASCII decimal string."""
+
+    def read(value: Any, _: Any) -> float | None:
+        if value is None:
+            return None
+        if value.__class__ is str and _DECIMAL.fullmatch(value):
+            return float(value)
+        if value.__class__ is int and _LEAST <= value <= _MOST:
+            return float(value)
+        if value.__class__ is float and math.isfinite(value):
+            return value
+        raise Mismatch(key, "a number", kind(value))
+
+    return read
+
+
+def flag(key: str) -> Hook:
+    """A boolean."""
+
+    def read(value: Any, _: Any) -> bool | None:
+        if value is None or value is True or value is False:
+            return value
+        raise Mismatch(key, "a boolean", kind(value))
+
+    return read
+
+
+def flag_or_word(key: str) -> Hook:
+    """A boolean, or the word for one."""
+    strict = flag(key)
+
+    def read(value: Any, _: Any) -> Any:
+        if value.__class__ is str and value in {"true", "false"}:
+            return value == "true"
+        return strict(value, _)
+
+    return read
+
+
+def date(parse: Parse) -> Field:
+    """A date; one that cannot be read raises `OddDateError` for whoever keeps its text."""
+
+    def at(key: str) -> Hook:
+        def read(value: Any, _: Any) -> datetime | None:
+            if value.__class__ is str:
+                found = parse(value)
+                if found is None:
+                    raise OddDateError(key)
+                return found
+            if value is None:
+                return None
+            raise Mismatch(key, "a date in a string", kind(value))
+
+        return read
+
+    return at
+
+
+def one(read_one: Read[T]) -> Field:
+    """One object."""
+
+    def at(key: str) -> Hook:
+        def read(value: Any, _: Any) -> T | None:
+            if value is None:
+                return None
+            try:
+                return read_one(value)
+            except Mismatch as wrong:
+                raise wrong.under(key) from None
+
+        return read
+
+    return at
+
+
+def many(read_one: Read[T]) -> Field:
+    """A list, as a tuple."""
+
+    def at(key: str) -> Hook:
+        def read(value: Any, _: Any) -> tuple[T, ...] | None:
+            if value.__class__ is not list:
+                if value is None:
+                    return None
+                raise Mismatch(key, "a list", kind(value))
+            found: list[T] = []
+            try:
+                for each in value:
+                    found.append(read_one(each))  # noqa: PERF401 - its length is the path
+            except Mismatch as wrong:
+                raise wrong.under(f"{key}[{len(found)}]") from None
+            return tuple(found)
+
+        return read
+
+    return at
+
+
+def needed(field: Field) -> Field:
+    """A field that proves the shape: null will not do."""
+
+    def at(key: str) -> Hook:
+        optional = field(key)
+
+        def read(value: Any, _: Any) -> Any:
+            found = optional(value, _)
+            return _refuse(optional, value) if found is None else found
+
+        return read
+
+    return at
+
+
+def _refuse(optional: Hook, value: Any) -> Any:
+    try:
+        return optional(MISSING, None)
+    except Mismatch as wrong:
+        raise Mismatch(wrong.path, wrong.expected, kind(value)) from None
+
+
+def otherwise(default: Any, field: Field) -> Field:
+    """A field with a value of its own where there is none."""
+
+    def at(key: str) -> Hook:
+        optional = field(key)
+
+        def read(value: Any, _: Any) -> Any:
+            found = optional(value, _)
+            return default if found is None else found
+
+        return read
+
+    return at

@@ -1,0 +1,173 @@
+"""What does Capillary send back, as plain frozen values?
+
+Values only: how they are read from an answer is `_reading.py`'s question.
+What a person sees of them (their repr) is masked; what a program reads is not.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from capillary_interactions._text.masking import show_codes_masked, show_keys, show_masked
+
+Json = Mapping[str, Any]
+
+
+def _extra_field() -> Any:
+    return field(factory=dict, repr=show_keys, hash=False)
+
+
+def _sent_field() -> Any:
+    # The object as the server spelled it, so that to_jsonable() can give it back to the letter.
+    # Not an argument: a changed copy (attrs.evolve) has been spelled by nobody.
+    return field(init=False, default=None, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Message:
+    """One message to a customer.
+
+    Attributes:
+        id: The server's number for it.
+        receiver: The address or number it went to.
+        sender: The address or number it came from (envelope answers only).
+        subject: Its subject or text; may hold a one-time code.
+        campaign_id: The campaign it belongs to, or None.
+        status: The state of delivery in the server's words (DELIVERED, OPENED, FAILED, ...).
+        sent_at: When it was sent.
+        delivered_at: When it was delivered, or None.
+        user_id: The user associated with it, or None.
+        extra: Fields that this version does not know, and dates that could not be read.
+    """
+
+    id: int | None = None
+    receiver: str | None = field(default=None, repr=show_masked)
+    sender: str | None = field(default=None, repr=show_masked)
+    subject: str | None = field(default=None, repr=show_codes_masked)
+    campaign_id: int | None = None
+    status: str | None = None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    user_id: int | None = None
+    extra: Json = _extra_field()
+    _sent: Json | None = _sent_field()
+
+
+@frozen(kw_only=True)
+class Survey:
+    """One survey sent to a customer.
+
+    Attributes:
+        name: The survey's name.
+        nps_score: The net promoter score the customer gave, or None.
+        sent_by: Who sent it.
+        response_url: Where its response can be read.
+        sent_at: When it was sent.
+        completed_at: When the customer completed it, or None.
+        extra: Fields that this version does not know, and dates that could not be read.
+    """
+
+    name: str | None = None
+    nps_score: int | None = None
+    sent_by: str | None = field(default=None, repr=show_masked)
+    response_url: str | None = field(default=None, repr=False)
+    sent_at: datetime | None = None
+    completed_at: datetime | None = None
+    extra: Json = _extra_field()
+    _sent: Json | None = _sent_field()
+
+
+@frozen(kw_only=True)
+class Location:
+    """One place where a customer checked in.
+
+    Attributes:
+        lat: Latitude in degrees.
+        long: Longitude in degrees.
+        time: When.
+        extra: Fields that this version does not know, and dates that could not be read.
+    """
+
+    lat: float | None = field(default=None, repr=False)
+    long: float | None = field(default=None, repr=False)
+    time: datetime | None = None
+    extra: Json = _extra_field()
+    _sent: Json | None = _sent_field()
+
+
+@frozen(kw_only=True)
+class Interaction:
+    """All interactions of one kind with a customer.
+
+    Attributes:
+        name: The kind ("email", "sms", "whatsapp", ...), in the server's words.
+        count: How many there are, as the server counts; `messages` may hold fewer.
+        network: The network they belong to, where the answer tells.
+        messages: The messages, in the server's order.
+        surveys: The surveys.
+        locations: The check-ins.
+        used: Whether the customer has made use of it (missed calls), or None.
+        last_interaction_at: When the last one was, or None.
+        extra: Fields that this version does not know, and dates that could not be read.
+    """
+
+    name: str
+    count: int
+    network: str | None = None
+    messages: tuple[Message, ...] = ()
+    surveys: tuple[Survey, ...] = ()
+    locations: tuple[Location, ...] = ()
+    used: bool | None = None
+    last_interaction_at: datetime | None = None
+    extra: Json = _extra_field()
+    _sent: Json | None = _sent_field()
+    # Whether the answer gave a list of messages, if only an empty one: a tweet with a count of 10
+    # and no list is not short of messages.
+    _lists_messages: bool = field(init=False, default=False, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Customer:
+    """Who Capillary says the customer is (envelope answers only)."""
+
+    id: int | None = field(default=None, repr=lambda value: show_masked(_text(value)))
+    mobile: str | None = field(default=None, repr=show_masked)
+    email: str | None = field(default=None, repr=show_masked)
+    external_id: str | None = field(default=None, repr=show_masked)
+    extra: Json = _extra_field()
+    _sent: Json | None = _sent_field()
+
+
+def _text(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+@frozen(kw_only=True)
+class CustomerInteractions:
+    """Everything Capillary tells about one customer's interactions.
+
+    Attributes:
+        name: The answer's own `name`. Documented as the customer's name; in every published
+            example it is the network's ("capillary").
+        interactions: One for each kind of interaction, in the server's order.
+        warnings: What the server warns of, as it sent it.
+        customer: Who the customer is, where the answer tells.
+        truncated: Whether the server counts more than could be fetched.
+        extra: Fields that this version does not know.
+    """
+
+    name: str | None = field(default=None, repr=show_masked)
+    interactions: tuple[Interaction, ...] = ()
+    warnings: tuple[Any, ...] = field(default=(), repr=lambda value: f"<{len(value)}>")
+    customer: Customer | None = None
+    truncated: bool = False
+    extra: Json = _extra_field()
+    _sent: Json | None = _sent_field()
+
+    def messages(self) -> Iterator[tuple[Interaction, Message]]:
+        """Each message, with the interaction it belongs to."""
+        for interaction in self.interactions:
+            for message in interaction.messages:
+                yield interaction, message

@@ -1,0 +1,139 @@
+"""In which ways can a lookup end? The closed union, and the exception for an unwrapped failure.
+
+A `match` over `Outcome` that forgets one of the five endings is a type error.
+What is true of the whole program is not an ending; it is raised (`_errors.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Never
+
+from attrs import Factory, field, frozen
+
+from capillary_interactions._errors import CapillaryError
+from capillary_interactions._model.interactions import CustomerInteractions
+from capillary_interactions._model.query import Query
+
+
+@frozen(kw_only=True)
+class _Ended:
+    """What every outcome tells.
+
+    Attributes:
+        query: What was asked.
+        item: What the source yielded; the query itself where no `key` was given.
+        attempts: Requests sent for it, pages and retries included; 0 if none was sent.
+        elapsed: Seconds from asking to ending.
+        waited: Seconds of it spent waiting for quota or a cool-down.
+        request_id: The server's own name for the last request (`X-Cap-Requestid`), for support.
+    """
+
+    ending: ClassVar[str]
+
+    query: Query
+    item: Any = field(default=Factory(lambda self: self.query, takes_self=True), repr=False)
+    attempts: int = 0
+    elapsed: float = 0.0
+    waited: float = 0.0
+    request_id: str | None = None
+
+
+@frozen(kw_only=True)
+class _Failed(_Ended):
+    reason: str
+
+    def unwrap(self) -> Never:
+        """Raise, for there is nothing to unwrap.
+
+        Raises:
+            LookupFailedError: Always; its `outcome` is this.
+        """
+        raise LookupFailedError(self)  # type: ignore[arg-type] # every subclass is in the union
+
+
+@frozen(kw_only=True)
+class Found(_Ended):
+    """Capillary knows the customer; there may be no interactions at all."""
+
+    ending: ClassVar[str] = "found"
+
+    customer: CustomerInteractions
+
+    def unwrap(self) -> CustomerInteractions:
+        """The customer's interactions."""
+        return self.customer
+
+
+@frozen(kw_only=True)
+class NotFound(_Failed):
+    """Capillary does not know this customer."""
+
+    ending: ClassVar[str] = "not_found"
+
+    code: int | None = None
+
+
+@frozen(kw_only=True)
+class Rejected(_Failed):
+    """The request is wrong, and stays wrong until somebody changes it."""
+
+    ending: ClassVar[str] = "rejected"
+
+    status: int | None = None
+    code: int | None = None
+
+
+@frozen(kw_only=True)
+class Unreadable(_Failed):
+    """The answer is not what this version understands.
+
+    Attributes:
+        path: Where in the answer ("interaction[0].messageList[3].id"), or None for the whole.
+        body: The beginning of the answer, as it came; it holds personal data.
+    """
+
+    ending: ClassVar[str] = "unreadable"
+
+    path: str | None = None
+    body: bytes = field(default=b"", repr=lambda value: f"<{len(value)} bytes>")
+
+
+@frozen(kw_only=True)
+class Unavailable(_Failed):
+    """No answer in time, or retries or their budget spent; asking again later may succeed.
+
+    Attributes:
+        retry_after: Seconds after which asking again makes sense, or None if nobody knows.
+    """
+
+    ending: ClassVar[str] = "unavailable"
+
+    status: int | None = None
+    retry_after: float | None = None
+
+
+Outcome = Found | NotFound | Rejected | Unreadable | Unavailable
+
+ENDINGS: Final[tuple[str, ...]] = tuple(
+    kind.ending for kind in (Found, NotFound, Rejected, Unreadable, Unavailable)
+)
+
+
+class LookupFailedError(CapillaryError):
+    """An outcome was unwrapped that is not Found.
+
+    Attributes:
+        outcome: What happened instead.
+    """
+
+    def __init__(self, outcome: NotFound | Rejected | Unreadable | Unavailable) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        asked = self.outcome.query.identifier
+        return f"{self.outcome.ending}: {self.outcome.reason} ({asked!r})"
+
+
+def counted(endings: Mapping[str, int]) -> dict[str, int]:
+    """Every ending with its count, in the order of the union, those that never came included."""
+    return {name: endings.get(name, 0) for name in ENDINGS}

@@ -1,0 +1,120 @@
+"""The documented words: versions, identifiers, networks and types.
+
+Enums for what is sent; what is received stays strings, for the server invents new ones.
+Source: the page of the call and its siblings (docs.capillarytech.com,
+reference/get-customer-interactions).
+"""
+
+import enum
+import re
+from typing import Final, Self, TypeVar
+
+from capillary_interactions._text.masking import show_given
+
+_E = TypeVar("_E", bound=enum.StrEnum)
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def one_of(kind: type[_E], value: object, what: str) -> _E:
+    """The member that a value means.
+
+    Raises:
+        ValueError: It means none; the message names the accepted ones.
+    """
+    if isinstance(value, kind):
+        return value
+    accepted = ", ".join(kind)
+    if not isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - one kind of error for whatever cannot be asked
+            f"{what} must be one of {accepted}, not a {type(value).__name__}"
+        )
+    # Not by a call that raises: the exception would be the context of this one, with the value.
+    member = kind._value2member_map_.get(value)
+    if isinstance(member, kind):
+        return member
+    raise ValueError(f"{what} must be one of {accepted}, not {show_given(value, words=kind)}")
+
+
+def check_text(value: object, what: str, *, blank: bool = False) -> None:
+    """Whether a text can be sent.
+
+    Raises:
+        ValueError: It is no string, blank where that has no sense, or holds what no URL should.
+    """
+    # The value itself stays out of the messages: it may be a phone number with a typing error.
+    if not isinstance(value, str):
+        raise ValueError(f"{what} must be a string, not a {type(value).__name__}")  # noqa: TRY004
+    if not blank and not value.strip():
+        raise ValueError(f"{what} must not be blank")
+    if _CONTROL.search(value):
+        raise ValueError(f"{what} must not hold control characters (line breaks, tabs, NUL)")
+    if _SURROGATE.search(value):
+        raise ValueError(f"{what} must be valid Unicode (it holds a lone surrogate)")
+
+
+class ApiVersion(enum.StrEnum):
+    """Which of the two published forms of the call is asked."""
+
+    V1_1 = "v1.1"
+    V2 = "v2"
+
+
+class IdentifierName(enum.StrEnum):
+    """The kinds of identifier by which the API finds a customer."""
+
+    MOBILE = "mobile"
+    EMAIL = "email"
+    EXTERNAL_ID = "external_id"
+    CARD_NUMBER = "card_number"
+    CARD_EXTERNAL_ID = "card_external_id"
+
+
+class Network(enum.StrEnum):
+    """The communication networks an answer can be narrowed to."""
+
+    FACEBOOK = "facebook"
+    TWITTER = "twitter"
+    FOURSQUARE = "foursquare"
+    CAPILLARY = "capillary"
+
+
+class InteractionType(enum.StrEnum):
+    """The interaction types an answer can be narrowed to.
+
+    `InteractionType.custom("new-type")` sends a type that this version does not know yet.
+    """
+
+    EMAIL = "email"
+    EMAILBULK = "emailbulk"
+    CHECKIN = "checkin"
+    LIKE = "like"
+    COMMENT = "comment"
+    MENTION = "mention"
+    RETWEET = "retweet"
+    TWEET = "tweet"
+    FEEDBACK = "feedback"
+    WHATSAPP = "whatsapp"
+    ZALO = "zalo"
+    LINE = "line"
+    VIBER = "viber"
+
+    @classmethod
+    def custom(cls, name: str) -> Self:
+        """A type by any name; the known member where there is one.
+
+        Raises:
+            ValueError: The name is blank or holds control characters.
+        """
+        check_text(name, "an interaction type")
+        if name in cls._value2member_map_:
+            return cls(name)
+        member = str.__new__(cls, name)
+        member._name_ = name
+        member._value_ = name
+        return member
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        # A custom type is no member, so the enum's own way back from a pickle would refuse it.
+        return (type(self).custom, (self.value,))

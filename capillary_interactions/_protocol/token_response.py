@@ -1,0 +1,136 @@
+"""What does the token endpoint say? A token, a refusal, or trouble that may pass."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from attrs import field, frozen
+
+from capillary_interactions._protocol.attempt_result import Denied, Trouble, trouble
+from capillary_interactions._protocol.headers import asked_wait
+from capillary_interactions._protocol.messages import Response
+
+_DEFAULT_LIFETIME: Final = 300.0
+_THROTTLED: Final = 429
+_FAULTS: Final = 500
+# Capillary's own code for a key and secret that do not match.
+_INVALID_KEY: Final = 320001
+_UNAUTHORISED: Final = 401
+_REFUSING: Final = frozenset({400, 401, 403})
+_NOT_JSON: Final = object()
+_BOM: Final = b"\xef\xbb\xbf"
+# A token takes some kilobytes at most; what is read here is read in the event loop.
+_MAX_ANSWER: Final = 64 * 1024
+_REFUSED: Final = "the OAuth key and secret are refused"
+
+
+class NoHeadersError(Exception):
+    """A request cannot leave: there is no token.
+
+    Attributes:
+        verdict: What prevented it.
+    """
+
+    def __init__(self, verdict: Denied | Trouble) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+@frozen
+class Token:
+    """An access token.
+
+    Attributes:
+        text: What is sent.
+        lifetime: Seconds for which it is valid.
+    """
+
+    text: str = field(repr=False)
+    lifetime: float
+
+    @property
+    def usable(self) -> float:
+        """Seconds for which it is sent: a request must arrive before the token ends.
+
+        A twentieth of the life is left for that, of short lives up to a quarter or a second.
+        """
+        return self.lifetime - max(0.05 * self.lifetime, min(1.0, 0.25 * self.lifetime))
+
+    @property
+    def fresh(self) -> float:
+        """Seconds after which the next one is fetched, while this one can still be sent."""
+        return self.usable - 0.15 * self.lifetime
+
+
+def read_token(response: Response) -> Token | Denied | Trouble:
+    """What the answer to a request for a token means.
+
+    Only the API itself can refuse a key: JSON with the code for it, or with a status that says so,
+    or a bare 401. A page of a proxy, or an answer without a token, may pass.
+    """
+    status, answer = response.status, _parsed(response.body)
+    codes = tuple(_codes(answer))
+    if _INVALID_KEY in codes:
+        return Denied(_REFUSED, status, _INVALID_KEY)
+    said = answer is not _NOT_JSON and status in _REFUSING
+    if said or (status == _UNAUTHORISED and not response.body):
+        return Denied(_REFUSED, status)
+    given = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
+    if isinstance(given, dict) and _is_token(given.get("accessToken")):
+        return Token(given["accessToken"], _lifetime(given))
+    return trouble(
+        f"no OAuth token: HTTP {status}{_flaw(response, answer, codes)}",
+        status,
+        throttled=status == _THROTTLED,
+        wait=asked_wait(response.headers, datetime.now(UTC)),
+    )
+
+
+def _flaw(response: Response, answer: Any, codes: tuple[int, ...]) -> str:
+    """What is wrong with an answer beside its status, for a person."""
+    if response.status == _THROTTLED or response.status >= _FAULTS:
+        return ""
+    if not response.body:
+        return " with an empty body"
+    if len(response.body) > _MAX_ANSWER:
+        return f" with a body of more than {_MAX_ANSWER} bytes"
+    if answer is _NOT_JSON:
+        return " with a body that is not JSON"
+    code = f" (code {codes[0]})" if codes else ""
+    return f" without a usable data.accessToken{code}"
+
+
+def _parsed(body: bytes) -> Any:
+    if len(body) > _MAX_ANSWER:
+        return _NOT_JSON
+    try:
+        return orjson.loads(body.removeprefix(_BOM))
+    except orjson.JSONDecodeError:
+        return _NOT_JSON
+
+
+def _codes(answer: Any) -> Iterator[int]:
+    """The codes of failures that an answer names, at each of the places known for them."""
+    if not isinstance(answer, dict):
+        return
+    errors = answer.get("errors")
+    listed = errors if isinstance(errors, list) else [errors]
+    for each in (*listed, answer.get("status"), answer):
+        if isinstance(each, dict):
+            for name in ("code", "errorCode"):
+                if re.fullmatch(r"[0-9]{1,9}", str(each.get(name)), re.ASCII):
+                    yield int(str(each[name]))
+
+
+def _is_token(text: object) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isprintable() and bool(text.strip())
+
+
+def _lifetime(given: Mapping[str, Any]) -> float:
+    stated = given.get("ttlSeconds")
+    if isinstance(stated, bool) or not isinstance(stated, int | float):
+        return _DEFAULT_LIFETIME
+    return float(stated) if math.isfinite(stated) and stated > 0 else _DEFAULT_LIFETIME

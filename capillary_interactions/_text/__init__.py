@@ -1,0 +1,4 @@
+"""How is a value shown to a person?
+
+It never holds state, and knows nothing of requests.
+"""

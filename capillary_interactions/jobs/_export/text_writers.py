@@ -1,0 +1,76 @@
+"""How are results written as JSON lines and as CSV?"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from capillary_interactions._json.dates import iso
+from capillary_interactions.jobs._export.flatten import Column
+from capillary_interactions.jobs._export.spreadsheet_cells import MARK, safe_cell
+from capillary_interactions.jobs._lists.compression import packing
+
+
+def write_lines(part: Path, name: str, lines: Iterable[bytes]) -> None:
+    """Write lines.
+
+    Args:
+        part: The file to write to.
+        name: The name that it will have, whose ending may ask for compression.
+        lines: Each with its end.
+    """
+    with part.open("r+b", buffering=1 << 16) as file, packing(file, name) as packed:
+        for line in lines:
+            packed.write(line)
+
+
+def write_csv(
+    part: Path,
+    name: str,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Any]],
+    *,
+    for_spreadsheets: bool = False,
+) -> None:
+    """Write a CSV with a header; tabs separate the columns of a .tsv.
+
+    Args:
+        part: The file to write to.
+        name: The name that it will have.
+        columns: The columns.
+        rows: The rows, in the order of the columns.
+        for_spreadsheets: Whether texts are marked as such, and the file as UTF-8.
+    """
+    cell = _marked_cell if for_spreadsheets else _cell
+    plain = name.lower().removesuffix(".gz").removesuffix(".zst")
+    delimiter = "\t" if plain.endswith(".tsv") else ","
+    with (
+        part.open("r+b", buffering=1 << 16) as file,
+        packing(file, name) as packed,
+        io.TextIOWrapper(packed, "utf-8", errors="backslashreplace", newline="") as text,
+    ):
+        if for_spreadsheets:
+            text.write(MARK)
+        # Gnumeric takes apostrophes at the edges of cells for what separates them.
+        writer = (
+            csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+            if for_spreadsheets
+            else csv.writer(text, delimiter=delimiter)
+        )
+        writer.writerow([cell(column.name) for column in columns])
+        for row in rows:
+            writer.writerow([cell(value) for value in row])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value
+
+
+def _marked_cell(value: Any) -> Any:
+    return _cell(safe_cell(value))

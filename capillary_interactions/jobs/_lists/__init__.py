@@ -1,0 +1,4 @@
+"""What stands in a list, row by row?
+
+It never touches SQLite or the client.
+"""

@@ -1,0 +1,4 @@
+"""What does a job look like?
+
+Only `Job` imports it.
+"""

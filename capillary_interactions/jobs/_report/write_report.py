@@ -1,0 +1,42 @@
+"""How does a report of a job come into a file? Blocks; belongs in a thread."""
+
+from pathlib import Path
+
+from capillary_interactions.jobs._errors import ExportError
+from capillary_interactions.jobs._export.atomic_file import check_target, replacing
+from capillary_interactions.jobs._export.target_guard import check_own
+from capillary_interactions.jobs._report.charts import import_matplotlib
+from capillary_interactions.jobs._report.page import page
+from capillary_interactions.jobs._report.summary import read_overview
+from capillary_interactions.jobs._store.connection import translated
+
+
+def check_report(path: Path) -> None:
+    """See whether a report can be written there, before a job is read for it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ExportError: It cannot: the library that draws is missing, or the folder takes no files.
+    """
+    try:
+        import_matplotlib()
+    except ImportError as missing:
+        raise ExportError(str(missing)) from None
+    check_target(path)
+
+
+def write_report(job: Path, path: Path) -> None:
+    """Write the report of a job.
+
+    Raises:
+        ExportError: It cannot be written, or not there: that is the job itself, or its list.
+        JobStoreError: The job cannot be read.
+    """
+    check_report(path)
+    check_own(job, path)
+    with translated(job):
+        written = page(read_overview(job))
+    with replacing(path) as part:
+        part.write_text(written, "utf-8")

@@ -1,0 +1,4 @@
+"""How is every open row asked, once?
+
+It never writes SQL or files.
+"""

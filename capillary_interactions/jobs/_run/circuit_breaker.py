@@ -1,0 +1,205 @@
+"""What if nobody answers any more? The list is spared, and now and then a customer asked for."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from capillary_interactions._client.refusal_evidence import Pages, doubted, is_page
+from capillary_interactions._model.outcome import Outcome
+from capillary_interactions.jobs._run.stop_rules import (
+    FirstAnswer,
+    StopRules,
+    Unanswered,
+    is_unanswered,
+)
+from capillary_interactions.jobs._run.work_queue import Item, Queue
+
+# Rules that pause only after a long silence may let thousands end before that.
+_MAX_HELD: Final = 1000
+
+
+class Outage:
+    """Tells customers without an answer from an endpoint that gives none.
+
+    Lookups that had no answer are held until the next answer comes, and are outcomes then. If it
+    does not come, they go back into the queue, and nothing but a probe now and then is sent. With
+    rules that never pause nothing is held, and with others a bounded number.
+
+    Args:
+        rules: When that is so.
+        queue: Where customers come from.
+        record: Keeps an outcome.
+        lookup: Asks for one customer.
+        give_up: Called with the last outcome when there is no patience left.
+        fail: Called with whatever else goes wrong.
+        proven: Whether the credentials have had an answer. Refusals that are not the API's own
+            word are held until the next answer, too; if none comes, they are no outcomes, but for
+            the few at the end of a list whose other customers were answered.
+        pages: The customers who have met such a refusal since the last answer.
+
+    Attributes:
+        reason: Why nothing is asked at the moment, or None.
+    """
+
+    def __init__(
+        self,
+        rules: StopRules,
+        queue: Queue,
+        *,
+        record: Callable[[Item, Outcome], None],
+        lookup: Callable[[Item], Awaitable[Outcome]],
+        give_up: Callable[[Unanswered], None],
+        fail: Callable[[Exception], None],
+        proven: Callable[[], bool] = lambda: True,
+        pages: Pages | None = None,
+    ) -> None:
+        self.reason: str | None = None
+        self._rules = rules
+        self._queue = queue
+        self._record = record
+        self._lookup = lookup
+        self._give_up = give_up
+        self._fail = fail
+        self._proven = proven
+        self._pages = Pages() if pages is None else pages
+        self._held: deque[tuple[Item, Outcome]] = deque()
+        self._unanswered = 0
+        self._first = FirstAnswer()
+        self._loop = asyncio.get_running_loop()
+        self._answered_at = self._loop.time()
+        self._probing: asyncio.Task[None] | None = None
+        self._probes: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def take(self, item: Item, outcome: Outcome) -> None:
+        """A lookup has ended."""
+        if is_page(outcome):
+            self._hold(item, outcome)
+            return
+        if not is_unanswered(outcome):
+            self._answered(item, outcome)
+            return
+        self._unanswered += 1
+        if self._first.is_wrong(outcome) and not self._closed:
+            # All of them stay open, for the time when the setting is right.
+            self._hold(item, outcome)
+            self._hand_back()
+            self._give_up(outcome)
+            return
+        # A customer asked for in vain for the second time has no answer because of themselves.
+        last_word = item.again or (self._closed and self.reason is None)
+        if self._first.suspects(outcome) or (self._rules.may_pause and not last_word):
+            self._hold(item, outcome)
+        else:
+            self._record(item, outcome)
+        since = self._loop.time() - self._answered_at
+        if self.reason is not None or self._rules.is_silent(self._unanswered, since):
+            self._pause(outcome)
+
+    def _hold(self, item: Item, outcome: Outcome) -> None:
+        self._held.append((item, outcome))
+        self._queue.look_again()
+        if len(self._held) > _MAX_HELD:
+            self._record(*self._held.popleft())
+
+    def release(self) -> None:
+        """What is held is about customers, but for refusals that may be about all of them."""
+        self._release(pages=False)
+
+    def _release_answered(self) -> None:
+        """Keep what a request has met that was sent after the one that is answered now."""
+        held, self._held = self._held, deque()
+        for item, outcome in held:
+            customer = outcome.query.identifier
+            if is_page(outcome) and self._pages.may_be_everywhere(customer):
+                self._held.append((item, outcome))
+            else:
+                self._record(item, outcome)
+
+    def _release(self, *, pages: bool) -> None:
+        held, self._held = self._held, deque()
+        for item, outcome in held:
+            if pages or not is_page(outcome):
+                self._record(item, outcome)
+
+    def idle(self) -> None:
+        """There is nothing more to hand out: if everything that is out is held, that is all."""
+        if self._queue.out != len(self._held):
+            return
+        proven = self._proven()
+        pages = [] if proven else [one for one in self._held if is_page(one[1])]
+        self._release(pages=proven)
+        if len(pages) == 1:
+            # Only another customer's refusal would make it one of the credentials.
+            self._record(*pages[0])
+        elif pages:
+            self._fail(doubted(pages[-1][1]))
+
+    async def aclose(self) -> None:
+        """Send no more probes. But for a pause, what is held or still taken is an outcome."""
+        self._closed = True
+        for probe in self._probes:
+            if not probe.cancelling():
+                probe.cancel()
+        if self._probes:
+            await asyncio.wait(self._probes)
+        self.release()
+
+    def _answered(self, item: Item, outcome: Outcome) -> None:
+        self._answered_at, self._unanswered = self._loop.time(), 0
+        self._first.is_wrong(outcome)
+        if self._held:
+            self._release_answered()
+        self._record(item, outcome)
+        if self.reason is not None:
+            self._resume()
+
+    def _hand_back(self) -> None:
+        held, self._held = self._held, deque()
+        for item, _ in held:
+            self._queue.put_back(item)
+
+    def _pause(self, last: Unanswered) -> None:
+        self._hand_back()
+        if self.reason is None and not self._closed:
+            self.reason = last.reason
+            self._queue.pause()
+            self._probing = self._loop.create_task(self._probe(last))
+            self._probes.add(self._probing)
+            self._probing.add_done_callback(self._probes.discard)
+
+    def _resume(self) -> None:
+        self.reason = None
+        self._queue.resume()
+        if self._probing is not None and self._probing is not asyncio.current_task():
+            self._probing.cancel()
+
+    async def _probe(self, last: Unanswered) -> None:
+        """Ask for one customer now and then, until there is an answer or no patience left."""
+        begun, probes = self._loop.time(), 0
+        try:
+            while (left := begun + self._rules.give_up_after - self._loop.time()) > 0:
+                await asyncio.sleep(min(self._rules.probe_delay(probes), left))
+                probes += 1
+                last = await self._ask_one(last)
+                if self.reason is None:
+                    return
+        except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
+            self._fail(error)
+        else:
+            self._give_up(last)
+
+    async def _ask_one(self, last: Unanswered) -> Unanswered:
+        item = self._queue.take()
+        if item is None:
+            self._resume()
+            return last
+        try:
+            outcome = await self._lookup(item)
+        except asyncio.CancelledError:
+            # Another lookup has had an answer meanwhile; this customer is still to be asked for.
+            self._queue.put_back(item, again=False)
+            raise
+        self.take(item, outcome)
+        return outcome if is_unanswered(outcome) else last

@@ -1,0 +1,138 @@
+"""When does a run stop or pause of its own accord? Rules over what has ended, pure."""
+
+import math
+from typing import Final, TypeGuard
+
+from attrs import frozen
+
+from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._errors import ConfigurationError, SettingsReason
+from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable
+
+Unanswered = Unavailable | Rejected
+# So many customers in a row, and no answer before, are not rejected for what they are.
+_MAX_REJECTED: Final = 5
+
+
+def _patience(name: str, value: object) -> None:
+    if value != math.inf:
+        seconds(name, value)
+
+
+@frozen(kw_only=True)
+class StopRules:
+    """When a run pauses, gives up, or finds that the list must be the wrong one.
+
+    Credentials that are refused stop a run at once, whatever these say.
+
+    Args:
+        unanswered: After so many lookups in a row without any answer nothing more is asked but
+            one customer now and then, until there is an answer; None for never.
+        silence: The same after so many seconds without any answer.
+        probe_initial: Seconds until the first customer is asked then; each time twice as many.
+        probe_max: Seconds between two of them at most.
+        give_up_after: Seconds of this after which the run ends; `math.inf` for never.
+        rejected_share: The share of the first `rejected_of` rows that may be rejected, not
+            included; None for all.
+        rejected_of: See there.
+
+    Raises:
+        ConfigurationError: One of them cannot work.
+    """
+
+    unanswered: int | None = 20
+    silence: float | None = 120.0
+    probe_initial: float = 2.0
+    probe_max: float = 60.0
+    give_up_after: float = 3600.0
+    rejected_share: float | None = 0.5
+    rejected_of: int = 100
+
+    def __attrs_post_init__(self) -> None:
+        """Check each of them."""
+        if self.unanswered is not None:
+            whole("stops.unanswered", self.unanswered)
+        if self.silence is not None:
+            _patience("stops.silence", self.silence)
+        seconds("stops.probe_initial", self.probe_initial)
+        seconds("stops.probe_max", self.probe_max)
+        if self.give_up_after != 0:
+            _patience("stops.give_up_after", self.give_up_after)
+        whole("stops.rejected_of", self.rejected_of)
+        share = self.rejected_share
+        if share is not None and seconds("stops.rejected_share", share) > 1:
+            raise ConfigurationError(f"stops.rejected_share must be at most 1, not {share!r}")
+
+    def probe_delay(self, probes: int) -> float:
+        """Seconds before a customer is asked, after so many have had no answer."""
+        return min(self.probe_max, self.probe_initial * 2.0 ** min(probes, 60))
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether any number of lookups without an answer, or any silence, makes a run pause."""
+        return self.unanswered is not None or (self.silence or math.inf) < math.inf
+
+    def is_silent(self, unanswered: int, seconds_since: float) -> bool:
+        """Whether it is time to pause.
+
+        Args:
+            unanswered: Lookups in a row that have ended without an answer.
+            seconds_since: Seconds since the last answer.
+        """
+        if not unanswered:
+            return False
+        many = self.unanswered is not None and unanswered >= self.unanswered
+        return many or (self.silence is not None and seconds_since >= self.silence)
+
+    def is_wrong_list(self, rows: int, rejected: int) -> bool:
+        """Whether the list or the column must be the wrong one.
+
+        Args:
+            rows: Of the first `rejected_of` rows, how many there are.
+            rejected: How many of them are rejected.
+        """
+        if self.rejected_share is None or rows < self.rejected_of:
+            return False
+        return rejected >= self.rejected_share * self.rejected_of
+
+
+class FirstAnswer:
+    """Whether the settings can be right at all, which the first answer of a run shows.
+
+    Without one, a certificate that is not accepted is the end of it: it will not mend itself.
+    After one the same is an outage, for certificates are renewed and pages of proxies go away.
+
+    Attributes:
+        in_a_row: Lookups that have ended for a setting, before any answer.
+        answered: Whether there has been one.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self.answered = False
+
+    def is_wrong(self, outcome: Outcome) -> bool:
+        """Take note of an outcome; whether it is clear by now that a setting is wrong."""
+        if not is_about_settings(outcome):
+            self.answered = self.answered or not isinstance(outcome, Unavailable)
+            return False
+        if self.answered:
+            return False
+        self.in_a_row += 1
+        return isinstance(outcome, Unavailable) or self.in_a_row >= _MAX_REJECTED
+
+    def suspects(self, outcome: Outcome) -> bool:
+        """Whether an outcome is not believed to be about its customer, for now."""
+        return not self.answered and is_about_settings(outcome)
+
+
+def is_about_settings(outcome: Outcome) -> bool:
+    """Whether an outcome says something of the settings or the deployment, not of a customer."""
+    return isinstance(outcome, Unavailable | Rejected) and isinstance(
+        outcome.reason, SettingsReason
+    )
+
+
+def is_unanswered(outcome: Outcome) -> TypeGuard[Unanswered]:
+    """Whether nothing that could be called the API has said anything about a customer."""
+    return isinstance(outcome, Unavailable) or is_about_settings(outcome)

@@ -1,0 +1,4 @@
+"""What does a job remember?
+
+It never runs in an event loop.
+"""

@@ -1,0 +1,132 @@
+"""A transport that answers from a script and records what it was asked."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from attrs import evolve, field, frozen
+
+from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._text.masking import show_keys
+from capillary_interactions.testing._answers import interactions
+
+
+@frozen(kw_only=True)
+class Asked:
+    """One request that reached the transport.
+
+    Attributes:
+        url: Complete, as it would have been sent.
+        path: Its path.
+        params: Its query parameters, decoded.
+        headers: Its headers.
+        timeout: Seconds it was given.
+        body: What was posted (a request for a token), or None.
+    """
+
+    url: str = field(repr=False)
+    path: str
+    params: Mapping[str, str] = field(repr=show_keys)
+    headers: Mapping[str, str] = field(repr=show_keys)
+    timeout: float
+    body: bytes | None = field(default=None, repr=False)
+
+
+@frozen
+class _Late:
+    seconds: float
+    answer: "Answer"
+
+
+# What a script may hold: a JSON body (sent with 200), its bytes, a status (with no body), a whole
+# response, an exception to raise, any of these `after` some time, or a function that makes any of
+# these from what was asked.
+Answer = (
+    Mapping[str, Any] | bytes | int | Response | BaseException | _Late | Callable[[Asked], "Answer"]
+)
+
+
+def after(seconds: float, answer: Answer) -> Answer:
+    """An answer that takes its time, or fails the request where it has less than that.
+
+    With `run_without_waiting` nobody waits for it.
+    """
+    return _Late(seconds, answer)
+
+
+class FakeTransport:
+    """Answers without a network, for `InteractionsClient(config, transport=...)`.
+
+    A request for a token (with `OAuth`) is a request like every other, and takes its answer from
+    the script too.
+
+    Args:
+        script: Answers to the requests in their order.
+        default: The answer to every further request; a known customer without interactions if
+            not given.
+
+    Attributes:
+        requests: What was asked, in order.
+        closed: Whether the client has let go of it.
+
+    Example:
+        transport = FakeTransport([503, interactions(email=[message(1)])])
+        async with InteractionsClient(config, transport=transport) as client:
+            outcome = await client.lookup(Identifier.mobile("919738522695"))
+        assert outcome.attempts == 2
+    """
+
+    def __init__(self, script: Iterable[Answer] = (), *, default: Answer | None = None) -> None:
+        self._script = deque(script)
+        self._default: Answer = interactions() if default is None else default
+        self.requests: list[Asked] = []
+        self.closed = False
+
+    def then(self, *answers: Answer) -> None:
+        """Go on with these answers after the script so far."""
+        self._script.extend(answers)
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
+        """Answer the next request; see `Transport.send`."""
+        parts = urlsplit(request.url)
+        asked = Asked(
+            url=request.url,
+            path=parts.path,
+            params=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers=dict(request.headers),
+            timeout=timeout,
+            body=request.body,
+        )
+        self.requests.append(asked)
+        answer = self._script.popleft() if self._script else self._default
+        return await _response(answer, asked, timeout)
+
+    async def aclose(self) -> None:
+        """Note that the client has let go."""
+        self.closed = True
+
+
+async def _response(answer: Answer, asked: Asked, patience: float) -> Response:
+    match answer:
+        case Response():
+            # Headers are found by lower-case name, however a script spells them.
+            headers = {name.lower(): text for name, text in answer.headers.items()}
+            return evolve(answer, headers=headers)
+        case BaseException():
+            raise answer
+        case int():
+            return Response(status=answer)
+        case bytes():
+            return Response(status=200, body=answer)
+        case Mapping():
+            return Response(status=200, body=orjson.dumps(dict(answer)))
+        case _Late():
+            await asyncio.sleep(min(answer.seconds, patience))
+            if answer.seconds > patience:
+                raise TransportError(f"no whole answer within {patience:.3g} s")
+            return await _response(answer.answer, asked, patience - answer.seconds)
+        case _:
+            return await _response(answer(asked), asked, patience)

@@ -1,0 +1,1 @@
+"""One lookup and many lookups, on a clock that jumps."""

@@ -1,0 +1,1 @@
+"""How a client behaves: settings and their checks."""

@@ -1,0 +1,190 @@
+"""Which settings the environment holds."""
+
+import os
+from typing import Any
+
+import pytest
+
+from capillary_interactions import (
+    ApiVersion,
+    BasicAuth,
+    ClientConfig,
+    ConfigurationError,
+    OAuth,
+    RateLimit,
+    RetryPolicy,
+    Timeouts,
+)
+from tests.examples import AUTH, PASSWORD, URL
+
+_BASIC = {"CAPILLARY_USERNAME": "till.1", "CAPILLARY_PASSWORD": PASSWORD}
+_OAUTH = {"CAPILLARY_OAUTH_KEY": "key-1", "CAPILLARY_OAUTH_SECRET": "hush"}
+_ENOUGH = {"CAPILLARY_BASE_URL": "eu", **_BASIC}
+_MD5 = "202cb962ac59075b964b07152d234b70"
+
+
+def test_needs_a_url_and_a_credential_and_no_more() -> None:
+    """Everything else has its default."""
+    assert ClientConfig.from_env(_ENOUGH) == ClientConfig(URL, AUTH)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "setting", "expected"),
+    [
+        ("BASE_URL", "https://host.example/", "base_url", "https://host.example"),
+        ("BASE_URL", "us", "base_url", "https://ushc.api.capillarytech.com"),
+        ("API", "v2", "api", ApiVersion.V2),
+        ("SOURCE", "INSTORE", "source", "INSTORE"),
+        ("ACCOUNT_ID", "1234", "account_id", "1234"),
+        ("RATE", "50/1", "rate", RateLimit(50, 1.0)),
+        ("IN_FLIGHT", "8", "in_flight", 8),
+        ("PAGE_SIZE", "25", "page_size", 25),
+        ("MAX_PAGES", "3", "max_pages", 3),
+        ("MAX_BODY", "1000", "max_body", 1000),
+        ("CACHE_TTL", "1.5", "cache_ttl", 1.5),
+        ("SINGLE_FLIGHT", "false", "single_flight", False),
+        ("SINGLE_FLIGHT", "No", "single_flight", False),
+        ("SINGLE_FLIGHT", "0", "single_flight", False),
+        ("ALLOW_HTTP", "TRUE", "allow_http", True),
+        ("ALLOW_HTTP", "yes", "allow_http", True),
+        ("ALLOW_HTTP", "1", "allow_http", True),
+        ("TIMEOUT", "12.5", "timeouts", Timeouts(total=12.5)),
+        ("ATTEMPTS", "2", "retry", RetryPolicy(attempts=2)),
+    ],
+)
+def test_reads_each_variable(variable: str, text: str, setting: str, expected: object) -> None:
+    """One variable a setting, read as what it means."""
+    made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": text})
+
+    assert getattr(made, setting) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "credential"),
+    [
+        (_BASIC, AUTH),
+        (_OAUTH, OAuth("key-1", "hush")),
+        (
+            {"CAPILLARY_USERNAME": "till.1", "CAPILLARY_PASSWORD_MD5": _MD5},
+            BasicAuth.from_md5("till.1", _MD5),
+        ),
+    ],
+)
+def test_reads_each_kind_of_credential(variables: dict[str, str], credential: object) -> None:
+    """A user name with a password or its digest, or a key with its secret."""
+    assert ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu", **variables}).auth == credential
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({}, r"CAPILLARY_BASE_URL is not set .* eu, us, asia, sea"),
+        ({"CAPILLARY_BASE_URL": ""}, "CAPILLARY_BASE_URL is not set"),
+        ({"CAPILLARY_BASE_URL": "eu"}, r"no credentials .*CAPILLARY_USERNAME.*CAPILLARY_OAUTH_KEY"),
+        (
+            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_USERNAME": "till.1"},
+            "CAPILLARY_PASSWORD is not set, but CAPILLARY_USERNAME is",
+        ),
+        (
+            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_PASSWORD": "hush"},
+            "CAPILLARY_USERNAME is not set, but CAPILLARY_PASSWORD is",
+        ),
+        (
+            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_PASSWORD_MD5": _MD5},
+            "CAPILLARY_USERNAME is not set, but CAPILLARY_PASSWORD_MD5 is",
+        ),
+        (
+            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_OAUTH_KEY": "key-1"},
+            "CAPILLARY_OAUTH_SECRET is not set, but CAPILLARY_OAUTH_KEY is",
+        ),
+        (
+            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_OAUTH_SECRET": "hush"},
+            "CAPILLARY_OAUTH_KEY is not set, but CAPILLARY_OAUTH_SECRET is",
+        ),
+        ({**_ENOUGH, **_OAUTH}, r"CAPILLARY_USERNAME.*CAPILLARY_OAUTH_KEY.* both set"),
+        ({**_ENOUGH, "CAPILLARY_OAUTH_KEY": "key-1"}, "CAPILLARY_USERNAME.*both set"),
+        (
+            {**_ENOUGH, "CAPILLARY_PASSWORD_MD5": _MD5},
+            "CAPILLARY_PASSWORD and CAPILLARY_PASSWORD_MD5 are both set",
+        ),
+    ],
+)
+def test_says_what_is_missing_or_twice(variables: dict[str, str], reason: str) -> None:
+    """Each message begins with the variable at fault and repeats no secret."""
+    with pytest.raises(ConfigurationError, match=f"^{reason}") as refused:
+        ClientConfig.from_env(variables)
+
+    assert not [text for text in ("hush", "key-1", PASSWORD, _MD5) if text in str(refused.value)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong"),
+    [
+        ("BASE_URL", ["mars", "http://host.example", "https://u:hush@host.example", "https://h?hush"]),
+        ("API", ["v3"]),
+        ("SOURCE", [" ", "hush\n"]),
+        ("ACCOUNT_ID", [" ", "\udcff"]),
+        ("RATE", ["1000", "0/60", "x/y"]),
+        ("IN_FLIGHT", ["0", "x", "1.5"]),
+        ("PAGE_SIZE", ["0", "x"]),
+        ("MAX_PAGES", ["0", "x"]),
+        ("MAX_BODY", ["0", "8MiB"]),
+        ("CACHE_TTL", ["-1", "x", "nan", "inf"]),
+        ("SINGLE_FLIGHT", ["maybe", "2"]),
+        ("ALLOW_HTTP", ["maybe", "2"]),
+        ("TIMEOUT", ["0", "x", "nan"]),
+        ("ATTEMPTS", ["0", "x"]),
+        ("USERNAME", ["a:hush", " ", "hush\n"]),
+        ("PASSWORD", [" ", "hush\n", "hush\udcff"]),
+    ],
+)  # fmt: skip
+def test_names_a_variable_that_cannot_be_read(variable: str, wrong: list[str]) -> None:
+    """The variable, or the setting that it is for, stands in the message."""
+    for text in wrong:
+        with pytest.raises(ConfigurationError, match=f"(?i)^.*{variable}") as refused:
+            ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": text})
+        assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting", "given"),
+    [
+        ("BASE_URL", "base_url", "us"),
+        ("API", "api", "v2"),
+        ("RATE", "rate", RateLimit(5)),
+        ("IN_FLIGHT", "in_flight", 5),
+        ("TIMEOUT", "timeouts", Timeouts(total=5)),
+        ("ATTEMPTS", "retry", RetryPolicy(attempts=5)),
+        ("ALLOW_HTTP", "allow_http", True),
+        ("USERNAME", "auth", OAuth("k", "s")),
+    ],
+)
+def test_prefers_what_the_caller_gives(variable: str, setting: str, given: Any) -> None:
+    """A setting that is given is not even looked for: what the environment has may be wrong."""
+    made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": "\n"}, **{setting: given})
+
+    assert getattr(made, setting) == getattr(ClientConfig(**{"base_url": URL, "auth": AUTH,
+                                                             setting: given}), setting)  # fmt: skip
+
+
+def test_needs_nothing_of_the_environment_where_all_is_given() -> None:
+    """With a URL and a credential at hand, an empty environment will do."""
+    assert ClientConfig.from_env({}, base_url=URL, auth=AUTH) == ClientConfig(URL, AUTH)
+
+
+@pytest.mark.parametrize("variable", ["API", "RATE", "IN_FLIGHT", "SOURCE", "ALLOW_HTTP"])
+def test_counts_an_empty_variable_as_not_set(variable: str) -> None:
+    """Many shells and compose files set what they do not know to nothing."""
+    made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": ""})
+
+    assert made == ClientConfig(URL, AUTH)
+
+
+def test_reads_the_process_environment_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a mapping, `os.environ` is read."""
+    for name in [name for name in os.environ if name.startswith("CAPILLARY_")]:
+        monkeypatch.delenv(name)
+    for name, value in {**_ENOUGH, "CAPILLARY_IN_FLIGHT": "7"}.items():
+        monkeypatch.setenv(name, value)
+
+    assert ClientConfig.from_env() == ClientConfig(URL, AUTH, in_flight=7)

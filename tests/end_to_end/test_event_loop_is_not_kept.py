@@ -1,0 +1,265 @@
+"""No answer within `max_body` keeps the event loop from everything else."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count, takewhile
+from typing import Any, Final
+
+import pytest
+
+from capillary_interactions import (
+    Found,
+    OAuth,
+    Outcome,
+    RetryPolicy,
+    Unavailable,
+    Unreadable,
+)
+
+from .byte_server import KNOWN, Received, Wire, always, answer
+from .clients import CUSTOMER, client_for, mobiles
+
+# Stalls are measured: what traces, and what else runs on this machine, makes them longer.
+pytestmark = pytest.mark.measures
+
+# The default of `ClientConfig.max_body`.
+MIB: Final = 1024 * 1024
+# Seconds for which nothing else runs at most, of which the reader of JSON and Python's looking for
+# garbage take some tens of milliseconds for each MiB.
+MAX_STALL: Final = 0.1
+# A stall is measured in this process's own time; where others share its caches, the least counts.
+TRIALS: Final = 4
+
+LISTED: Final = b'{"interaction": [{"name": "email", "count": 1, "messageList": ['
+UNKNOWN: Final = b'{"interaction": [], "x": ['
+SAID: Final = b'{"response": {"status": {"success": "false", "code": 500, "message": "'
+ENVELOPE: Final = (
+    b'{"response": {"status": {"code": 200}, "customer": {"interactions": {"network": '
+    b'{"name": "x", "interaction": ['
+)
+
+
+def filled(before: bytes, unit: bytes, after: bytes, size: int = MIB) -> bytes:
+    """A body as large as it may be, of the same thing again and again."""
+    times = (size - len(before) - len(after) + 1) // (len(unit) + 1)
+    return before + b",".join([unit] * times) + after
+
+
+def numbered(before: bytes, unit: bytes, after: bytes, first: int, size: int) -> bytes:
+    """A body of things that differ in their number of seven digits."""
+    times = (size - len(before) - len(after)) // (len(unit % first) + 1)
+    numbers = takewhile(lambda number: number < first + times, count(first))
+    return before + b",".join(unit % number for number in numbers) + after
+
+
+def two_pages(unit: bytes, size: int = MIB // 8) -> list[bytes]:
+    """Two pages of messages, none of them in both."""
+    before = LISTED.replace(b'"count": 1', b'"count": 99999999')
+    return [numbered(before, unit, b"]}]}", first, size) for first in (10**6, 2 * 10**6)]
+
+
+def stretched(before: bytes, unit: bytes, after: bytes, size: int = MIB) -> bytes:
+    """A body with one text that is as long as it may be."""
+    return before + unit * ((size - len(before) - len(after)) // len(unit)) + after
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_older_objects() -> Iterator[None]:
+    """Python looks through all objects for garbage: not through those of the tests before."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+class Watchdog:
+    """Ticks in the event loop, and remembers the longest time between two ticks.
+
+    The time is that which this process has worked, in all of its threads: a machine that is busy
+    with something else makes no stall.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def watch(self) -> None:
+        """Tick until cancelled."""
+        last = time.process_time()
+        while True:
+            await asyncio.sleep(0.001)
+            now = time.process_time()
+            self.longest = max(self.longest, now - last)
+            last = now
+
+
+async def _watched(work: Callable[[], object]) -> float:
+    """The longest stall while something runs in the event loop itself."""
+    watchdog = Watchdog()
+    task = asyncio.get_running_loop().create_task(watchdog.watch())
+    await asyncio.sleep(0.01)
+    work()
+    await asyncio.sleep(0.01)
+    task.cancel()
+    return watchdog.longest
+
+
+async def _asked(
+    pages: Sequence[bytes], status: int, *lines: str, **settings: Any
+) -> tuple[Outcome, float]:
+    """What a lookup ends in, and the longest stall meanwhile."""
+    left = iter(pages)
+    lines = lines or ("Content-Type: application/json",)
+
+    async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(status, next(left, pages[-1]), *lines))
+
+    watchdog = Watchdog()
+    once = RetryPolicy(attempts=1)
+    async with Wire(behave) as wire, client_for(wire.base_url, retry=once, **settings) as client:
+        task = asyncio.get_running_loop().create_task(watchdog.watch())
+        outcome = await client.lookup(CUSTOMER)
+        await asyncio.sleep(0)
+        task.cancel()
+    return outcome, watchdog.longest
+
+
+async def _least(measure: Callable[[], Awaitable[float]]) -> float:
+    """The least of some measurements of a stall, or the first that is allowed."""
+    least = float("inf")
+    for _ in range(TRIALS):
+        least = min(least, await measure())
+        if least < MAX_STALL:
+            break
+    return least
+
+
+def _busy(seconds: float) -> None:
+    """Work for so long, as a program that is not watched would."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+async def test_is_seen_by_the_watchdog_when_it_is_kept() -> None:
+    """The control: what takes longer than is allowed here is measured as such, and rest is not."""
+    assert await _watched(lambda: _busy(2 * MAX_STALL)) > MAX_STALL
+    assert await _watched(lambda: time.sleep(0.03)) < MAX_STALL
+
+
+@pytest.mark.parametrize(
+    ("pages", "status", "ending"),
+    [
+        pytest.param([filled(LISTED, b"{}", b"]}]}")], 200, Unreadable, id="empty messages"),
+        pytest.param(
+            [filled(LISTED, b'{"sentDate":"x"}', b"]}]}", MIB // 4)], 200, Found, id="odd dates"
+        ),
+        pytest.param(
+            [filled(LISTED, b'{"subject":"Hello","status":"SENT","userId":-1}', b"]}]}")],
+            200,
+            Found,
+            id="messages",
+        ),
+        pytest.param(
+            [filled(b'{"interaction": [', b'{"name":"a","count":1,"xyz":{}}', b"]}")],
+            200,
+            Found,
+            id="interactions",
+        ),
+        pytest.param(
+            [filled(ENVELOPE, b'{"type":"email","used_status":"true"}', b"]}}}}}")],
+            200,
+            Found,
+            id="interactions in an envelope",
+        ),
+        pytest.param([filled(UNKNOWN, b"[]", b"]}")], 200, Unreadable, id="empty lists"),
+        pytest.param([filled(UNKNOWN, b"1", b"]}")], 200, Found, id="numbers"),
+        pytest.param([filled(UNKNOWN, b'"{\\ud83d"', b"]}")], 200, Found, id="halves"),
+        pytest.param(
+            [filled(UNKNOWN + b"NaN,", b"10.5", b"]}", MIB // 2)], 200, Found, id="no numbers"
+        ),
+        pytest.param([stretched(UNKNOWN + b'"', b"\xe9", b'"]}')], 200, Found, id="windows-1252"),
+        pytest.param([stretched(UNKNOWN, b"1", b"]}")], 200, Found, id="one huge number"),
+        pytest.param([b"[" * MIB], 200, Unreadable, id="brackets"),
+        pytest.param(
+            [numbered(b'{"interaction": [],', b'"%d":1', b"}", 10**6, MIB)],
+            200,
+            Found,
+            id="unknown fields",
+        ),
+        pytest.param(
+            [filled(b'{"interaction": [], "warnings": [', b'"w"', b"]}")], 200, Found, id="warnings"
+        ),
+        pytest.param([stretched(SAID, b"a ", b'"}}}')], 429, None, id="a long refusal"),
+        pytest.param([stretched(SAID, b"a@", b'"}}}')], 500, None, id="a long failure"),
+        pytest.param(two_pages(b'{"xyz":%d}'), 200, Found, id="pages that differ in a field"),
+        pytest.param(two_pages(b'{"campaignId":%d00}'), 200, Found, id="pages without ids"),
+        pytest.param(two_pages(b'{"id":%d}'), 200, Found, id="pages with ids"),
+    ],
+)
+async def test_is_not_kept_by_an_answer(
+    pages: Sequence[bytes], status: int, ending: type[Outcome] | None
+) -> None:
+    """Whatever a server sends, other lookups and the application get their turn in between."""
+    assert all(len(page) <= MIB for page in pages)
+
+    async def measure() -> float:
+        outcome, stall = await _asked(pages, status)
+        assert ending is None or isinstance(outcome, ending)
+        return stall
+
+    assert await _least(measure) < MAX_STALL
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Retry-After", "Content-Type", "RateLimit", "RateLimit-Policy", "X-RateLimit-Reset", "Date"],
+)
+@pytest.mark.parametrize("unit", ["9", "a ", "r=1;", '\\"', "Mon, ", "; charset"])
+async def test_is_not_kept_by_a_header(name: str, unit: str) -> None:
+    """As long as a header may be, and of whatever it is searched for."""
+    header = f"{name}: {unit * (8_000 // len(unit))}"
+
+    async def measure() -> float:
+        _, stall = await _asked([KNOWN], 429, header)
+        return stall
+
+    assert await _least(measure) < MAX_STALL
+
+
+@pytest.mark.parametrize("unit", [b'{"code":1}', b"1"])
+async def test_is_not_kept_by_an_answer_of_the_token_endpoint(unit: bytes) -> None:
+    """What is longer than any token is not read, and said to be."""
+    body = filled(b'{"code": [', unit, b"]}")
+
+    async def measure() -> float:
+        outcome, stall = await _asked([body], 200, auth=OAuth("key", "secret"))
+        assert isinstance(outcome, Unavailable)
+        assert "more than 65536 bytes" in outcome.reason
+        return stall
+
+    assert await _least(measure) < MAX_STALL
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        filled(LISTED, b"{}", b"]}]}", 1_200),
+        filled(UNKNOWN, b"1", b"]}", 16_000),
+    ],
+    ids=["messages", "numbers"],
+)
+async def test_is_not_kept_by_many_answers_at_once(body: bytes) -> None:
+    """What is read at once is so small that the answers of one turn take no time either."""
+
+    async def measure() -> float:
+        watchdog = Watchdog()
+        async with Wire(always(answer(200, body))) as wire, client_for(wire.base_url) as client:
+            task = asyncio.get_running_loop().create_task(watchdog.watch())
+            outcomes = await client.lookup_all(mobiles(16))
+            task.cancel()
+        assert all(isinstance(outcome, Found) for outcome in outcomes)
+        return watchdog.longest
+
+    assert await _least(measure) < MAX_STALL

@@ -1,0 +1,205 @@
+"""With every logger at DEBUG and every fault there is, nothing personal and no secret shows."""
+
+import asyncio
+import base64
+import hashlib
+import logging
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+import pytest
+
+from capillary_interactions import (
+    AuthenticationError,
+    BasicAuth,
+    ClientConfig,
+    Found,
+    Identifier,
+    InteractionsClient,
+    LookupFailedError,
+    OAuth,
+    Outcome,
+    Query,
+    RetryPolicy,
+    Timeouts,
+)
+from capillary_interactions.sandbox import FAULTS, Sandbox
+
+from .byte_server import Wire, always, answer
+from .clients import FREE, HASTY
+
+MOBILE: Final = "919738522695"
+EMAIL: Final = "jane.roe+x@example.com"
+EXTERNAL: Final = "Cust 77/Ä-2025"
+PASSWORD: Final = "pa55-word-of-a-till"
+SECRET: Final = "s3cret-of-a-client"
+KEY: Final = "key-of-a-client"
+TOKEN: Final = "t0ken-of-a-client"
+TILL: Final = "till.of.mumbai"
+DIGEST: Final = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest()
+
+ASKED: Final = (
+    Query(Identifier.mobile(MOBILE), source="INSTORE", account_id="acc-4711", extra={"x": "y-81"}),
+    Query(Identifier.email(EMAIL)),
+    Query(Identifier.external_id(EXTERNAL)),
+)
+
+FORBIDDEN: Final = (
+    MOBILE,
+    EMAIL,
+    EXTERNAL,
+    *(quote(value, safe="") for value in (EMAIL, EXTERNAL)),
+    PASSWORD,
+    DIGEST,
+    base64.b64encode(f"{TILL}:{DIGEST}".encode()).decode(),
+    SECRET,
+    KEY,
+    TOKEN,
+    "identifierName=",
+    "format=json",
+)
+
+
+class Heard(logging.Handler):
+    """Every record of every logger, as whoever formats it could show it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep all of it, what a formatter may add as well."""
+        self.texts += [record.getMessage(), repr(record.__dict__)]
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            self.texts.append("".join(traceback.format_exception(record.exc_info[1])))
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[list[str]]:
+    """What is logged, from the root down, with asyncio telling of every single step."""
+    handler, root = Heard(), logging.getLogger()
+    loop, level = asyncio.get_running_loop(), root.level
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.0
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield handler.texts
+    root.setLevel(level)
+    root.removeHandler(handler)
+    loop.set_debug(False)
+
+
+def check(texts: list[str], *values: object) -> None:
+    """Nothing forbidden in any of them."""
+    for text in (*texts, *map(repr, values), *map(str, values)):
+        for secret in FORBIDDEN:
+            assert secret.lower() not in text.lower(), f"{secret!r} shows in {text[:300]!r}"
+
+
+def told(outcome: Outcome) -> Iterator[object]:
+    """Everything about an outcome that somebody may print."""
+    yield from (outcome, outcome.query, outcome.query.identifier)
+    if isinstance(outcome, Found):
+        yield outcome.customer
+        return
+    yield outcome.reason
+    try:
+        outcome.unwrap()
+    except LookupFailedError as raised:
+        yield raised
+        yield "".join(traceback.format_exception(raised))
+
+
+def config_for(base_url: str, **settings: Any) -> ClientConfig:
+    """A client that asks three times in a row."""
+    usual = {"auth": BasicAuth(TILL, PASSWORD), "rate": FREE, "retry": HASTY}
+    return ClientConfig(base_url, **{**usual, **settings})
+
+
+@pytest.mark.parametrize("auth", [BasicAuth(TILL, PASSWORD), OAuth(KEY, SECRET)])
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+async def test_shows_nothing_whatever_fails(
+    fault: str | None, auth: BasicAuth | OAuth, heard: list[str]
+) -> None:
+    """Log records, reprs and exception texts of every fault, asked for in every way."""
+    async with Sandbox(
+        faults={} if fault is None else {fault: 1.0},
+        accounts={TILL: PASSWORD},
+        oauth={KEY: SECRET},
+        slow_body=0.2,
+        fault_retry_after=0,
+    ) as sandbox:
+        # Throttling is felt for seconds, and one refusal says all.
+        throttled = fault is not None and fault.startswith("throttle")
+        retry = RetryPolicy(attempts=1) if throttled else HASTY
+        timeouts = Timeouts(attempt=0.05 if fault in ("hang", "slow_body") else 5.0)
+        config = config_for(sandbox.base_url, auth=auth, retry=retry, timeouts=timeouts)
+        async with InteractionsClient(config) as client:
+            outcomes = await asyncio.gather(
+                *(client.lookup(each, timeout=2.0) for each in ASKED[: 1 if throttled else 3])
+            )
+            values = [client, client.snapshot(), config, config.auth, auth]
+            values += [client.snapshot().credentials]
+    values += [each for outcome in outcomes for each in told(outcome)]
+    check(heard, *values)
+    assert any("AttemptEnded" in text for text in heard)
+
+
+@pytest.mark.parametrize("auth", [BasicAuth(TILL, PASSWORD), OAuth(KEY, SECRET)])
+async def test_shows_nothing_of_refused_credentials(
+    auth: BasicAuth | OAuth, heard: list[str]
+) -> None:
+    """Neither in what is raised nor in what led there."""
+    async with (
+        Sandbox(accounts={"other": "x"}, oauth={"other": "x"}) as sandbox,
+        InteractionsClient(config_for(sandbox.base_url, auth=auth)) as client,
+    ):
+        with pytest.raises(AuthenticationError) as lookup:
+            await client.lookup(ASKED[0])
+        with pytest.raises(AuthenticationError) as stream:
+            await client.lookup_all(ASKED)
+    for raised in (lookup.value, stream.value):
+        check(heard, raised, raised.args, "".join(traceback.format_exception(raised)))
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 429, 500])
+@pytest.mark.parametrize("wrapped", ["errors", "item", "status", "text", "json"])
+async def test_shows_nothing_that_a_server_repeats(
+    wrapped: str, status: int, heard: list[str]
+) -> None:
+    """A server that puts the question into its complaint is not quoted."""
+    value = ASKED[0].identifier.value
+    message = f"no customer {value} in ?format=json&identifierName=mobile&mobile={value} <{EMAIL}>"
+    failed = {"success": "false", "code": 1234, "message": message}
+    body: Any = {
+        "errors": {"errors": [{"status": False, "code": 1234, "message": message}]},
+        "item": {"response": {"customer": {"mobile": value, "item_status": failed}}},
+        "status": {"status": failed},
+        "text": message,
+        "json": {"message": message, value: [value]},
+    }[wrapped]
+    answered = answer(status, body.encode() if wrapped == "text" else orjson.dumps(body))
+    values: list[object] = []
+    async with Wire(always(answered)) as wire:
+        config = config_for(wire.base_url, retry=RetryPolicy(attempts=1))
+        async with InteractionsClient(config) as client:
+            try:
+                values += told(await client.lookup(ASKED[0], timeout=1.0))
+            except AuthenticationError as raised:
+                values += [raised, raised.reason, "".join(traceback.format_exception(raised))]
+    check(heard, *values)
+
+
+async def test_shows_no_token_that_a_server_gave(heard: list[str]) -> None:
+    """Neither the token's answer nor the header that carries it is shown."""
+    body = orjson.dumps({"data": {"accessToken": TOKEN, "ttlSeconds": 300}})
+    async with Wire(always(answer(200, body))) as wire:
+        config = config_for(wire.base_url, auth=OAuth(KEY, SECRET))
+        async with InteractionsClient(config) as client:
+            outcome = await client.lookup(ASKED[0])
+            headers = client._lanes.all[0].auth.headers()
+            check(heard, client, client._lanes, *told(outcome))
+    assert TOKEN in headers.values()

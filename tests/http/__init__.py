@@ -1,0 +1,1 @@
+"""Headers, tokens and failures of connections."""

@@ -1,0 +1,175 @@
+"""Each adapter on its real broker: what it is told, the broker does."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Any
+
+import pytest
+
+from benchmarks.consumers import interrupted, pressed
+from benchmarks.servers.brokers import KINDS
+from benchmarks.servers.queues import QUEUES, Queue
+from capillary_interactions import Identifier, InteractionsClient, Outcome, RetryPolicy
+from capillary_interactions.integrations.consume import Consumer
+from capillary_interactions.sandbox import Sandbox
+from tests.integrations.consuming.conftest import Address
+
+_MIB = 1024 * 1024
+_ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each broker in turn."""
+    return str(request.param)
+
+
+def _queue(kind: str, address: Address, name: str) -> Queue:
+    return QUEUES[kind](address(kind), name)
+
+
+async def _left(queue: Queue) -> int:
+    """What is left once the broker has noted what it was told."""
+    for _ in range(100):
+        if not (left := await queue.left()):
+            break
+        await asyncio.sleep(0.02)
+    return left
+
+
+async def test_does_what_it_is_told(kind: str, address: Address) -> None:
+    """Answers are acknowledged, failures come again, and what is hopeless is a dead letter."""
+    queue = _queue(kind, address, "told")
+    events = ["1", "failing", "wrong", " ", "down", "2"]
+    await queue.fill(events)
+    handled = Counter[str]()
+    everything = asyncio.Event()
+    answers: dict[str, Any] = {"wrong": (400, {}, b"{}"), "down": (503, {"Retry-After": "1"}, b"")}
+
+    answers_later: Any = {"wrong": answers["wrong"]}
+
+    async with Sandbox(unknown=0, answers=answers) as sandbox:
+
+        async def handle(outcome: Outcome) -> None:
+            name = queue.text(outcome.item)
+            handled[name] += 1
+            if handled == {"1": 1, "2": 1, "failing": 2, "down": 1}:
+                everything.set()
+            if name == "failing" and handled[name] == 1:
+                sandbox.answers = answers_later
+                raise RuntimeError(name)
+
+        async with (
+            client_for(sandbox) as client,
+            queue.read(4) as source,
+        ):
+            consumer = Consumer(
+                client,
+                source,
+                key=lambda message: Identifier.mobile(queue.text(message)),
+                handle=handle,
+                in_flight=4,
+                redelivery_delay=0.2,
+            )
+            running = asyncio.create_task(consumer.run())
+            async with asyncio.timeout(20.0):
+                await everything.wait()
+            while consumer.held:
+                await asyncio.sleep(0.01)
+            consumer.stop()
+            report = await running
+    assert (report.acknowledged, report.rejected, report.failures) == (4, 2, 1)
+    assert report.unsettled == 0
+    reasons = dict(await queue.dead())
+    assert reasons.keys() == {"wrong", " "}
+    assert reasons["wrong"].startswith("rejected: ")
+    assert reasons[" "] == "no query can be made of it"
+    assert await _left(queue) == 0
+
+
+def client_for(sandbox: Sandbox) -> InteractionsClient:
+    """A client that tries once."""
+    return InteractionsClient(sandbox.client_config(retry=_ONCE))
+
+
+@pytest.mark.parametrize("kind", ["redis", "nats", "rabbitmq"])
+async def test_gives_back_what_it_has_not_handled(kind: str, address: Address) -> None:
+    """Who reads next gets everything at once, that which had been fetched ahead included."""
+    queue = _queue(kind, address, "back")
+    events = [str(number) for number in range(20)]
+    await queue.fill(events)
+    async with queue.read(4) as source:
+        first = [await anext(source) for _ in range(3)]
+        await first[0].ack()
+        for message in first[1:]:
+            await message.nack(0.0)
+    seen = {queue.text(first[0])}
+    async with asyncio.timeout(10.0), queue.read(4) as source:
+        while len(seen) < len(events):
+            message = await anext(source)
+            seen.add(queue.text(message))
+            await message.ack()
+    assert seen == set(events)
+    assert await _left(queue) == 0
+
+
+@pytest.mark.parametrize("kind", ["redis", "nats"])
+async def test_keeps_what_is_worked_on(kind: str, address: Address) -> None:
+    """An event that takes longer than its broker waits is delivered to nobody else meanwhile."""
+    queue = _queue(kind, address, "kept")
+    await queue.fill(["1"])
+    async with queue.read(4) as one, queue.read(4) as other:
+        message = await anext(one)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.4):
+                await anext(other)
+        await message.ack()
+    assert await _left(queue) == 0
+
+
+@pytest.mark.parametrize("kind", ["redis", "nats", "rabbitmq"])
+async def test_delivers_again_after_the_delay(kind: str, address: Address) -> None:
+    """Not at once, and not only when a reader that has died would lose it."""
+    queue = _queue(kind, address, "later")
+    await queue.fill(["1"])
+    loop = asyncio.get_running_loop()
+    async with queue.read(4) as source:
+        message = await anext(source)
+        given_back = loop.time()
+        await message.nack(0.5)
+        async with asyncio.timeout(10.0):
+            await (await anext(source)).ack()
+        assert loop.time() - given_back >= 0.45
+    assert await _left(queue) == 0
+
+
+def test_handles_every_event_though_it_is_killed(
+    kind: str, address: Address, tmp_path: Path
+) -> None:
+    """SIGKILL at random: all are handled, none is left, so none was acknowledged unhandled."""
+    # Its group takes seconds to notice that a member is gone.
+    times, events = (1, 200) if kind == "kafka" else (3, 400)
+    handled = interrupted(kind, address(kind), tmp_path, SIGKILL, events=events, times=times)
+    assert len(handled) == events
+
+
+def test_handles_no_event_twice_though_it_is_stopped(
+    kind: str, address: Address, tmp_path: Path
+) -> None:
+    """SIGTERM at random: each is handled exactly once."""
+    times, events = (1, 200) if kind == "kafka" else (3, 400)
+    handled = interrupted(kind, address(kind), tmp_path, SIGTERM, events=events, times=times)
+    assert set(handled.values()) == {1}
+
+
+@pytest.mark.measures
+async def test_takes_no_more_than_it_may_hold(kind: str, address: Address) -> None:
+    """With 2,000 events and a quota of 20 a second, the broker feels the quota."""
+    pressure = await pressed(kind, address(kind), events=2000, seconds=1.5)
+    assert 5 <= pressure.handled <= 20 * 3 + 16
+    assert 16 <= pressure.held <= pressure.bound
+    # A server that is not run for 50 ms reads late, and counts what was sent in time as too much.
+    assert pressure.late <= 1
+    assert pressure.grown < 4 * _MIB

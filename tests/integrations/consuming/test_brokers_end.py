@@ -1,0 +1,98 @@
+"""A broker ends with whoever started it, however that one ends, and says why it does not start."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers.brokers import KINDS, missing, program, running
+
+_ROOT = Path(__file__).parents[3]
+_PATIENCE = 10.0
+_STARTER = """
+import sys
+from pathlib import Path
+from benchmarks.servers.brokers import broker
+with broker(sys.argv[1], Path(sys.argv[2])) as address:
+    print(address, flush=True)
+    sys.stdin.read()
+"""
+
+
+def _started(kind: str, home: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 - this Python
+        [sys.executable, "-c", _STARTER, kind, str(home)],
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.strip().partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def _living_in(home: Path) -> list[str]:
+    """What runs in a directory, or in one below it, whoever its parent is by now."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may end while it is looked at, or be a stranger's
+            if (one / "cwd").readlink().is_relative_to(home):
+                found.append((one / "comm").read_text().strip())
+    return found
+
+
+def _within_patience(true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _PATIENCE
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc for what is left")
+@pytest.mark.parametrize("kind", KINDS)
+def test_ends_with_whoever_started_it(kind: str, tmp_path: Path) -> None:
+    """By SIGKILL, which leaves no time to tidy up: its port closes and no part of it lives on."""
+    if program(kind) is None:
+        pytest.skip(missing(kind))
+    with _started(kind, tmp_path) as starter:
+        assert starter.stdout is not None
+        address = starter.stdout.readline()
+        assert _listens(address)
+        assert _living_in(tmp_path)
+        starter.kill()
+    assert _within_patience(lambda: not _listens(address))
+    assert _within_patience(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc for what is left")
+def test_ends_what_it_has_started_itself(tmp_path: Path) -> None:
+    """At the end of the block nothing runs any more, grandchildren included."""
+    script = f"sleep 60 & exec {sys.executable} -m http.server -b 127.0.0.1 $0"
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    with running(["sh", "-c", script, str(port)], tmp_path, port):
+        assert "sleep" in _living_in(tmp_path)
+    assert _within_patience(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
+
+
+def test_says_why_it_does_not_start(tmp_path: Path) -> None:
+    """With its own last words, as soon as it has ended."""
+    began = time.monotonic()
+    with (
+        pytest.raises(RuntimeError, match="no room for a broker"),
+        running(["sh", "-c", "echo no room for a broker; exit 1"], tmp_path, 1),
+    ):
+        pass
+    assert time.monotonic() - began < _PATIENCE

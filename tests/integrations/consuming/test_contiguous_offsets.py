@@ -1,0 +1,76 @@
+"""The contiguous finished prefix, against a model that looks at everything."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from capillary_interactions.integrations._consuming.contiguous_offsets import Prefix
+
+
+class Partition(RuleBasedStateMachine):
+    """Messages begin in order, with gaps, and finish in any."""
+
+    begun = Bundle("begun")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prefix = Prefix()
+        self.positions: list[int] = []
+        self.finished: set[int] = set()
+        self.committed: int | None = None
+
+    @rule(target=begun, gap=st.integers(1, 3))
+    def begin(self, gap: int) -> int:
+        """The next message, at the next position or a later one."""
+        position = (self.positions[-1] if self.positions else -1) + gap
+        self.prefix.begin(position)
+        self.positions.append(position)
+        return position
+
+    @rule(position=consumes(begun))
+    def finish(self, position: int) -> None:
+        """Any message that is under way."""
+        done = self.prefix.finish(position)
+        self.finished.add(position)
+        expected = self._expected()
+        assert done == (expected if expected != self.committed else None)
+        self.committed = expected
+
+    def _expected(self) -> int | None:
+        expected = None
+        for position in self.positions:
+            if position not in self.finished:
+                break
+            expected = position + 1
+        return expected
+
+    @invariant()
+    def skips_nothing(self) -> None:
+        """Everything before what is committed has finished; the rest is counted."""
+        committed = self.committed or 0
+        assert all(each in self.finished for each in self.positions if each < committed)
+        assert self.prefix.ahead == sum(each >= committed for each in self.positions)
+
+
+TestPartition = Partition.TestCase
+TestPartition.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_refuses_a_position_that_does_not_rise() -> None:
+    """A message that comes again has begun already."""
+    prefix = Prefix()
+    prefix.begin(5)
+    with pytest.raises(ValueError, match="5"):
+        prefix.begin(5)
+
+
+def test_refuses_to_finish_twice() -> None:
+    """Or what has never begun."""
+    prefix = Prefix()
+    prefix.begin(1)
+    prefix.begin(2)
+    prefix.finish(2)
+    for position in (2, 3):
+        with pytest.raises(KeyError):
+            prefix.finish(position)

@@ -1,0 +1,133 @@
+"""What is equal by `ordered_by` is handled in its order, though looked up at once."""
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capillary_interactions.integrations.consume import Consumer, consume
+from capillary_interactions.testing import after, interactions, run_without_waiting
+from tests.integrations.consuming.scripted import (
+    Handler,
+    Message,
+    asked,
+    client_of,
+    delivered,
+    endless,
+    key,
+    scripted,
+)
+
+
+def _lane(message: Message) -> str:
+    return message.lane
+
+
+def _in(lane: str, *names: str) -> list[Message]:
+    return [Message(name, lane=lane) for name in names]
+
+
+def test_keeps_the_order_of_each_lane() -> None:
+    """The first is slow, so the second waits for it; another lane does not."""
+
+    async def main() -> None:
+        sent = [*_in("x", "slow-1", "a-2"), *_in("y", "b-1")]
+        transport, handler = scripted(), Handler()
+        async with client_of(transport) as client:
+            await consume(client, delivered(sent), key=key, handle=handler, ordered_by=_lane)
+        assert handler.ended == ["b-1", "slow-1", "a-2"]
+        assert asked(transport) == ["slow-1", "a-2", "b-1"]
+
+    run_without_waiting(main())
+
+
+def test_asks_again_in_its_place() -> None:
+    """A message without an answer is not given back, for the next would overtake it."""
+
+    async def main() -> None:
+        answers = iter([500, 500])
+        transport = scripted(sick=lambda _: next(answers, interactions()))
+        sent = _in("x", "sick-1", "a-2")
+        handler = Handler(fails={"a-2": 1})
+        async with client_of(transport) as client:
+            report = await consume(
+                client, delivered(sent), key=key, handle=handler, ordered_by=_lane
+            )
+        assert handler.ended == ["sick-1", "a-2"]
+        assert [message.fate for message in sent] == [["ack"], ["ack"]]
+        assert report.failures == 1
+        assert report.redelivered == 0
+
+    run_without_waiting(main())
+
+
+def test_gives_back_all_behind_what_it_gives_back() -> None:
+    """Stopped while one waits to be asked again, none behind it is handled before it."""
+
+    async def main() -> None:
+        sent, handler = [*_in("x", "down-1", "a-2", "a-3"), *_in("y", "b-1")], Handler()
+        async with client_of(scripted()) as client:
+            consumer = Consumer(client, endless(sent), key=key, handle=handler, ordered_by=_lane)
+            running = asyncio.create_task(consumer.run())
+            await asyncio.sleep(5.0)
+            consumer.stop()
+            await running
+        assert handler.ended == ["b-1"]
+        assert [message.fate for message in sent] == [[("nack", 0.0)]] * 3 + [["ack"]]
+
+    run_without_waiting(main())
+
+
+def test_goes_on_behind_a_dead_letter() -> None:
+    """It is out of the way for good."""
+
+    async def main() -> None:
+        sent, handler = _in("x", "wrong-1", "nobody", "a-2"), Handler()
+        async with client_of(scripted()) as client:
+            await consume(client, delivered(sent), key=key, handle=handler, ordered_by=_lane)
+        assert handler.ended == ["a-2"]
+
+    run_without_waiting(main())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("xyz"), st.sampled_from(["quick", "slow", "down", "wrong"])),
+        max_size=25,
+    ),
+    st.integers(1, 6),
+    st.floats(0.0, 4.0),
+)
+def test_handles_a_prefix_of_each_lane(
+    plan: list[tuple[str, str]], in_flight: int, seconds: float
+) -> None:
+    """Whenever it is stopped: what was acknowledged or put aside of a lane is its beginning."""
+
+    async def main() -> None:
+        sent = [Message(f"{word}-{number}", lane=lane) for number, (lane, word) in enumerate(plan)]
+        handler = Handler(seconds=0.3)
+        transport = scripted(slow=after(0.7, interactions()))
+        async with client_of(transport) as client:
+            consumer = Consumer(
+                client,
+                endless(sent),
+                key=key,
+                handle=handler,
+                in_flight=in_flight,
+                ordered_by=_lane,
+                redelivery_delay=0.5,
+                drain=0.4,
+            )
+            running = asyncio.create_task(consumer.run())
+            await asyncio.sleep(seconds)
+            consumer.stop()
+            await running
+        for lane in "xyz":
+            fates = [message.fate for message in sent if message.lane == lane]
+            done = [bool(fate) and fate != [("nack", 0.0)] for fate in fates]
+            assert done == sorted(done, reverse=True)
+        for message in sent:
+            assert (message.fate == ["ack"]) == (message.name in handler.ended)
+
+    run_without_waiting(main())

@@ -1,0 +1,184 @@
+"""The README's recipes for events run as they stand there, on real brokers."""
+
+import asyncio
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import nats
+import pytest
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped] # it has no py.typed
+from faststream.nats import NatsBroker
+from faststream.rabbit import RabbitBroker
+from faststream.redis import RedisBroker
+from redis.asyncio import Redis
+
+from benchmarks.servers.queues import KafkaQueue
+from capillary_interactions import (
+    Found,
+    Identifier,
+    InteractionsClient,
+    NotFound,
+    Outcome,
+    RetryPolicy,
+)
+from capillary_interactions.integrations.consume import ConsumerReport
+from capillary_interactions.sandbox import Sandbox
+from tests.integrations.consuming.conftest import Address
+
+_README = Path(__file__).parents[3] / "README.md"
+_NOT_FOUND = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
+
+
+def _block(name: str) -> dict[str, Any]:
+    """What a block of the README defines."""
+    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", _README.read_text(), re.DOTALL)
+    assert found is not None, f"README.md has no block {name}"
+    namespace: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(found[1], f"README.md ({name})", "exec"), namespace)  # noqa: S102 - ours
+    return namespace
+
+
+@pytest.fixture
+async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    """What the environment of a reader of the README points at."""
+    answers: Any = {"404": _NOT_FOUND, "wrong": (400, {}, b"{}")}
+    async with Sandbox(unknown=0, answers=answers) as running:
+        monkeypatch.setenv("CAPILLARY_BASE_URL", running.base_url)
+        monkeypatch.setenv("CAPILLARY_USERNAME", "sandbox")
+        monkeypatch.setenv("CAPILLARY_PASSWORD", "sandbox")
+        monkeypatch.setenv("CAPILLARY_RATE", "1000/1")
+        yield running
+
+
+async def _until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20.0):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("sandbox")
+async def test_consumes_a_stream_until_a_signal_comes(
+    address: Address, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Answers are printed and acknowledged; what has no number is a dead letter."""
+    url = f"redis://{address('redis')}"
+    async with Redis.from_url(url, decode_responses=True) as redis:
+        for name, value in (
+            ("mobile", "1"),
+            ("mobile", "404"),
+            ("phone", "2"),
+            ("mobile", "wrong"),
+        ):
+            await redis.xadd("customers", {name: value})
+        namespace = _block("consumer")
+        printed: list[str] = []
+        namespace["print"] = lambda *words: printed.append(str(words[-1]))
+        running = asyncio.create_task(namespace["main"](url))
+        await _until(lambda: len(printed) == 2)
+        async with asyncio.timeout(10.0):
+            while await redis.xlen("customers.dead") < 2:
+                await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await running == ConsumerReport(acknowledged=2, rejected=2)
+        assert sorted(printed) == ["found", "not_found"]
+        await redis.delete("customers", "customers.dead")
+
+
+async def test_reads_kafka_in_its_order(address: Address, sandbox: Sandbox) -> None:
+    """Each partition's records are stored one after the other."""
+    queue = KafkaQueue(address("kafka"), "customers")
+    numbers = [str(number) for number in range(40)]
+    await queue.fill(numbers)
+    stored: dict[Any, list[int]] = {}
+    stops: list[Callable[[], None]] = []
+
+    async def store(outcome: Outcome) -> None:
+        event = outcome.item
+        await asyncio.sleep(0.001 * (event.record.offset % 3))
+        stored.setdefault(event.partition, []).append(event.record.offset)
+
+    namespace = _block("kafka")
+    # Tansu lets the first member of a group wait for half a session.
+    namespace["AIOKafkaConsumer"] = partial(
+        AIOKafkaConsumer, session_timeout_ms=1500, heartbeat_interval_ms=200
+    )
+    async with InteractionsClient(sandbox.client_config()) as client:
+        running = asyncio.create_task(
+            namespace["main"](client, address("kafka"), store, stops.append)
+        )
+        await _until(lambda: sum(map(len, stored.values())) == len(numbers))
+        stops[0]()
+        await running
+    assert all(offsets == list(range(len(offsets))) for offsets in stored.values())
+
+
+async def _rabbit(address: str) -> tuple[Any, Callable[[dict[str, str]], Any]]:
+    broker = RabbitBroker(f"amqp://guest:guest@{address}/", logger=None)
+    return broker, lambda event: broker.publish(event, "customers")
+
+
+async def _nats(address: str) -> tuple[Any, Callable[[dict[str, str]], Any]]:
+    client = await nats.connect(f"nats://{address}")
+    await client.jetstream().add_stream(name="customers", subjects=["customers"])
+    await client.close()
+    broker = NatsBroker(f"nats://{address}", logger=None)
+    return broker, lambda event: broker.publish(event, "customers", stream="customers")
+
+
+async def _redis(address: str) -> tuple[Any, Callable[[dict[str, str]], Any]]:
+    broker = RedisBroker(f"redis://{address}")
+    return broker, lambda event: broker.publish(event, stream="customers")
+
+
+_FASTSTREAM = {"rabbitmq": ("on_rabbit", _rabbit), "nats": ("on_nats", _nats),
+               "redis": ("on_redis", _redis)}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", _FASTSTREAM)
+async def test_runs_one_faststream_handler(kind: str, address: Address, sandbox: Sandbox) -> None:
+    """Answers are stored, one that came late comes again, and what is about nobody does not."""
+    subscribe, make = _FASTSTREAM[kind]
+    broker, publish = await make(address(kind))
+    stored: list[Found | NotFound] = []
+
+    async def store(outcome: Found | NotFound) -> None:
+        stored.append(outcome)
+
+    namespace = _block("faststream")
+    identified, seen = namespace["identified"], Counter[Any]()
+
+    def identify(name: str, value: str | None) -> Identifier:
+        seen[value] += 1
+        return cast("Identifier", identified(name, value))
+
+    namespace["identified"] = identify
+    namespace[subscribe](broker)
+    config = sandbox.client_config(retry=RetryPolicy(attempts=1))
+    async with InteractionsClient(config) as client:
+        broker.context.set_global("client", client)
+        broker.context.set_global("store", store)
+        await broker.start()
+        try:
+            if kind != "redis":
+                # Redis would leave it pending.
+                sandbox.inject("error_503_retry_after")
+                sandbox.fault_retry_after = 0.0
+            await publish({"mobile": "1"})
+            await _until(lambda: len(stored) == 1)
+            await publish({"mobile": "wrong"})
+            await publish({"mobile": " "})
+            await publish({"phone": "3"})
+            await publish({"mobile": "404"})
+            await _until(lambda: len(stored) == 2 and seen[None])
+        finally:
+            await broker.stop()
+    assert [outcome.ending for outcome in stored] == ["found", "not_found"]
+    assert sandbox.received_for("1") == (1 if kind == "redis" else 2)
+    assert sandbox.received_for("wrong") == 1
+    assert (seen[" "], seen[None]) == (1, 1)

@@ -1,0 +1,147 @@
+"""How batches come out of a thread into the event loop."""
+
+import asyncio
+import io
+import os
+import threading
+from collections.abc import Callable
+from typing import IO, Any, cast
+
+import pytest
+
+from capillary_interactions.jobs import CustomerList, ListError
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
+from capillary_interactions.jobs._run.thread_feed import Feed
+
+from .jobs_under_test import MOBILES
+
+
+def _feed(file: IO[bytes]) -> Feed[Batch]:
+    customers = CustomerList(file, identifier="mobile", format="lines", label="it")
+    return Feed(ListReader(customers, MOBILES).read)
+
+
+async def _values(feed: Feed[Batch]) -> list[str]:
+    return [row.value async for batch in feed for row in batch.rows()]
+
+
+async def test_gives_every_row_once_and_in_order() -> None:
+    """More rows than any batch holds."""
+    numbers = [str(number) for number in range(1, 5000)]
+
+    assert await _values(_feed(io.BytesIO("\n\n".join(numbers).encode()))) == numbers
+
+
+async def test_hands_on_what_a_pipe_holds_before_it_reads_further() -> None:
+    """A row is looked up while the next one is still being thought of."""
+    theirs, ours = os.pipe()
+    with io.FileIO(theirs, "rb") as pipe:
+        feed = _feed(pipe)
+        os.write(ours, b"919\n92")
+        await feed.ready()
+        batches = aiter(feed)
+
+        assert [row.value for row in (await anext(batches)).rows()] == ["919"]
+        os.write(ours, b"0\n")
+        assert [row.value for row in (await anext(batches)).rows()] == ["920"]
+        os.close(ours)
+        last = await anext(batches)
+        assert (last.values, last.last) == ([], True)
+
+
+async def test_reads_only_a_little_ahead() -> None:
+    """A list of any length takes little memory."""
+    made = 0
+
+    def endless(put: Callable[[int], None]) -> None:
+        nonlocal made
+        while True:
+            made += 1
+            put(made)
+
+    feed = Feed(endless)
+    await feed.ready()
+    batches = aiter(feed)
+    assert await anext(batches) == 1
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+
+    assert made <= 7
+    feed.stop()
+    assert [batch async for batch in batches] == []
+
+
+async def test_stops_in_front_of_a_silent_pipe() -> None:
+    """Whoever waits for a row learns that there will be none."""
+    theirs, ours = os.pipe()
+    with io.FileIO(theirs, "rb", closefd=False) as pipe:
+        feed = _feed(pipe)
+        ready = asyncio.create_task(feed.ready())
+        await asyncio.sleep(0)
+        feed.stop()
+        await ready
+
+        assert await _values(feed) == []
+    os.close(ours)
+
+
+async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
+    """A reader that waits for room goes home."""
+    # Those of other tests may sit in front of silent pipes.
+    before = set(threading.enumerate())
+    feed = _feed(io.BytesIO(b"919\n" * 100_000))
+    await feed.ready()
+    feed.stop()
+
+    for _ in range(1000):
+        if not any(thread.name == "list" for thread in {*threading.enumerate()} - before):
+            break
+        await asyncio.sleep(0.001)
+    else:
+        pytest.fail("the thread is still there")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+async def test_says_before_the_first_row_that_there_is_none(content: bytes) -> None:
+    """A run need not begin for a list of nothing."""
+    with pytest.raises(ListError, match="it: it holds no rows"):
+        await _feed(io.BytesIO(content)).ready()
+
+
+async def test_gives_the_rows_before_it_gives_the_error_after_them() -> None:
+    """What could be read is looked up."""
+    feed = _feed(io.BytesIO(b"919\n" * 20_000 + b"\xff\n"))
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for batch in feed:
+            seen.extend(batch.values)
+
+    with pytest.raises(ListError, match="no UTF-8"):
+        await read()
+
+    assert len(seen) == 20_000
+
+
+class _Failing(io.RawIOBase):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, size: int = -1) -> Any:
+        """Fail."""
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (OSError(5, "Input/output error"), ListError, "it cannot be read: Input/output error"),
+        (ZeroDivisionError("unforeseen"), ZeroDivisionError, "unforeseen"),
+    ],
+)
+async def test_tells_what_went_wrong_in_its_thread(
+    error: Exception, kind: type[Exception], said: str
+) -> None:
+    """No error of the reader is lost in a thread that nobody looks at."""
+    with pytest.raises(kind, match=said):
+        await _feed(cast("IO[bytes]", _Failing(error))).ready()

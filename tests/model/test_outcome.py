@@ -1,0 +1,176 @@
+"""In which ways a lookup can end, and what is raised."""
+
+from collections.abc import Mapping
+from typing import Any, assert_never, get_args
+
+import attrs
+import pytest
+
+from capillary_interactions import (
+    AuthenticationError,
+    CapillaryError,
+    ConfigurationError,
+    CustomerInteractions,
+    EndpointDownError,
+    Found,
+    Interaction,
+    LookupFailedError,
+    NotFound,
+    Outcome,
+    Query,
+    Rejected,
+    Unavailable,
+    Unreadable,
+)
+from capillary_interactions._model.outcome import ENDINGS, counted
+from tests.examples import MOBILE, SOMEBODY, carried
+
+_COMMON: Mapping[str, Any] = {
+    "query": Query(SOMEBODY, type="whatsapp"),
+    "item": {"row": 7},
+    "attempts": 3,
+    "elapsed": 1.5,
+    "waited": 0.25,
+    "request_id": "r-1",
+}
+_WHOLE = CustomerInteractions(name="capillary", interactions=(Interaction(name="sms", count=0),))
+_FAILED: tuple[NotFound | Rejected | Unreadable | Unavailable, ...] = (
+    NotFound(reason="unknown (1012)", code=1012, **_COMMON),
+    Rejected(reason="invalid", status=400, code=1015, **_COMMON),
+    Unreadable(reason="not an int", path="interaction[0].count", body=b"{}", **_COMMON),
+    Unavailable(reason="HTTP 503", status=503, retry_after=2.5, **_COMMON),
+)
+_ALL: tuple[Outcome, ...] = (Found(customer=_WHOLE, **_COMMON), *_FAILED)
+
+
+def test_is_a_closed_union_of_five() -> None:
+    """No ending but these, each with its name."""
+    assert {type(outcome) for outcome in _ALL} == set(get_args(Outcome))
+    assert tuple(outcome.ending for outcome in _ALL) == ENDINGS
+    assert ENDINGS == ("found", "not_found", "rejected", "unreadable", "unavailable")
+
+
+@pytest.mark.parametrize("outcome", _ALL, ids=ENDINGS)
+def test_tells_what_every_outcome_tells(outcome: Outcome) -> None:
+    """The common fields, whatever the ending."""
+    assert {name: getattr(outcome, name) for name in _COMMON} == dict(_COMMON)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (Found, {"customer"}),
+        (NotFound, {"reason", "code"}),
+        (Rejected, {"reason", "status", "code"}),
+        (Unreadable, {"reason", "path", "body"}),
+        (Unavailable, {"reason", "status", "retry_after"}),
+    ],
+)
+def test_has_the_fields_of_its_ending(kind: type[Any], fields: set[str]) -> None:
+    """The contract's fields beyond the common ones, and no others."""
+    assert {each.name for each in attrs.fields(kind)} - set(_COMMON) == fields
+
+
+@pytest.mark.parametrize("outcome", _ALL, ids=ENDINGS)
+def test_travels_whole(outcome: Outcome) -> None:
+    """A pickle of an outcome holds every field, the body and the item too."""
+    arrived = carried(outcome)
+
+    assert arrived == outcome
+    assert type(arrived) is type(outcome)
+
+
+@pytest.mark.parametrize("outcome", _ALL, ids=ENDINGS)
+def test_is_frozen(outcome: Outcome) -> None:
+    """An outcome is a value to look at twice."""
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        outcome.attempts = 9  # type: ignore[misc]
+
+
+def test_gives_the_answer_when_unwrapped() -> None:
+    """For callers who prefer exceptions, the answer or one."""
+    assert Found(customer=_WHOLE, **_COMMON).unwrap() is _WHOLE
+
+
+@pytest.mark.parametrize("outcome", _FAILED, ids=ENDINGS[1:])
+def test_raises_itself_when_unwrapped(
+    outcome: NotFound | Rejected | Unreadable | Unavailable,
+) -> None:
+    """The exception holds the outcome, and its text masks whose it is."""
+    with pytest.raises(LookupFailedError) as raised:
+        outcome.unwrap()
+
+    assert raised.value.outcome is outcome
+    assert str(raised.value).startswith(f"{outcome.ending}: {outcome.reason} (")
+    assert MOBILE not in f"{raised.value} {raised.value!r}"
+
+
+def _web_status(outcome: Outcome) -> int:
+    match outcome:
+        case Found():
+            return 200
+        case NotFound():
+            return 404
+        case Rejected() | Unreadable():
+            return 502
+        case Unavailable():
+            return 503
+        case _:
+            assert_never(outcome)
+
+
+def test_is_matched_by_five_cases() -> None:
+    """A `match` over the five leaves nothing, which mypy proves here."""
+    assert [_web_status(outcome) for outcome in _ALL] == [200, 404, 502, 502, 503]
+
+
+@pytest.mark.parametrize(
+    ("raised", "text"),
+    [
+        (CapillaryError("no"), "no"),
+        (ConfigurationError("in_flight must be 1 or more"), "in_flight must be 1 or more"),
+        (AuthenticationError("refused"), "refused"),
+        (AuthenticationError("refused", 401), "refused (HTTP 401)"),
+        (AuthenticationError("refused", None, 1044), "refused (code 1044)"),
+        (AuthenticationError("refused", 403, 1044), "refused (HTTP 403, code 1044)"),
+        (
+            EndpointDownError(20, "HTTP 503", {"found": 1, "unavailable": 20}),
+            (
+                "20 lookups in a row had no answer (last: HTTP 503); is the endpoint up, and are "
+                "base_url and the network right?"
+            ),
+        ),
+        *((LookupFailedError(outcome), str(LookupFailedError(outcome))) for outcome in _FAILED),
+    ],
+)
+def test_raises_plain_values_that_travel(raised: CapillaryError, text: str) -> None:
+    """Each exception comes back from a pickle with its text and every attribute."""
+    arrived = carried(raised)
+
+    assert (type(arrived), str(arrived), str(raised)) == (type(raised), text, text)
+    assert vars(arrived) == vars(raised)
+    assert repr(arrived) == repr(raised)
+
+
+def test_keeps_counts_of_its_own() -> None:
+    """What a stream counts on does not change an exception that was raised."""
+    counts = {"found": 1}
+    raised = EndpointDownError(1, "x", counts)
+    counts["found"] = 2
+
+    assert raised.counts == {"found": 1}
+
+
+@pytest.mark.parametrize(
+    "kind", [ConfigurationError, AuthenticationError, EndpointDownError, LookupFailedError]
+)
+def test_has_one_root(kind: type[Exception]) -> None:
+    """One `except` catches whatever this library raises; a setting's error is a ValueError too."""
+    assert issubclass(kind, CapillaryError)
+    assert issubclass(kind, ValueError) == (kind is ConfigurationError)
+
+
+def test_counts_endings_that_never_came() -> None:
+    """Every ending has a count, in the order of the union."""
+    assert counted({"rejected": 2}) == dict.fromkeys(ENDINGS, 0) | {"rejected": 2}
+    assert tuple(counted({"rejected": 2})) == ENDINGS

@@ -1,1 +1,0 @@
-"""Against a real nginx, which counts in its own way."""

@@ -1,0 +1,112 @@
+"""The arithmetic of the leaky bucket."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capillary_interactions import RateLimit
+from capillary_interactions._pacing.bucket import Bucket, plan
+
+LIMITS = st.builds(
+    lambda requests, per, part: RateLimit(
+        requests, per, None if part is None else max(1, int(part * requests))
+    ),
+    st.integers(1, 5000),
+    st.floats(0.05, 3600),
+    st.none() | st.floats(0, 1),
+)
+
+
+@given(LIMITS)
+def test_lets_no_more_through_in_a_window_than_the_quota(limit: RateLimit) -> None:
+    """A full burst and what leaks in a window that begins with it stay under one more than N."""
+    figures = plan(limit)
+    assert figures.rate > 0
+    assert figures.capacity >= 1
+    assert figures.capacity + figures.rate * limit.per < limit.requests + 1
+
+
+@given(LIMITS)
+def test_leaves_room_for_jitter_between_sending_and_arriving(limit: RateLimit) -> None:
+    """Even where requests arrive late by 2 % of the window, or a quarter of a second."""
+    figures = plan(limit)
+    jitter = min(0.02 * limit.per, 0.25)
+    assert figures.capacity + figures.rate * (limit.per + jitter) <= limit.requests + 1 + 1e-6
+
+
+@given(st.integers(1, 5000), st.floats(0.5, 3600))
+def test_wastes_at_most_a_twentieth(requests: int, per: float) -> None:
+    """Without a burst of the caller's own choice, 95 % of the quota leaks in its window."""
+    assert plan(RateLimit(requests, per)).rate * per >= 0.95 * requests
+
+
+@pytest.mark.parametrize(
+    ("limit", "burst"),
+    [
+        (RateLimit(1000, 60), 10),
+        (RateLimit(50, 1), 1),
+        (RateLimit(1, 60), 1),
+        (RateLimit(99, 1), 1),
+        (RateLimit(100, 60, burst=7), 7),
+        (RateLimit(10, 1, burst=10), 10),
+    ],
+)
+def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
+    """The burst is a hundredth of the quota where none is given, and at least one."""
+    figures = plan(limit)
+    bucket = Bucket(figures.capacity, figures.rate)
+    let_in = 0
+    while bucket.delay(0.0) == 0:
+        bucket.take(0.0)
+        let_in += 1
+    assert let_in == burst
+
+
+def test_tells_how_long_until_there_is_room() -> None:
+    """A full bucket has room for one when one has leaked, and for the next one later."""
+    bucket = Bucket(2.0, 4.0)
+    bucket.take(10.0)
+    bucket.take(10.0)
+    assert [bucket.delay(10.0, ahead) for ahead in range(3)] == [0.25, 0.5, 0.75]
+    assert bucket.delay(10.125) == 0.125
+    assert bucket.delay(10.25) == 0
+
+
+def test_takes_back_what_was_never_sent() -> None:
+    """A place that is given back is free again; an empty bucket stays empty."""
+    bucket = Bucket(1.0, 1.0)
+    bucket.take(0.0)
+    bucket.give_back(0.0)
+    bucket.give_back(0.0)
+    assert bucket.level(0.0) == 0
+    assert bucket.delay(0.0) == 0
+    bucket.take(0.0)
+    assert bucket.delay(0.0) == 1
+
+
+def test_is_full_after_filling_and_no_fuller() -> None:
+    """Filling makes the next one wait, whatever the level was."""
+    bucket = Bucket(3.0, 2.0)
+    bucket.fill(5.0)
+    bucket.fill(5.0)
+    assert bucket.level(5.0) == 3
+    assert bucket.delay(5.0) == 0.5
+
+
+def test_leaks_at_the_new_rate_from_the_change_on() -> None:
+    """What has leaked before a change leaked at the old rate."""
+    bucket = Bucket(10.0, 1.0)
+    for _ in range(10):
+        bucket.take(0.0)
+    bucket.change_rate(2.0, 4.0)
+    assert bucket.level(3.0) == 10 - 2 - 4
+
+
+def test_gains_nothing_from_a_clock_that_steps_back() -> None:
+    """Time that seems to pass twice leaks once."""
+    bucket = Bucket(1.0, 1.0)
+    bucket.take(100.0)
+    assert bucket.level(50.0) == 1
+    bucket.fill(50.0)
+    assert bucket.level(100.0) == 1
+    assert bucket.level(100.5) == 0.5

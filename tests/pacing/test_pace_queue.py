@@ -1,0 +1,285 @@
+"""Who goes first, who gives a slot back, and who is refused for being late."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capillary_interactions import RateLimit
+from capillary_interactions._pacing.bucket import plan
+from capillary_interactions._pacing.local_pace import LocalPace, TooLateError
+from capillary_interactions.testing import run_without_waiting
+from tests.fakes import now
+
+LIMIT = RateLimit(10, 1)
+
+
+async def _empty(pace: LocalPace) -> None:
+    """Use up what a pace has at once."""
+    while not pace.delay():
+        await pace.acquire()
+        pace.release()
+
+
+class _Crowd:
+    """Waiters, in the order in which they get through."""
+
+    def __init__(self, pace: LocalPace) -> None:
+        self.pace = pace
+        self.through: list[str] = []
+
+    def send(
+        self, name: str, *, deadline: float | None = None, urgent: bool = True
+    ) -> asyncio.Task[None]:
+        """One more waiter."""
+        return asyncio.ensure_future(self._wait(name, deadline, urgent=urgent))
+
+    async def _wait(self, name: str, deadline: float | None, *, urgent: bool) -> None:
+        await self.pace.acquire(deadline=deadline, urgent=urgent)
+        self.through.append(name)
+        self.pace.release()
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+async def test_serves_in_the_order_of_arrival(urgent: bool) -> None:
+    """Nobody overtakes, newcomers that find a slot free included."""
+    pace = LocalPace(LIMIT, places=100)
+    crowd = _Crowd(pace)
+    tasks = []
+    for number in range(40):
+        tasks.append(crowd.send(str(number), urgent=urgent))
+        await asyncio.sleep(0.03)
+    await asyncio.wait(tasks)
+    assert crowd.through == [str(number) for number in range(40)]
+
+
+async def test_serves_in_the_order_of_arrival_where_places_are_short() -> None:
+    """A place that becomes free goes to whoever has waited longest."""
+    pace = LocalPace(RateLimit(1000, 1), places=1)
+    await pace.acquire()
+    crowd = _Crowd(pace)
+    tasks = [crowd.send(str(number)) for number in range(5)]
+    await asyncio.sleep(1)
+    assert crowd.through == []
+    pace.release()
+    tasks.append(crowd.send("late"))
+    await asyncio.wait(tasks)
+    assert crowd.through == ["0", "1", "2", "3", "4", "late"]
+
+
+async def test_lets_lookups_go_ahead_of_streams_and_one_in_ten_of_these_between() -> None:
+    """While lookups wait, every tenth slot is a stream's."""
+    pace = LocalPace(LIMIT, places=100)
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    tasks = [crowd.send("stream", urgent=False) for _ in range(10)]
+    await asyncio.sleep(0)
+    tasks += [crowd.send("lookup") for _ in range(40)]
+    await asyncio.wait(tasks)
+    places = [place for place, name in enumerate(crowd.through) if name == "stream"]
+    assert places == [9, 19, 29, 39, *range(44, 50)]
+
+
+async def test_gives_the_slot_of_a_cancelled_waiter_to_the_next() -> None:
+    """Whoever leaves the queue costs those behind it nothing."""
+    pace = LocalPace(LIMIT, places=100)
+    await _empty(pace)
+    slot = pace.delay()
+    crowd = _Crowd(pace)
+    first, second = crowd.send("first"), crowd.send("second")
+    await asyncio.sleep(slot / 2)
+    first.cancel()
+    began = now()
+    await second
+    assert now() - began == pytest.approx(slot / 2, abs=1e-6)
+    assert first.cancelled()
+
+
+async def test_gets_a_slot_back_that_was_granted_in_the_moment_of_the_cancellation() -> None:
+    """Granted, and cancelled before it could run: slot and place are free again."""
+    pace = LocalPace(RateLimit(50, 1), places=1)
+    await pace.acquire()
+    crowd = _Crowd(pace)
+    waiter = crowd.send("waiter")
+    await asyncio.sleep(1)
+    pace.release()
+    waiter.cancel()
+    await asyncio.wait({waiter})
+    assert waiter.cancelled()
+    assert pace.state().in_flight == 0
+    assert pace.state().slots_left == 1
+    assert pace.delay() == 0
+
+
+async def test_gives_nothing_back_for_a_waiter_cancelled_before_its_turn_came_up() -> None:
+    """Cancelled, and its turn comes before it could run: it never had a slot to give back."""
+    pace = LocalPace(LIMIT, places=2)
+    await pace.acquire()
+    await pace.acquire()
+    crowd = _Crowd(pace)
+    waiter = crowd.send("waiter")
+    await asyncio.sleep(10)
+    before = pace.state().slots_left
+    waiter.cancel()
+    pace.release()
+    await asyncio.wait({waiter})
+    assert waiter.cancelled()
+    assert pace.state().in_flight == 1
+    assert pace.state().slots_left == before
+
+
+async def test_gives_nothing_back_for_a_waiter_cancelled_when_it_was_just_refused() -> None:
+    """Refused for its deadline and cancelled in the same moment: nothing was granted."""
+    pace = LocalPace(LIMIT, places=5)
+    await pace.acquire()
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    waiter = crowd.send("waiter", deadline=now() + 5)
+    await asyncio.sleep(0)
+    pace.throttled(now(), 30.0)
+    waiter.cancel()
+    await asyncio.wait({waiter})
+    assert waiter.cancelled()
+    assert pace.state().in_flight == 1
+
+
+async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
+    """Cancelled, and too late before it could leave the queue: the refusal of others goes on."""
+    pace = LocalPace(LIMIT, places=5)
+    await pace.acquire()
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    waiter, other = (crowd.send(name, deadline=now() + 5) for name in ("waiter", "other"))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    pace.throttled(now(), 30.0)
+    await asyncio.wait({waiter, other})
+    assert waiter.cancelled()
+    assert isinstance(other.exception(), TooLateError)
+    assert (pace.state().in_flight, pace.state().waiting) == (1, 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans(), st.booleans()), max_size=40
+    ),
+    st.integers(1, 3),
+)
+def test_loses_and_doubles_no_slot_whoever_leaves_when(
+    waiters: list[tuple[float, float, bool, bool]], places: int
+) -> None:
+    """After any coming and going all places are free, and the quota is whole."""
+
+    async def come_and_go() -> None:
+        pace = LocalPace(RateLimit(20, 1, burst=4), places)
+        loop = asyncio.get_running_loop()
+        crowd = _Crowd(pace)
+        tasks = []
+        for arrives, leaves, urgent, hurried in sorted(waiters):
+            await asyncio.sleep(max(0.0, arrives - now()))
+            deadline = now() + leaves if hurried else None
+            task = crowd.send("", deadline=deadline, urgent=urgent)
+            loop.call_at(now() + leaves, task.cancel)
+            tasks.append(task)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(2)
+        state = pace.state()
+        assert (state.in_flight, state.waiting, state.slots_left) == (0, 0, 4)
+        assert pace._unsettled == 0
+
+    run_without_waiting(come_and_go())
+
+
+async def test_refuses_at_once_whose_slot_lies_beyond_its_deadline() -> None:
+    """Not at the deadline: now, and with the wait that it would have had."""
+    pace = LocalPace(RateLimit(1, 10), places=5)
+    await pace.acquire()
+    began = now()
+    with pytest.raises(TooLateError) as refused:
+        await pace.acquire(deadline=began + 0.5)
+    assert now() == began
+    assert refused.value.wait == pytest.approx(10.2, abs=0.1)
+    assert pace.state().waiting == 0
+
+
+async def test_counts_those_ahead_before_it_refuses() -> None:
+    """A queue of twenty at ten a second is two seconds long, for whoever comes then."""
+    pace = LocalPace(LIMIT, places=100)
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    tasks = [crowd.send(str(number)) for number in range(20)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooLateError) as refused:
+        await pace.acquire(deadline=now() + 2)
+    assert 2.0 < refused.value.wait < 2.3
+    tasks.append(crowd.send("patient", deadline=now() + 2.3))
+    await asyncio.gather(*tasks)
+    assert crowd.through[-1] == "patient"
+
+
+async def test_refuses_no_stream_that_makes_its_deadline_on_the_tenth_slot() -> None:
+    """Behind a hundred lookups, the first of the streams waits for nine of them only."""
+    pace = LocalPace(LIMIT, places=100)
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    tasks = [crowd.send("lookup") for _ in range(100)]
+    await asyncio.sleep(0)
+    tasks.append(crowd.send("stream", deadline=now() + 1.2, urgent=False))
+    await asyncio.gather(*tasks)
+    assert crowd.through.index("stream") == 9
+
+
+async def test_counts_the_streams_between_before_it_refuses_a_lookup() -> None:
+    """A lookup behind eighteen others waits for two streams as well."""
+    pace = LocalPace(LIMIT, places=100)
+    await _empty(pace)
+    crowd = _Crowd(pace)
+    tasks = [crowd.send("lookup", urgent=place >= 9) for place in range(27)]
+    await asyncio.sleep(0)
+    slot = 1 / pace.rate
+    with pytest.raises(TooLateError):
+        await pace.acquire(deadline=now() + 20.5 * slot)
+    tasks.append(crowd.send("last", deadline=now() + 21.5 * slot))
+    await asyncio.gather(*tasks)
+    assert crowd.through.index("last") == 20
+
+
+async def test_ends_at_its_deadline_where_no_place_becomes_free() -> None:
+    """When a place will be free cannot be foretold; the deadline holds all the same."""
+    pace = LocalPace(RateLimit(1000, 1), places=1)
+    await pace.acquire()
+    began = now()
+    with pytest.raises(TooLateError):
+        await pace.acquire(deadline=began + 3)
+    assert now() == began + 3
+    assert pace.state().waiting == 0
+
+
+async def test_shows_its_state() -> None:
+    """Rate, slots, queue, places and cool-down are what they are."""
+    pace = LocalPace(RateLimit(100, 1, burst=5), places=2)
+    tasks = [asyncio.ensure_future(pace.acquire()) for _ in range(4)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    state = pace.state()
+    assert (state.waiting, state.in_flight, state.slots_left) == (2, 2, 3)
+    assert state.rate == pace.rate == plan(RateLimit(100, 1, burst=5)).rate
+    assert state.cool_down == 0
+    pace.throttled(now(), 4.0)
+    assert pace.state().cool_down == 4
+    assert pace.state().slots_left == 0
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await asyncio.sleep(4)
+    assert pace.state().slots_left == 0
+    await asyncio.sleep(1)
+    assert pace.state().slots_left == 5
+
+
+def test_shows_its_state_before_it_was_ever_used() -> None:
+    """Nothing is in use, and a hundredth of the quota may leave at once."""
+    state = LocalPace(RateLimit(1000, 60), places=5).state()
+    assert (state.waiting, state.in_flight, state.slots_left, state.cool_down) == (0, 0, 10, 0)

@@ -1,0 +1,174 @@
+"""The order of those who wait, and when all of their deadlines are looked at."""
+
+import asyncio
+import itertools
+import math
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capillary_interactions import InteractionsClient
+from capillary_interactions._pacing.deadline import Deadline
+from capillary_interactions._pacing.deadline_review import Reviews
+from capillary_interactions._pacing.wait_queue import Line, Lines, Turn
+from capillary_interactions._protocol.messages import Request
+from capillary_interactions.testing import interactions, run_without_waiting
+from tests.fakes import Reply, Server, busiest, customer, customers, now
+from tests.fakes import settings as config_of
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(0, 500)),
+        st.tuples(st.just("remove"), st.integers(0, 500)),
+        st.tuples(st.just("pop"), st.just(0)),
+    ),
+    max_size=600,
+)
+
+
+def _turn(loop: asyncio.AbstractEventLoop, number: int, *, urgent: bool = True) -> Turn:
+    return Turn(Deadline(None, urgent), number, urgent, loop.create_future())
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_keeps_turns_by_number(steps: list[tuple[str, int]]) -> None:
+    """Whatever comes and goes, first is whoever has the lowest number, and ranks are counts."""
+
+    async def run() -> None:
+        line, model = Line(), dict[int, Turn]()
+        for step, number in steps:
+            if step == "add" and number not in model:
+                model[number] = _turn(asyncio.get_running_loop(), number)
+                line.add(model[number])
+            elif step == "remove" and number in model:
+                assert line.remove(model[number])
+                assert not line.remove(model.pop(number))
+            elif step == "pop" and model:
+                assert line.pop() is model.pop(min(model))
+            assert len(line) == len(model)
+        assert [turn.number for turn in line] == sorted(model)
+        for number in range(0, 500, 50):
+            assert line.rank(number) == sum(each < number for each in model)
+        assert [turn.number for turn in line.clear()] == sorted(model)
+        assert not line
+
+    run_without_waiting(run())
+
+
+async def test_counts_who_goes_first_as_they_go() -> None:
+    """The forecast for each of both lines is the order in which they are let in."""
+    loop = asyncio.get_running_loop()
+    lines = Lines()
+    for number in range(50):
+        lines.add(_turn(loop, number, urgent=number % 3 > 0))
+    foretold = dict(lines.in_order())
+    assert all(lines.ahead_of(turn) == ahead for turn, ahead in foretold.items())
+    order = [lines.pop() for _ in range(50)]
+    assert [foretold[turn] for turn in order] == list(range(50))
+
+
+async def test_skips_those_removed_while_it_counts() -> None:
+    """Whoever is refused costs those behind nothing."""
+    lines = Lines()
+    for number in range(20):
+        lines.add(_turn(asyncio.get_running_loop(), number))
+    seen = []
+    for turn, ahead in lines.in_order():
+        seen.append(ahead)
+        if turn.number % 2:
+            lines.remove(turn)
+    assert seen == [(number + 1) // 2 for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "changes", "most"), [(64, 500, 500), (3_000, 1_000, 14), (30_000, 1_000, 3)]
+)
+async def test_reviews_as_often_as_it_costs_a_hundredth(
+    waiting: int, changes: int, most: int
+) -> None:
+    """Each change where few wait; where many do, once in so long, and once after the last."""
+    seen: list[float] = []
+    reviews = Reviews(lambda: seen.append(now()))
+    loop = asyncio.get_running_loop()
+    for _ in range(changes):
+        reviews.changed(loop, waiting, -1.0)
+        await asyncio.sleep(1 / 300)
+    last = now()
+    await asyncio.sleep(10)
+    assert 1 < len(seen) <= most
+    assert seen[0] == 0
+    assert seen[-1] >= last - 1 / 300
+
+
+async def test_reviews_at_once_when_a_pause_begins() -> None:
+    """However many wait, and not for each refusal of the same cascade."""
+    seen: list[float] = []
+    reviews = Reviews(lambda: seen.append(now()))
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(1)
+    for _ in range(3):
+        for number in range(30):
+            reviews.changed(loop, 30_000, now() + 5 + number / 100)
+        await asyncio.sleep(1.5)
+    assert seen == [1, 2.5, 4]
+    reviews.changed(None, 30_000, 100.0)
+    reviews.changed(loop, 0, 100.0)
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize(("limit", "most"), [(math.inf, 0), (900.0, 0), (1.5, 26)])
+async def test_walks_no_queue_at_each_answer(
+    limit: float, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headers that change the rate with each answer: the waiters are looked at now and then."""
+    looked = itertools.count()
+    in_order = Lines.in_order
+
+    def counting(lines: Lines) -> Iterator[tuple[Turn, int]]:
+        for each in in_order(lines):
+            next(looked)
+            yield each
+
+    monkeypatch.setattr(Lines, "in_order", counting)
+    left = itertools.count(290_000, -4)
+
+    def answer(_: Request) -> Reply:
+        client._lanes.all[0].pace.quota_left(next(left), 1000.0)
+        return interactions()
+
+    server = Server(answer, takes=0.02)
+    async with InteractionsClient(config_of(rate="300/1"), transport=server) as client:
+        crowd = [asyncio.ensure_future(client.lookup(each, limit)) for each in customers(400)]
+        await asyncio.sleep(1)
+        assert len(server.requests) > 250
+        assert next(looked) <= most * 400  # of 250 * 400
+        for task in crowd:
+            task.cancel()
+        await asyncio.wait(crowd)
+
+
+async def test_refuses_early_and_in_order_however_many_wait() -> None:
+    """Of three hundred who have 20 s, those for whom that is too little know long before then."""
+
+    def answer(_: Request) -> Reply:
+        if now() > 1:
+            client._lanes.all[0].pace.quota_left(200.0, 50.0)
+        return interactions()
+
+    server = Server(answer)
+    async with InteractionsClient(config_of(rate="20/1"), transport=server) as client:
+        ended: dict[int, tuple[str, float]] = {}
+
+        async def one(number: int) -> None:
+            outcome = await client.lookup(customer(number), 20.0)
+            ended[number] = outcome.ending, outcome.elapsed
+
+        await asyncio.gather(*map(one, range(300)))
+    found = [number for number, (ending, _) in ended.items() if ending == "found"]
+    assert found == list(range(len(found)))
+    assert 80 < len(found) < 110
+    assert all(at < 1.2 for ending, at in ended.values() if ending != "found")
+    assert busiest(server.arrivals, 1.0) <= 20

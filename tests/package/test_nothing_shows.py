@@ -1,0 +1,181 @@
+"""Every public value filled with secrets, printed, and searched for them."""
+
+import enum
+import logging
+from datetime import UTC, datetime
+from typing import Any, Final, get_args
+
+import pytest
+
+import capillary_interactions
+from capillary_interactions import (
+    AuthenticationError,
+    BasicAuth,
+    CapillaryError,
+    ClientConfig,
+    ConfigurationError,
+    CredentialSnapshot,
+    Customer,
+    CustomerInteractions,
+    EndpointDownError,
+    Found,
+    Identifier,
+    IdentifierName,
+    Interaction,
+    InteractionsClient,
+    Location,
+    LookupFailedError,
+    Message,
+    NotFound,
+    OAuth,
+    Outcome,
+    Query,
+    RateLimit,
+    Rejected,
+    RetryPolicy,
+    Snapshot,
+    Survey,
+    Timeouts,
+    Unavailable,
+    Unreadable,
+)
+from capillary_interactions._protocol.attempt_result import Answered, Denied, Garbled
+from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions.testing import Asked, FakeTransport
+
+_SECRET: Final = "correct horse battery"
+_DIGEST: Final = "202cb962ac59075b964b07152d234b70"
+_MOBILE: Final = "919738522695"
+_EMAIL: Final = "a.person@example.com"
+_EXTERNAL: Final = "EXT-0000042"
+_CODE: Final = "482913"
+_LAT: Final = 12.971599
+_SECRETS: Final = (_SECRET, _DIGEST, _MOBILE, _EMAIL, _EXTERNAL, _CODE, str(_LAT), "X-Evil")
+_NOW: Final = datetime(2025, 1, 1, tzinfo=UTC)
+# Keys are words of the server's and shown; what stands behind them is not.
+_EXTRA: Final = {"further": _SECRET, "mobile2": _MOBILE, "nested": {"email": _EMAIL}}
+_URL: Final = f"https://host.example/v1.1/customer/interaction?mobile={_MOBILE}"
+
+_MESSAGE: Final = Message(
+    id=1, receiver=_EMAIL, sender=_MOBILE, subject=f"{_CODE} is the code of {_EMAIL}, {_MOBILE}",
+    status="SENT", sent_at=_NOW, extra=_EXTRA,
+)  # fmt: skip
+_INTERACTION: Final = Interaction(
+    name="email",
+    count=1,
+    messages=(_MESSAGE,),
+    surveys=(Survey(name="nps", sent_by=_EMAIL, response_url=_URL, extra=_EXTRA),),
+    locations=(Location(lat=_LAT, long=_LAT, time=_NOW, extra=_EXTRA),),
+    extra=_EXTRA,
+)
+_CUSTOMER: Final = Customer(
+    id=int(_MOBILE), mobile=_MOBILE, email=_EMAIL, external_id=_EXTERNAL, extra=_EXTRA
+)
+_WHOLE: Final = CustomerInteractions(
+    name=_EMAIL,
+    interactions=(_INTERACTION,),
+    warnings=(f"{_MOBILE} is odd", {"email": _EMAIL}),
+    customer=_CUSTOMER,
+    extra=_EXTRA,
+)
+_QUERIES: Final = tuple(
+    Query(Identifier(name, value), extra={"further": _SECRET})
+    for name in IdentifierName
+    for value in (_MOBILE, _EMAIL, _EXTERNAL)
+)
+_COMMON: Final[dict[str, Any]] = {"query": _QUERIES[0], "item": {"password": _SECRET, "m": _MOBILE}}
+_FAILED: Final = (
+    NotFound(reason="unknown", **_COMMON),
+    Rejected(reason="invalid", **_COMMON),
+    Unreadable(reason="odd", path="name", body=_EMAIL.encode(), **_COMMON),
+    Unavailable(reason="late", **_COMMON),
+)
+_AUTH: Final = (
+    BasicAuth(_EXTERNAL, _SECRET),
+    BasicAuth.from_md5(_EXTERNAL, _DIGEST),
+    OAuth(_EXTERNAL, _SECRET),
+)
+_CONFIG: Final = ClientConfig("eu", _AUTH, headers={"X-Key": _SECRET})
+_VALUES: Final[tuple[Any, ...]] = (
+    *_QUERIES,
+    *(query.identifier for query in _QUERIES),
+    *_AUTH,
+    _CONFIG,
+    RateLimit(),
+    RetryPolicy(),
+    Timeouts(),
+    _MESSAGE,
+    *_INTERACTION.surveys,
+    *_INTERACTION.locations,
+    _INTERACTION,
+    _CUSTOMER,
+    _WHOLE,
+    Found(customer=_WHOLE, **_COMMON),
+    *_FAILED,
+    *(LookupFailedError(outcome) for outcome in _FAILED),
+    AuthenticationError("refused", 401),
+    CapillaryError("no"),
+    ConfigurationError("no"),
+    EndpointDownError(1, "no", {}),
+    InteractionsClient(_CONFIG, transport=FakeTransport()),
+    InteractionsClient(_CONFIG, transport=FakeTransport()).snapshot(),
+    *InteractionsClient(_CONFIG, transport=FakeTransport()).snapshot().credentials,
+)
+# Not exported, but a debugger, a plugin or a transport of somebody's own sees them.
+_INNER: Final[tuple[Any, ...]] = (
+    Request(url=_URL, headers={"Authorization": _SECRET}, body=_SECRET.encode()),
+    Response(status=200, headers={"set-cookie": _SECRET}, body=_EMAIL.encode()),
+    TransportError("the connection was reset"),
+    Asked(
+        url=_URL,
+        path="/v1.1/customer/interaction",
+        params={"mobile": _MOBILE},
+        headers={"Authorization": _SECRET},
+        timeout=1.0,
+        body=_SECRET.encode(),
+    ),
+    Answered(_WHOLE),
+    Garbled("odd", "name", _EMAIL.encode()),
+    Denied("refused", 401),
+)
+
+
+def _named(value: object) -> str:
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("value", [*_VALUES, *_INNER], ids=_named)
+def test_shows_none_of_the_secrets_it_holds(value: object) -> None:
+    """Neither by repr, nor by str, nor in a format, a list or a log record."""
+    record = logging.LogRecord("x", logging.DEBUG, "x", 1, "%s %r", (value, value), None)
+    shown = f"{value!r} {value} {[value]} {record.getMessage()}"
+
+    assert [secret for secret in _SECRETS if secret in shown] == []
+
+
+def test_leaves_no_public_value_out() -> None:
+    """Whatever is exported and holds anything is among the values above."""
+    seen = {type(value).__name__ for value in _VALUES}
+    enums = {
+        name
+        for name in capillary_interactions.__all__
+        if isinstance(getattr(capillary_interactions, name), enum.EnumMeta)
+    }
+
+    assert set(capillary_interactions.__all__) - enums - {"Outcome", "to_jsonable"} == seen
+    assert {kind.__name__ for kind in (*get_args(Outcome), Snapshot, CredentialSnapshot)} <= seen
+
+
+@pytest.mark.parametrize("value", [_MESSAGE, _WHOLE, _QUERIES[0], _CONFIG], ids=_named)
+def test_keeps_what_it_does_not_show(value: Any) -> None:
+    """Masks are for people: what a program reads is whole (so the search above can fail)."""
+    held = repr([getattr(value, name) for name in type(value).__annotations__ if name[0] != "_"])
+    values = {
+        Message: _MESSAGE.receiver == _EMAIL,
+        CustomerInteractions: _CUSTOMER.mobile == _MOBILE,
+        Query: _QUERIES[0].identifier.value == _MOBILE,
+        ClientConfig: _CONFIG.headers["X-Key"] == _SECRET,
+    }
+
+    assert held
+    assert values[type(value)]

@@ -1,0 +1,109 @@
+"""The contract's names, and what importing them does not import."""
+
+import subprocess
+import sys
+
+import pytest
+
+import capillary_interactions
+from capillary_interactions import events, testing
+
+_CONTRACT = {
+    "Query",
+    "Identifier",
+    "IdentifierName",
+    "Network",
+    "InteractionType",
+    "InteractionsClient",
+    "ClientConfig",
+    "ApiVersion",
+    "Cluster",
+    "BasicAuth",
+    "OAuth",
+    "RateLimit",
+    "RetryPolicy",
+    "Timeouts",
+    "Outcome",
+    "Found",
+    "NotFound",
+    "Rejected",
+    "Unreadable",
+    "Unavailable",
+    "CustomerInteractions",
+    "Customer",
+    "Interaction",
+    "Message",
+    "Survey",
+    "Location",
+    "to_jsonable",
+    "CapillaryError",
+    "ConfigurationError",
+    "AuthenticationError",
+    "LookupFailedError",
+}
+# Beyond the contract: what `snapshot()` gives, and what a stream's stop rule raises.
+_FURTHER = {"Snapshot", "CredentialSnapshot", "EndpointDownError"}
+
+_FOREIGN = [
+    "click",
+    "rich",
+    "pytest",
+    "_pytest",
+    "redis",
+    "opentelemetry",
+    "prometheus_client",
+    "throttled",
+    "pyarrow",
+    "matplotlib",
+    "pandas",
+    "hypothesis",
+    "uvloop",
+    "fastapi",
+    "httpx",
+]
+_OWN = [
+    f"capillary_interactions.{name}" for name in ("cli", "sandbox", "jobs", "integrations",
+                                                  "testing")
+]  # fmt: skip
+
+
+def test_exports_the_contract() -> None:
+    """Nothing is missing, and nothing is public by accident."""
+    assert set(capillary_interactions.__all__) == _CONTRACT | _FURTHER
+    assert list(capillary_interactions.__all__) == sorted(
+        capillary_interactions.__all__, key=lambda name: (not name[0].isupper(), name)
+    )
+
+
+@pytest.mark.parametrize("module", [capillary_interactions, events, testing])
+def test_has_every_name_that_it_exports(module: object) -> None:
+    """Each name is there, and says of itself what it is."""
+    for name in getattr(module, "__all__"):  # noqa: B009 - a module is an object here
+        assert getattr(module, name) is not None
+
+
+def test_exports_nothing_else_that_is_not_private() -> None:
+    """Whatever else the package holds begins with an underscore or is a part of its own."""
+    parts = {"events", "testing", "sandbox", "cli", "jobs", "integrations"}
+    tools = {"TYPE_CHECKING", "import_module"}
+    for name in capillary_interactions.__all__:
+        getattr(capillary_interactions, name)
+    held = {name for name in vars(capillary_interactions) if name.isidentifier() and name[0] != "_"}
+
+    assert held - parts - tools == set(capillary_interactions.__all__)
+
+
+def test_imports_neither_its_outer_parts_nor_optional_libraries() -> None:
+    """A fresh interpreter that imports the package has none of them, even where installed."""
+    code = (
+        "import sys, capillary_interactions as c; c.InteractionsClient; "
+        "print(*sys.modules, sep='\\n')"
+    )
+    told = subprocess.run(  # noqa: S603 - this interpreter, and the line above
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = set(told.stdout.split())
+
+    assert "capillary_interactions._client.client" in loaded
+    assert loaded.isdisjoint([*_FOREIGN, *_OWN])
+    assert not told.stderr

@@ -1,0 +1,295 @@
+"""What each code means at each level that may say it, and that the most specific one wins."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from capillary_interactions._protocol.classify import Denied, Missing, Refused, Trouble
+from tests.json.bodies import ending, envelope, enveloped, flat, judged, reason
+
+Spelling = Callable[[int], dict[str, Any]]
+
+
+def _status(success: object, name: str = "code", word: type = int) -> Spelling:
+    return lambda code: {"response": {"status": {"success": success, name: word(code)}}}
+
+
+REQUEST: dict[str, Spelling] = {
+    "response.status": _status("false"),
+    "boolean": _status(False),
+    "response_code": _status("false", "response_code", str),
+    "capitalised": _status("False", "code", str),
+    "no success": lambda code: {"response": {"status": {"code": code}}},
+    "top status": lambda code: {"status": {"success": "false", "code": code}},
+    "top code": lambda code: {"status": False, "code": code, "message": "no"},
+    "top status as a word": lambda code: {"status": "False", "code": code},
+    "top success": lambda code: {"success": "false", "code": str(code)},
+}
+ERRORS: dict[str, Spelling] = {
+    "errors": lambda code: {"errors": [{"status": False, "code": code}]},
+    "one object": lambda code: {"errors": {"status": False, "code": code}},
+    "no status": lambda code: {"errors": [{"code": str(code)}]},
+    "second": lambda code: {"errors": [{"status": True}, {}, {"status": False, "code": code}]},
+    "beside data": lambda code: {**flat(), "errors": [{"status": False, "code": code}]},
+}
+ITEM: dict[str, Spelling] = {
+    "item_status": lambda code: _item({"success": "false", "code": code}),
+    "boolean": lambda code: _item({"success": False, "response_code": str(code)}),
+    "beside data": lambda code: envelope(item_status={"success": "false", "code": code}),
+    "in a failed request": lambda code: {
+        "response": {**_status("false")(500)["response"], **_item({"code": code})["response"]}
+    },
+}
+BODY = {**REQUEST, **ERRORS, **ITEM}
+
+
+def _item(status: object) -> dict[str, Any]:
+    return {"response": {"customer": {"mobile": "919000000009", "item_status": status}}}
+
+
+def _rows() -> Iterator[tuple[str, int, str]]:
+    """The table of CAPILLARY_API.md section 3, for the levels that its second column names."""
+    every: dict[int, str] = {
+        **dict.fromkeys((400, 1015, 1042, 1104, 1001, 1002, 1003), "rejected"),
+        401: "denied",
+        **dict.fromkeys((403, 1044), "forbidden"),
+        429: "throttled",
+        **dict.fromkeys((461, 521, 407, 500, 502, 503, 504, 520, 522, 523, 524), "again"),
+        408: "rejected",
+    }
+    named = {
+        **dict.fromkeys((816, 1011, 1012, 8015, 1013, 1020), "not found"),
+        618: "rejected",
+        9999: "rejected",
+        12345: "rejected",
+        1: "rejected",
+    }
+    wrong_call = dict.fromkeys((402, 404, 405, 406, 415), "rejected")
+    for level, codes in (("request", every | wrong_call), ("errors", every | named)):
+        yield from ((level, code, expected) for code, expected in codes.items())
+    yield from (("item", code, expected) for code, expected in (every | named).items())
+
+
+LEVELS = {"request": REQUEST, "errors": ERRORS, "item": ITEM}
+
+
+@pytest.mark.parametrize(("level", "code", "expected"), list(_rows()))
+def test_in_a_body_with_200_mean(level: str, code: int, expected: str) -> None:
+    """Each code that a body may say, in each spelling of each level, is never an answer."""
+    for name, spelling in LEVELS[level].items():
+        verdict = judged(spelling(code))
+        assert ending(verdict) == expected, name
+        assert isinstance(verdict, Missing | Refused | Denied | Trouble)
+        assert verdict.code == code
+        assert f"({code})" in verdict.reason
+
+
+HTTP = {
+    **dict.fromkeys((400, 402, 404, 405, 406, 415, 407, 409, 410, 413, 422, 451), "rejected"),
+    401: "denied",
+    403: "forbidden",
+    429: "throttled",
+    **dict.fromkeys((408, 461, 500, 502, 503, 504, 520, 521, 522, 523, 524), "again"),
+    **dict.fromkeys((525, 527, 530, 599), "again"),
+    **dict.fromkeys((301, 302, 303, 307, 308), "rejected"),
+}
+
+
+NOTHING_SAID = (
+    *(b"", b"<html>sorry</html>", b"{}", b"[]", b'"text"', b"null"),
+    *(b'{"message": "no"}', b'{"a": 1}', b'{"errors": [], "status": "failed"}'),
+)
+
+
+@pytest.mark.parametrize(("status", "expected"), HTTP.items())
+def test_of_http_mean(status: int, expected: str) -> None:
+    """A status speaks alone where the body does not."""
+    for body in NOTHING_SAID:
+        verdict = judged(body, status)
+        assert ending(verdict) == expected, body
+        assert f"HTTP {status}" in reason(verdict)
+
+
+@pytest.mark.parametrize("status", HTTP)
+@pytest.mark.parametrize("body", [flat(), envelope()], ids=["flat", "envelope"])
+def test_of_http_outweigh_an_answer(status: int, body: object) -> None:
+    """What comes with a failed status is no answer, whatever it looks like."""
+    assert ending(judged(body, status)) == HTTP[status]
+
+
+@pytest.mark.parametrize("status", [402, 404, 405, 406, 415])
+def test_of_a_wrong_call_say_what_to_check(status: int) -> None:
+    """In HTTP and at request level."""
+    assert "check base_url and api" in reason(judged(b"", status))
+    assert "check base_url and api" in reason(judged(REQUEST["response.status"](status)))
+
+
+def test_of_a_redirect_say_what_to_check() -> None:
+    """It is not followed, even where its body says something else."""
+    verdict = judged(ITEM["item_status"](1012), 302)
+    assert ending(verdict) == "rejected"
+    assert "redirects are not followed" in reason(verdict)
+
+
+SPECIFIC = {
+    1012: "not found",
+    1013: "not found",
+    618: "rejected",
+    1104: "rejected",
+    408: "rejected",
+    401: "denied",
+    1044: "forbidden",
+    429: "throttled",
+    461: "again",
+    503: "again",
+}
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 500, 502, 503])
+@pytest.mark.parametrize(("code", "expected"), SPECIFIC.items())
+def test_of_the_item_win_over_the_request_and_http(status: int, code: int, expected: str) -> None:
+    """The customer's own code decides, under every request code and every status."""
+    for spelling, around in product(("item_status", "boolean"), (500, 400, 429, 1012, 200)):
+        body = ITEM[spelling](code)
+        body["response"]["status"] = {"success": "false", "code": around}
+        assert ending(judged(body, status)) == expected, (spelling, around)
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 502, 503])
+@pytest.mark.parametrize(("code", "expected"), SPECIFIC.items())
+def test_of_the_errors_win_over_the_request_and_http(status: int, code: int, expected: str) -> None:
+    """So does the code of an entry of `errors`."""
+    body = ERRORS["errors"](code) | REQUEST["response.status"](500)
+    assert ending(judged(body, status)) == expected
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500, 502])
+@pytest.mark.parametrize("code", [401, 403, 429, 408, 1044, 404])
+def test_of_the_request_win_over_http(status: int, code: int) -> None:
+    """What the request's status says is closer to the matter than HTTP's."""
+    expected = ending(judged(REQUEST["response.status"](code)))
+    for spelling in REQUEST.values():
+        assert ending(judged(spelling(code), status)) == expected
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize("spelling", [*ERRORS, *ITEM])
+def test_that_are_not_listed_are_a_named_failure(status: int, spelling: str) -> None:
+    """A code with `success: false` is rejected with code and message, under a bare 500 too."""
+    verdict = judged((ERRORS | ITEM)[spelling](9876), status)
+    assert isinstance(verdict, Refused)
+    assert (verdict.code, verdict.status) == (9876, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(401, "denied"), (403, "forbidden"), (502, "again"), (503, "again")]
+)
+def test_that_are_not_listed_lose_to_a_telling_status(status: int, expected: str) -> None:
+    """Refused credentials and a gateway's failure are known; an unlisted code is not."""
+    assert ending(judged(ERRORS["errors"](9876), status)) == expected
+
+
+@pytest.mark.parametrize("body", [*BODY.values(), lambda _: flat()])
+def test_of_a_quota_are_felt_whatever_the_body_says(body: Spelling) -> None:
+    """HTTP's 429 quiets everybody, even where one customer is known to be missing."""
+    verdict = judged(body(1012), 429, {"retry-after": "2"})
+    assert isinstance(verdict, Trouble)
+    assert (verdict.throttled, verdict.retry_after, verdict.status) == (True, 2.0, 429)
+
+
+def test_of_a_refused_token_outweigh_all_requests_have_failed() -> None:
+    """A 401 with the usual request-level 500 is about the credentials."""
+    assert ending(judged(REQUEST["response.status"](500), 401)) == "denied"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (
+            {"response": {"status": {"code": 503, "message": "Authorization status unavailable"}}},
+            200,
+        ),
+        ({"errors": [{"code": 503, "message": "authorization status unavailable."}]}, 200),
+        ({"errors": [{"code": 1, "message": "Authorization Status Unavailable"}]}, 503),
+        (b"Authorization status unavailable", 503),
+        (b"<html>authorization status unavailable</html>", 503),
+    ],
+)
+def test_of_an_unavailable_authorisation_are_about_access(body: object, status: int) -> None:
+    """That 503 is none that passes."""
+    assert ending(judged(body, status)) == "forbidden"
+
+
+def test_of_an_unavailable_authorisation_are_so_with_a_503_only() -> None:
+    """The text alone is no sign of it."""
+    assert ending(judged(b"authorization status unavailable", 502)) == "again"
+
+
+def test_of_access_become_a_rejection_where_the_credentials_are_good() -> None:
+    """`as_refused` says the same about the request."""
+    verdict = judged(b"", 403)
+    assert isinstance(verdict, Denied)
+    assert verdict.as_refused() == Refused(verdict.reason, 403, None)
+
+
+@pytest.mark.parametrize("success", ["true", "TRUE", True, None])
+@pytest.mark.parametrize("code", [200, "200", 1000, "1000", 201])
+def test_of_success_let_the_answer_through(success: object, code: object) -> None:
+    """At every level, as a word and as a boolean, or by the code alone."""
+    status = {"success": success, "code": code}
+    body = envelope({"type": "sms", "count": 3}, item_status=status)
+    body["response"]["status"] = status
+    assert ending(judged(body)) == "found"
+    assert ending(judged({**flat(), "status": status})) == "found"
+
+
+@pytest.mark.parametrize("status", [0, 1, 200, 500, "ok", "active", None, [], {}])
+def test_of_nothing_known_are_no_failure(status: object) -> None:
+    """A `status` beside an answer that says neither true nor false is an unknown field."""
+    assert ending(judged({**flat(), "status": status})) == "found"
+
+
+def test_of_the_item_may_succeed_in_a_failed_request() -> None:
+    """The customer's own success says more than the request's failure."""
+    body = envelope({"type": "sms", "count": 3}, item_status={"success": "true", "code": 1000})
+    body["response"]["status"] = {"success": "false", "code": 500}
+    assert ending(judged(body)) == "found"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"response": {"status": {"success": "false"}}}, "again"),
+        ({"response": {"status": {"success": False, "code": "none"}}}, "again"),
+        ({"response": {"status": {"success": "false", "code": 599}}}, "again"),
+        ({"response": {"status": {"success": "false", "code": 498}}}, "rejected"),
+        ({"success": False, "message": "no", **flat()}, "again"),
+        ({"status": "false", "message": "no", **flat()}, "again"),
+        ({"errors": [{"status": False, "message": "no"}]}, "rejected"),
+        (enveloped({}, item_status={"success": "false"}), "rejected"),
+    ],
+)
+def test_that_are_missing_leave_a_failure(body: object, expected: str) -> None:
+    """Failure without a (known) code is failure; of the request as a whole it may pass."""
+    assert ending(judged(body)) == expected
+
+
+@pytest.mark.parametrize(
+    "code", [True, 1012.0, "1012.0", "²", "1012 ", -1012, 10**6, "1234567", [1012], {}]
+)
+def test_are_integers_or_their_decimal_spelling(code: object) -> None:
+    """What is no code is not shown as one: it may be somebody's number."""
+    verdict = judged({"errors": [{"status": False, "code": code, "message": "no"}]})
+    assert isinstance(verdict, Refused)
+    assert (verdict.code, verdict.reason) == (None, "refused by the server: no")
+
+
+def test_of_a_nameless_item_are_those_of_the_request() -> None:
+    """Where the item fails without a code, the next level's code is the most specific one."""
+    body = _item({"success": "false", "message": "no"})
+    body["response"]["status"] = {"success": "false", "code": 1012}
+    verdict = judged(body)
+    assert isinstance(verdict, Missing)
+    assert verdict.code == 1012

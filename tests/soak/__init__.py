@@ -1,1 +1,0 @@
-"""Under pressure for a while: overload, faults, and nothing that grows."""

@@ -1,1 +1,0 @@
-"""The working parts, without sockets, on a clock that is moved and never waited for."""
