@@ -31,7 +31,12 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
-from capillary_interactions._protocol.messages import Request, Response, StaleError, TransportError
+from capillary_interactions._protocol.messages import (
+    Request,
+    Response,
+    StaleConnectionError,
+    TransportError,
+)
 from capillary_interactions.testing import interactions, message, run_without_waiting
 
 _TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
@@ -103,7 +108,7 @@ class _Server:
         self.before_reply()
         hints = self._dice.choice([{}, {"retry-after": f"{self._dice.uniform(0, 8):.2f}"}])
         if kind == "stale":
-            raise StaleError("an old connection")
+            raise StaleConnectionError("an old connection")
         if kind == "lost":
             raise TransportError("the connection was closed")
         if kind.isdigit():

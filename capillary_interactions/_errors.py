@@ -10,7 +10,7 @@ CapillaryError
 from collections.abc import Mapping
 from typing import Final
 
-from capillary_interactions._text.wording import count
+from capillary_interactions._text.wording import pluralise
 
 NOT_THE_API: Final = " by a proxy or firewall, not by the API"
 
@@ -82,7 +82,7 @@ class EndpointDownError(CapillaryError):
 
     def __str__(self) -> str:
         if isinstance(self.reason, SettingsReason):
-            alike = f"{count(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
+            alike = f"{pluralise(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
             return f"{alike}; look at base_url (--base-url) and at what is in front of the server"
         return (
             f"{self.consecutive} lookups in a row had no answer (last: {self.reason}); "

@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import define, frozen
 
-from capillary_interactions._client.credential_pool import Lanes
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.credential_pool import CredentialPool
+from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
 from capillary_interactions._client.refusals import Refusals
@@ -19,7 +19,7 @@ from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
 from capillary_interactions._pacing.admission import admit
 from capillary_interactions._pacing.deadline import Deadline
-from capillary_interactions._pacing.pace import ElsewhereError, TooLateError, late
+from capillary_interactions._pacing.pace import SlotAfterDeadlineError, WaiterEvictedError, late
 from capillary_interactions._protocol.attempt_result import (
     Answered,
     Denied,
@@ -33,8 +33,8 @@ from capillary_interactions._protocol.attempt_result import (
 from capillary_interactions._protocol.body import is_long, objects_at_most
 from capillary_interactions._protocol.classify import classify
 from capillary_interactions._protocol.messages import (
-    OversizedError,
     Response,
+    ResponseTooLargeError,
     Transport,
     TransportError,
 )
@@ -62,7 +62,7 @@ class Spent:
 
 
 Landing = Answered | Missing | Refused | Garbled | Spent
-Attempt = tuple[Lane, Landing | Trouble]
+Attempt = tuple[CredentialState, Landing | Trouble]
 
 _ENDINGS: Final[Mapping[type, str]] = {
     Answered: "found",
@@ -75,7 +75,7 @@ _ENDINGS: Final[Mapping[type, str]] = {
 
 
 @define(eq=False)
-class Trip:
+class LookupState:
     """One lookup under way.
 
     Attributes:
@@ -105,7 +105,7 @@ class Trip:
 
 
 @frozen(eq=False)
-class Sender:
+class RequestSender:
     """Sends one request at a time of each trip, and tells the credential how it went.
 
     Args:
@@ -119,14 +119,14 @@ class Sender:
     """
 
     transport: Transport
-    lanes: Lanes
+    lanes: CredentialPool
     observers: Observers
     reader: Reader
     patience: float
     knows_departure: bool = False
     believed: float = LONGEST
 
-    async def attempt(self, trip: Trip, url: str) -> Attempt:
+    async def attempt(self, trip: LookupState, url: str) -> Attempt:
         """One attempt, on whichever credential can send soonest and is not refused.
 
         Raises:
@@ -140,7 +140,7 @@ class Sender:
             lane.doubt.begin()
             try:
                 verdict, headers = await self._once(trip, lane, url)
-            except ElsewhereError:
+            except WaiterEvictedError:
                 continue
             finally:
                 lane.doubt.end()
@@ -159,7 +159,7 @@ class Sender:
                 return lane, comes_to
 
     async def _once(
-        self, trip: Trip, lane: Lane, url: str
+        self, trip: LookupState, lane: CredentialState, url: str
     ) -> tuple[Landing | Trouble | Denied, Mapping[str, str] | None]:
         """Token, turn, request; what came of it, and the headers that it was sent with."""
         missing = await lane.auth.ready(self._left(trip))
@@ -184,22 +184,24 @@ class Sender:
         except NoHeadersError as error:
             return error.verdict, None
 
-    def _left(self, trip: Trip) -> float | None:
+    def _left(self, trip: LookupState) -> float | None:
         return trip.deadline.left(asyncio.get_running_loop().time())
 
-    async def _turn(self, trip: Trip, lane: Lane) -> Spent | None:
+    async def _turn(self, trip: LookupState, lane: CredentialState) -> Spent | None:
         """Wait for a slot and a place; what to tell if the deadline comes first."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             await admit(trip.deadline, lane.pace)
-        except TooLateError as refused:
+        except SlotAfterDeadlineError as refused:
             return Spent(late(refused.wait), retry_after=min(refused.wait, self.believed))
         finally:
             trip.waited += loop.time() - begun
         return None
 
-    async def _send(self, trip: Trip, sending: Sending, url: str) -> Landing | Trouble | Denied:
+    async def _send(
+        self, trip: LookupState, sending: Sending, url: str
+    ) -> Landing | Trouble | Denied:
         loop, lane = asyncio.get_running_loop(), sending.lane
         sent, trip.number = loop.time(), self.lanes.pages.begin()
         attentive = self.observers.attentive
@@ -216,11 +218,11 @@ class Sender:
             trip.request_id = _request_id(response)
             verdict = await self._judged(trip, response)
             self._learn(trip, lane, verdict, response, sent)
-        except (ElsewhereError, NoHeadersError):
+        except (WaiterEvictedError, NoHeadersError):
             # It had its connection when a pause began or its token lapsed, and was not sent.
             stays = True
             raise
-        except OversizedError as failed:
+        except ResponseTooLargeError as failed:
             verdict, error = Garbled(failed.reason, None, b""), _name(failed)
         except TransportError as failed:
             verdict, error = trouble_of(failed), _name(failed)
@@ -244,7 +246,7 @@ class Sender:
         patience = self.patience if left is None else min(self.patience, max(left, 0.001))
         return await post(self.transport, request, patience)
 
-    async def _judged(self, trip: Trip, response: Response) -> Verdict:
+    async def _judged(self, trip: LookupState, response: Response) -> Verdict:
         """What an answer means; a long one is read in a thread."""
         now = datetime.now(UTC)
         if not is_long(response.body):
@@ -255,7 +257,12 @@ class Sender:
         return verdict
 
     def _learn(
-        self, trip: Trip, lane: Lane, verdict: Verdict, response: Response, sent: float
+        self,
+        trip: LookupState,
+        lane: CredentialState,
+        verdict: Verdict,
+        response: Response,
+        sent: float,
     ) -> None:
         if isinstance(verdict, Trouble):
             if verdict.throttled:
@@ -270,7 +277,7 @@ class Sender:
         told = policies(response.headers, datetime.now(UTC))
         lane.slowing.hinted(told, sent_at=sent, now=asyncio.get_running_loop().time())
 
-    def _tell_begun(self, trip: Trip, lane: Lane) -> None:
+    def _tell_begun(self, trip: LookupState, lane: CredentialState) -> None:
         waited, trip.told = trip.waited - trip.told, trip.waited
         self.observers.emit(
             AttemptBegan(
@@ -280,7 +287,7 @@ class Sender:
 
     def _tell_ended(
         self,
-        trip: Trip,
+        trip: LookupState,
         sending: Sending,
         response: Response | None,
         ended: tuple[str, str | None],

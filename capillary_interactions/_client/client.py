@@ -9,25 +9,30 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakSet
 
-from capillary_interactions._client.attempt import Sender, Spent, Trip
+from capillary_interactions._client.attempt import LookupState, RequestSender, Spent
 from capillary_interactions._client.cleanup import finish
 from capillary_interactions._client.ending import Landed, ended, told
 from capillary_interactions._client.fan_out import Source
-from capillary_interactions._client.lifecycle import Home
-from capillary_interactions._client.lookup import Asker
+from capillary_interactions._client.lifecycle import ClientLifecycle
+from capillary_interactions._client.lookup import LookupRunner
 from capillary_interactions._client.observers import Observers
-from capillary_interactions._client.parts import believed, lanes_for, transport_for
-from capillary_interactions._client.single_flight import Cache, Flights, GroundedError, LateError
+from capillary_interactions._client.parts import build_credential_pool, build_transport, max_pause
+from capillary_interactions._client.single_flight import (
+    Cache,
+    SharedCallCancelledError,
+    SingleFlight,
+    WaiterTimeoutError,
+)
 from capillary_interactions._client.snapshot import Snapshot, snapshot_of
 from capillary_interactions._client.stream import OutcomeStream
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
-from capillary_interactions._model.outcome import Outcome, Rejected, counted
-from capillary_interactions._model.query import Identifier, Query, check_spelling
+from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
+from capillary_interactions._model.query import Identifier, Query, check_supported
 from capillary_interactions._pacing.deadline import Deadline, Refusal
 from capillary_interactions._pacing.local_pace import Pace
-from capillary_interactions._pacing.stream_share import Ration
+from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.classify import Answered, Missing
 from capillary_interactions._tracebacks import clear, clears_locals
 from capillary_interactions.events import LookupBroken, Observer
@@ -71,23 +76,23 @@ class InteractionsClient:
     ) -> None:
         self._config = config
         self._observers = Observers(tuple(observers))
-        self._transport = transport_for(config, transport)
-        self._lanes = lanes_for(config, self._transport, pace, self._observers)
-        sender = Sender(
+        self._transport = build_transport(config, transport)
+        self._lanes = build_credential_pool(config, self._transport, pace, self._observers)
+        sender = RequestSender(
             self._transport,
             self._lanes,
             self._observers,
             Reader(config.timezone),
             config.timeouts.attempt,
             knows_departure=getattr(self._transport, "knows_departure", False),
-            believed=believed(config.retry),
+            believed=max_pause(config.retry),
         )
-        self._asker = Asker(config, sender, self._observers)
-        self._flights: Flights[Landed] = Flights()
+        self._asker = LookupRunner(config, sender, self._observers)
+        self._flights: SingleFlight[Landed] = SingleFlight()
         self._cache: Cache[Landed] | None = Cache(config.cache_ttl) if config.cache_ttl else None
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings: Counter[str] = Counter()
-        self._home = Home(config.rate)
+        self._home = ClientLifecycle(config.rate)
 
     @property
     def config(self) -> ClientConfig:
@@ -117,7 +122,7 @@ class InteractionsClient:
         Args:
             drain: Seconds for what is under way.
         """
-        seconds("drain", drain, zero=True)
+        check_seconds("drain", drain, zero=True)
         self._home.closed = True
         for stream in tuple(self._streams):
             stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
@@ -153,7 +158,7 @@ class InteractionsClient:
         """
         try:
             asked = _query(query)
-            check_spelling(asked, self._config.api)
+            check_supported(asked, self._config.api)
             limit = self._config.timeouts.total if timeout is None else _limit(timeout)
             return await self._run(asked, query, limit, urgent=True)
         except Exception as error:
@@ -198,16 +203,16 @@ class InteractionsClient:
         """
         config = self._config
         at_once = config.in_flight * len(config.credentials) if in_flight is None else in_flight
-        whole("in_flight", at_once)
+        check_count("in_flight", at_once)
         if give_up_after is not None:
-            whole("give_up_after", give_up_after)
+            check_count("give_up_after", give_up_after)
         limit = None if timeout is None else _limit(timeout)
-        ration = None if share is None else Ration(share, self._lanes)
+        ration = None if share is None else StreamShare(share, self._lanes)
         self._home.check_open()
 
         async def work(query: Query, item: Any) -> Outcome:
             try:
-                check_spelling(query, config.api)
+                check_supported(query, config.api)
             except ValueError as refused:
                 rejected = Rejected(query=query, item=item, reason=str(refused))
                 return self._ended(rejected, self._observers.begun())
@@ -241,7 +246,7 @@ class InteractionsClient:
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""
-        return snapshot_of(self._lanes.all, counted(self._endings))
+        return snapshot_of(self._lanes.all, with_all_endings(self._endings))
 
     async def _run(
         self,
@@ -250,14 +255,16 @@ class InteractionsClient:
         limit: float | None,
         *,
         urgent: bool,
-        ration: Ration | None = None,
+        ration: StreamShare | None = None,
         tolerated: int = 1,
     ) -> Outcome:
         loop = self._home.enter()
         begun = loop.time()
         deadline = None if limit is None else begun + limit
         landed = None if self._cache is None else self._cache.get(query, begun)
-        trip = Trip(query, Deadline(deadline, urgent, ration), lookup=self._observers.begun())
+        trip = LookupState(
+            query, Deadline(deadline, urgent, ration), lookup=self._observers.begun()
+        )
         trip.tolerated = tolerated
         try:
             landed = landed or await self._fly(trip)
@@ -274,7 +281,7 @@ class InteractionsClient:
             self._observers.emit(told(outcome, lookup))
         return outcome
 
-    async def _fly(self, trip: Trip) -> Landed:
+    async def _fly(self, trip: LookupState) -> Landed:
         query, own = trip.query, trip.deadline
 
         async def depart(until: Deadline) -> Landed:
@@ -282,7 +289,7 @@ class InteractionsClient:
             landed = (await self._asker.ask(trip), trip)
             self._lanes.pages.ended(query.identifier, landed[0], trip.number)
             if self._cache is not None and isinstance(landed[0], Answered | Missing):
-                kept = Trip(query, until, request_id=trip.request_id)
+                kept = LookupState(query, until, request_id=trip.request_id)
                 self._cache.put(query, (landed[0], kept), asyncio.get_running_loop().time())
             return landed
 
@@ -291,9 +298,9 @@ class InteractionsClient:
             return await self._flights.board(
                 key, own.at, depart, urgent=own.urgent, ration=own.ration
             )
-        except LateError as late:
+        except WaiterTimeoutError as late:
             return self._late(late.refusal), trip
-        except GroundedError:
+        except SharedCallCancelledError:
             closed = self._home.closed
             return Spent(_CLOSED if closed else _CANCELLED), trip
 
@@ -301,7 +308,7 @@ class InteractionsClient:
         if refusal is None:
             return Spent("no answer before the deadline")
         after = refusal.retry_after
-        most = believed(self._config.retry)
+        most = max_pause(self._config.retry)
         return Spent(refusal.reason, retry_after=None if after is None else min(after, most))
 
 
@@ -317,4 +324,4 @@ def _query(asked: object) -> Query:
 
 
 def _limit(timeout: float) -> float | None:
-    return None if timeout == math.inf else seconds("timeout", timeout)
+    return None if timeout == math.inf else check_seconds("timeout", timeout)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import Pages
 from capillary_interactions._errors import AuthenticationError
@@ -15,11 +15,11 @@ _PROBE_INITIAL: Final = 0.5
 _PROBE_MAX: Final = 5.0
 
 
-def _order(lane: Lane) -> tuple[float, int]:
+def _order(lane: CredentialState) -> tuple[float, int]:
     return lane.pace.delay(), lane.requests
 
 
-class Lanes:
+class CredentialPool:
     """All credentials, and which of them sends next.
 
     Args:
@@ -30,15 +30,15 @@ class Lanes:
         pages: Customers whom pages have met in place of answers, with any of the credentials.
     """
 
-    def __init__(self, lanes: tuple[Lane, ...], observers: Observers) -> None:
+    def __init__(self, lanes: tuple[CredentialState, ...], observers: Observers) -> None:
         self.pages = Pages()
         self._all = lanes
         self._open = lanes
         self._observers = observers
-        self._emitted: dict[Lane, tuple[str, int]] = {}
+        self._emitted: dict[CredentialState, tuple[str, int]] = {}
 
     @property
-    def all(self) -> tuple[Lane, ...]:
+    def all(self) -> tuple[CredentialState, ...]:
         """Every credential, in the order of the setting."""
         return self._all
 
@@ -62,11 +62,11 @@ class Lanes:
         """Seconds for which none of the credentials in use sends anything."""
         return min(lane.pace.state().cool_down for lane in self._open)
 
-    def others(self, avoided: tuple[Lane, ...]) -> bool:
+    def others(self, avoided: tuple[CredentialState, ...]) -> bool:
         """Whether there are credentials in use beside these."""
         return any(lane not in avoided for lane in self._open)
 
-    def soonest(self, now: float, avoided: tuple[Lane, ...] = ()) -> Lane:
+    def soonest(self, now: float, avoided: tuple[CredentialState, ...] = ()) -> CredentialState:
         """The credential that can send soonest, of those that are not refused.
 
         One whose requests fail while another's do not is tried now and then only: each lookup that
@@ -92,7 +92,7 @@ class Lanes:
                 return lane
         return soonest
 
-    def failed(self, lane: Lane) -> None:
+    def failed(self, lane: CredentialState) -> None:
         """A request brought no answer; once it is many, those who wait go to the others."""
         lane.failures += 1
         if lane.failures == _MAX_FAILURES and any(
@@ -100,19 +100,19 @@ class Lanes:
         ):
             lane.pace.dissolve()
 
-    def payer(self, lane: Lane, cost: int) -> Lane:
+    def payer(self, lane: CredentialState, cost: int) -> CredentialState:
         """Which credential pays for a retry: the one that failed, or the one that it goes to."""
         others = [other for other in self._open if other.failures < _MAX_FAILURES]
         if lane.budget.left >= cost or not others:
             return lane
         return max(others, key=lambda other: other.budget.left)
 
-    def relieve(self, lane: Lane) -> None:
+    def relieve(self, lane: CredentialState) -> None:
         """A credential pauses: lookups that wait for it go to the others, if there are others."""
         if len(self._open) > 1:
             lane.pace.dissolve()
 
-    def refuse(self, lane: Lane, denied: Denied) -> None:
+    def refuse(self, lane: CredentialState, denied: Denied) -> None:
         """Leave a credential out.
 
         Raises:

@@ -10,7 +10,7 @@ from attrs import define, field
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import Doubt
 from capillary_interactions._client.retry import Budget
-from capillary_interactions._client.server_limits import Slowing
+from capillary_interactions._client.server_limits import ServerLimits
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._http.auth import Auth
 from capillary_interactions._pacing.local_pace import Pace
@@ -29,7 +29,7 @@ MAX_LEAVES: Final = 3
 
 
 @define(eq=False)
-class Lane:
+class CredentialState:
     """The state of one credential.
 
     Attributes:
@@ -70,7 +70,7 @@ class Lane:
     failures: int = 0
     probe_at: float = float("-inf")
     probes: int = 0
-    slowing: Slowing = field(init=False)
+    slowing: ServerLimits = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)
     _line: asyncio.Lock = field(factory=asyncio.Lock, init=False)
@@ -79,7 +79,7 @@ class Lane:
 
     def __attrs_post_init__(self) -> None:
         """Remember the rate, to show when it changes."""
-        self.slowing = Slowing(self.place, self.pace, self.observers)
+        self.slowing = ServerLimits(self.place, self.pace, self.observers)
 
     @property
     def leave(self) -> Callable[[], Awaitable[None]] | None:

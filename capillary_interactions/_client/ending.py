@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from capillary_interactions._client.attempt import Landing, Spent, Trip
+from capillary_interactions._client.attempt import Landing, LookupState, Spent
 from capillary_interactions._model.outcome import (
     Found,
     NotFound,
@@ -15,7 +15,7 @@ from capillary_interactions._model.query import Query
 from capillary_interactions._protocol.classify import Answered, Garbled, Missing, Refused
 from capillary_interactions.events import LookupEnded
 
-Landed = tuple[Landing, Trip]
+Landed = tuple[Landing, LookupState]
 
 
 def ended(landed: Landed, query: Query, item: Any, elapsed: float) -> Outcome:

@@ -26,7 +26,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
         ) from None
 
 
-class Home:
+class ClientLifecycle:
     """One loop after the other, never two at once; a fork is another home.
 
     Args:

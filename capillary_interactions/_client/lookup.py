@@ -8,17 +8,29 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from capillary_interactions._client.attempt import Attempt, Landing, Sender, Spent, Trip
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.attempt import (
+    Attempt,
+    Landing,
+    LookupState,
+    RequestSender,
+    Spent,
+)
+from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
-from capillary_interactions._client.retry import COST, COST_THROTTLED, Again, decide, retrying
+from capillary_interactions._client.retry import COST, COST_THROTTLED, Retry, decide, run_retries
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._model.query import Query, path, spell
+from capillary_interactions._model.query import Query, encode_query, request_path
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.deadline import Refusal, unless
 from capillary_interactions._protocol.classify import Answered, Missing, Refused, Trouble
-from capillary_interactions._protocol.paging import Pages, is_many, is_short, marked, next_offset
+from capillary_interactions._protocol.paging import (
+    Pages,
+    is_incomplete,
+    is_many,
+    next_offset,
+    with_truncated,
+)
 from capillary_interactions.events import RetryScheduled
 
 # What the server sends where it is asked for no particular number.
@@ -31,10 +43,10 @@ _MAX_OBJECTS: Final = 128 * 1024
 class _Tries:
     """The retries of one page: what each credential paid, and why there is no further one."""
 
-    paid: dict[Lane, int] = field(factory=dict)
+    paid: dict[CredentialState, int] = field(factory=dict)
     spent: Spent | None = None
 
-    def succeeded(self, lane: Lane) -> None:
+    def succeeded(self, lane: CredentialState) -> None:
         """Give each credential back what it paid, for an answer that another may have had."""
         self.paid.setdefault(lane, 0)
         for payer, cost in self.paid.items():
@@ -42,7 +54,7 @@ class _Tries:
 
 
 @frozen(eq=False)
-class Asker:
+class LookupRunner:
     """Asks for customers until there is an answer or nothing more to try.
 
     Args:
@@ -54,12 +66,12 @@ class Asker:
     """
 
     config: ClientConfig
-    sender: Sender
+    sender: RequestSender
     observers: Observers
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: Callable[[], float] = random.random
 
-    async def ask(self, trip: Trip) -> Landing:
+    async def ask(self, trip: LookupState) -> Landing:
         """Everything about one customer, all pages of it.
 
         Raises:
@@ -72,9 +84,9 @@ class Asker:
             return landing
         if pages:
             return await self._further(trip, landing, size or USUAL_PAGE)
-        return _ended(landing, truncated=is_short(landing.customer))
+        return _ended(landing, truncated=is_incomplete(landing.customer))
 
-    async def _further(self, trip: Trip, first: Answered, size: int) -> Landing:
+    async def _further(self, trip: LookupState, first: Answered, size: int) -> Landing:
         page = first.customer
         offset = next_offset(page, page, 0, size)
         if offset is None:
@@ -100,12 +112,12 @@ class Asker:
                 return Answered(pages.held)
         else:
             return _ended(Answered(pages.held), truncated=True)
-        return _ended(Answered(pages.held), truncated=is_short(pages.held))
+        return _ended(Answered(pages.held), truncated=is_incomplete(pages.held))
 
-    async def _page(self, trip: Trip, query: Query) -> Landing:
+    async def _page(self, trip: LookupState, query: Query) -> Landing:
         """One page: a bare first attempt, and tenacity only when that failed."""
         config = self.config
-        url = f"{config.base_url}{path(config.api)}?" + spell(
+        url = f"{config.base_url}{request_path(config.api)}?" + encode_query(
             query, config.api, source=config.source, account_id=config.account_id
         )
         first = await self.sender.attempt(trip, url)
@@ -115,7 +127,7 @@ class Asker:
                 lane.budget.succeeded(0)
             return verdict
         tries = _Tries()
-        _, verdict = await retrying(
+        _, verdict = await run_retries(
             first,
             partial(self.sender.attempt, trip, url),
             partial(self._rule, trip, tries),
@@ -125,7 +137,7 @@ class Asker:
             return tries.spent or Spent(verdict.reason, verdict.status, verdict.retry_after)
         return verdict
 
-    async def _back_off(self, trip: Trip, seconds: float) -> None:
+    async def _back_off(self, trip: LookupState, seconds: float) -> None:
         """Wait before the next attempt; for a person who joins a stream's call it is over."""
         deadline, patient = trip.deadline, not trip.deadline.urgent
         end = asyncio.get_running_loop().time() + seconds
@@ -140,7 +152,9 @@ class Asker:
         is_over()
         await unless(deadline, self.sleep(seconds), is_over)
 
-    def _rule(self, trip: Trip, tries: _Tries, attempt: Attempt, number: int) -> float | None:
+    def _rule(
+        self, trip: LookupState, tries: _Tries, attempt: Attempt, number: int
+    ) -> float | None:
         """Seconds until the next attempt, or None where there is none."""
         lane, verdict = attempt
         if not isinstance(verdict, Trouble):
@@ -159,7 +173,7 @@ class Asker:
             dice=self.dice(),
             cool_down=0.0 if left is None else self.sender.lanes.cool_down,
         )
-        if isinstance(decision, Again):
+        if isinstance(decision, Retry):
             tries.paid[payer] = tries.paid.get(payer, 0) + decision.cost
             lane.retried()
             if verdict.retry_after:
@@ -182,4 +196,4 @@ class Asker:
 
 
 def _ended(answered: Answered, *, truncated: bool) -> Answered:
-    return Answered(marked(answered.customer, truncated)) if truncated else answered
+    return Answered(with_truncated(answered.customer, truncated)) if truncated else answered

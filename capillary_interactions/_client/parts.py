@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, cast
 
-from capillary_interactions._client.credential_pool import Lanes
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.credential_pool import CredentialPool
+from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.retry import Budget
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy
-from capillary_interactions._http.auth import auth_for
+from capillary_interactions._http.auth import build_auth
 from capillary_interactions._http.session_pool import SessionPool
 from capillary_interactions._pacing.local_pace import LocalPace, Pace
 from capillary_interactions._protocol.messages import Transport
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 
-def believed(retry: RetryPolicy) -> float:
+def max_pause(retry: RetryPolicy) -> float:
     """Seconds that a server's word on a pause is believed at most: an hour, or what a lookup waits.
 
     No less than an hour: else those whose lookups wait for nothing would ask again before they may.
@@ -28,7 +28,7 @@ def believed(retry: RetryPolicy) -> float:
     return max(LONGEST, retry.retry_after_max)
 
 
-def transport_for(config: ClientConfig, given: "Transport | ClientSession | None") -> Transport:
+def build_transport(config: ClientConfig, given: "Transport | ClientSession | None") -> Transport:
     """What gets requests to the API: what is given, or a pool of sessions.
 
     Args:
@@ -46,9 +46,9 @@ def transport_for(config: ClientConfig, given: "Transport | ClientSession | None
     )
 
 
-def lanes_for(
+def build_credential_pool(
     config: ClientConfig, transport: Transport, pace: Pace | None, observers: Observers
-) -> Lanes:
+) -> CredentialPool:
     """A lane for each credential.
 
     Args:
@@ -58,7 +58,7 @@ def lanes_for(
         observers: See what befalls a credential.
     """
     places = range(len(config.credentials))
-    return Lanes(
+    return CredentialPool(
         tuple(_lane(config, place, transport, pace, observers) for place in places), observers
     )
 
@@ -69,9 +69,9 @@ def _lane(
     transport: Transport,
     pace: Pace | None,
     observers: Observers,
-) -> Lane:
+) -> CredentialState:
     retry = config.retry
-    auth = auth_for(
+    auth = build_auth(
         config.credentials[place],
         place=place,
         base_url=config.base_url,
@@ -82,5 +82,5 @@ def _lane(
             TokenRefreshed(credential=place, lifetime=lifetime)
         ),
     )
-    own = LocalPace(config.rate, config.in_flight, believed(retry))
-    return Lane(place, auth, pace or own, Budget(retry.budget), observers)
+    own = LocalPace(config.rate, config.in_flight, max_pause(retry))
+    return CredentialState(place, auth, pace or own, Budget(retry.budget), observers)

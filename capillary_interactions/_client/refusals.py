@@ -6,8 +6,8 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from capillary_interactions._client.credential_pool import Lanes
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.credential_pool import CredentialPool
+from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.refusal_evidence import SEVERAL
 from capillary_interactions._errors import NOT_THE_API
 from capillary_interactions._model.query import Identifier
@@ -49,12 +49,16 @@ class Refusals:
 
     customer: Identifier
     tolerated: int
-    avoided: tuple[Lane, ...] = field(default=(), init=False)
+    avoided: tuple[CredentialState, ...] = field(default=(), init=False)
     _lapsed: int = field(default=0, init=False)
-    _counts: dict[Lane, _Count] = field(factory=dict, init=False)
+    _counts: dict[CredentialState, _Count] = field(factory=dict, init=False)
 
     async def judge(
-        self, lane: Lane, denied: Denied, headers: Mapping[str, str] | None, left: float | None
+        self,
+        lane: CredentialState,
+        denied: Denied,
+        headers: Mapping[str, str] | None,
+        left: float | None,
     ) -> Denied | Refused | Trouble | None:
         """What a refusal comes to.
 
@@ -78,7 +82,9 @@ class Refusals:
             return None if self._lapsed <= _MAX_LAPSED else Trouble(denied.reason, denied.status)
         return await self._counted(lane, denied, left)
 
-    def may_go_elsewhere(self, lane: Lane, ending: Refused | Trouble, lanes: Lanes) -> bool:
+    def may_go_elsewhere(
+        self, lane: CredentialState, ending: Refused | Trouble, lanes: CredentialPool
+    ) -> bool:
         """Whether another credential may be good for this customer, where one has had no answer.
 
         Args:
@@ -92,7 +98,7 @@ class Refusals:
         return lanes.others(self.avoided)
 
     async def _counted(
-        self, lane: Lane, denied: Denied, left: float | None
+        self, lane: CredentialState, denied: Denied, left: float | None
     ) -> Denied | Refused | Trouble | None:
         count = self._counts.setdefault(lane, _Count(answers=lane.answers))
         count.strikes += 1
@@ -111,7 +117,9 @@ class Refusals:
             return denied.as_refused()
         return denied if denied.own_word else await self._doubted(lane, denied, left)
 
-    async def _doubted(self, lane: Lane, denied: Denied, left: float | None) -> Denied | Refused:
+    async def _doubted(
+        self, lane: CredentialState, denied: Denied, left: float | None
+    ) -> Denied | Refused:
         if denied.own_word:
             return denied
         if not await lane.doubt.is_believed(self.customer, self.tolerated, left):

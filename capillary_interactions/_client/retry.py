@@ -54,7 +54,7 @@ class Budget:
 
 
 @frozen
-class Again:
+class Retry:
     """Try again, after `delay` seconds."""
 
     delay: float
@@ -62,7 +62,7 @@ class Again:
 
 
 @frozen
-class Enough:
+class GiveUp:
     """Do not try again.
 
     Attributes:
@@ -85,7 +85,7 @@ def decide(
     time_left: float | None,
     dice: float,
     cool_down: float = 0.0,
-) -> Again | Enough:
+) -> Retry | GiveUp:
     """Whether a failed attempt is followed by another.
 
     Args:
@@ -100,22 +100,22 @@ def decide(
     """
     hint = trouble.retry_after
     if attempt >= policy.attempts or _is_settled(trouble):
-        return Enough(retry_after=hint)
+        return GiveUp(retry_after=hint)
     if hint is not None and (trouble.beyond or hint > policy.retry_after_max):
         more = "more than " if trouble.beyond else ""
-        return Enough(f"the server asks to wait {more}{hint:.0f} s: {trouble.reason}", hint)
+        return GiveUp(f"the server asks to wait {more}{hint:.0f} s: {trouble.reason}", hint)
     wait = delay(policy, attempt=attempt, throttled=trouble.throttled, dice=dice)
     # A throttled credential's pause is the pace's: it holds for everybody, this one included.
     if hint is not None and not trouble.throttled:
         wait += hint
     if time_left is not None and max(wait, cool_down) >= time_left:
         told = f"no time for another attempt before the deadline: {trouble.reason}"
-        return Enough(told, hint if hint is not None else cool_down or None)
+        return GiveUp(told, hint if hint is not None else cool_down or None)
     cost = COST_THROTTLED if trouble.throttled else COST
     if not budget.spend(cost):
         # With the failure itself: it is what has to be mended.
-        return Enough(f"{BUDGET_SPENT}: {trouble.reason}", hint, budget_spent=True)
-    return Again(wait, cost)
+        return GiveUp(f"{BUDGET_SPENT}: {trouble.reason}", hint, budget_spent=True)
+    return Retry(wait, cost)
 
 
 def _is_settled(trouble: Trouble) -> bool:
@@ -134,7 +134,7 @@ def delay(policy: RetryPolicy, *, attempt: int, throttled: bool, dice: float) ->
 _T = TypeVar("_T")
 
 
-async def retrying(
+async def run_retries(
     failed: _T,
     attempt: Callable[[], Awaitable[_T]],
     rule: Callable[[_T, int], float | None],

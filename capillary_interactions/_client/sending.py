@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._protocol.messages import Request
-from capillary_interactions._text.masking import show_keys
+from capillary_interactions._text.masking import repr_keys
 
 
 @define(eq=False)
@@ -22,10 +22,10 @@ class Sending:
         headers: Those that it is sent with, or was.
     """
 
-    lane: Lane
+    lane: CredentialState
     number: int
     deadline: Deadline
-    headers: Mapping[str, str] = field(repr=show_keys)
+    headers: Mapping[str, str] = field(repr=repr_keys)
 
     async def leave(self) -> Mapping[str, str]:
         """Wait until it may go on the wire, with a token that is valid then; see `Request.leave`.

@@ -6,7 +6,7 @@ from attrs import define, field
 
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._pacing.pace import Pace
-from capillary_interactions._protocol.quota_headers import Left, Policy, slowing
+from capillary_interactions._protocol.quota_headers import QuotaPolicy, RemainingQuota, slowing
 from capillary_interactions._protocol.quota_resets import Resets
 from capillary_interactions.events import RateChanged
 
@@ -18,7 +18,7 @@ _ENOUGH: Final = "there is more of the quota again, as the server's headers say"
 
 
 @define(eq=False)
-class Slowing:
+class ServerLimits:
     """What observers have seen of a credential's rate, and whether headers lower it.
 
     Args:
@@ -44,7 +44,7 @@ class Slowing:
         """Remember the rate, to show when it changes."""
         self._shown = self._full_rate = self.pace.rate
 
-    def hinted(self, told: tuple[Policy, ...], *, sent_at: float, now: float) -> None:
+    def hinted(self, told: tuple[QuotaPolicy, ...], *, sent_at: float, now: float) -> None:
         """What an answer's headers say of the quota.
 
         Args:
@@ -75,7 +75,7 @@ class Slowing:
     def _differs(self, after: float) -> bool:
         return abs(after - self._shown) > _PERCEPTIBLE * self._shown or after == self._full_rate
 
-    def _slow_down(self, left: Left, now: float) -> None:
+    def _slow_down(self, left: RemainingQuota, now: float) -> None:
         # Of a cool-down that a refusal began, observers have seen the refusal.
         throttled = self.pace.state().cool_down > 0
         self.pace.quota_left(left.remaining, left.reset)

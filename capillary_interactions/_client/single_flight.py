@@ -19,21 +19,21 @@ from capillary_interactions._pacing.deadline import Caller, Deadline, Refusal
 from capillary_interactions._tracebacks import clear
 
 if TYPE_CHECKING:
-    from capillary_interactions._pacing.stream_share import Ration
+    from capillary_interactions._pacing.stream_share import StreamShare
 
 _T = TypeVar("_T")
 _MOST_KEPT: Final = 10_000
 
 
 @define(eq=False)
-class _Flight(Generic[_T]):
+class _SharedCall(Generic[_T]):
     key: Hashable
     task: asyncio.Task[_T]
     deadline: Deadline
     passengers: set[Caller] = field(factory=set)
 
 
-class LateError(Exception):
+class WaiterTimeoutError(Exception):
     """A passenger's own deadline comes before the flight's end.
 
     Attributes:
@@ -45,15 +45,15 @@ class LateError(Exception):
         self.refusal = refusal
 
 
-class GroundedError(Exception):
+class SharedCallCancelledError(Exception):
     """The flight was taken down from outside: the client closes."""
 
 
-class Flights(Generic[_T]):
+class SingleFlight(Generic[_T]):
     """The lookups that are in the air, by what they ask."""
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, _Flight[_T]] = {}
+        self._flights: dict[Hashable, _SharedCall[_T]] = {}
         self._tasks: set[asyncio.Task[_T]] = set()
 
     async def board(
@@ -63,7 +63,7 @@ class Flights(Generic[_T]):
         depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
         *,
         urgent: bool = True,
-        ration: "Ration | None" = None,
+        ration: "StreamShare | None" = None,
     ) -> _T:
         """What the flight of this key ends in; one departs if none is in the air.
 
@@ -91,9 +91,9 @@ class Flights(Generic[_T]):
         key: Hashable,
         until: Deadline,
         depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
-    ) -> _Flight[_T]:
+    ) -> _SharedCall[_T]:
         task = asyncio.get_running_loop().create_task(depart(until))
-        flight = _Flight(key, task, until)
+        flight = _SharedCall(key, task, until)
         self._flights[key] = flight
         self._tasks.add(task)
 
@@ -112,7 +112,7 @@ class Flights(Generic[_T]):
         return flight
 
     async def _fly(
-        self, loop: asyncio.AbstractEventLoop, flight: _Flight[_T], deadline: float | None
+        self, loop: asyncio.AbstractEventLoop, flight: _SharedCall[_T], deadline: float | None
     ) -> _T:
         passenger: Caller = loop.create_future()
         flight.passengers.add(passenger)
@@ -129,11 +129,11 @@ class Flights(Generic[_T]):
             if timer is not None:
                 timer.cancel()
         if flight.task.cancelled():
-            raise GroundedError
+            raise SharedCallCancelledError
         if flight.task.done():
             return _result(flight.task)
         await self._leave(flight, passenger)
-        raise LateError(refusal)
+        raise WaiterTimeoutError(refusal)
 
     async def drain(self, patience: float) -> None:
         """Let shared calls end, for `patience` seconds at most."""
@@ -152,11 +152,11 @@ class Flights(Generic[_T]):
         loop = asyncio.get_running_loop()
         return tuple(task for task in self._tasks if task.get_loop() is loop)
 
-    def _close(self, flight: _Flight[_T]) -> None:
+    def _close(self, flight: _SharedCall[_T]) -> None:
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
 
-    async def _leave(self, flight: _Flight[_T], passenger: Caller) -> None:
+    async def _leave(self, flight: _SharedCall[_T], passenger: Caller) -> None:
         flight.passengers.discard(passenger)
         if flight.passengers or flight.task.done():
             return

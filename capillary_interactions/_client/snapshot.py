@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from capillary_interactions._client.credential_state import Lane
+from capillary_interactions._client.credential_state import CredentialState
 
 
 @frozen(kw_only=True)
@@ -82,7 +82,7 @@ class Snapshot:
     slowed: str | None = None
 
 
-def _credential(lane: Lane) -> CredentialSnapshot:
+def _credential(lane: CredentialState) -> CredentialSnapshot:
     pace = lane.pace.state()
     return CredentialSnapshot(
         rate=pace.rate,
@@ -101,7 +101,7 @@ def _credential(lane: Lane) -> CredentialSnapshot:
     )
 
 
-def snapshot_of(lanes: tuple[Lane, ...], endings: Mapping[str, int]) -> Snapshot:
+def snapshot_of(lanes: tuple[CredentialState, ...], endings: Mapping[str, int]) -> Snapshot:
     """The credentials' states, and their sum."""
     each = tuple(_credential(lane) for lane in lanes)
     used = tuple(one for one in each if one.refused is None) or each

@@ -9,7 +9,7 @@ from capillary_interactions._client.fan_out import FanOut, Source
 from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions._client.refusal_evidence import MAX_REFUSED, Pages, doubted, is_page
 from capillary_interactions._errors import EndpointDownError, SettingsReason
-from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, counted
+from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
 from capillary_interactions._model.query import Query
 from capillary_interactions._tracebacks import clear
 
@@ -85,7 +85,7 @@ class OutcomeStream:
             if down is not self._down:
                 raise  # of the source, perhaps another stream
             # Since the rule fired, whatever had been read by then has ended as well.
-            counts = counted(self._endings)
+            counts = with_all_endings(self._endings)
             raise EndpointDownError(down.consecutive, down.reason, counts) from None
         except Exception as error:
             # The frames of what looks up and reads hold items, queries and their like.
@@ -118,7 +118,9 @@ class OutcomeStream:
             return outcome
         self._unavailable += 1
         if self._give_up_after is not None and self._unavailable >= self._give_up_after:
-            down = EndpointDownError(self._unavailable, outcome.reason, counted(self._endings))
+            down = EndpointDownError(
+                self._unavailable, outcome.reason, with_all_endings(self._endings)
+            )
             self._down = self._down or down
             self._fan.stop_reading(self._down)
         return outcome
@@ -133,4 +135,4 @@ class OutcomeStream:
         if is_page(rejected):
             raise doubted(rejected, proven=True)
         if isinstance(rejected.reason, SettingsReason) and not self.waits_out:
-            raise EndpointDownError(MAX_REFUSED, rejected.reason, counted(self._endings))
+            raise EndpointDownError(MAX_REFUSED, rejected.reason, with_all_endings(self._endings))

@@ -13,13 +13,13 @@ from attrs import field, frozen
 
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.endpoint import is_loopback, to_base_url
-from capillary_interactions._config.environment import settings
+from capillary_interactions._config.environment import read_environment
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
-from capillary_interactions._config.validation import seconds, sendable, whole
+from capillary_interactions._config.validation import check_count, check_header_value, check_seconds
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._model.frozen_mapping import Still
+from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._model.vocabulary import ApiVersion
-from capillary_interactions._text.masking import show_given, show_keys
+from capillary_interactions._text.masking import describe_value, repr_keys
 from capillary_interactions._tracebacks import clears_locals, constructed_bare
 
 _A_VERSION: Final = re.compile(r"v?\d(?:\.\d)?", re.ASCII | re.IGNORECASE)
@@ -33,7 +33,7 @@ def _to_api(value: ApiVersion | str) -> ApiVersion:
         if value == version:
             return version
     raise ConfigurationError(
-        f"api must be one of {', '.join(ApiVersion)}, not {show_given(value, like=_A_VERSION)}"
+        f"api must be one of {', '.join(ApiVersion)}, not {describe_value(value, like=_A_VERSION)}"
     )
 
 
@@ -60,18 +60,18 @@ def _to_rate(value: RateLimit | str) -> RateLimit:
     raise ConfigurationError(f"rate must be a RateLimit, not a {type(value).__name__}")
 
 
-def _to_headers(value: Mapping[str, str]) -> Still[str]:
+def _to_headers(value: Mapping[str, str]) -> FrozenMapping[str]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
     for place, (name, text) in enumerate(value.items(), start=1):
         # By its place and not by its name: with the two exchanged, the name would be the secret.
-        sendable(f"headers: the name of number {place}", name)
+        check_header_value(f"headers: the name of number {place}", name)
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise ConfigurationError(
-                f"headers: the name of number {place} ({show_given(name)}) is no header's name"
+                f"headers: the name of number {place} ({describe_value(name)}) is no header's name"
             )
-        sendable(f"headers: the value of number {place}", text)
-    return Still(value)
+        check_header_value(f"headers: the value of number {place}", text)
+    return FrozenMapping(value)
 
 
 @constructed_bare
@@ -112,7 +112,7 @@ class ClientConfig:
     source: str | None = None
     account_id: str | None = None
     headers: Mapping[str, str] = field(
-        factory=dict, converter=_to_headers, repr=show_keys, hash=False
+        factory=dict, converter=_to_headers, repr=repr_keys, hash=False
     )
     rate: RateLimit = field(factory=RateLimit, converter=_to_rate)
     in_flight: int = 32
@@ -130,17 +130,17 @@ class ClientConfig:
         """Check each setting, and that they fit each other."""
         for name in ("source", "account_id"):
             if getattr(self, name) is not None:
-                sendable(name, getattr(self, name))
+                check_header_value(name, getattr(self, name))
         for name in ("in_flight", "max_pages", "max_body"):
-            whole(name, getattr(self, name))
+            check_count(name, getattr(self, name))
         if self.page_size is not None:
-            whole("page_size", self.page_size)
+            check_count("page_size", self.page_size)
             if self.api is ApiVersion.V2:
                 raise ConfigurationError(
                     "page_size has no use with API v2, which documents no paging: leave it out, "
                     "or use v1.1"
                 )
-        seconds("cache_ttl", self.cache_ttl, zero=True)
+        check_seconds("cache_ttl", self.cache_ttl, zero=True)
         self._check_kinds()
         parts = urlsplit(self.base_url)
         if parts.scheme == "http" and not (self.allow_http or is_loopback(parts.hostname or "")):
@@ -181,4 +181,4 @@ class ClientConfig:
             ConfigurationError: Something needed is missing or wrong; the message names the
                 variable or the setting.
         """
-        return cls(**{**settings(environ, given=frozenset(overrides)), **overrides})
+        return cls(**{**read_environment(environ, given=frozenset(overrides)), **overrides})

@@ -6,14 +6,14 @@ from typing import Any, Self
 
 from attrs import field, frozen
 
-from capillary_interactions._config.validation import sendable
+from capillary_interactions._config.validation import check_header_value
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._tracebacks import clears_locals, constructed_bare
 
 
 def _secret(kind: str) -> Any:
     def check(_: object, attribute: Any, value: object) -> None:
-        sendable(f"{kind}.{attribute.name}", value)
+        check_header_value(f"{kind}.{attribute.name}", value)
 
     return check
 
@@ -37,7 +37,7 @@ class BasicAuth:
 
     def __attrs_post_init__(self) -> None:
         """Check the user name: Basic authentication ends it at the first colon (RFC 7617)."""
-        if ":" in sendable("BasicAuth.username", self.username):
+        if ":" in check_header_value("BasicAuth.username", self.username):
             raise ConfigurationError("BasicAuth.username must not hold a colon")
 
     @classmethod
@@ -88,7 +88,7 @@ class OAuth:
                 'OAuth.attribution must be a pair such as ("STORE_CODE", "S1")'
             )
         for part in value:
-            sendable("OAuth.attribution", part)
+            check_header_value("OAuth.attribution", part)
 
 
 Credential = BasicAuth | OAuth

@@ -8,7 +8,7 @@ from typing import Any, Final
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._text.masking import show_given
+from capillary_interactions._text.masking import describe_value
 
 # Too short for anybody's number.
 _SMALL: Final = re.compile(r"-?[0-9]{0,3}(?:\.[0-9]{0,3})?")
@@ -24,7 +24,7 @@ def _float(text: str) -> float:
 
 def _number(text: str, pattern: str, what: str) -> str:
     if re.fullmatch(pattern, text.strip()) is None:
-        raise ValueError(f"it must be {what}, not {show_given(text, like=_SMALL)}")
+        raise ValueError(f"it must be {what}, not {describe_value(text, like=_SMALL)}")
     return text
 
 
@@ -66,7 +66,7 @@ _PLAIN: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 }
 
 
-def settings(environ: Mapping[str, str] | None, *, given: frozenset[str]) -> dict[str, Any]:
+def read_environment(environ: Mapping[str, str] | None, *, given: frozenset[str]) -> dict[str, Any]:
     """The settings that the environment names; a variable that is empty counts as not set.
 
     Args:

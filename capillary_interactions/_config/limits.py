@@ -5,9 +5,9 @@ from typing import Final, Self
 
 from attrs import field, frozen
 
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._text.masking import show_given
+from capillary_interactions._text.masking import describe_value
 
 # Such as 1000:60, with too few digits for a phone number.
 _NEARLY_A_RATE: Final = re.compile(r"(?=(?:\D*\d){0,6}\D*\Z)-?[\d.]*[/:]-?[\d.]*", re.ASCII)
@@ -40,14 +40,14 @@ class RateLimit:
 
     def __attrs_post_init__(self) -> None:
         """Check each figure, and that they fit each other."""
-        whole("rate.requests", self.requests)
-        seconds("rate.per", self.per)
+        check_count("rate.requests", self.requests)
+        check_seconds("rate.per", self.per)
         if self.burst is not None:
-            whole("rate.burst", self.burst)
+            check_count("rate.burst", self.burst)
             if self.burst > self.requests:
                 raise ConfigurationError(
-                    f"rate.burst must not exceed rate.requests ({show_given(self.requests)}), "
-                    f"not {show_given(self.burst)}"
+                    f"rate.burst must not exceed rate.requests ({describe_value(self.requests)}), "
+                    f"not {describe_value(self.burst)}"
                 )
 
     @classmethod
@@ -61,7 +61,7 @@ class RateLimit:
         if found is None:
             raise ConfigurationError(
                 "rate must be written as REQUESTS/SECONDS, such as 1000/60, not "
-                + show_given(text, like=_NEARLY_A_RATE)
+                + describe_value(text, like=_NEARLY_A_RATE)
             )
         return cls(int(found[1]), float(found[2]))
 
@@ -100,17 +100,17 @@ class RetryPolicy:
 
     def __attrs_post_init__(self) -> None:
         """Check each figure, and that they fit each other."""
-        whole("retry.attempts", self.attempts)
-        seconds("retry.wait_initial", self.wait_initial, zero=True)
-        seconds("retry.wait_max", self.wait_max, zero=True)
-        seconds("retry.throttled_initial", self.throttled_initial, zero=True)
-        whole("retry.budget", self.budget, least=0)
-        seconds("retry.retry_after_max", self.retry_after_max)
+        check_count("retry.attempts", self.attempts)
+        check_seconds("retry.wait_initial", self.wait_initial, zero=True)
+        check_seconds("retry.wait_max", self.wait_max, zero=True)
+        check_seconds("retry.throttled_initial", self.throttled_initial, zero=True)
+        check_count("retry.budget", self.budget, least=0)
+        check_seconds("retry.retry_after_max", self.retry_after_max)
         for name in ("wait_initial", "throttled_initial"):
             if getattr(self, name) > self.wait_max:
                 raise ConfigurationError(
-                    f"retry.{name} ({show_given(getattr(self, name))}) must not exceed "
-                    f"retry.wait_max ({show_given(self.wait_max)})"
+                    f"retry.{name} ({describe_value(getattr(self, name))}) must not exceed "
+                    f"retry.wait_max ({describe_value(self.wait_max)})"
                 )
 
 
@@ -135,4 +135,4 @@ class Timeouts:
     def __attrs_post_init__(self) -> None:
         """Check each figure."""
         for name in ("total", "attempt", "connect"):
-            seconds(f"timeouts.{name}", getattr(self, name))
+            check_seconds(f"timeouts.{name}", getattr(self, name))

@@ -3,10 +3,10 @@
 import math
 
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._text.masking import show_given
+from capillary_interactions._text.masking import describe_value
 
 
-def seconds(name: str, value: object, *, zero: bool = False) -> float:
+def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
     """A duration that can be waited for.
 
     Raises:
@@ -21,7 +21,7 @@ def seconds(name: str, value: object, *, zero: bool = False) -> float:
         or (value == 0 and not zero)
     ):
         raise ConfigurationError(
-            f"{name} must be a finite number, {least}, not {show_given(value)}"
+            f"{name} must be a finite number, {least}, not {describe_value(value)}"
         )
     return float(value)
 
@@ -33,7 +33,7 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def whole(name: str, value: object, least: int = 1) -> int:
+def check_count(name: str, value: object, least: int = 1) -> int:
     """A count.
 
     Raises:
@@ -41,12 +41,12 @@ def whole(name: str, value: object, least: int = 1) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(
-            f"{name} must be a whole number of {least} or more, not {show_given(value)}"
+            f"{name} must be a whole number of {least} or more, not {describe_value(value)}"
         )
     return value
 
 
-def sendable(name: str, value: object) -> str:
+def check_header_value(name: str, value: object) -> str:
     """A string that can stand in a header; the message never repeats it, it may be a secret.
 
     Raises:

@@ -78,7 +78,7 @@ class BasicHeaders:
         """Nothing is left behind."""
 
 
-def auth_for(
+def build_auth(
     credential: Credential,
     *,
     place: int,

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from capillary_interactions._config.credentials import OAuth
 from capillary_interactions._http.send_checked import post, trouble_of
-from capillary_interactions._model.frozen_mapping import Still
+from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._protocol.attempt_result import Denied, Trouble
 from capillary_interactions._protocol.messages import Request, Transport, TransportError
 from capillary_interactions._protocol.token_response import Token, read_token
@@ -38,7 +38,7 @@ class _Moment:
 _PAST: Final = _Moment(float("-inf"), float("-inf"))
 
 
-class _Dated(Still[str]):
+class _Dated(FrozenMapping[str]):
     """Headers with a token, and until when they can be sent."""
 
     __slots__ = ("valid_until",)

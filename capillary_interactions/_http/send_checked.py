@@ -9,7 +9,7 @@ from capillary_interactions._protocol.messages import (
     Request,
     Response,
     ShortageError,
-    StaleError,
+    StaleConnectionError,
     Transport,
     TransportError,
 )
@@ -43,6 +43,6 @@ def trouble_of(failed: TransportError, before: str = "") -> Trouble:
     reason = f"{before}{failed.reason}"
     return Trouble(
         SettingsReason(reason) if isinstance(failed, MisconfiguredError) else reason,
-        stale=isinstance(failed, StaleError),
+        stale=isinstance(failed, StaleConnectionError),
         shortage=isinstance(failed, ShortageError),
     )

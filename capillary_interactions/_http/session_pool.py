@@ -18,11 +18,11 @@ from capillary_interactions._http.user_agent import version
 from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
 from capillary_interactions._protocol.messages import (
     MisconfiguredError,
-    OversizedError,
     Request,
     Response,
+    ResponseTooLargeError,
     ShortageError,
-    StaleError,
+    StaleConnectionError,
     TransportError,
 )
 
@@ -151,7 +151,7 @@ class SessionPool:
             raise
         except _DroppedError as dropped:
             if self._borrowed is None and not _FRESH.get():
-                raise StaleError(_DROPPED) from dropped
+                raise StaleConnectionError(_DROPPED) from dropped
             raise _without_connection(dropped, "", "") from dropped
         except TimeoutError as late:
             raise self._too_late(late, timeout, request.url) from late
@@ -228,7 +228,7 @@ class SessionPool:
             parts.append(part)
             size += len(part)
         response.close()
-        raise OversizedError(f"the answer is larger than max_body ({self._max_body} bytes)")
+        raise ResponseTooLargeError(f"the answer is larger than max_body ({self._max_body} bytes)")
 
 
 def _close(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
-Parse = Callable[[str], datetime | None]
+DateParser = Callable[[str], datetime | None]
 
 _TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
 _ZONE: Final = r"(?: ?(?P<zone>[Zz]|(?P<sign>[+-])(?P<hours>\d{2})(?::?(?P<minutes>[0-5]\d))?))?"
@@ -23,7 +23,7 @@ _SPELLINGS: Final = tuple(
 _LONGEST: Final = 64
 
 
-def dates_in(zone: tzinfo) -> Parse:
+def make_date_parser(zone: tzinfo) -> DateParser:
     """A function that reads dates into a zone, which is also that of dates that name none.
 
     It gives None for a text in no known spelling, and for a moment that a datetime cannot hold.
@@ -94,14 +94,14 @@ def _settled(moment: datetime | None, zone: tzinfo) -> datetime | None:
         return None
 
 
-def day_first(moment: datetime) -> str:
+def format_day_first(moment: datetime) -> str:
     """A date as `sentDate` spells it, in its own zone; ISO 8601 where that would lose a part."""
     if moment.microsecond:
-        return iso(moment)
+        return format_iso(moment)
     return f"{moment.day:02}-{moment.month:02}-{moment.year:04} {moment:%H:%M:%S}"
 
 
-def iso(moment: datetime) -> str:
+def format_iso(moment: datetime) -> str:
     """A date as `deliveredTime` spells it: ISO 8601 to the second, Z for UTC."""
     text = moment.isoformat()
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text

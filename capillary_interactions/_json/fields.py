@@ -9,12 +9,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from capillary_interactions._json.dates import Parse
+from capillary_interactions._json.dates import DateParser
 
 T = TypeVar("T")
-Read = Callable[[Any], T]
-Hook = Callable[[Any, Any], Any]
-Field = Callable[[str], Hook]
+ObjectReader = Callable[[Any], T]
+StructureHook = Callable[[Any, Any], Any]
+FieldHook = Callable[[str], StructureHook]
 
 # Stands where a required key is not there at all.
 MISSING: Final = object()
@@ -25,7 +25,7 @@ _DECIMAL: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,30})?", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 
-class Mismatch(Exception):  # noqa: N818 - a finding, turned into an ending; no caller sees it
+class SchemaMismatch(Exception):  # noqa: N818 - a finding, turned into an ending; no caller sees it
     """An answer is not what this version understands.
 
     Attributes:
@@ -43,13 +43,13 @@ class Mismatch(Exception):  # noqa: N818 - a finding, turned into an ending; no 
     def __str__(self) -> str:
         return f"{self.path or 'the answer'}: expected {self.expected}, found {self.found}"
 
-    def under(self, path: str) -> "Mismatch":
+    def under(self, path: str) -> "SchemaMismatch":
         """The same finding, seen from further up."""
         whole = f"{path}.{self.path}" if self.path else path
-        return Mismatch(whole, self.expected, self.found)
+        return SchemaMismatch(whole, self.expected, self.found)
 
 
-class OddDateError(Exception):
+class UnparsedDateError(Exception):
     """A date is in no known spelling; its text is to be kept.
 
     Attributes:
@@ -61,7 +61,7 @@ class OddDateError(Exception):
         self.key = key
 
 
-def kind(value: object) -> str:
+def json_type_name(value: object) -> str:
     """What a JSON value is, in words, without the value."""
     if value is None:
         return "null"
@@ -88,20 +88,20 @@ _KINDS: Final[tuple[tuple[type, str], ...]] = (
 )
 
 
-def text(key: str) -> Hook:
+def string(key: str) -> StructureHook:
     """A string."""
 
     def read(value: Any, _: Any) -> str | None:
         if value.__class__ is str or value is None:
             return value
-        raise Mismatch(key, "a string", kind(value))
+        raise SchemaMismatch(key, "a string", json_type_name(value))
 
     return read
 
 
-def address(key: str) -> Hook:
+def address(key: str) -> StructureHook:
     """A string without the white space around it."""
-    strict = text(key)
+    strict = string(key)
 
     def read(value: Any, _: Any) -> str | None:
         found = strict(value, _)
@@ -110,7 +110,7 @@ def address(key: str) -> Hook:
     return read
 
 
-def integer(key: str) -> Hook:
+def integer(key: str) -> StructureHook:
     """A whole number, or one as an ASCII decimal string."""
 
     def read(value: Any, _: Any) -> int | None:
@@ -120,12 +120,12 @@ def integer(key: str) -> Hook:
             found = int(value)
             if _LEAST <= found <= _MOST:
                 return found
-        raise Mismatch(key, "an integer", kind(value))
+        raise SchemaMismatch(key, "an integer", json_type_name(value))
 
     return read
 
 
-def reference(key: str) -> Hook:
+def nullable_id(key: str) -> StructureHook:
     """A whole number in which -1 means that there is none."""
     strict = integer(key)
 
@@ -136,7 +136,7 @@ def reference(key: str) -> Hook:
     return read
 
 
-def number(key: str) -> Hook:
+def number(key: str) -> StructureHook:
     """A finite number, or one as an ASCII decimal string."""
 
     def read(value: Any, _: Any) -> float | None:
@@ -148,25 +148,25 @@ def number(key: str) -> Hook:
             return float(value)
         if value.__class__ is float and math.isfinite(value):
             return value
-        raise Mismatch(key, "a number", kind(value))
+        raise SchemaMismatch(key, "a number", json_type_name(value))
 
     return read
 
 
-def flag(key: str) -> Hook:
+def boolean(key: str) -> StructureHook:
     """A boolean."""
 
     def read(value: Any, _: Any) -> bool | None:
         if value is None or value is True or value is False:
             return value
-        raise Mismatch(key, "a boolean", kind(value))
+        raise SchemaMismatch(key, "a boolean", json_type_name(value))
 
     return read
 
 
-def flag_or_word(key: str) -> Hook:
+def boolean_or_string(key: str) -> StructureHook:
     """A boolean, or the word for one."""
-    strict = flag(key)
+    strict = boolean(key)
 
     def read(value: Any, _: Any) -> Any:
         if value.__class__ is str and value in {"true", "false"}:
@@ -176,35 +176,35 @@ def flag_or_word(key: str) -> Hook:
     return read
 
 
-def date(parse: Parse) -> Field:
+def date(parse: DateParser) -> FieldHook:
     """A date; one that cannot be read raises `OddDateError` for whoever keeps its text."""
 
-    def at(key: str) -> Hook:
+    def at(key: str) -> StructureHook:
         def read(value: Any, _: Any) -> datetime | None:
             if value.__class__ is str:
                 found = parse(value)
                 if found is None:
-                    raise OddDateError(key)
+                    raise UnparsedDateError(key)
                 return found
             if value is None:
                 return None
-            raise Mismatch(key, "a date in a string", kind(value))
+            raise SchemaMismatch(key, "a date in a string", json_type_name(value))
 
         return read
 
     return at
 
 
-def one(read_one: Read[T]) -> Field:
+def nested(read_one: ObjectReader[T]) -> FieldHook:
     """One object."""
 
-    def at(key: str) -> Hook:
+    def at(key: str) -> StructureHook:
         def read(value: Any, _: Any) -> T | None:
             if value is None:
                 return None
             try:
                 return read_one(value)
-            except Mismatch as wrong:
+            except SchemaMismatch as wrong:
                 raise wrong.under(key) from None
 
         return read
@@ -212,20 +212,20 @@ def one(read_one: Read[T]) -> Field:
     return at
 
 
-def many(read_one: Read[T]) -> Field:
+def list_of(read_one: ObjectReader[T]) -> FieldHook:
     """A list, as a tuple."""
 
-    def at(key: str) -> Hook:
+    def at(key: str) -> StructureHook:
         def read(value: Any, _: Any) -> tuple[T, ...] | None:
             if value.__class__ is not list:
                 if value is None:
                     return None
-                raise Mismatch(key, "a list", kind(value))
+                raise SchemaMismatch(key, "a list", json_type_name(value))
             found: list[T] = []
             try:
                 for each in value:
                     found.append(read_one(each))  # noqa: PERF401 - its length is the path
-            except Mismatch as wrong:
+            except SchemaMismatch as wrong:
                 raise wrong.under(f"{key}[{len(found)}]") from None
             return tuple(found)
 
@@ -234,10 +234,10 @@ def many(read_one: Read[T]) -> Field:
     return at
 
 
-def needed(field: Field) -> Field:
+def required(field: FieldHook) -> FieldHook:
     """A field that proves the shape: null will not do."""
 
-    def at(key: str) -> Hook:
+    def at(key: str) -> StructureHook:
         optional = field(key)
 
         def read(value: Any, _: Any) -> Any:
@@ -249,17 +249,17 @@ def needed(field: Field) -> Field:
     return at
 
 
-def _refuse(optional: Hook, value: Any) -> Any:
+def _refuse(optional: StructureHook, value: Any) -> Any:
     try:
         return optional(MISSING, None)
-    except Mismatch as wrong:
-        raise Mismatch(wrong.path, wrong.expected, kind(value)) from None
+    except SchemaMismatch as wrong:
+        raise SchemaMismatch(wrong.path, wrong.expected, json_type_name(value)) from None
 
 
-def otherwise(default: Any, field: Field) -> Field:
+def with_default(default: Any, field: FieldHook) -> FieldHook:
     """A field with a value of its own where there is none."""
 
-    def at(key: str) -> Hook:
+    def at(key: str) -> StructureHook:
         optional = field(key)
 
         def read(value: Any, _: Any) -> Any:

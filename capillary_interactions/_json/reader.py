@@ -8,24 +8,24 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from capillary_interactions._json.dates import Parse, dates_in
-from capillary_interactions._json.envelope import envelope_in
+from capillary_interactions._json.dates import DateParser, make_date_parser
+from capillary_interactions._json.envelope import envelope_reader
 from capillary_interactions._json.fields import (
-    Mismatch,
-    Read,
+    ObjectReader,
+    SchemaMismatch,
+    boolean,
     date,
-    flag,
     integer,
-    kind,
-    many,
-    needed,
+    json_type_name,
+    list_of,
+    nested,
+    nullable_id,
     number,
-    one,
-    otherwise,
-    reference,
-    text,
+    required,
+    string,
+    with_default,
 )
-from capillary_interactions._json.structure import attach, shallow, structurer
+from capillary_interactions._json.structure import checked_depth, make_structure_fn, set_frozen
 from capillary_interactions._model.interactions import (
     Customer,
     CustomerInteractions,
@@ -36,7 +36,7 @@ from capillary_interactions._model.interactions import (
 )
 from capillary_interactions._model.vocabulary import Network
 
-__all__ = ["Mismatch", "Reader"]
+__all__ = ["Reader", "SchemaMismatch"]
 
 _NETWORKS: Final = frozenset(network.value for network in Network)
 
@@ -64,8 +64,8 @@ class Reader:
                 return self._flat(body)
             if "response" in body:
                 return self._envelope(body)
-        found = "an object with neither" if isinstance(body, dict) else kind(body)
-        raise Mismatch("", 'an object with "interaction" or "response"', found)
+        found = "an object with neither" if isinstance(body, dict) else json_type_name(body)
+        raise SchemaMismatch("", 'an object with "interaction" or "response"', found)
 
 
 # Writing the functions takes some milliseconds, and there are as many clients as there are fields
@@ -73,20 +73,20 @@ class Reader:
 @lru_cache(maxsize=8)
 def _readers(
     timezone: tzinfo,
-) -> tuple[Read[CustomerInteractions], Read[CustomerInteractions]]:
-    parse = dates_in(timezone)
-    return _flat_in(parse), envelope_in(parse)
+) -> tuple[ObjectReader[CustomerInteractions], ObjectReader[CustomerInteractions]]:
+    parse = make_date_parser(timezone)
+    return _flat_in(parse), envelope_reader(parse)
 
 
-def _flat_in(parse: Parse) -> Read[CustomerInteractions]:
-    read = structurer(
+def _flat_in(parse: DateParser) -> ObjectReader[CustomerInteractions]:
+    read = make_structure_fn(
         CustomerInteractions,
         {
-            "name": ("name", text),
-            "interactions": ("interaction", needed(many(_interaction_in(parse)))),
-            "warnings": ("warnings", otherwise((), many(shallow))),
-            "customer": ("customer", one(_CUSTOMER)),
-            "truncated": ("truncated", otherwise(False, flag)),
+            "name": ("name", string),
+            "interactions": ("interaction", required(list_of(_interaction_in(parse)))),
+            "warnings": ("warnings", with_default((), list_of(checked_depth))),
+            "customer": ("customer", nested(_CUSTOMER)),
+            "truncated": ("truncated", with_default(False, boolean)),
         },
         keep=True,
     )
@@ -97,23 +97,23 @@ def _flat_in(parse: Parse) -> Read[CustomerInteractions]:
         if answer.name in _NETWORKS:
             for interaction in answer.interactions:
                 if interaction.network is None:
-                    attach(interaction, network=answer.name)
+                    set_frozen(interaction, network=answer.name)
         return answer
 
     return flat
 
 
-def _interaction_in(parse: Parse) -> Read[Interaction]:
-    read = structurer(
+def _interaction_in(parse: DateParser) -> ObjectReader[Interaction]:
+    read = make_structure_fn(
         Interaction,
         {
-            "name": ("name", needed(text)),
-            "count": ("count", needed(integer)),
-            "network": ("network", text),
-            "messages": ("messageList", otherwise((), many(_message_in(parse)))),
-            "surveys": ("surveys", otherwise((), many(_survey_in(parse)))),
-            "locations": ("locations", otherwise((), many(_location_in(parse)))),
-            "used": ("usedStatus", flag),
+            "name": ("name", required(string)),
+            "count": ("count", required(integer)),
+            "network": ("network", string),
+            "messages": ("messageList", with_default((), list_of(_message_in(parse)))),
+            "surveys": ("surveys", with_default((), list_of(_survey_in(parse)))),
+            "locations": ("locations", with_default((), list_of(_location_in(parse)))),
+            "used": ("usedStatus", boolean),
             "last_interaction_at": ("lastInteractionTime", date(parse)),
         },
         keep=True,
@@ -122,38 +122,38 @@ def _interaction_in(parse: Parse) -> Read[Interaction]:
     def interaction(sent: Any) -> Interaction:
         found = read(sent)
         if sent.get("messageList") is not None:
-            attach(found, _lists_messages=True)
+            set_frozen(found, _lists_messages=True)
         return found
 
     return interaction
 
 
-def _message_in(parse: Parse) -> Read[Message]:
-    return structurer(
+def _message_in(parse: DateParser) -> ObjectReader[Message]:
+    return make_structure_fn(
         Message,
         {
             "id": ("id", integer),
-            "receiver": ("receiver", text),
-            "sender": ("sender", text),
-            "subject": ("subject", text),
-            "campaign_id": ("campaignId", reference),
-            "status": ("status", text),
+            "receiver": ("receiver", string),
+            "sender": ("sender", string),
+            "subject": ("subject", string),
+            "campaign_id": ("campaignId", nullable_id),
+            "status": ("status", string),
             "sent_at": ("sentDate", date(parse)),
             "delivered_at": ("deliveredTime", date(parse)),
-            "user_id": ("userId", reference),
+            "user_id": ("userId", nullable_id),
         },
         keep=True,
     )
 
 
-def _survey_in(parse: Parse) -> Read[Survey]:
-    return structurer(
+def _survey_in(parse: DateParser) -> ObjectReader[Survey]:
+    return make_structure_fn(
         Survey,
         {
-            "name": ("name", text),
+            "name": ("name", string),
             "nps_score": ("npsScore", integer),
-            "sent_by": ("sentBy", text),
-            "response_url": ("responseUrl", text),
+            "sent_by": ("sentBy", string),
+            "response_url": ("responseUrl", string),
             "sent_at": ("sentTime", date(parse)),
             "completed_at": ("completionTime", date(parse)),
         },
@@ -161,21 +161,21 @@ def _survey_in(parse: Parse) -> Read[Survey]:
     )
 
 
-def _location_in(parse: Parse) -> Read[Location]:
-    return structurer(
+def _location_in(parse: DateParser) -> ObjectReader[Location]:
+    return make_structure_fn(
         Location,
         {"lat": ("lat", number), "long": ("long", number), "time": ("time", date(parse))},
         keep=True,
     )
 
 
-_CUSTOMER: Final = structurer(
+_CUSTOMER: Final = make_structure_fn(
     Customer,
     {
         "id": ("id", integer),
-        "mobile": ("mobile", text),
-        "email": ("email", text),
-        "external_id": ("externalId", text),
+        "mobile": ("mobile", string),
+        "email": ("email", string),
+        "external_id": ("externalId", string),
     },
     keep=True,
 )

@@ -12,17 +12,17 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from capillary_interactions._json.fields import (
     MISSING,
-    Field,
-    Hook,
-    Mismatch,
-    OddDateError,
-    Read,
-    kind,
+    FieldHook,
+    ObjectReader,
+    SchemaMismatch,
+    StructureHook,
+    UnparsedDateError,
+    json_type_name,
 )
 
 _T = TypeVar("_T")
 
-Fields = Mapping[str, tuple[str, Field]]
+Fields = Mapping[str, tuple[str, FieldHook]]
 
 # The hooks name the path themselves, so cattrs' own, slower account of errors is not needed.
 _CONVERTER: Final = Converter(detailed_validation=False)
@@ -35,9 +35,9 @@ _DEEPEST_WRITTEN: Final = 68
 _set: Final = object.__setattr__
 
 
-def structurer(
+def make_structure_fn(
     model: type[_T], fields: Fields, *, also: frozenset[str] = frozenset(), keep: bool = False
-) -> Read[_T]:
+) -> ObjectReader[_T]:
     """A function that reads a JSON object into a model.
 
     Args:
@@ -54,10 +54,10 @@ def structurer(
 
     def structure(sent: Any) -> _T:
         if sent.__class__ is not dict:
-            raise Mismatch("", "an object", kind(sent))
+            raise SchemaMismatch("", "an object", json_type_name(sent))
         try:
             value = read(sent, model)
-        except OddDateError as odd:
+        except UnparsedDateError as odd:
             # Read without it, and keep its text: one odd date must not cost a customer's history.
             value = structure({key: sent[key] for key in sent if key != odd.key})
             _set(value, "extra", {**value.extra, odd.key: sent[odd.key]})  # type: ignore[attr-defined]
@@ -65,7 +65,7 @@ def structurer(
             raise _missing(hooks[missing.args[0]]) from None
         else:
             if not covers(sent):
-                _set(value, "extra", beyond(sent, known, levels))
+                _set(value, "extra", unknown_fields(sent, known, levels))
         if keep:
             _set(value, "_sent", sent)
         return value
@@ -82,15 +82,15 @@ def _overrides(model: type[Any], fields: Fields, hooks: Mapping[str, Any]) -> Ma
     }
 
 
-def _missing(hook: Hook) -> Mismatch:
+def _missing(hook: StructureHook) -> SchemaMismatch:
     try:
         hook(MISSING, None)
-    except Mismatch as wrong:
+    except SchemaMismatch as wrong:
         return wrong
     raise AssertionError("a field that takes anything has a default in its model")
 
 
-def beyond(
+def unknown_fields(
     sent: Mapping[str, Any], known: frozenset[str], levels: int = _DEEPEST
 ) -> dict[str, Any]:
     """What an object holds beside the known names; null counts as absent.
@@ -100,7 +100,9 @@ def beyond(
     """
     extra = {key: value for key, value in sent.items() if key not in known and value is not None}
     if _deeper(extra, levels):
-        raise Mismatch("", f"unknown fields nested at most {levels} levels deep", "deeper ones")
+        raise SchemaMismatch(
+            "", f"unknown fields nested at most {levels} levels deep", "deeper ones"
+        )
     return extra
 
 
@@ -112,18 +114,18 @@ def _deeper(value: Any, levels: int) -> bool:
     return levels == 0 or any(_deeper(each, levels - 1) for each in value)
 
 
-def shallow(sent: Any) -> Any:
+def checked_depth(sent: Any) -> Any:
     """A value of unknown shape, as it is.
 
     Raises:
         Mismatch: It is nested too deep.
     """
     if _deeper(sent, _DEEPEST):
-        raise Mismatch("", f"a value nested at most {_DEEPEST} levels deep", "a deeper one")
+        raise SchemaMismatch("", f"a value nested at most {_DEEPEST} levels deep", "a deeper one")
     return sent
 
 
-def attach(value: Any, **fields: Any) -> None:
+def set_frozen(value: Any, **fields: Any) -> None:
     """Complete a value that has just been read and that nobody else has seen yet."""
     for name, content in fields.items():
         _set(value, name, content)

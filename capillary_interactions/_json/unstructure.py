@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from capillary_interactions._json.dates import dates_in, day_first, iso
+from capillary_interactions._json.dates import format_day_first, format_iso, make_date_parser
 from capillary_interactions._model.interactions import (
     Customer,
     CustomerInteractions,
@@ -48,7 +48,7 @@ _WORDS: Final[Mapping[type, frozenset[str]]] = {
 _DATES: Final = frozenset(
     ("lastInteractionTime", "sentDate", "deliveredTime", "sentTime", "completionTime", "time")
 )
-_is_date: Final = dates_in(UTC)
+_is_date: Final = make_date_parser(UTC)
 _Model = CustomerInteractions | Interaction | Message | Survey | Location | Customer
 
 
@@ -74,7 +74,7 @@ def to_jsonable(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [to_jsonable(each) for each in value]
     if isinstance(value, datetime):
-        return iso(value)
+        return format_iso(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form here")
 
 
@@ -185,7 +185,7 @@ def _message_fields(value: Message) -> dict[str, Any]:
             "campaignId": value.campaign_id,
             "status": value.status,
             "deliveredTime": _iso(value.delivered_at),
-            "sentDate": None if value.sent_at is None else day_first(value.sent_at),
+            "sentDate": None if value.sent_at is None else format_day_first(value.sent_at),
             "userId": value.user_id,
         },
     )
@@ -230,7 +230,7 @@ _customer = _as_sent(_customer_fields)
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else iso(moment)
+    return None if moment is None else format_iso(moment)
 
 
 def _identifier(value: Identifier) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from collections.abc import ItemsView, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
-from capillary_interactions._text.masking import show_keys
+from capillary_interactions._text.masking import repr_keys
 
 _V = TypeVar("_V")
 
 
-class Still(Mapping[str, _V], Generic[_V]):
+class FrozenMapping(Mapping[str, _V], Generic[_V]):
     """A mapping that nobody can change, equal to any other with the same content.
 
     It can be copied and pickled, which Python's own view of a mapping cannot, and its repr shows
@@ -38,7 +38,7 @@ class Still(Mapping[str, _V], Generic[_V]):
         return self._held.items()
 
     def __repr__(self) -> str:
-        return show_keys(self)
+        return repr_keys(self)
 
-    def __reduce__(self) -> tuple[type["Still[_V]"], tuple[dict[str, _V]]]:
+    def __reduce__(self) -> tuple[type["FrozenMapping[_V]"], tuple[dict[str, _V]]]:
         return type(self), (dict(self._held),)

@@ -10,13 +10,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from capillary_interactions._text.masking import show_codes_masked, show_keys, show_masked
+from capillary_interactions._text.masking import repr_keys, repr_masked, show_codes_masked
 
 Json = Mapping[str, Any]
 
 
 def _extra_field() -> Any:
-    return field(factory=dict, repr=show_keys, hash=False)
+    return field(factory=dict, repr=repr_keys, hash=False)
 
 
 def _sent_field() -> Any:
@@ -43,8 +43,8 @@ class Message:
     """
 
     id: int | None = None
-    receiver: str | None = field(default=None, repr=show_masked)
-    sender: str | None = field(default=None, repr=show_masked)
+    receiver: str | None = field(default=None, repr=repr_masked)
+    sender: str | None = field(default=None, repr=repr_masked)
     subject: str | None = field(default=None, repr=show_codes_masked)
     campaign_id: int | None = None
     status: str | None = None
@@ -71,7 +71,7 @@ class Survey:
 
     name: str | None = None
     nps_score: int | None = None
-    sent_by: str | None = field(default=None, repr=show_masked)
+    sent_by: str | None = field(default=None, repr=repr_masked)
     response_url: str | None = field(default=None, repr=False)
     sent_at: datetime | None = None
     completed_at: datetime | None = None
@@ -132,10 +132,10 @@ class Interaction:
 class Customer:
     """Who Capillary says the customer is (envelope answers only)."""
 
-    id: int | None = field(default=None, repr=lambda value: show_masked(_text(value)))
-    mobile: str | None = field(default=None, repr=show_masked)
-    email: str | None = field(default=None, repr=show_masked)
-    external_id: str | None = field(default=None, repr=show_masked)
+    id: int | None = field(default=None, repr=lambda value: repr_masked(_text(value)))
+    mobile: str | None = field(default=None, repr=repr_masked)
+    email: str | None = field(default=None, repr=repr_masked)
+    external_id: str | None = field(default=None, repr=repr_masked)
     extra: Json = _extra_field()
     _sent: Json | None = _sent_field()
 
@@ -158,7 +158,7 @@ class CustomerInteractions:
         extra: Fields that this version does not know.
     """
 
-    name: str | None = field(default=None, repr=show_masked)
+    name: str | None = field(default=None, repr=repr_masked)
     interactions: tuple[Interaction, ...] = ()
     warnings: tuple[Any, ...] = field(default=(), repr=lambda value: f"<{len(value)}>")
     customer: Customer | None = None

@@ -134,6 +134,6 @@ class LookupFailedError(CapillaryError):
         return f"{self.outcome.ending}: {self.outcome.reason} ({asked!r})"
 
 
-def counted(endings: Mapping[str, int]) -> dict[str, int]:
+def with_all_endings(endings: Mapping[str, int]) -> dict[str, int]:
     """Every ending with its count, in the order of the union, those that never came included."""
     return {name: endings.get(name, 0) for name in ENDINGS}

@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from capillary_interactions._model.frozen_mapping import Still
+from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
     InteractionType,
     Network,
     check_text,
-    one_of,
+    parse_enum,
 )
-from capillary_interactions._text.masking import show_given, show_keys, show_masked
+from capillary_interactions._text.masking import describe_value, repr_keys, repr_masked
 from capillary_interactions._tracebacks import clears_locals, constructed_bare
 
 _NETWORKS_OF_TYPE: Final[Mapping[InteractionType, tuple[Network, ...]]] = {
@@ -57,7 +57,7 @@ _MODELLED: Final = frozenset(
 def _check_number(value: object, what: str, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(
-            f"{what} must be a whole number of {least} or more, not {show_given(value)}"
+            f"{what} must be a whole number of {least} or more, not {describe_value(value)}"
         )
 
 
@@ -66,7 +66,7 @@ def _check_number(value: object, what: str, least: int) -> None:
 
 
 def _to_identifier_name(value: IdentifierName | str) -> IdentifierName:
-    return one_of(IdentifierName, value, "an identifier's name")
+    return parse_enum(IdentifierName, value, "an identifier's name")
 
 
 @constructed_bare
@@ -83,7 +83,7 @@ class Identifier:
     """
 
     name: IdentifierName = field(converter=_to_identifier_name)
-    value: str = field(repr=show_masked)
+    value: str = field(repr=repr_masked)
 
     @value.validator
     def _check_value(self, _: object, value: str) -> None:
@@ -121,31 +121,31 @@ class Identifier:
 
 
 def _to_network(value: Network | str | None) -> Network | None:
-    return None if value is None else one_of(Network, value, "network")
+    return None if value is None else parse_enum(Network, value, "network")
 
 
 def _to_type(value: InteractionType | str | None) -> InteractionType | None:
     if value is None:
         return None
     try:
-        return one_of(InteractionType, value, "type")
+        return parse_enum(InteractionType, value, "type")
     except ValueError as refused:
         raise ValueError(
             f"{refused}; InteractionType.custom(...) sends one that is not listed"
         ) from None
 
 
-_NOTHING: Final = Still[str]({})
+_NOTHING: Final = FrozenMapping[str]({})
 
 
-def _to_extra(value: Mapping[str, str]) -> Still[str]:
-    if isinstance(value, Still):
+def _to_extra(value: Mapping[str, str]) -> FrozenMapping[str]:
+    if isinstance(value, FrozenMapping):
         return value  # of a query that is changed into this one
     if not isinstance(value, Mapping):
         raise ValueError(  # noqa: TRY004 - one kind of error for whatever cannot be asked
             f"extra must be a mapping of strings, not a {type(value).__name__}"
         )
-    return Still(value) if value else _NOTHING
+    return FrozenMapping(value) if value else _NOTHING
 
 
 @constructed_bare
@@ -176,7 +176,7 @@ class Query:
     account_id: str | None = None
     # Out of the hash only: a mapping has none, and equal queries hash alike without it.
     extra: Mapping[str, str] = field(
-        default=_NOTHING, converter=_to_extra, hash=False, repr=show_keys
+        default=_NOTHING, converter=_to_extra, hash=False, repr=repr_keys
     )
 
     def __attrs_post_init__(self) -> None:
@@ -215,7 +215,7 @@ class Query:
             check_text(value, f"extra: the value of parameter {place}", blank=True)
 
 
-def path(version: ApiVersion) -> str:
+def request_path(version: ApiVersion) -> str:
     """The path of the call in one of its versions."""
     return "/v1.1/customer/interaction" if version is ApiVersion.V1_1 else _V2_PATH
 
@@ -223,7 +223,7 @@ def path(version: ApiVersion) -> str:
 _V2_PATH: Final = "/v2/customers/interaction"
 
 
-def spell(
+def encode_query(
     query: Query,
     version: ApiVersion,
     *,
@@ -241,7 +241,7 @@ def spell(
     Raises:
         ValueError: This version of the call cannot ask that.
     """
-    check_spelling(query, version)
+    check_supported(query, version)
     source = source if query.source is None else query.source
     account_id = account_id if query.account_id is None else query.account_id
     order = _v1_1 if version is ApiVersion.V1_1 else _v2
@@ -256,7 +256,7 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else quote(text, safe="")
 
 
-def check_spelling(query: Query, version: ApiVersion) -> None:
+def check_supported(query: Query, version: ApiVersion) -> None:
     """Whether this version of the call can ask that.
 
     Raises:

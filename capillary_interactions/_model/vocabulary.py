@@ -9,7 +9,7 @@ import enum
 import re
 from typing import Final, Self, TypeVar
 
-from capillary_interactions._text.masking import show_given
+from capillary_interactions._text.masking import describe_value
 
 _E = TypeVar("_E", bound=enum.StrEnum)
 
@@ -17,7 +17,7 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def one_of(kind: type[_E], value: object, what: str) -> _E:
+def parse_enum(kind: type[_E], value: object, what: str) -> _E:
     """The member that a value means.
 
     Raises:
@@ -34,7 +34,7 @@ def one_of(kind: type[_E], value: object, what: str) -> _E:
     member = kind._value2member_map_.get(value)
     if isinstance(member, kind):
         return member
-    raise ValueError(f"{what} must be one of {accepted}, not {show_given(value, words=kind)}")
+    raise ValueError(f"{what} must be one of {accepted}, not {describe_value(value, words=kind)}")
 
 
 def check_text(value: object, what: str, *, blank: bool = False) -> None:

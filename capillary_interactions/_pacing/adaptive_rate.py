@@ -23,7 +23,7 @@ _NEAR: Final = 0.9
 
 
 @define
-class Pressure:
+class AdaptiveRate:
     """The state of one credential's quota, as its answers tell it.
 
     Attributes:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from capillary_interactions._pacing.deadline import Deadline, unless
-from capillary_interactions._pacing.pace import Pace, TooLateError
+from capillary_interactions._pacing.pace import Pace, SlotAfterDeadlineError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ async def admit(deadline: Deadline, pace: Pace) -> None:
                 ration.enter(until, deadline.number),
                 lambda kept=ration: deadline.kept_ration is not kept,  # type: ignore[misc] # bound
             )
-        except TooLateError:
+        except SlotAfterDeadlineError:
             if deadline.at == until:
                 raise
             continue  # a more patient caller has joined meanwhile
@@ -53,6 +53,6 @@ async def _queue_up(deadline: Deadline, pace: Pace) -> None:
                 lambda before=urgent: deadline.urgent is not before,  # type: ignore[misc] # bound
             ):
                 return
-        except TooLateError:
+        except SlotAfterDeadlineError:
             if deadline.at == until:
                 raise

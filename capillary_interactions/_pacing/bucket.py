@@ -32,7 +32,7 @@ _DUST: Final = 1e-9
 
 
 @frozen
-class Plan:
+class BucketParameters:
     """A bucket's figures for a quota.
 
     Attributes:
@@ -48,7 +48,7 @@ class Plan:
     leaving: float
 
 
-def plan(limit: RateLimit) -> Plan:
+def bucket_parameters(limit: RateLimit) -> BucketParameters:
     """The bucket that keeps a quota in every window, and wastes little of it.
 
     b + r·(T + jitter) = N + 1 is the largest rate with which N + 1 requests never fit in a window
@@ -58,7 +58,7 @@ def plan(limit: RateLimit) -> Plan:
     jitter = min(_JITTER_SHARE * limit.per, _JITTER_MOST)
     capacity = _capacity(burst, limit.requests, limit.requests / limit.per)
     rate = (limit.requests + 1 - capacity) / (limit.per + jitter)
-    return Plan(capacity, rate, max(capacity, min(_LEAVING, capacity + rate * jitter)))
+    return BucketParameters(capacity, rate, max(capacity, min(_LEAVING, capacity + rate * jitter)))
 
 
 def _capacity(burst: float, requests: int, rate: float) -> float:

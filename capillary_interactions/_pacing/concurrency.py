@@ -15,7 +15,7 @@ _STEP: Final = 1.0
 
 
 @define(eq=False)
-class Places:
+class ConcurrencyLimit:
     """The requests that may be under way at once.
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
-    from capillary_interactions._pacing.stream_share import Ration
+    from capillary_interactions._pacing.stream_share import StreamShare
 
 # The order of asking, of all clients: two may share a pace.
 _NUMBERS: Final = count()
@@ -52,7 +52,7 @@ class Deadline:
 
     at: float | None = None
     urgent: bool = True
-    ration: "Ration | None" = None
+    ration: "StreamShare | None" = None
     number: int = field(factory=_NUMBERS.__next__, init=False)
     earliest: float = field(init=False)
     watcher: Callable[[], None] | None = field(default=None, init=False)
@@ -63,12 +63,12 @@ class Deadline:
         self.earliest = math.inf if self.at is None else self.at
 
     @property
-    def kept_ration(self) -> "Ration | None":
+    def kept_ration(self) -> "StreamShare | None":
         """The part of the rate to keep to at the moment."""
         return None if self.urgent else self.ration
 
     def join(
-        self, at: float | None, *, urgent: bool = True, ration: "Ration | None" = None
+        self, at: float | None, *, urgent: bool = True, ration: "StreamShare | None" = None
     ) -> None:
         """Count in one more caller: put off, made urgent, freed of a ration as that one needs it.
 

@@ -11,17 +11,22 @@ from functools import partial
 from typing import Final
 
 from capillary_interactions._config.limits import RateLimit
-from capillary_interactions._pacing.adaptive_rate import Pressure
-from capillary_interactions._pacing.bucket import Bucket, first_after_pause, plan
-from capillary_interactions._pacing.concurrency import Places
+from capillary_interactions._pacing.adaptive_rate import AdaptiveRate
+from capillary_interactions._pacing.bucket import Bucket, bucket_parameters, first_after_pause
+from capillary_interactions._pacing.concurrency import ConcurrencyLimit
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.deadline_review import Reviews
 from capillary_interactions._pacing.limiter import Enforcer
-from capillary_interactions._pacing.pace import ElsewhereError, Pace, PaceState, TooLateError
-from capillary_interactions._pacing.send_gate import Departures
-from capillary_interactions._pacing.wait_queue import Lines, Turn
+from capillary_interactions._pacing.pace import (
+    Pace,
+    PaceState,
+    SlotAfterDeadlineError,
+    WaiterEvictedError,
+)
+from capillary_interactions._pacing.send_gate import SendGate
+from capillary_interactions._pacing.wait_queue import Waiter, WaitQueues
 
-__all__ = ["ElsewhereError", "LocalPace", "Pace", "PaceState", "TooLateError"]
+__all__ = ["LocalPace", "Pace", "PaceState", "SlotAfterDeadlineError", "WaiterEvictedError"]
 
 # A timer that fires so much early fires at its time.
 _SLACK: Final = 1e-6
@@ -37,12 +42,12 @@ class LocalPace:
     """
 
     def __init__(self, limit: RateLimit, places: int, longest_pause: float = 3600.0) -> None:
-        figures = plan(limit)
-        self._places = Places(places)
-        self._pressure = Pressure(figures.rate, longest_pause)
+        figures = bucket_parameters(limit)
+        self._places = ConcurrencyLimit(places)
+        self._pressure = AdaptiveRate(figures.rate, longest_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
-        self._departures = Departures(figures.leaving, figures.rate, self._pause)
-        self._lines = Lines()
+        self._departures = SendGate(figures.leaving, figures.rate, self._pause)
+        self._lines = WaitQueues()
         self._in_flight = 0
         self._unsettled = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -76,7 +81,7 @@ class LocalPace:
     async def _queue_up(
         self, loop: asyncio.AbstractEventLoop, now: float, deadline: Deadline
     ) -> None:
-        turn = Turn(deadline, deadline.number, deadline.urgent, loop.create_future())
+        turn = Waiter(deadline, deadline.number, deadline.urgent, loop.create_future())
         if turn.is_late(now, self._forecast(now, turn)):
             turn.granted.result()
         self._lines.add(turn)
@@ -129,7 +134,7 @@ class LocalPace:
         """Send whoever waits to another pace; see `Pace.dissolve`."""
         for turn in self._lines.clear():
             if not turn.granted.done():
-                turn.granted.set_exception(ElsewhereError())
+                turn.granted.set_exception(WaiterEvictedError())
 
     def throttled(self, sent_at: float, hint: float | None) -> None:
         """Everybody pauses; see `Pressure.throttled`."""
@@ -227,7 +232,7 @@ class LocalPace:
             self._enforcer.renew()
         return 0.0
 
-    def _forecast(self, now: float, turn: Turn) -> float:
+    def _forecast(self, now: float, turn: Waiter) -> float:
         return self._soonest(now, self._lines.ahead_of(turn))
 
     def _let_in(self, now: float) -> None:
@@ -253,12 +258,12 @@ class LocalPace:
                 self._let_in(now)
                 turn.granted.set_result(None)
 
-    def _arm(self, turn: Turn) -> None:
+    def _arm(self, turn: Waiter) -> None:
         at = turn.deadline.at
         if self._loop is not None and turn.expiry is None and at is not None:
             turn.expiry = self._loop.call_at(at, self._expire, turn)
 
-    def _expire(self, turn: Turn) -> None:
+    def _expire(self, turn: Waiter) -> None:
         """End a turn whose deadline has come, unless that has been put off meanwhile."""
         now, turn.expiry = self._now(), None
         at = turn.deadline.at
@@ -267,9 +272,9 @@ class LocalPace:
         elif at is not None and not turn.granted.done():
             wait = self._forecast(now, turn)
             if self._lines.remove(turn):
-                turn.granted.set_exception(TooLateError(wait))
+                turn.granted.set_exception(SlotAfterDeadlineError(wait))
 
-    def _changed(self, turn: Turn) -> None:
+    def _changed(self, turn: Waiter) -> None:
         """A caller has joined the call that waits here: it is as urgent as that one."""
         if turn.granted.done():
             return

@@ -10,7 +10,7 @@ def late(wait: float) -> str:
     return f"the deadline comes before a slot of the quota (in {wait:.1f} s)"
 
 
-class TooLateError(Exception):
+class SlotAfterDeadlineError(Exception):
     """The caller's deadline would pass before its turn comes.
 
     Attributes:
@@ -22,7 +22,7 @@ class TooLateError(Exception):
         self.wait = wait
 
 
-class ElsewhereError(Exception):
+class WaiterEvictedError(Exception):
     """The queue was dissolved, or a turn is void: another credential may come sooner."""
 
 

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable
 
 from capillary_interactions._pacing.bucket import Bucket
-from capillary_interactions._pacing.pace import ElsewhereError
+from capillary_interactions._pacing.pace import WaiterEvictedError
 
 
-class Departures:
+class SendGate:
     """The requests of one credential, on their way to the wire.
 
     Args:
@@ -53,5 +53,5 @@ class Departures:
 
     def _delay(self, now: float) -> float:
         if self._pause(now):
-            raise ElsewhereError
+            raise WaiterEvictedError
         return self._bucket.delay(now)

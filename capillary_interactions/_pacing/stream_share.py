@@ -5,11 +5,11 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
-from capillary_interactions._config.validation import seconds
+from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._pacing.bucket import Bucket
-from capillary_interactions._pacing.local_pace import TooLateError
-from capillary_interactions._text.masking import show_given
+from capillary_interactions._pacing.local_pace import SlotAfterDeadlineError
+from capillary_interactions._text.masking import describe_value
 
 # One at a time, and half of the next one's time for timers that fire late: without it, a share of
 # 40 a second would lose a tenth.
@@ -62,7 +62,7 @@ class TotalRate(Protocol):
         """Seconds until a request may be sent; 0.0 while no cool-down runs."""
 
 
-class Ration:
+class StreamShare:
     """Lets one stream use a part of the rate, whatever that rate is at the moment.
 
     One request at a time passes here and waits at the common gate: else those that have passed
@@ -80,8 +80,8 @@ class Ration:
     """
 
     def __init__(self, share: float, total: TotalRate) -> None:
-        if seconds("share", share) > 1:
-            raise ConfigurationError(f"share must be at most 1, not {show_given(share)}")
+        if check_seconds("share", share) > 1:
+            raise ConfigurationError(f"share must be at most 1, not {describe_value(share)}")
         self.share = share
         self._total = total
         self._bucket = Bucket(_CATCH_UP, share * total.rate)
@@ -102,14 +102,14 @@ class Ration:
         now = loop.time()
         wait = max(self._total.cool_down, self._current(now).delay(now, self._waiting))
         if deadline is not None and now + wait > deadline:
-            raise TooLateError(wait)
+            raise SlotAfterDeadlineError(wait)
         self._waiting += 1
         try:
             async with asyncio.timeout_at(deadline):
                 await self._line.acquire(number)
                 await self._await_room(loop)
         except TimeoutError:
-            raise TooLateError(1 / self._bucket.rate) from None
+            raise SlotAfterDeadlineError(1 / self._bucket.rate) from None
         finally:
             self._waiting -= 1
 

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import define
 
 from capillary_interactions._pacing.deadline import Deadline, Refusal
-from capillary_interactions._pacing.pace import TooLateError, late
+from capillary_interactions._pacing.pace import SlotAfterDeadlineError, late
 
 _NUMBER: Final = attrgetter("number")
 # Of ten slots, streams keep one, however many single lookups are waiting.
@@ -20,7 +20,7 @@ _CUT: Final = 256
 
 
 @define(eq=False)
-class Turn:
+class Waiter:
     """One that waits.
 
     Attributes:
@@ -45,7 +45,7 @@ class Turn:
         if deadline.at is not None and now + wait > deadline.at:
             # One that was cancelled in this turn of the loop has not left its line yet.
             if not self.granted.done():
-                self.granted.set_exception(TooLateError(wait))
+                self.granted.set_exception(SlotAfterDeadlineError(wait))
             return True
         deadline.refuse_before(now + wait, Refusal(late(wait), wait))
         return False
@@ -56,7 +56,7 @@ class Turn:
             self.expiry.cancel()
 
 
-class Line:
+class WaitQueue:
     """Turns by number: appended, as a rule, and otherwise put in between.
 
     A sorted list with its front cut off now and then: all steps but a removal from the middle take
@@ -64,13 +64,13 @@ class Line:
     """
 
     def __init__(self) -> None:
-        self._turns: list[Turn] = []
+        self._turns: list[Waiter] = []
         self._gone = 0
 
     def __len__(self) -> int:
         return len(self._turns) - self._gone
 
-    def __iter__(self) -> Iterator[Turn]:
+    def __iter__(self) -> Iterator[Waiter]:
         return iter(self._turns[self._gone :])
 
     def rank(self, number: int) -> int:
@@ -79,11 +79,11 @@ class Line:
             return len(self)
         return bisect_left(self._turns, number, self._gone, key=_NUMBER) - self._gone
 
-    def add(self, turn: Turn) -> None:
+    def add(self, turn: Waiter) -> None:
         """Let one wait in its place."""
         insort(self._turns, turn, self._gone, key=_NUMBER)
 
-    def remove(self, turn: Turn) -> bool:
+    def remove(self, turn: Waiter) -> bool:
         """Let one go; False where it does not wait here any more."""
         place = self.rank(turn.number) + self._gone
         if place == len(self._turns) or self._turns[place] is not turn:
@@ -94,7 +94,7 @@ class Line:
             del self._turns[place]
         return True
 
-    def pop(self) -> Turn:
+    def pop(self) -> Waiter:
         """The first one, who does not wait any more."""
         turn = self._turns[self._gone]
         self._gone += 1
@@ -105,14 +105,14 @@ class Line:
             self._gone = 0
         return turn
 
-    def clear(self) -> tuple[Turn, ...]:
+    def clear(self) -> tuple[Waiter, ...]:
         """All of them, none of whom waits any more."""
         turns = tuple(self)
         self._turns, self._gone = [], 0
         return turns
 
 
-class Lines:
+class WaitQueues:
     """The lookups that wait and the streams' requests that wait: nine of those, one of these.
 
     Attributes:
@@ -121,14 +121,14 @@ class Lines:
 
     def __init__(self) -> None:
         self.earliest = math.inf
-        self._urgent = Line()
-        self._patient = Line()
+        self._urgent = WaitQueue()
+        self._patient = WaitQueue()
         self._in_a_row = 0
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._patient)
 
-    def add(self, turn: Turn) -> None:
+    def add(self, turn: Waiter) -> None:
         """Let one wait in its place."""
         self.expect(turn.deadline)
         self._of(turn).add(turn)
@@ -137,11 +137,11 @@ class Lines:
         """Know of a deadline that may be the earliest."""
         self.earliest = min(self.earliest, deadline.earliest)
 
-    def remove(self, turn: Turn) -> bool:
+    def remove(self, turn: Waiter) -> bool:
         """Let one go; False where it does not wait any more."""
         return self._of(turn).remove(turn)
 
-    def pop(self) -> Turn:
+    def pop(self) -> Waiter:
         """The next one, who does not wait any more."""
         if self._urgent and (not self._patient or self._in_a_row < _URGENT_IN_A_ROW):
             self._in_a_row += 1
@@ -149,11 +149,11 @@ class Lines:
         self._in_a_row = 0
         return self._patient.pop()
 
-    def clear(self) -> tuple[Turn, ...]:
+    def clear(self) -> tuple[Waiter, ...]:
         """All of them, none of whom waits any more."""
         return (*self._urgent.clear(), *self._patient.clear())
 
-    def promote(self, turn: Turn) -> None:
+    def promote(self, turn: Waiter) -> None:
         """Move a stream's turn behind the lookups that wait, unless its own place is better."""
         number = turn.deadline.number
         if self.ahead_of(turn) > self._ahead(self._urgent.rank(number), urgent=True):
@@ -161,18 +161,18 @@ class Lines:
             turn.urgent, turn.number = True, number
             self._urgent.add(turn)
 
-    def ahead_of(self, turn: Turn) -> int:
+    def ahead_of(self, turn: Waiter) -> int:
         """How many of both lines go before one that waits, or that is about to."""
         return self._ahead(self._of(turn).rank(turn.number), urgent=turn.urgent)
 
-    def in_order(self) -> Iterator[tuple[Turn, int]]:
+    def in_order(self) -> Iterator[tuple[Waiter, int]]:
         """Each turn, and how many go before it; those removed meanwhile do not."""
         for line, urgent in ((self._urgent, True), (self._patient, False)):
             began = len(line)
             for place, turn in enumerate(line):
                 yield turn, self._ahead(place - (began - len(line)), urgent=urgent)
 
-    def _of(self, turn: Turn) -> Line:
+    def _of(self, turn: Waiter) -> WaitQueue:
         return self._urgent if turn.urgent else self._patient
 
     def _ahead(self, before: int, *, urgent: bool) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from attrs import evolve, frozen
 
 from capillary_interactions._errors import SettingsReason
-from capillary_interactions._json.fields import Mismatch
+from capillary_interactions._json.fields import SchemaMismatch
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
 from capillary_interactions._protocol.attempt_result import (
@@ -30,12 +30,12 @@ from capillary_interactions._protocol.body import NOT_JSON, Broken, parsed
 from capillary_interactions._protocol.codes import (
     BODY,
     SUCCESS,
+    CodeMeaning,
     Kind,
     Level,
-    Meaning,
-    of_code,
-    of_page,
-    of_status,
+    meaning_of_code,
+    meaning_of_page,
+    meaning_of_status,
 )
 from capillary_interactions._protocol.headers import Wait, asked_wait
 from capillary_interactions._protocol.messages import Response
@@ -58,7 +58,7 @@ _BODY_KEPT: Final = 2048
 _MESSAGE_READ: Final = 2000
 _NO_CODE: Final = 10**6
 _UNAUTHORISED: Final = "authorization status unavailable"
-_TOO_MANY: Final = of_status(429).text
+_TOO_MANY: Final = meaning_of_status(429).text
 # A sentence of nothing but words for it.
 _JUST_TOO_MANY: Final = re.compile(
     r"\W*(?:(?:http|error|code|status|429|the|this|your|api|a|is|was|has|been|have|you|too|many|"
@@ -104,10 +104,10 @@ def classify(
         told = f"access refused{failed.told(query)}"
         return Denied(told, status, failed.code, conclusive=False)
     if _status_decides(failed, status):
-        meaning = of_status(status)
+        meaning = meaning_of_status(status)
         reason = f"HTTP {status}{_after(': ', meaning.text)}"
     else:
-        meaning = of_code(failed.code, failed.level)
+        meaning = meaning_of_code(failed.code, failed.level)
         reason = meaning.text
     return _verdict(meaning, f"{reason}{failed.told(query, reason)}", status, failed.code, wait)
 
@@ -119,19 +119,19 @@ def _is_success(status: int) -> bool:
 def _read(response: Response, body: Any, reader: Reader) -> Verdict:
     try:
         return Answered(reader.read(body))
-    except Mismatch as wrong:
+    except SchemaMismatch as wrong:
         return Garbled(str(wrong), wrong.path or None, response.body[:_BODY_KEPT])
 
 
 def _by_status(response: Response, body: Any, query: Query, wait: Wait | None) -> Verdict:
-    status, meaning = response.status, of_status(response.status)
+    status, meaning = response.status, meaning_of_status(response.status)
     what = ""
     if body is NOT_JSON:
         what = f" with {'a body that is not JSON' if response.body else 'an empty body'}"
         page = response.body[:_BODY_KEPT].decode("latin-1")
         if _is_about_access(page, status, None):
             return Denied(f"HTTP {status}: {_UNAUTHORISED}", status, conclusive=False)
-        meaning = of_page(status, page)
+        meaning = meaning_of_page(status, page)
     said = body.get("message") if isinstance(body, dict) else None
     reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_led_to(response, query)}"
     text = _further(said, query, reason) if isinstance(said, str) else ""
@@ -167,7 +167,7 @@ def _led_to(response: Response, query: Query) -> str:
 
 
 def _verdict(
-    meaning: Meaning, reason: str, status: int, code: int | None, wait: Wait | None
+    meaning: CodeMeaning, reason: str, status: int, code: int | None, wait: Wait | None
 ) -> Verdict:
     reason = SettingsReason(reason) if meaning.misconfigured else reason
     match meaning.kind:

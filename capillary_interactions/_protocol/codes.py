@@ -34,7 +34,7 @@ class Level(enum.Enum):
 
 
 @frozen
-class Meaning:
+class CodeMeaning:
     """What a code says.
 
     Attributes:
@@ -53,69 +53,69 @@ CLIENT_CERTIFICATE: Final = (
 )
 ENCRYPTED: Final = "the port speaks TLS: base_url (--base-url) must begin with https://"
 _CHECK: Final = "wrong version, path or method; check base_url and api"
-_FAILED: Final = Meaning(Kind.AGAIN, "the server failed")
+_FAILED: Final = CodeMeaning(Kind.AGAIN, "the server failed")
 _FAILURES: Final = (500, 502, 503, 504, 520, 522, 523, 524)
 
-_EVERYWHERE: Final[Mapping[int, Meaning]] = {
-    400: Meaning(Kind.REFUSED, "invalid or missing input"),
-    401: Meaning(Kind.DENIED, "credentials refused"),
-    403: Meaning(Kind.FORBIDDEN, "access refused"),
-    429: Meaning(Kind.THROTTLED, "too many requests"),
-    461: Meaning(Kind.AGAIN, "search engine busy"),
+_EVERYWHERE: Final[Mapping[int, CodeMeaning]] = {
+    400: CodeMeaning(Kind.REFUSED, "invalid or missing input"),
+    401: CodeMeaning(Kind.DENIED, "credentials refused"),
+    403: CodeMeaning(Kind.FORBIDDEN, "access refused"),
+    429: CodeMeaning(Kind.THROTTLED, "too many requests"),
+    461: CodeMeaning(Kind.AGAIN, "search engine busy"),
     # Also a content delivery network's "server down"; both pass.
-    521: Meaning(Kind.AGAIN, "the customer or the server is busy"),
+    521: CodeMeaning(Kind.AGAIN, "the customer or the server is busy"),
     **dict.fromkeys(_FAILURES, _FAILED),
-    501: Meaning(Kind.REFUSED, "not implemented by the server"),
-    505: Meaning(Kind.REFUSED, "HTTP version not supported by the server"),
+    501: CodeMeaning(Kind.REFUSED, "not implemented by the server"),
+    505: CodeMeaning(Kind.REFUSED, "HTTP version not supported by the server"),
 }
 _WRONG_CALL: Final = dict.fromkeys(
-    (402, 404, 405, 406, 415), Meaning(Kind.REFUSED, _CHECK, misconfigured=True)
+    (402, 404, 405, 406, 415), CodeMeaning(Kind.REFUSED, _CHECK, misconfigured=True)
 )
 
-_ITEM: Final[Mapping[int, Meaning]] = {
+_ITEM: Final[Mapping[int, CodeMeaning]] = {
     **_EVERYWHERE,
-    **dict.fromkeys((816, 1011, 1012, 8015), Meaning(Kind.MISSING, "customer not found")),
-    **dict.fromkeys((1013, 1020), Meaning(Kind.MISSING, "customer not registered for loyalty")),
+    **dict.fromkeys((816, 1011, 1012, 8015), CodeMeaning(Kind.MISSING, "customer not found")),
+    **dict.fromkeys((1013, 1020), CodeMeaning(Kind.MISSING, "customer not registered for loyalty")),
     **dict.fromkeys(
-        (1001, 1002, 1003, 1015, 1042, 1104), Meaning(Kind.REFUSED, "invalid or missing input")
+        (1001, 1002, 1003, 1015, 1042, 1104), CodeMeaning(Kind.REFUSED, "invalid or missing input")
     ),
-    1044: Meaning(Kind.FORBIDDEN, "access refused"),
-    618: Meaning(Kind.REFUSED, "customer marked as fraud"),
+    1044: CodeMeaning(Kind.FORBIDDEN, "access refused"),
+    618: CodeMeaning(Kind.REFUSED, "customer marked as fraud"),
     # In a body these two are not what HTTP means by them.
-    408: Meaning(Kind.REFUSED, "MAC address does not match"),
+    408: CodeMeaning(Kind.REFUSED, "MAC address does not match"),
     407: _FAILED,
 }
 
-BODY: Final[Mapping[Level, Mapping[int, Meaning]]] = {
+BODY: Final[Mapping[Level, Mapping[int, CodeMeaning]]] = {
     Level.ITEM: _ITEM,
     Level.ERRORS: {**_ITEM, **_WRONG_CALL},
     Level.REQUEST: {**_ITEM, **_WRONG_CALL},
 }
 
-HTTP: Final[Mapping[int, Meaning]] = {
+HTTP: Final[Mapping[int, CodeMeaning]] = {
     **_EVERYWHERE,
     **_WRONG_CALL,
-    **dict.fromkeys(_FAILURES, Meaning(Kind.AGAIN)),
-    407: Meaning(Kind.REFUSED, "a proxy wants credentials", misconfigured=True),
+    **dict.fromkeys(_FAILURES, CodeMeaning(Kind.AGAIN)),
+    407: CodeMeaning(Kind.REFUSED, "a proxy wants credentials", misconfigured=True),
     # RFC 6585: the page of a network that wants a login, sent in place of the answer.
-    511: Meaning(
+    511: CodeMeaning(
         Kind.AGAIN, "this network wants a login first (a captive portal)", misconfigured=True
     ),
-    408: Meaning(Kind.AGAIN, "the server timed out"),
+    408: CodeMeaning(Kind.AGAIN, "the server timed out"),
 }
 
 SUCCESS: Final = frozenset({*range(200, 300), 1000})
 
 
-def of_status(status: int) -> Meaning:
+def meaning_of_status(status: int) -> CodeMeaning:
     """What an HTTP status means, the unlisted ones too."""
     if status in HTTP:
         return HTTP[status]
     if 300 <= status < 400:  # noqa: PLR2004
-        return Meaning(
+        return CodeMeaning(
             Kind.REFUSED, "redirects are not followed; check base_url", misconfigured=True
         )
-    return Meaning(Kind.REFUSED if 400 <= status < 500 else Kind.AGAIN)  # noqa: PLR2004
+    return CodeMeaning(Kind.REFUSED if 400 <= status < 500 else Kind.AGAIN)  # noqa: PLR2004
 
 
 # What nginx, Apache, Go and content delivery networks say with a 400, in pages of their own.
@@ -126,32 +126,32 @@ _PAGES: Final = (
             r"|http request to an https server",
             re.IGNORECASE,
         ),
-        Meaning(Kind.REFUSED, ENCRYPTED, misconfigured=True),
+        CodeMeaning(Kind.REFUSED, ENCRYPTED, misconfigured=True),
     ),
     (
         re.compile(r"no required ssl certificate|ssl certificate error", re.IGNORECASE),
-        Meaning(Kind.REFUSED, CLIENT_CERTIFICATE, misconfigured=True),
+        CodeMeaning(Kind.REFUSED, CLIENT_CERTIFICATE, misconfigured=True),
     ),
 )
-_PAGE: Final = Meaning(
+_PAGE: Final = CodeMeaning(
     Kind.REFUSED,
     "invalid or missing input; not the API's own answer: check base_url and what is in front of it",
     misconfigured=True,
 )
 
 
-def of_page(status: int, page: str) -> Meaning:
+def meaning_of_page(status: int, page: str) -> CodeMeaning:
     """What an HTTP status means that comes with a page, which the API itself does not send."""
     if status != 400 or not page:  # noqa: PLR2004
-        return of_status(status)
+        return meaning_of_status(status)
     return next((meaning for words, meaning in _PAGES if words.search(page)), _PAGE)
 
 
-def of_code(code: int | None, level: Level) -> Meaning:
+def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
     """What a code in a body means that reports a failure, the unlisted ones too."""
     listed = None if code is None else BODY[level].get(code)
     if listed is not None:
         return listed
     # A failure of the request as a whole tells nothing about the customer: it may pass.
     passing = level is Level.REQUEST and (code is None or code >= 500)  # noqa: PLR2004
-    return _FAILED if passing else Meaning(Kind.REFUSED, "refused by the server")
+    return _FAILED if passing else CodeMeaning(Kind.REFUSED, "refused by the server")

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from capillary_interactions._text.masking import show_keys
+from capillary_interactions._text.masking import repr_keys
 
 
 @frozen(kw_only=True)
@@ -22,7 +22,7 @@ class Request:
     """
 
     url: str = field(repr=False)
-    headers: Mapping[str, str] = field(factory=dict, repr=show_keys)
+    headers: Mapping[str, str] = field(factory=dict, repr=repr_keys)
     credential: int = 0
     body: bytes | None = field(default=None, repr=False)
     leave: Callable[[], Awaitable[Mapping[str, str] | None]] | None = field(
@@ -41,7 +41,7 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = field(factory=dict, repr=show_keys)
+    headers: Mapping[str, str] = field(factory=dict, repr=repr_keys)
     body: bytes = field(default=b"", repr=lambda value: f"<{len(value)} bytes>")
 
 
@@ -57,11 +57,11 @@ class TransportError(Exception):
         self.reason = reason
 
 
-class StaleError(TransportError):
+class StaleConnectionError(TransportError):
     """A kept-alive connection turned out to be closed; sending again at once is right."""
 
 
-class OversizedError(TransportError):
+class ResponseTooLargeError(TransportError):
     """An answer was larger than `ClientConfig.max_body`; asking again brings the same."""
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import orjson
 from attrs import evolve, fields
 
-from capillary_interactions._json.structure import attach
+from capillary_interactions._json.structure import set_frozen
 from capillary_interactions._model.interactions import (
     CustomerInteractions,
     Interaction,
@@ -30,14 +30,14 @@ def lists_messages(interaction: Interaction) -> bool:
     return bool(interaction.messages) or interaction._lists_messages  # noqa: SLF001 - of the house
 
 
-def is_short(held: CustomerInteractions) -> bool:
+def is_incomplete(held: CustomerInteractions) -> bool:
     """Whether the server counts more messages than it has given."""
     return any(
         lists_messages(each) and each.count > len(each.messages) for each in held.interactions
     )
 
 
-def marked(held: CustomerInteractions, truncated: bool) -> CustomerInteractions:
+def with_truncated(held: CustomerInteractions, truncated: bool) -> CustomerInteractions:
     """The answer, saying whether it is the whole."""
     return held if held.truncated is truncated else evolve(held, truncated=truncated)
 
@@ -59,7 +59,7 @@ def next_offset(
         page_size: The most messages of one kind that a page holds.
     """
     full = any(len(each.messages) >= page_size for each in page.interactions)
-    return offset + page_size if full or is_short(held) else None
+    return offset + page_size if full or is_incomplete(held) else None
 
 
 def merge(
@@ -171,7 +171,7 @@ def _changed(
 ) -> Interaction:
     """A changed copy that still knows whether there was a list of messages."""
     copy = evolve(interaction, **changes)
-    attach(copy, _lists_messages=lists or interaction._lists_messages)  # noqa: SLF001
+    set_frozen(copy, _lists_messages=lists or interaction._lists_messages)  # noqa: SLF001
     return copy
 
 

@@ -51,7 +51,7 @@ _MAX_COST: Final = 0.1
 
 
 @frozen(kw_only=True)
-class Policy:
+class QuotaPolicy:
     """One of the quotas that a server counts by, as an answer tells it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Policy:
 
 
 @frozen(kw_only=True)
-class Left:
+class RemainingQuota:
     """What a server's headers ask to slow down for.
 
     Attributes:
@@ -87,7 +87,7 @@ class Left:
         return f"the server's headers leave {self.remaining:.0f} requests for {self.reset:.0f} s"
 
 
-def policies(headers: Mapping[str, str], now: datetime) -> tuple[Policy, ...]:
+def policies(headers: Mapping[str, str], now: datetime) -> tuple[QuotaPolicy, ...]:
     """Every quota that the headers tell of, all lines and all members of each.
 
     Args:
@@ -108,7 +108,9 @@ def policies(headers: Mapping[str, str], now: datetime) -> tuple[Policy, ...]:
     return tuple(found)
 
 
-def slowing(told: Iterable[Policy], rate: float, *, slowed: bool = False) -> Left | None:
+def slowing(
+    told: Iterable[QuotaPolicy], rate: float, *, slowed: bool = False
+) -> RemainingQuota | None:
     """The tightest of the quotas that should slow a client down, or None if none should.
 
     A client that keeps to a quota sees little of it left, and at the end of each window nothing.
@@ -125,11 +127,11 @@ def slowing(told: Iterable[Policy], rate: float, *, slowed: bool = False) -> Lef
     return min((left for left in asked if left is not None), key=_tightness, default=None)
 
 
-def _tightness(left: Left) -> tuple[float, float]:
+def _tightness(left: RemainingQuota) -> tuple[float, float]:
     return left.remaining / left.reset, -left.reset
 
 
-def _slowed(policy: Policy, rate: float, *, slowed: bool) -> Left | None:
+def _slowed(policy: QuotaPolicy, rate: float, *, slowed: bool) -> RemainingQuota | None:
     allowed = _allowed(policy)
     too_fast = allowed is not None and allowed < rate
     short = (policy.window or policy.reset) <= _SHORT
@@ -142,23 +144,23 @@ def _slowed(policy: Policy, rate: float, *, slowed: bool) -> Left | None:
     if policy.remaining + 1 >= rate * reset:
         return None
     if policy.window is None or allowed is None:
-        return Left(remaining=policy.remaining, reset=policy.reset)
+        return RemainingQuota(remaining=policy.remaining, reset=policy.reset)
     # It allows our rate: others use it too, or it is said of a window that slides.
     reset = min(policy.reset, _MAX_COST * policy.window)
-    return Left(remaining=0.0, reset=reset) if policy.remaining < 1 else None
+    return RemainingQuota(remaining=0.0, reset=reset) if policy.remaining < 1 else None
 
 
-def _evened(policy: Policy, rate: float, *, short: bool) -> Left:
+def _evened(policy: QuotaPolicy, rate: float, *, short: bool) -> RemainingQuota:
     """Of a quota that allows less than our setting: an even pace, or what is left."""
-    left = Left(remaining=policy.remaining, reset=policy.reset)
+    left = RemainingQuota(remaining=policy.remaining, reset=policy.reset)
     if policy.remaining < 1:
         return left
-    even = Left(remaining=rate * _HELD, reset=_HELD)
+    even = RemainingQuota(remaining=rate * _HELD, reset=_HELD)
     # How much of a short window is left says little, and how long it still lasts is not known.
     return even if short else min(even, left, key=_tightness)
 
 
-def _allowed(policy: Policy) -> float | None:
+def _allowed(policy: QuotaPolicy) -> float | None:
     """Requests a second that a quota allows in the long run, at most.
 
     Where the window is not said, it is at least a second.
@@ -166,7 +168,7 @@ def _allowed(policy: Policy) -> float | None:
     return None if policy.limit is None else policy.limit / (policy.window or 1.0)
 
 
-def _low(policy: Policy, rate: float) -> float:
+def _low(policy: QuotaPolicy, rate: float) -> float:
     seconds = _LOW_SECONDS * rate
     low = seconds if policy.limit is None else min(seconds, _LOW_SHARE * policy.limit)
     return max(low, rate)
@@ -188,7 +190,7 @@ def _lines(headers: Mapping[str, str]) -> _Lines:
 
 def _counted(
     family: str, lines: _Lines, windows: list["_Window"], now: Callable[[], Clock]
-) -> Iterator[Policy]:
+) -> Iterator[QuotaPolicy]:
     """Quotas whose figures have a header each."""
     left = [number(part) for part in _parts(lines.get((family, "remaining"), ()))]
     resets = [_reset(text, now) for text in lines.get((family, "reset-after"), ())] or [
@@ -205,7 +207,7 @@ def _counted(
 
 def _members(
     lines: Iterable[str], windows: list["_Window"], now: Callable[[], Clock]
-) -> Iterator[Policy]:
+) -> Iterator[QuotaPolicy]:
     """Quotas of a RateLimit header: `limit=20, remaining=9, reset=1`, or `"name";r=9;t=1`."""
     for member in (member for line in lines for member in _split(line)):
         for figures in member:
@@ -278,8 +280,8 @@ def _window(windows: list[_Window], name: str | None, limit: float | None) -> _W
 
 def _policy(
     remaining: float, reset: tuple[float, float], window: _Window | None, limit: float | None
-) -> Policy:
-    return Policy(
+) -> QuotaPolicy:
+    return QuotaPolicy(
         remaining=remaining,
         reset=reset[0],
         rounded=reset[1],

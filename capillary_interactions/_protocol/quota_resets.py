@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from capillary_interactions._protocol.quota_headers import Policy
+from capillary_interactions._protocol.quota_headers import QuotaPolicy
 from capillary_interactions._protocol.timestamps import LONGEST
 
 _MAX_QUOTAS: Final = 16
@@ -60,7 +60,7 @@ class Resets:
 
     _seen: dict[tuple[int, float | None], _Seen] = field(factory=dict, init=False)
 
-    def read(self, told: Iterable[Policy], rate: float, now: float) -> list[Policy]:
+    def read(self, told: Iterable[QuotaPolicy], rate: float, now: float) -> list[QuotaPolicy]:
         """The quotas that may slow a client down, with their resets in seconds.
 
         Left out are those whose window slides and allows our rate: of such a window little is left
@@ -74,7 +74,7 @@ class Resets:
         read = (self._read(place, policy, rate, now) for place, policy in enumerate(told))
         return [policy for policy in read if policy is not None]
 
-    def _read(self, place: int, policy: Policy, rate: float, now: float) -> Policy | None:
+    def _read(self, place: int, policy: QuotaPolicy, rate: float, now: float) -> QuotaPolicy | None:
         seen = self._known((place, policy.limit), policy, now)
         seen.most = max(seen.most, policy.remaining)
         _compare(seen, policy, now)
@@ -85,7 +85,7 @@ class Resets:
             return None
         return evolve(policy, reset=policy.reset * unit)
 
-    def _known(self, key: tuple[int, float | None], policy: Policy, now: float) -> _Seen:
+    def _known(self, key: tuple[int, float | None], policy: QuotaPolicy, now: float) -> _Seen:
         seen = self._seen.get(key)
         if seen is None or now < seen.at:
             if len(self._seen) >= _MAX_QUOTAS:
@@ -95,7 +95,7 @@ class Resets:
         return seen
 
 
-def _compare(seen: _Seen, policy: Policy, now: float) -> None:
+def _compare(seen: _Seen, policy: QuotaPolicy, now: float) -> None:
     """Learn the unit, and whether the reset stands still."""
     if abs(policy.reset - seen.still) > _unchanged(policy):
         seen.still, seen.still_since = policy.reset, now
@@ -110,7 +110,7 @@ def _compare(seen: _Seen, policy: Policy, now: float) -> None:
         seen.milliseconds = _written_in_milliseconds(policy.reset)
 
 
-def _unit(seen: _Seen, policy: Policy, rate: float) -> float:
+def _unit(seen: _Seen, policy: QuotaPolicy, rate: float) -> float:
     """Seconds of the reset's unit; of two that are possible, the one that costs less."""
     if policy.rounded > 1 or policy.reset <= (policy.window or 0.0) + policy.rounded:
         return 1.0  # It was a moment, or is within its window.
@@ -118,7 +118,7 @@ def _unit(seen: _Seen, policy: Policy, rate: float) -> float:
     return _MILLI if seen.milliseconds or doubtful else 1.0
 
 
-def _is_doubtful(policy: Policy, rate: float) -> bool:
+def _is_doubtful(policy: QuotaPolicy, rate: float) -> bool:
     """Whether one answer alone is no reason to believe that its reset is in seconds."""
     far_less = policy.limit is not None and policy.limit < _FAR_LESS * rate * policy.reset
     return policy.reset > _DOUBTFUL or (policy.reset > _MIN_DOUBTFUL and far_less)
@@ -132,11 +132,11 @@ def _sure(seen: _Seen) -> float:
     return _LONG_APART if seen.milliseconds else 1.0
 
 
-def _stands_still(seen: _Seen, policy: Policy, now: float) -> bool:
+def _stands_still(seen: _Seen, policy: QuotaPolicy, now: float) -> bool:
     return now - seen.still_since > policy.rounded + _unchanged(policy) + _LATE
 
 
-def _unchanged(policy: Policy) -> float:
+def _unchanged(policy: QuotaPolicy) -> float:
     """By how much a reset that stands still may differ: a moment is read by a rounded Date."""
     return policy.rounded - 1.0 + _TOLERANCE
 

@@ -190,7 +190,7 @@ def _spelled(value: str) -> str:
     return r"[\W_]{0,4}".join(map(re.escape, letters))
 
 
-def show_masked(value: str | None) -> str:
+def repr_masked(value: str | None) -> str:
     """The repr of a field that holds personal data: None, or its masked form."""
     return "None" if value is None else repr(mask(value))
 
@@ -200,12 +200,12 @@ def show_codes_masked(value: str | None) -> str:
     return "None" if value is None else repr(mask_text(mask_codes(value[: 2 * _MAX_READ])))
 
 
-def show_keys(value: Mapping[str, object]) -> str:
+def repr_keys(value: Mapping[str, object]) -> str:
     """The repr of a mapping with its keys only: what stands behind them is not ours to show."""
     return "{" + ", ".join(f"{mask_text(key)!r}: ..." for key in value) + "}"
 
 
-def show_given(
+def describe_value(
     value: object, *, like: re.Pattern[str] | None = None, words: Iterable[str] = ()
 ) -> str:
     """What was given in the place of something else, for the text of an error.

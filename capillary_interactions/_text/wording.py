@@ -16,12 +16,12 @@ _HOUR: Final = 3600.0
 _DAY: Final = 86400.0
 
 
-def ending_word(name: str) -> str:
+def ending_label(name: str) -> str:
     """What a person calls an ending."""
     return _WORDS[name]
 
 
-def count(number: int, noun: str) -> str:
+def pluralise(number: int, noun: str) -> str:
     """A number of things.
 
     >>> count(1, "retry"), count(1000, "retry")
@@ -33,7 +33,7 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {plural}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time in the two largest units that matter.
 
     >>> duration(0.004), duration(4.26), duration(200), duration(4000), duration(200_000)

@@ -9,13 +9,13 @@ import click
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import mask_subject, mask_text
 from capillary_interactions.cli._bulk import bulk
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._demo import demo
 from capillary_interactions.cli._exit_codes import (
-    CANNOT_START,
-    FINE,
     INTERRUPTED,
+    OK,
     STOPPED_EARLY,
+    USAGE,
     CommandError,
 )
 from capillary_interactions.cli._jobs import jobs
@@ -64,11 +64,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         ended = app.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=chosen)
     except (click.Abort, KeyboardInterrupt):
-        Voice().complain("interrupted")
+        Console().complain("interrupted")
         return INTERRUPTED
     except SystemExit as error:
         # Click's way out after a completion, and where the reader of a help text has gone.
-        return STOPPED_EARLY if error.code else FINE
+        return STOPPED_EARLY if error.code else OK
     except Exception as error:  # noqa: BLE001 - a person gets a line, and the way to more
         if chosen["level"] == "debug":
             _show_traceback(error)
@@ -82,25 +82,25 @@ def _show_traceback(error: Exception) -> None:
 
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = len(line) - len(line.lstrip(" "))
-        Voice().complain(f"{' ' * indent}{mask_subject(line, codes_shown=True)}")
+        Console().complain(f"{' ' * indent}{mask_subject(line, codes_shown=True)}")
 
 
 def _told(error: Exception) -> int:
     """Say what is wrong in one line; the exit code for it."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        Voice().show(error.format_message())
-        return CANNOT_START
+        Console().show(error.format_message())
+        return USAGE
     if isinstance(error, click.ClickException | ConfigurationError):
-        Voice().complain(f"error: {words(error)}")
-        return CANNOT_START
+        Console().complain(f"error: {words(error)}")
+        return USAGE
     if isinstance(error, CommandError):
         if str(error):
-            Voice().complain(f"error: {error}")
+            Console().complain(f"error: {error}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
-        Voice().complain(f"error: standard output cannot be written: {error.strerror}")
+        Console().complain(f"error: standard output cannot be written: {error.strerror}")
         return STOPPED_EARLY
-    Voice().complain(
+    Console().complain(
         f"error: unforeseen {type(error).__name__}; "
         "run it again with --log-level debug to see where, and report it"
     )

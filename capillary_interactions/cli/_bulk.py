@@ -15,7 +15,7 @@ from capillary_interactions._model.vocabulary import (
     InteractionType,
     Network,
 )
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
     STOPPED_EARLY,
@@ -35,13 +35,13 @@ from capillary_interactions.cli._options import (
     voice_options,
 )
 from capillary_interactions.cli._runtime import run_async
-from capillary_interactions.cli._settings import Settings, config_of, reachable
+from capillary_interactions.cli._settings import ClientOptions, config_of, resolved_config
 from capillary_interactions.cli._standard_streams import data_out, is_terminal
 from capillary_interactions.cli._summaries import summary
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 
 if TYPE_CHECKING:
-    from capillary_interactions.cli._bulk_stream import Bulk, Ended
+    from capillary_interactions.cli._bulk_stream import RunResult, StreamOptions
 
 _PIPE: Final = "-"
 
@@ -87,8 +87,8 @@ def bulk(
     network: str | None,
     mask_codes: bool,
     stopping: Stopping,
-    settings: Settings,
-    voice: Voice,
+    settings: ClientOptions,
+    voice: Console,
 ) -> int:
     """Look up every customer of LIST; - is standard input.
 
@@ -124,8 +124,8 @@ def bulk(
       capillary-interactions bulk customers.csv --identifier mobile --out answers.parquet
       zcat ids.gz | capillary-interactions bulk - --identifier external_id --out - > answers.jsonl
     """  # noqa: D301 - click's own mark
-    from capillary_interactions.cli._bulk_job import JobBulk, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._bulk_stream import Bulk  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._bulk_job import JobOptions, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._bulk_stream import StreamOptions  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._output import (  # noqa: PLC0415
         check_out,
         is_streamed,
@@ -141,7 +141,7 @@ def bulk(
         check_out(out, overwrite=overwrite, source=list_, for_spreadsheets=for_spreadsheets)
         # Somebody who goes on with a job from a pipe need not type the list.
         retold = list_ == _PIPE and is_terminal(sys.stdin) and job_of(Path(out)).exists()
-        job = JobBulk(
+        job = JobOptions(
             customers=None if retold else customers,
             out=Path(out),
             network=network,
@@ -157,7 +157,7 @@ def bulk(
         return run_async(run_job(job, voice))
     if for_spreadsheets:
         raise click.UsageError("--for-spreadsheets needs --out with a file that ends in .csv")
-    stream = Bulk(
+    stream = StreamOptions(
         customers=customers,
         template=template,
         open_out=data_out if out == _PIPE else partial(open_out, out),
@@ -172,20 +172,20 @@ def bulk(
 
 
 def _within_limits(
-    settings: Settings, config: ClientConfig | None, voice: Voice
+    settings: ClientOptions, config: ClientConfig | None, voice: Console
 ) -> AbstractAsyncContextManager[ClientConfig]:
     from capillary_interactions.cli._descriptors import within_limits  # noqa: PLC0415 - help and completion need none of it
 
-    return within_limits(reachable(settings, config), voice, sandbox=settings.sandbox)
+    return within_limits(resolved_config(settings, config), voice, sandbox=settings.sandbox)
 
 
-async def _run(job: "Bulk", voice: Voice) -> "Ended":
+async def _run(job: "StreamOptions", voice: Console) -> "RunResult":
     from capillary_interactions.cli._bulk_stream import run  # noqa: PLC0415 - help and completion need none of it
 
     return await run(job, voice)
 
 
-def tell(ended: "Ended", out: str, voice: Voice) -> int:
+def tell(ended: "RunResult", out: str, voice: Console) -> int:
     """Say how a run ended; its exit code."""
     if ended.code == STOPPED_EARLY and not ended.problem:
         return ended.code  # whoever read the output has gone
@@ -199,10 +199,10 @@ def tell(ended: "Ended", out: str, voice: Voice) -> int:
 
 
 def _template(
-    identifier: str, settings: Settings, network: str | None, kind: InteractionType | None
-) -> Template:
+    identifier: str, settings: ClientOptions, network: str | None, kind: InteractionType | None
+) -> QueryTemplate:
     try:
-        return Template(
+        return QueryTemplate(
             name=IdentifierName(identifier),
             api=ApiVersion(settings.api or ApiVersion.V1_1),
             network=None if network is None else Network(network),

@@ -13,21 +13,21 @@ from attrs import frozen
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, EndpointDownError
-from capillary_interactions._text.wording import count
-from capillary_interactions.cli._console import Voice
+from capillary_interactions._text.wording import pluralise
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
-    CANNOT_START,
     INTERRUPTED,
     STOPPED_EARLY,
+    USAGE,
     CannotStartError,
     StoppedEarlyError,
     code_of,
 )
 from capillary_interactions.cli._job_words import next_steps, summary, way_on
 from capillary_interactions.cli._notices import clock, notify
-from capillary_interactions.cli._progress import show
-from capillary_interactions.cli._signals import Stop
-from capillary_interactions.cli._summaries import Moment
+from capillary_interactions.cli._progress import display_progress
+from capillary_interactions.cli._signals import GracefulStop
+from capillary_interactions.cli._summaries import ProgressState
 from capillary_interactions.jobs import (
     CustomerList,
     Job,
@@ -46,7 +46,7 @@ _DRAIN: Final = 30.0
 
 
 @frozen(kw_only=True)
-class JobBulk:
+class JobOptions:
     """One list to look up by a job.
 
     Attributes:
@@ -86,7 +86,7 @@ def job_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.job")
 
 
-async def run_job(bulk: JobBulk, voice: Voice) -> int:
+async def run_job(bulk: JobOptions, voice: Console) -> int:
     """Begin a job or go on with it, and write its results when it is done; the exit code.
 
     Raises:
@@ -97,13 +97,13 @@ async def run_job(bulk: JobBulk, voice: Voice) -> int:
 
 
 class _JobRun:
-    def __init__(self, bulk: JobBulk, voice: Voice) -> None:
+    def __init__(self, bulk: JobOptions, voice: Console) -> None:
         self._bulk = bulk
         self._voice = voice
-        self._stop = Stop(self._wind_down, self._leave)
+        self._stop = GracefulStop(self._wind_down, self._leave)
         self._job = Job.open(bulk.path, bulk.customers, network=bulk.network, type=bulk.type)
         self._asking: asyncio.Task[Report] | None = None
-        self._moment = Moment(done=0, total=None, rate=0.0, endings={})
+        self._moment = ProgressState(done=0, total=None, rate=0.0, endings={})
         self._paused: str | None = None
         self._hinted = False
         self._before = 0
@@ -138,7 +138,7 @@ class _JobRun:
 
     def _tell_before(self, done: int) -> None:
         """Say what there is of the job, and what becomes of it."""
-        held = f"{self._bulk.path}: {count(done, 'row')} done"
+        held = f"{self._bulk.path}: {pluralise(done, 'row')} done"
         if self._bulk.restart:
             # Its rows are not those of this run, so they are not taken off at its end.
             self._voice.say(f"beginning anew, once the list can be read; forgotten is {held}")
@@ -181,7 +181,7 @@ class _JobRun:
                 self._problem = str(error)
             case JobError() if error.begun:
                 self._problem = self._told(error)
-                self._code = CANNOT_START if isinstance(error, JobChangedError) else None
+                self._code = USAGE if isinstance(error, JobChangedError) else None
             case _:
                 raise error
 
@@ -225,7 +225,9 @@ class _JobRun:
     def _see(self, progress: Progress) -> None:
         status = progress.status
         total = status.rows if status.whole else None
-        self._moment = Moment(done=status.done, total=total, rate=0.0, endings=status.endings)
+        self._moment = ProgressState(
+            done=status.done, total=total, rate=0.0, endings=status.endings
+        )
         hint = unknown_hint(status.endings, MANY_UNKNOWN)
         if hint is not None and not self._hinted:
             self._hinted = True
@@ -248,7 +250,7 @@ class _JobRun:
         return f"pausing: no answers any more ({reason}); {meanwhile}"
 
     async def _show(self) -> None:
-        await show(self._voice, lambda: self._moment, bar=self._bulk.bar)
+        await display_progress(self._voice, lambda: self._moment, bar=self._bulk.bar)
 
     def _wind_down(self) -> None:
         """At the first Ctrl-C: ask for nothing more, and wait for what is under way."""

@@ -12,10 +12,10 @@ from attrs import field, frozen
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, EndpointDownError
-from capillary_interactions._model.outcome import Found, Outcome, Unavailable, counted
+from capillary_interactions._model.outcome import Found, Outcome, Unavailable, with_all_endings
 from capillary_interactions._model.query import Query
-from capillary_interactions._text.wording import count
-from capillary_interactions.cli._console import Voice
+from capillary_interactions._text.wording import pluralise
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
     STOPPED_EARLY,
@@ -25,23 +25,23 @@ from capillary_interactions.cli._exit_codes import (
 )
 from capillary_interactions.cli._lines import outcome_line, rejected_line
 from capillary_interactions.cli._notices import notify
-from capillary_interactions.cli._output import Sink
-from capillary_interactions.cli._progress import show
-from capillary_interactions.cli._signals import Stop
-from capillary_interactions.cli._summaries import Moment, Report
+from capillary_interactions.cli._output import LineWriter
+from capillary_interactions.cli._progress import display_progress
+from capillary_interactions.cli._signals import GracefulStop
+from capillary_interactions.cli._summaries import ProgressState, StreamSummary
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._lists.empty_cells import NOTED, note
 from capillary_interactions.jobs._lists.list_reader import ListReader
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._run.stop_rules import FirstAnswer
-from capillary_interactions.jobs._run.thread_feed import Feed
+from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 
 _DRAIN: Final = 30.0
 _SETTLE: Final = 0.5
 
 
 @frozen(kw_only=True)
-class Bulk:
+class StreamOptions:
     """One list to look up.
 
     Attributes:
@@ -57,7 +57,7 @@ class Bulk:
     """
 
     customers: CustomerList
-    template: Template
+    template: QueryTemplate
     open_out: Callable[[], IO[bytes]]
     out: str
     reachable: Callable[[], AbstractAsyncContextManager[ClientConfig]]
@@ -68,7 +68,7 @@ class Bulk:
 
 
 @frozen(kw_only=True)
-class Ended:
+class RunResult:
     """How a run ended.
 
     Attributes:
@@ -79,10 +79,10 @@ class Ended:
 
     code: int
     problem: str = ""
-    report: Report = field(factory=Report)
+    report: StreamSummary = field(factory=StreamSummary)
 
 
-async def run(bulk: Bulk, voice: Voice) -> Ended:
+async def run(bulk: StreamOptions, voice: Console) -> RunResult:
     """Look a list up.
 
     Raises:
@@ -93,7 +93,7 @@ async def run(bulk: Bulk, voice: Voice) -> Ended:
 
 
 class _Run:
-    def __init__(self, bulk: Bulk, voice: Voice) -> None:
+    def __init__(self, bulk: StreamOptions, voice: Console) -> None:
         self._bulk = bulk
         self._voice = voice
         self._endings: Counter[str] = Counter()
@@ -103,16 +103,16 @@ class _Run:
         self._first = FirstAnswer()
         # Not written before it is known whether the settings can be right at all.
         self._held: list[tuple[int, Outcome]] = []
-        self._feed = Feed(ListReader(bulk.customers, bulk.template).read)
+        self._feed = ThreadFeed(ListReader(bulk.customers, bulk.template).read)
         self._blanks = 0
         self._reasons: Counter[str] = Counter()
         self._total: int | None = None
-        self._stop = Stop(self._wind_down, self._leave)
+        self._stop = GracefulStop(self._wind_down, self._leave)
         self._client: InteractionsClient | None = None
-        self._sink: Sink | None = None
+        self._sink: LineWriter | None = None
         self._grounding: asyncio.Task[None] | None = None
 
-    async def go(self) -> Ended:
+    async def go(self) -> RunResult:
         begun = time.monotonic()
         try:
             with self._stop.listening():
@@ -132,7 +132,7 @@ class _Run:
 
     async def _through(self, config: ClientConfig) -> None:
         async with InteractionsClient(config) as self._client:
-            self._sink = Sink(self._bulk.open_out(), self._bulk.out)
+            self._sink = LineWriter(self._bulk.open_out(), self._bulk.out)
             shown = self._shown(self._client)
             try:
                 await self._guarded(self._race(self._client, self._sink))
@@ -158,7 +158,7 @@ class _Run:
         if self._problem is None:
             self._problem = problem
 
-    async def _race(self, client: InteractionsClient, sink: Sink) -> None:
+    async def _race(self, client: InteractionsClient, sink: LineWriter) -> None:
         """Look up, and stop as soon as nothing can be written any more."""
         work = asyncio.create_task(self._look_up(client, sink))
         try:
@@ -168,7 +168,7 @@ class _Run:
         finally:
             await _cancelled(work)
 
-    async def _look_up(self, client: InteractionsClient, sink: Sink) -> None:
+    async def _look_up(self, client: InteractionsClient, sink: LineWriter) -> None:
         bulk = self._bulk
         async with (
             aclosing(self._queries(sink)) as queries,
@@ -189,9 +189,9 @@ class _Run:
 
     def _given_up(self, last: Outcome) -> EndpointDownError:
         reason = "" if isinstance(last, Found) else last.reason
-        return EndpointDownError(self._first.in_a_row, reason, counted(self._endings))
+        return EndpointDownError(self._first.in_a_row, reason, with_all_endings(self._endings))
 
-    async def _write(self, sink: Sink) -> None:
+    async def _write(self, sink: LineWriter) -> None:
         held, self._held = self._held, []
         for number, outcome in held:
             self._endings[outcome.ending] += 1
@@ -200,7 +200,7 @@ class _Run:
             sink.put(outcome_line(number, outcome, codes_masked=self._bulk.codes_masked))
             await sink.room()
 
-    async def _queries(self, sink: Sink) -> AsyncGenerator[tuple[int, Query], None]:
+    async def _queries(self, sink: LineWriter) -> AsyncGenerator[tuple[int, Query], None]:
         """The rows that can be asked; the others end here."""
         template = self._bulk.template
         async for batch in self._feed:
@@ -223,13 +223,13 @@ class _Run:
         if self._voice.quiet:
             return ()
         return (
-            asyncio.create_task(show(self._voice, self._moment, bar=self._bulk.bar)),
+            asyncio.create_task(display_progress(self._voice, self._moment, bar=self._bulk.bar)),
             asyncio.create_task(notify(self._voice, client.snapshot)),
         )
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> ProgressState:
         done = self._endings.total()
-        return Moment(done=done, total=self._total, rate=0.0, endings=self._endings)
+        return ProgressState(done=done, total=self._total, rate=0.0, endings=self._endings)
 
     def _wind_down(self) -> None:
         """At the first Ctrl-C: read no more, and wait for what is under way."""
@@ -237,8 +237,8 @@ class _Run:
         left = self._read - self._endings.total()
         if self._client is not None:
             self._voice.say(
-                f"stopping: waiting up to {_DRAIN:.0f} s for {count(left, 'lookup')} under way; "
-                "Ctrl-C again stops at once"
+                f"stopping: waiting up to {_DRAIN:.0f} s for {pluralise(left, 'lookup')} "
+                "under way; Ctrl-C again stops at once"
             )
             asyncio.get_running_loop().call_later(_DRAIN, self._ground, self._client)
 
@@ -252,9 +252,9 @@ class _Run:
         with suppress(Exception):
             self._voice.console.show_cursor()
 
-    def _ended(self, seconds: float) -> Ended:
+    def _ended(self, seconds: float) -> RunResult:
         snapshot = None if self._client is None else self._client.snapshot()
-        report = Report(
+        report = StreamSummary(
             endings=dict(self._endings),
             read=self._read,
             written=0 if self._sink is None else self._sink.written,
@@ -267,9 +267,9 @@ class _Run:
             unanswered=self._unanswered,
         )
         if self._problem is not None:
-            return Ended(code=STOPPED_EARLY, problem=self._problem, report=report)
+            return RunResult(code=STOPPED_EARLY, problem=self._problem, report=report)
         code = INTERRUPTED if self._stop.asked else code_of(self._endings)
-        return Ended(code=code, report=report)
+        return RunResult(code=code, report=report)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

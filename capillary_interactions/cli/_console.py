@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from capillary_interactions._text.printable import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console as RichConsole
 
 LEVELS: Final = ("debug", "info", "warning", "error", "off")
 _NEVER: Final = logging.CRITICAL + 1
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 
-class Voice:
+class Console:
     """Lines for a person.
 
     Args:
@@ -27,7 +27,7 @@ class Voice:
         self.quiet = quiet
 
     @cached_property
-    def console(self) -> "Console":
+    def console(self) -> "RichConsole":
         """Where the lines go, and a progress bar below them."""
         from capillary_interactions.cli._stderr import stderr_console  # noqa: PLC0415 - rich is slow to import
 
@@ -66,7 +66,7 @@ class Voice:
 
 
 class _Ear(logging.Handler):
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, voice: Console) -> None:
         super().__init__()
         self._voice = voice
 

@@ -13,16 +13,16 @@ import click
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._model.vocabulary import IdentifierName
-from capillary_interactions._text.wording import count
+from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._bulk import tell
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._options import voice_options
 from capillary_interactions.cli._runtime import run_async
-from capillary_interactions.cli._summaries import Report
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.cli._summaries import StreamSummary
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 
 if TYPE_CHECKING:
-    from capillary_interactions.cli._bulk_stream import Ended
+    from capillary_interactions.cli._bulk_stream import RunResult
     from capillary_interactions.sandbox import Counts, SandboxProcess
 
 _RATE: Final = RateLimit(100, 1.0)
@@ -42,7 +42,7 @@ _OUT: Final = "the output"
     help="How many made-up customers to look up, 100 a second.",
 )
 @voice_options
-def demo(*, customers: int, voice: Voice) -> int:
+def demo(*, customers: int, voice: Console) -> int:
     """Look made-up customers up through the whole client, at the quota of a pretend Capillary.
 
     The server runs in another process, allows 100 requests in any second and fails 3 in a hundred
@@ -59,18 +59,18 @@ def demo(*, customers: int, voice: Voice) -> int:
             f"a pretend Capillary in another process: {_RATE.requests} requests allowed in any "
             f"{_RATE.per:g} s, {100 * _FAULTS:.0f} % fail on purpose, {1000 * _LATENCY:.0f} ms each"
         )
-        voice.say(f"looking up {count(customers, 'made-up customer')} at that quota ...")
+        voice.say(f"looking up {pluralise(customers, 'made-up customer')} at that quota ...")
         ended = run_async(_look_up(server, customers, voice))
         most = server.most_in_any_window(_RATE.per)
         seen = server.counts()
     code = tell(ended, _OUT, voice)
-    for line in (*happened(ended.report, seen, most), *_NEXT):
+    for line in (*server_summary(ended.report, seen, most), *_NEXT):
         voice.say(line)
     return code
 
 
-async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> "Ended":
-    from capillary_interactions.cli._bulk_stream import Bulk, run  # noqa: PLC0415 - help and completion need none of it
+async def _look_up(server: "SandboxProcess", customers: int, voice: Console) -> "RunResult":
+    from capillary_interactions.cli._bulk_stream import StreamOptions, run  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._output import open_out  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import CustomerList  # noqa: PLC0415 - help and completion need none of it
@@ -81,11 +81,13 @@ async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> "E
 
     with tempfile.TemporaryDirectory(prefix="capillary-demo-") as folder:
         return await run(
-            Bulk(
+            StreamOptions(
                 customers=CustomerList(
-                    io.BytesIO(made_up(customers)), identifier=IdentifierName.MOBILE, format="csv"
+                    io.BytesIO(sample_list(customers)),
+                    identifier=IdentifierName.MOBILE,
+                    format="csv",
                 ),
-                template=Template(name=IdentifierName.MOBILE),
+                template=QueryTemplate(name=IdentifierName.MOBILE),
                 open_out=partial(open_out, str(Path(folder, "answers.jsonl"))),
                 out=_OUT,
                 reachable=reachable,
@@ -95,13 +97,13 @@ async def _look_up(server: "SandboxProcess", customers: int, voice: Voice) -> "E
         )
 
 
-def made_up(customers: int) -> bytes:
+def sample_list(customers: int) -> bytes:
     """A CSV of as many mobile numbers."""
     numbers = "".join(f"{_FIRST + number}\n" for number in range(customers))
     return f"mobile\n{numbers}".encode()
 
 
-def happened(report: Report, seen: "Counts", most: int) -> tuple[str, ...]:
+def server_summary(report: StreamSummary, seen: "Counts", most: int) -> tuple[str, ...]:
     """What the demo shows, seen from the server.
 
     Args:
@@ -111,9 +113,9 @@ def happened(report: Report, seen: "Counts", most: int) -> tuple[str, ...]:
     """
     allowed, per = _RATE.requests, _RATE.per
     mean = seen.received * per / report.seconds if report.seconds else 0.0
-    received = f"the server received {count(seen.received, 'request')}"
+    received = f"the server received {pluralise(seen.received, 'request')}"
     window = f"at most {most} in any {per:g} s of {allowed} allowed, {mean:.0f} on average"
-    failed = f"{count(seen.faulted, 'request')} failed on purpose"
+    failed = f"{pluralise(seen.faulted, 'request')} failed on purpose"
     return (
         f"{received}: {window}; {seen.throttled:,} over the quota",
         f"{failed} and were sent again, paced like all others",

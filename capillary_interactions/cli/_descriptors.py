@@ -8,7 +8,7 @@ from typing import Final
 from attrs import evolve
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 
 # For the job's file, the list, the result and what else is opened on the way.
 _RESERVE: Final = 16
@@ -28,7 +28,7 @@ def fitting(in_flight: int, *, limit: int, open_now: int, each: int) -> int:
 
 @asynccontextmanager
 async def within_limits(
-    reachable: AbstractAsyncContextManager[ClientConfig], voice: Voice, *, sandbox: bool
+    reachable: AbstractAsyncContextManager[ClientConfig], voice: Console, *, sandbox: bool
 ) -> AsyncIterator[ClientConfig]:
     """A configuration that has no more requests under way than this process may have files open.
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-FINE: Final = 0
+OK: Final = 0
 OTHER_ENDINGS: Final = 1
-CANNOT_START: Final = 2
+USAGE: Final = 2
 STOPPED_EARLY: Final = 3
 INTERRUPTED: Final = 130
 
@@ -21,7 +21,7 @@ class CommandError(Exception):
 class CannotStartError(CommandError):
     """An argument or a setting is wrong, and nothing has been done."""
 
-    exit_code = CANNOT_START
+    exit_code = USAGE
 
 
 class StoppedEarlyError(CommandError):
@@ -33,4 +33,4 @@ class StoppedEarlyError(CommandError):
 def code_of(endings: Mapping[str, int]) -> int:
     """The exit code of a command that came to its end, from the endings it counted."""
     other = any(count for name, count in endings.items() if name not in _FINE_ENDINGS)
-    return OTHER_ENDINGS if other else FINE
+    return OTHER_ENDINGS if other else OK

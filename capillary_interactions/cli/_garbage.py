@@ -15,7 +15,7 @@ _YOUNG: Final = 50_000
 
 
 @contextmanager
-def garbage_left_longer() -> Iterator[None]:
+def relaxed_gc() -> Iterator[None]:
     """Let the garbage collector begin at 50,000 young objects, unless it is off or later.
 
     It is a setting of the process, so it is the program's to make and not the library's, and it

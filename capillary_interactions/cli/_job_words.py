@@ -7,7 +7,7 @@ from shlex import quote as quoted
 from typing import Final
 
 from capillary_interactions._text.masking import mask
-from capillary_interactions._text.wording import count, duration, ending_word
+from capillary_interactions._text.wording import ending_label, format_duration, pluralise
 from capillary_interactions.cli._summaries import endings
 from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
 from capillary_interactions.jobs._status import unknown_hint
@@ -36,7 +36,7 @@ def summary(report: Report, before: int, window: float = 0.0) -> tuple[str, ...]
     """
     run, rows = report.run, report.status.done - before
     rate = rows / run.seconds if run.seconds else 0.0
-    pace = f"{count(rows, 'row')} in {duration(run.seconds)} ({rate:.1f}/s)"
+    pace = f"{pluralise(rows, 'row')} in {format_duration(run.seconds)} ({rate:.1f}/s)"
     whole = not before and report.complete
     told = endings(report.status.endings) or "none ended"
     return (
@@ -82,7 +82,7 @@ def state(report: Report) -> tuple[str, ...]:
         *_rows_beside(report),
     ]
     if run.seconds:
-        asked = f"{count(run.asked, 'lookup')} in {duration(run.seconds)}"
+        asked = f"{pluralise(run.asked, 'lookup')} in {format_duration(run.seconds)}"
         lines.append(f"last run: {asked}, {_sent(run)}")
     if run.stopped:
         lines.append(f"it stopped: {run.stopped}")
@@ -96,7 +96,7 @@ def _so_far(status: JobStatus) -> str:
 
 
 def _sent(run: RunFigures) -> str:
-    sent = f"{count(run.requests, 'request')}, {count(run.retries, 'retry')}"
+    sent = f"{pluralise(run.requests, 'request')}, {pluralise(run.retries, 'retry')}"
     return f"{sent}, {run.throttled:,} throttled"
 
 
@@ -104,7 +104,10 @@ def _quota(run: RunFigures, window: float) -> list[str]:
     if not run.asked:
         return []
     waited, served = run.waited / run.asked, run.served / run.asked
-    lookup = f"a lookup waited {duration(waited)} for quota and took {duration(served)} on average"
+    lookup = (
+        f"a lookup waited {format_duration(waited)} for quota and took "
+        f"{format_duration(served)} on average"
+    )
     # The burst at its beginning is more than a short run's share of the quota ("536 %").
     if not run.quota or run.seconds < max(window, 1 / run.quota):
         return [lookup]
@@ -115,9 +118,9 @@ def _quota(run: RunFigures, window: float) -> list[str]:
 def _rows_beside(report: Report) -> list[str]:
     status, lines = report.status, []
     if status.blank:
-        lines.append(f"{count(status.blank, 'blank line')} skipped")
+        lines.append(f"{pluralise(status.blank, 'blank line')} skipped")
     if status.duplicates:
-        lines.append(f"{count(status.duplicates, 'row')} with the customer of an earlier row")
+        lines.append(f"{pluralise(status.duplicates, 'row')} with the customer of an earlier row")
     if report.note:
         lines.append(report.note)
     return lines
@@ -132,7 +135,7 @@ def _failures(first: tuple[Failure, ...], last: tuple[Failure, ...]) -> list[str
 
 def _failure(failure: Failure) -> str:
     who = f" ({mask(failure.identifier)})" if failure.identifier else ""
-    return f"  row {failure.row:,}{who} {ending_word(failure.ending)}: {failure.reason}"
+    return f"  row {failure.row:,}{who} {ending_label(failure.ending)}: {failure.reason}"
 
 
 _PLAIN: Final = re.compile(r"[ -&(-\[\]-~]")

@@ -11,15 +11,15 @@ from attrs import asdict
 
 from capillary_interactions._json.unstructure import seconds
 from capillary_interactions._model.outcome import ENDINGS
-from capillary_interactions._text.wording import count
-from capillary_interactions.cli._console import Voice
+from capillary_interactions._text.wording import pluralise
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._job_words import next_steps, state
 from capillary_interactions.cli._options import spreadsheet_option, voice_options
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import data_out, write_json
 from capillary_interactions.jobs._errors import ExportError, JobError
-from capillary_interactions.jobs._lists.query_template import storable
+from capillary_interactions.jobs._lists.query_template import escape_unencodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -42,7 +42,7 @@ def jobs() -> None:
 @_JOB
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object on standard output.")
 @voice_options
-def status(*, path: Path, as_json: bool, voice: Voice) -> int:
+def status(*, path: Path, as_json: bool, voice: Console) -> int:
     """Tell how far JOB is, also while it is being run.
 
     The exit code is 0 if every row is found or not_found, and 1 if some are open or have ended
@@ -66,7 +66,7 @@ def _written(report: "Report") -> dict[str, Any]:
     return {
         **asdict(report.status),
         # A path may be bytes that are no text.
-        "path": storable(report.status.path),
+        "path": escape_unencodable(report.status.path),
         "done": report.status.done,
         "open": report.status.open,
         "complete": report.complete,
@@ -94,7 +94,7 @@ def _written(report: "Report") -> dict[str, Any]:
 )
 @click.option("--damaged", is_flag=True, help="Instead, rows whose outcome cannot be read.")
 @voice_options
-def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Voice) -> int:
+def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Console) -> int:
     """Open rows of JOB again, so that the next `bulk` asks for them once more.
 
     \b
@@ -103,7 +103,9 @@ def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Voice) 
     """  # noqa: D301 - click's own mark
     opened = _with_job(path, lambda job: job.retry_damaged() if damaged else job.retry(endings))
     verb = "is" if opened == 1 else "are"
-    voice.say(f"{count(opened, 'row')} {verb} open again; the same `bulk` command asks for them")
+    voice.say(
+        f"{pluralise(opened, 'row')} {verb} open again; the same `bulk` command asks for them"
+    )
     return 0
 
 
@@ -129,7 +131,7 @@ def export(
     overwrite: bool,
     mask_codes: bool,
     for_spreadsheets: bool,
-    voice: Voice,
+    voice: Console,
 ) -> int:
     """Write the outcomes that JOB has so far, in any number of formats one after the other.
 
@@ -154,7 +156,7 @@ def export(
         path,
         lambda job: job.export(target, mask_codes=mask_codes, for_spreadsheets=for_spreadsheets),
     )
-    voice.say(f"{count(rows, 'row')} of the list written to {target}")
+    voice.say(f"{pluralise(rows, 'row')} of the list written to {target}")
     return 0
 
 
@@ -167,7 +169,7 @@ def export(
     help="Where the page goes (default: JOB with .html instead of .job).",
 )
 @voice_options
-def report(*, path: Path, out: Path | None, voice: Voice) -> int:
+def report(*, path: Path, out: Path | None, voice: Console) -> int:
     """Write one HTML page about JOB, also while it is being run.
 
     It shows how the rows ended, pace and quota over time, the slowest minutes, messages by
@@ -193,10 +195,10 @@ def report(*, path: Path, out: Path | None, voice: Voice) -> int:
 def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets: bool) -> None:
     from capillary_interactions.cli._output import check_overwrite  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import check_export  # noqa: PLC0415
-    from capillary_interactions.jobs._export.target_guard import check_own  # noqa: PLC0415
+    from capillary_interactions.jobs._export.target_guard import refuse_job_or_list  # noqa: PLC0415
 
     try:
-        check_own(path, target)
+        refuse_job_or_list(path, target)
         check_export(target, for_spreadsheets=for_spreadsheets)
     except ExportError as wrong:
         raise CannotStartError(f"--out {wrong}") from None

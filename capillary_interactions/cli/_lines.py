@@ -6,18 +6,18 @@ import orjson
 
 from capillary_interactions._json.unstructure import to_jsonable
 from capillary_interactions._model.outcome import Outcome
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
-from capillary_interactions.jobs._store.records import masked
+from capillary_interactions.jobs._store.records import mask_codes_in_json
 
 
 def outcome_line(number: int, outcome: Outcome, *, codes_masked: bool = False) -> bytes:
     """The line of output for a row that was asked."""
     written = to_jsonable(outcome)
-    return _dumped(number, masked(written) if codes_masked else written)
+    return _dumped(number, mask_codes_in_json(written) if codes_masked else written)
 
 
-def rejected_line(row: Row, template: Template) -> bytes:
+def rejected_line(row: Row, template: QueryTemplate) -> bytes:
     """The line of output for a row that cannot be asked."""
     told = {"outcome": "rejected", "query": template.written(row.value), "reason": row.reason}
     return _dumped(row.number, {**told, "attempts": 0, "elapsed": 0.0, "waited": 0.0})

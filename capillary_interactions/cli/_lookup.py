@@ -9,14 +9,14 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._json.unstructure import to_jsonable
 from capillary_interactions._model.outcome import Found, Outcome
-from capillary_interactions._model.query import Identifier, Query, check_spelling
+from capillary_interactions._model.query import Identifier, Query, check_supported
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
     InteractionType,
     Network,
 )
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._options import (
     NAME,
@@ -25,9 +25,9 @@ from capillary_interactions.cli._options import (
     voice_options,
 )
 from capillary_interactions.cli._runtime import run_async
-from capillary_interactions.cli._settings import Settings, config_of, reachable
+from capillary_interactions.cli._settings import ClientOptions, config_of, resolved_config
 from capillary_interactions.cli._standard_streams import is_terminal, write_json, write_out
-from capillary_interactions.jobs._store.records import masked
+from capillary_interactions.jobs._store.records import mask_codes_in_json
 
 
 @click.command(short_help="Look up one customer.")
@@ -56,8 +56,8 @@ def lookup(
     mask_codes: bool,
     as_json: bool,
     show_codes: bool,
-    settings: Settings,
-    voice: Voice,
+    settings: ClientOptions,
+    voice: Console,
 ) -> int:
     """Look up the interactions of one customer.
 
@@ -89,7 +89,7 @@ def lookup(
     outcome = run_async(_ask(query, settings, config))
     if as_json or not is_terminal(sys.stdout):
         written = to_jsonable(outcome)
-        write_json(_dumped(masked(written) if mask_codes else written))
+        write_json(_dumped(mask_codes_in_json(written) if mask_codes else written))
         if not isinstance(outcome, Found):
             voice.say(headline(outcome))
     else:
@@ -110,11 +110,11 @@ def _query(
         raise CannotStartError(str(refused)) from None
 
 
-async def _ask(query: Query, settings: Settings, config: ClientConfig | None) -> Outcome:
+async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | None) -> Outcome:
     from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
 
     _check(query, ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api)
-    async with reachable(settings, config) as reached, InteractionsClient(reached) as client:
+    async with resolved_config(settings, config) as reached, InteractionsClient(reached) as client:
         try:
             return await client.lookup(query)
         except AuthenticationError as refused:
@@ -123,7 +123,7 @@ async def _ask(query: Query, settings: Settings, config: ClientConfig | None) ->
 
 def _check(query: Query, api: ApiVersion) -> None:
     try:
-        check_spelling(query, api)
+        check_supported(query, api)
     except ValueError as refused:
         raise CannotStartError(str(refused)) from None
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from capillary_interactions._model.interactions import CustomerInteractions, Interaction, Message
 from capillary_interactions._model.outcome import Found, Outcome
 from capillary_interactions._text.masking import mask, mask_subject, mask_text
-from capillary_interactions._text.wording import count, duration, ending_word
+from capillary_interactions._text.wording import ending_label, format_duration, pluralise
 
 
 def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
@@ -34,10 +34,10 @@ def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
 def headline(outcome: Outcome) -> str:
     """Who was asked for, and how that ended, in one line."""
     identifier = outcome.query.identifier
-    who = f"{identifier.name} {mask(identifier.value)}: {ending_word(outcome.ending)}"
+    who = f"{identifier.name} {mask(identifier.value)}: {ending_label(outcome.ending)}"
     if not isinstance(outcome, Found):
         return f"{who}: {outcome.reason}"
-    return f"{who} ({count(outcome.attempts, 'request')}, {duration(outcome.elapsed)})"
+    return f"{who} ({pluralise(outcome.attempts, 'request')}, {format_duration(outcome.elapsed)})"
 
 
 def kinds(found: CustomerInteractions) -> str:
@@ -84,8 +84,8 @@ def _further(found: CustomerInteractions) -> Iterator[str]:
             score = "no score" if survey.nps_score is None else f"score {survey.nps_score}"
             yield f"survey {mask_text(survey.name or '')}: {score} {_date(survey.sent_at)}".rstrip()
         if each.locations:
-            yield f"{mask_text(each.name)}: {count(len(each.locations), 'place')}"
+            yield f"{mask_text(each.name)}: {pluralise(len(each.locations), 'place')}"
     if found.truncated:
         yield "truncated: Capillary counts more than it gave"
     if found.warnings:
-        yield f"{count(len(found.warnings), 'warning')} from Capillary; see them with --json"
+        yield f"{pluralise(len(found.warnings), 'warning')} from Capillary; see them with --json"

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Final
 
 from capillary_interactions._client.snapshot import Snapshot
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 
 _EVERY: Final = 0.5
 # A shorter wait is over before it is read, and a later end by less is the same wait.
@@ -65,7 +65,7 @@ def clock(moment: datetime, now: datetime) -> str:
     return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M}"
 
 
-async def notify(voice: Voice, look: Callable[[], Snapshot]) -> None:
+async def notify(voice: Console, look: Callable[[], Snapshot]) -> None:
     """Say what there is to say, again and again, until cancelled."""
     notices = Notices()
     while True:

@@ -10,16 +10,16 @@ from click.shell_completion import CompletionItem
 
 from capillary_interactions._config.endpoint import to_base_url
 from capillary_interactions._config.limits import RateLimit
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
     InteractionType,
     Network,
 )
-from capillary_interactions._text.masking import show_given
-from capillary_interactions.cli._console import LEVELS, Voice
-from capillary_interactions.cli._settings import Settings
+from capillary_interactions._text.masking import describe_value
+from capillary_interactions.cli._console import LEVELS, Console
+from capillary_interactions.cli._settings import ClientOptions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SETTINGS: Final = ("base_url", "api", "rate", "in_flight", "timeout", "sandbox")
@@ -77,7 +77,7 @@ class Word(_Type):
         for word in self._words:
             if text == word or (not self._exact and text.lower() == word):
                 return word
-        shown = show_given(text, words=self._words)
+        shown = describe_value(text, words=self._words)
         return self.fail(f"{shown} is not one of {', '.join(self._words)}", param, ctx)
 
     def shell_complete(
@@ -96,14 +96,14 @@ def _seconds(value: float | str) -> float:
     text = str(value).strip()
     if not _DECIMAL.fullmatch(text) or float(text) == 0:
         raise ValueError("it must be a number of seconds, more than 0")
-    return seconds("the time", float(text))
+    return check_seconds("the time", float(text))
 
 
 def _count(value: int | str) -> int:
     text = str(value).strip()
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError("it must be a whole number of 1 or more")
-    return whole("it", int(text))
+    return check_count("it", int(text))
 
 
 RATE: Final = _Read("N/SECONDS", _rate)
@@ -217,7 +217,7 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
         parameter = click.get_current_context().get_parameter_source("base_url")
         if said["sandbox"] and parameter is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--sandbox and --base-url contradict each other")
-        return function(*args, settings=Settings(**said), **given)
+        return function(*args, settings=ClientOptions(**said), **given)
 
     return _given(call, _NETWORK_OPTIONS)
 
@@ -227,7 +227,7 @@ def voice_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, quiet: bool, log_level: str, **given: Any) -> Any:
-        voice = Voice(quiet=quiet)
+        voice = Console(quiet=quiet)
         click.get_current_context().find_root().obj["level"] = log_level
         with voice.logging(log_level):
             return function(*args, voice=voice, **given)

@@ -13,7 +13,7 @@ from capillary_interactions.cli._bulk_job import job_of
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError
 from capillary_interactions.cli._standard_streams import close, for_data
 from capillary_interactions.jobs import ExportError, check_export
-from capillary_interactions.jobs._export.target_guard import has_written
+from capillary_interactions.jobs._export.target_guard import was_exported_by
 
 _MOST_WAITING: Final = 1000
 _PAUSE: Final = 0.01
@@ -64,7 +64,7 @@ def check_overwrite(file: Path, job: Path, *, overwrite: bool) -> None:
     Raises:
         CannotStartError: It may not.
     """
-    if not overwrite and file.exists() and file.stat().st_size and not has_written(job, file):
+    if not overwrite and file.exists() and file.stat().st_size and not was_exported_by(job, file):
         raise CannotStartError(f"--out {file}: it exists; give --overwrite, or another name")
 
 
@@ -81,7 +81,7 @@ def open_out(path: str) -> IO[bytes]:
     return for_data(file)
 
 
-class Sink:
+class LineWriter:
     """Lines on their way into a file; each is there, whole, when the one write before it is over.
 
     Args:

@@ -10,16 +10,16 @@ from typing import Final
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._standard_streams import is_terminal
-from capillary_interactions.cli._summaries import Moment, status
+from capillary_interactions.cli._summaries import ProgressState, status
 
 _BAR_EVERY: Final = 0.2
 _LINE_EVERY: Final = 60.0
 _LOOK_BACK: Final = 30.0
 
 
-class Speed:
+class RateEstimator:
     """Rows a second, as of late."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def has_bar(*, data_on_stdout: bool) -> bool:
     return not (data_on_stdout and is_terminal(sys.stdout))
 
 
-async def show(voice: Voice, look: Callable[[], Moment], *, bar: bool) -> None:
+async def display_progress(voice: Console, look: Callable[[], ProgressState], *, bar: bool) -> None:
     """Show how far it is, again and again, until cancelled.
 
     Args:
@@ -55,12 +55,14 @@ async def show(voice: Voice, look: Callable[[], Moment], *, bar: bool) -> None:
         look: What there is to show; its rate is of no account.
         bar: Whether a bar is drawn.
     """
-    speed = Speed()
+    speed = RateEstimator()
 
-    def now() -> Moment:
+    def now() -> ProgressState:
         moment = look()
         rate = speed.rate(moment.done, time.monotonic())
-        return Moment(done=moment.done, total=moment.total, rate=rate, endings=moment.endings)
+        return ProgressState(
+            done=moment.done, total=moment.total, rate=rate, endings=moment.endings
+        )
 
     now()
     if bar:
@@ -70,7 +72,7 @@ async def show(voice: Voice, look: Callable[[], Moment], *, bar: bool) -> None:
         voice.say(status(now()))
 
 
-async def _draw(voice: Voice, now: Callable[[], Moment]) -> None:
+async def _draw(voice: Console, now: Callable[[], ProgressState]) -> None:
     columns = BarColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=voice.console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=None)
@@ -79,7 +81,7 @@ async def _draw(voice: Voice, now: Callable[[], Moment]) -> None:
             await asyncio.sleep(_BAR_EVERY)
 
 
-def _draw_once(progress: Progress, task: TaskID, moment: Moment) -> None:
+def _draw_once(progress: Progress, task: TaskID, moment: ProgressState) -> None:
     progress.update(
         task, completed=moment.done, total=moment.total, description=status(moment), refresh=True
     )

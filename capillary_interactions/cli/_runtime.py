@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from capillary_interactions.cli._garbage import garbage_left_longer
+from capillary_interactions.cli._garbage import relaxed_gc
 from capillary_interactions.cli._heap import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def run_async(coroutine: "Coroutine[Any, Any, T]") -> T:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
 
     keep_freed_memory()
-    with garbage_left_longer(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with relaxed_gc(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(coroutine)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from capillary_interactions._config.limits import RateLimit
-from capillary_interactions._text.wording import count
-from capillary_interactions.cli._console import Voice
+from capillary_interactions._text.wording import pluralise
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError
 from capillary_interactions.cli._options import RATE, voice_options
 from capillary_interactions.cli._runtime import run_async
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     help="Seconds before each answer.",
 )
 @voice_options
-def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice: Voice) -> int:
+def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice: Console) -> int:
     """Run a server that behaves like Capillary's API, until Ctrl-C.
 
     It prints the environment variables that let this command line, and every other program made
@@ -70,13 +70,13 @@ def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice:
     return 0
 
 
-async def _serve(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
+async def _serve(server: "Sandbox", rate: RateLimit, voice: Console) -> None:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
 
-    from capillary_interactions.cli._signals import Stop  # noqa: PLC0415
+    from capillary_interactions.cli._signals import GracefulStop  # noqa: PLC0415
 
     ended = asyncio.Event()
-    stop = Stop(ended.set, lambda: None)
+    stop = GracefulStop(ended.set, lambda: None)
     with stop.listening():
         try:
             await server.start()
@@ -90,13 +90,13 @@ async def _serve(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
             await server.stop()
     seen = server.counts
     voice.say(
-        f"{count(seen.received, 'request')}: {seen.answered:,} answered, "
+        f"{pluralise(seen.received, 'request')}: {seen.answered:,} answered, "
         f"{seen.throttled:,} throttled, {seen.faulted:,} failed on purpose, "
         f"{seen.refused:,} refused"
     )
 
 
-def _introduce(server: "Sandbox", rate: RateLimit, voice: Voice) -> None:
+def _introduce(server: "Sandbox", rate: RateLimit, voice: Console) -> None:
     """The address and the first account on stdout, for a shell; the rest in words."""
     (username, password), *_ = server.accounts.items()
     (key, secret), *_ = server.oauth.items()

@@ -19,7 +19,7 @@ Ask = Callable[[str, bool], str]
 
 
 @frozen(kw_only=True)
-class Settings:
+class ClientOptions:
     """What the common options say; None where they say nothing.
 
     Attributes:
@@ -50,7 +50,7 @@ class Settings:
         return {name: value for name, value in said.items() if value is not None}
 
 
-def network_config(settings: Settings, environ: Mapping[str, str]) -> ClientConfig:
+def network_config(settings: ClientOptions, environ: Mapping[str, str]) -> ClientConfig:
     """The configuration for the real API.
 
     Raises:
@@ -84,7 +84,7 @@ def with_secrets(environ: Mapping[str, str], ask: Ask | None) -> Mapping[str, st
     return {**environ, **answers, "CAPILLARY_PASSWORD": ask("Password", True)}
 
 
-def config_of(settings: Settings, *, may_ask: bool = True) -> ClientConfig | None:
+def config_of(settings: ClientOptions, *, may_ask: bool = True) -> ClientConfig | None:
     """The configuration for the real API; None for the sandbox.
 
     Args:
@@ -109,7 +109,9 @@ def _prompt(question: str, secret: bool) -> str:
 
 
 @asynccontextmanager
-async def reachable(settings: Settings, config: ClientConfig | None) -> AsyncIterator[ClientConfig]:
+async def resolved_config(
+    settings: ClientOptions, config: ClientConfig | None
+) -> AsyncIterator[ClientConfig]:
     """A configuration whose host is there: the given one, or that of a sandbox that runs meanwhile.
 
     Raises:

@@ -26,7 +26,7 @@ async def unless_interrupted(work: Coroutine[Any, Any, T]) -> T:
         Abort: It was cancelled.
     """
     task = asyncio.ensure_future(work)
-    stop = Stop(lambda: _cancel(task), lambda: None)
+    stop = GracefulStop(lambda: _cancel(task), lambda: None)
     with stop.listening():
         await asyncio.wait({task})
     if task.cancelled():
@@ -38,7 +38,7 @@ def _cancel(task: asyncio.Task[Any]) -> None:
     task.cancel()
 
 
-class Stop:
+class GracefulStop:
     """SIGINT and SIGTERM, as a wish that the run may look at.
 
     Args:

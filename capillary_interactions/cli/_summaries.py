@@ -6,7 +6,7 @@ from typing import Final
 from attrs import field, frozen
 
 from capillary_interactions._model.outcome import ENDINGS
-from capillary_interactions._text.wording import count, duration, ending_word
+from capillary_interactions._text.wording import ending_label, format_duration, pluralise
 from capillary_interactions.jobs._status import unknown_hint
 
 _NEXT: Final[Mapping[str, str]] = {
@@ -20,7 +20,7 @@ _NEXT: Final[Mapping[str, str]] = {
 
 
 @frozen(kw_only=True)
-class Report:
+class StreamSummary:
     """What a run has come to.
 
     Attributes:
@@ -53,7 +53,7 @@ class Report:
         return sum(self.endings.values())
 
 
-def summary(report: Report, out: str) -> tuple[str, ...]:
+def summary(report: StreamSummary, out: str) -> tuple[str, ...]:
     """What is said at the end, line by line.
 
     Args:
@@ -61,20 +61,20 @@ def summary(report: Report, out: str) -> tuple[str, ...]:
         out: What a person calls the output.
     """
     rate = report.rows / report.seconds if report.seconds else 0.0
-    pace = f"{count(report.rows, 'row')} in {duration(report.seconds)} ({rate:.1f}/s)"
-    sent = f"{count(report.requests, 'request')}, {count(report.retries, 'retry')}"
+    pace = f"{pluralise(report.rows, 'row')} in {format_duration(report.seconds)} ({rate:.1f}/s)"
+    sent = f"{pluralise(report.requests, 'request')}, {pluralise(report.retries, 'retry')}"
     lines = [
         f"{pace}: {endings(report.endings) or 'none ended'}",
         f"{sent}, {report.throttled:,} throttled",
     ]
     if report.blanks:
-        lines.append(f"{count(report.blanks, 'blank line')} skipped")
+        lines.append(f"{pluralise(report.blanks, 'blank line')} skipped")
     if report.note:
         lines.append(report.note)
     if report.read > report.rows:
-        lines.append(f"{count(report.read - report.rows, 'row')} read but not ended")
+        lines.append(f"{pluralise(report.read - report.rows, 'row')} read but not ended")
     if report.written < report.rows:
-        lines.append(f"only {count(report.written, 'line')} written to {out}")
+        lines.append(f"only {pluralise(report.written, 'line')} written to {out}")
     if report.unanswered is not None:
         lines.append(f"the last row without an answer: {report.unanswered}")
     lines += [text for name, text in _NEXT.items() if report.endings.get(name)]
@@ -85,12 +85,12 @@ def summary(report: Report, out: str) -> tuple[str, ...]:
 
 def endings(counts: Mapping[str, int]) -> str:
     """The endings that came, with their counts."""
-    told = ((counts.get(name, 0), ending_word(name)) for name in ENDINGS)
+    told = ((counts.get(name, 0), ending_label(name)) for name in ENDINGS)
     return ", ".join(f"{number:,} {word}" for number, word in told if number)
 
 
 @frozen(kw_only=True)
-class Moment:
+class ProgressState:
     """How far a run is.
 
     Attributes:
@@ -106,12 +106,12 @@ class Moment:
     endings: Mapping[str, int]
 
 
-def status(moment: Moment) -> str:
+def status(moment: ProgressState) -> str:
     """How far a run is, in one line."""
     parts = [f"{moment.done:,} rows" if moment.total is None else _share(moment.done, moment.total)]
     parts.append(f"{moment.rate:.1f}/s")
     if moment.total is not None and moment.rate > 0:
-        parts.append(f"{duration(max(0, moment.total - moment.done) / moment.rate)} left")
+        parts.append(f"{format_duration(max(0, moment.total - moment.done) / moment.rate)} left")
     told = endings(moment.endings)
     return " | ".join([*parts, told] if told else parts)
 

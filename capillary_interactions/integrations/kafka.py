@@ -17,10 +17,10 @@ from aiokafka.errors import (  # type: ignore[import-untyped]
 )
 from attrs import define, field
 
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._consuming.contiguous_offsets import Prefix
-from capillary_interactions.integrations._consuming.prefetch import BatchedSource
+from capillary_interactions.integrations._consuming.contiguous_offsets import ContiguousOffsets
+from capillary_interactions.integrations._consuming.prefetch import PrefetchingSource
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
@@ -84,7 +84,7 @@ class _Moves(ConsumerRebalanceListener):  # type: ignore[misc] # untyped, so Any
         """Everything begins with the first record that comes."""
 
 
-class KafkaEvents(BatchedSource[KafkaEvent]):
+class KafkaEvents(PrefetchingSource[KafkaEvent]):
     """An async source of records, to enter, iterate over and leave.
 
     Kafka knows only "everything up to here", so of each partition the contiguous finished prefix
@@ -138,17 +138,17 @@ class KafkaEvents(BatchedSource[KafkaEvent]):
         self._topics = [*topics]
         self._producer = producer
         self._dead = dead
-        self._batch = whole("batch", batch)
-        self._most_ahead = whole("most_ahead", most_ahead)
-        self._grace = seconds("revoke_grace", revoke_grace, zero=True)
-        self._prefixes: dict[TopicPartition, Prefix] = {}
-        self._begun: dict[KafkaEvent, Prefix] = {}
+        self._batch = check_count("batch", batch)
+        self._most_ahead = check_count("most_ahead", most_ahead)
+        self._grace = check_seconds("revoke_grace", revoke_grace, zero=True)
+        self._prefixes: dict[TopicPartition, ContiguousOffsets] = {}
+        self._begun: dict[KafkaEvent, ContiguousOffsets] = {}
         self._resting: set[KafkaEvent] = set()
         self._commits: dict[TopicPartition, int] = {}
         self._committing = asyncio.Lock()
         self._finished = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
-        super().__init__(keep_every=seconds("poll_interval", poll_interval))
+        super().__init__(keep_every=check_seconds("poll_interval", poll_interval))
 
     async def _enter(self) -> None:
         self._consumer.subscribe(self._topics, listener=_Moves(self))
@@ -165,7 +165,7 @@ class KafkaEvents(BatchedSource[KafkaEvent]):
                 # It comes again: begun it was the first time.
                 self._resting.discard(event)
                 return event
-            prefix = self._prefixes.setdefault(event.partition, Prefix())
+            prefix = self._prefixes.setdefault(event.partition, ContiguousOffsets())
             prefix.begin(event.record.offset)
             self._begun[event] = prefix
             return event

@@ -12,9 +12,9 @@ from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._consuming.prefetch import BatchedSource, Keeper
+from capillary_interactions.integrations._consuming.prefetch import Heartbeat, PrefetchingSource
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -63,7 +63,7 @@ class NatsEvent:
         await self._source.bury(self, reason)
 
 
-class NatsEvents(BatchedSource[NatsEvent]):
+class NatsEvents(PrefetchingSource[NatsEvent]):
     """An async source of a stream's messages, to enter, iterate over and leave.
 
     The server is told of each message that work on it goes on, so that none comes again while a
@@ -103,13 +103,13 @@ class NatsEvents(BatchedSource[NatsEvent]):
         self._jetstream: JetStreamContext = client.jetstream()
         self._subject = subject
         self._dead = dead
-        self._batch = whole("batch", batch)
-        self._ack_wait = seconds("ack_wait", ack_wait)
+        self._batch = check_count("batch", batch)
+        self._ack_wait = check_seconds("ack_wait", ack_wait)
         self._config = ConsumerConfig(
             durable_name=durable,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ack_wait,
-            max_ack_pending=whole("max_ack_pending", max_ack_pending),
+            max_ack_pending=check_count("max_ack_pending", max_ack_pending),
         )
         self._stream = stream
         self._open: set[NatsEvent] = set()
@@ -130,7 +130,7 @@ class NatsEvents(BatchedSource[NatsEvent]):
             await self._subscription.unsubscribe()
             raise ConfigurationError("durable is a consumer whose ack_policy is not explicit")
         waits = config.backoff or [config.ack_wait or self._ack_wait]
-        self._keeper = Keeper(min(waits) / 3, self._keep)
+        self._keeper = Heartbeat(min(waits) / 3, self._keep)
 
     async def _leave(self) -> None:
         if self._subscription is not None:

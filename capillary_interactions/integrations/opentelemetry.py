@@ -9,10 +9,10 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._pacing.bucket import plan
+from capillary_interactions._pacing.bucket import bucket_parameters
 from capillary_interactions.events import Event
 from capillary_interactions.integrations._telemetry.attributes import SCOPE, request_attributes
-from capillary_interactions.integrations._telemetry.metrics import Figures
+from capillary_interactions.integrations._telemetry.metrics import Metrics
 from capillary_interactions.integrations._telemetry.spans import Spans
 
 
@@ -48,9 +48,9 @@ class Telemetry:
         self._spans = Spans(tracer, attributes)
         credentials = len(config.credentials)
         meters = meter_provider or metrics.get_meter_provider()
-        self._figures = Figures(meters, attributes, credentials)
+        self._figures = Metrics(meters, attributes, credentials)
         for credential in range(credentials):
-            self._figures.rate(credential, plan(config.rate).rate)
+            self._figures.rate(credential, bucket_parameters(config.rate).rate)
 
     def __call__(self, event: Event) -> None:
         """Tell of one event."""

@@ -20,7 +20,7 @@ from aio_pika.abc import (
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
 from attrs import define, field
 
-from capillary_interactions._config.validation import whole
+from capillary_interactions._config.validation import check_count
 
 # A queue of waiting events goes when nobody has used it for so long after its delay.
 _IDLE: Final = 60.0
@@ -105,7 +105,7 @@ class RabbitEvents:
     ) -> None:
         self._connection = connection
         self._queue = queue
-        self._prefetch = whole("prefetch", prefetch)
+        self._prefetch = check_count("prefetch", prefetch)
         self._dead = dead or f"{queue}.dead"
         self._declare = declare
         self._channel: AbstractChannel | None = None

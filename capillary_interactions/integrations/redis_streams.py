@@ -22,9 +22,9 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions.integrations._consuming.prefetch import BatchedSource
+from capillary_interactions.integrations._consuming.prefetch import PrefetchingSource
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -92,7 +92,7 @@ class RedisEvent:
         await self._source.bury(self, reason)
 
 
-class RedisEvents(BatchedSource[RedisEvent]):
+class RedisEvents(PrefetchingSource[RedisEvent]):
     """An async source of a stream's entries, to enter, iterate over and leave.
 
     Entries of consumers that have died are taken over once they have lain for `claim_after`
@@ -132,8 +132,8 @@ class RedisEvents(BatchedSource[RedisEvent]):
         self._group = group
         self._consumer = consumer or f"{socket.gethostname()}-{os.getpid()}"
         self._dead = dead or f"{stream}.dead"
-        self._batch = whole("batch", batch)
-        self._claim_after = seconds("claim_after", claim_after)
+        self._batch = check_count("batch", batch)
+        self._claim_after = check_seconds("claim_after", claim_after)
         self._open: dict[str, RedisEvent] = {}
         self._claims_at = 0.0
         self._claimed_to = _START

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._config.validation import seconds
+from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import AuthenticationError, CapillaryError
 from capillary_interactions._json.unstructure import to_jsonable
 from capillary_interactions._model.outcome import (
@@ -31,7 +31,7 @@ from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._text.masking import mask, mask_text
 from capillary_interactions.events import Observer
-from capillary_interactions.integrations._consuming.blame import is_asked_wrongly
+from capillary_interactions.integrations._consuming.blame import is_request_fault
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -74,7 +74,7 @@ def answer_to(outcome: Outcome) -> HttpAnswer:
             return HttpAnswer(HTTPStatus.OK, body, {"Content-Type": _JSON})
         case NotFound():
             return _failed(outcome, HTTPStatus.NOT_FOUND, "There is no such customer.")
-        case Rejected() if is_asked_wrongly(outcome):
+        case Rejected() if is_request_fault(outcome):
             return _failed(outcome, HTTPStatus.BAD_REQUEST, "This cannot be asked.")
         case Rejected() | Unreadable():
             return _failed(outcome, HTTPStatus.BAD_GATEWAY, _NO_SOURCE)
@@ -191,7 +191,7 @@ async def serving(
         ConfigurationError: A setting cannot work, or `drain` is negative.
     """
     told: dict[str, Any] = {**parts}
-    drain = seconds("drain", told.pop("drain", 5.0), zero=True)
+    drain = check_seconds("drain", told.pop("drain", 5.0), zero=True)
     async with InteractionsClient(config or ClientConfig.from_env(), **told) as client:
         try:
             yield client

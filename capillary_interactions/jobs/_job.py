@@ -9,20 +9,20 @@ from types import TracebackType
 from typing import Self
 
 from capillary_interactions._client.client import InteractionsClient
-from capillary_interactions._config.validation import seconds
-from capillary_interactions._model.vocabulary import InteractionType, Network, one_of
+from capillary_interactions._config.validation import check_seconds
+from capillary_interactions._model.vocabulary import InteractionType, Network, parse_enum
 from capillary_interactions.jobs._errors import JobError
 from capillary_interactions.jobs._export.exporter import Style, export
-from capillary_interactions.jobs._export.target_guard import discard
+from capillary_interactions.jobs._export.target_guard import delete_job
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._report.write_report import write_report
-from capillary_interactions.jobs._run.job_run import Run, Wishes
-from capillary_interactions.jobs._run.resume import Wanted, prepare
+from capillary_interactions.jobs._run.job_run import JobRun, RunOptions
+from capillary_interactions.jobs._run.resume import JobRequest, prepare
 from capillary_interactions.jobs._run.stop_rules import StopRules
 from capillary_interactions.jobs._status import JobStatus, Progress, Report
-from capillary_interactions.jobs._store.job_file import Access
+from capillary_interactions.jobs._store.job_file import JobFile
 from capillary_interactions.jobs._store.reopen import reopened
-from capillary_interactions.jobs._store.worker_thread import aside, outlast, stoppable
+from capillary_interactions.jobs._store.worker_thread import outlast, run_cancellable, run_in_thread
 
 _SHOWN: int = 10
 _DRAIN: float = 30.0
@@ -54,8 +54,8 @@ class Job:
         self._customers = customers
         self._network = network
         self._type = type
-        self._access = Access(path)
-        self._run: Run | None = None
+        self._access = JobFile(path)
+        self._run: JobRun | None = None
         self._ended: asyncio.Future[None] | None = None
 
     @classmethod
@@ -82,8 +82,8 @@ class Job:
         return cls(
             Path(path),
             customers,
-            None if network is None else one_of(Network, network, "network"),
-            None if type is None else one_of(InteractionType, type, "type"),
+            None if network is None else parse_enum(Network, network, "network"),
+            None if type is None else parse_enum(InteractionType, type, "type"),
         )
 
     async def __aenter__(self) -> Self:
@@ -162,7 +162,7 @@ class Job:
             AuthenticationError: The credentials are refused.
             EndpointDownError: There has been no answer for too long.
         """
-        wishes = Wishes(
+        wishes = RunOptions(
             in_flight=in_flight,
             timeout=timeout,
             share=share,
@@ -193,7 +193,7 @@ class Job:
         """
         async with self._access.locked():
             await self._access.close()
-            await self._access.thread(discard, self.path)
+            await self._access.thread(delete_job, self.path)
 
     def stop(self, drain: float = _DRAIN) -> None:
         """End the run that is under way: it asks for nothing more, and `run` returns soon.
@@ -201,7 +201,7 @@ class Job:
         Args:
             drain: Seconds for the lookups under way; what has not ended by then stays open.
         """
-        seconds("drain", drain, zero=True)
+        check_seconds("drain", drain, zero=True)
         if self._run is not None:
             self._run.stop(drain)
 
@@ -278,7 +278,7 @@ class Job:
         """
         self._access.opened()
         style = Style(form=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets)
-        return await stoppable(partial(export, self.path, Path(path), style=style))
+        return await run_cancellable(partial(export, self.path, Path(path), style=style))
 
     async def write_report(self, path: str | os.PathLike[str]) -> None:
         """Write a page to look at into a file, whole or not at all; it may be called during a run.
@@ -295,15 +295,17 @@ class Job:
             NoJobError: There is no such job.
         """
         self._access.opened()
-        await aside(write_report, self.path, Path(path))
+        await run_in_thread(write_report, self.path, Path(path))
 
-    async def _prepared(self, client: InteractionsClient, wishes: Wishes, *, restart: bool) -> Run:
+    async def _prepared(
+        self, client: InteractionsClient, wishes: RunOptions, *, restart: bool
+    ) -> JobRun:
         access = self._access
-        wanted = Wanted(access.path, self._customers, self._network, self._type, restart)
+        wanted = JobRequest(access.path, self._customers, self._network, self._type, restart)
         ready = await prepare(wanted, access.store, access.thread, client.config)
         access.store = ready.store
         await access.claim()
-        return Run(
+        return JobRun(
             ready.store,
             access.thread,
             ready.feed,

@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from capillary_interactions._text.masking import show_masked
+from capillary_interactions._text.masking import repr_masked
 
 _NEXT: Final[Mapping[str, str]] = {
     "rejected": "rejected: each row's reason says what to change in the list or the settings",
@@ -97,7 +97,7 @@ class Failure:
 
     row: int
     ending: str
-    identifier: str = field(repr=show_masked)
+    identifier: str = field(repr=repr_masked)
     reason: str
 
 

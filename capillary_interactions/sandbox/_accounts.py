@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from capillary_interactions.sandbox._counters import NOBODY
+from capillary_interactions.sandbox._counters import UNKNOWN_CREDENTIAL
 from capillary_interactions.sandbox._responses import Answer, error_answer
 
 _TOKEN_HEADER = "X-CAP-API-OAUTH-TOKEN"  # noqa: S105 - the name of a header
@@ -29,11 +29,11 @@ def _username(authorization: str) -> str:
     try:
         claimed = base64.b64decode(authorization.partition(" ")[2], validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        return NOBODY
+        return UNKNOWN_CREDENTIAL
     return claimed.partition(":")[0]
 
 
-class Gate:
+class Accounts:
     """The accounts, the OAuth clients, and the tokens that are good now."""
 
     def __init__(self, accounts: Mapping[str, str], oauth: Mapping[str, str]) -> None:
@@ -53,10 +53,10 @@ class Gate:
             return username, True
         token = headers.get(_TOKEN_HEADER)
         if token is not None:
-            key, expires = self._tokens.get(token, (NOBODY, -math.inf))
+            key, expires = self._tokens.get(token, (UNKNOWN_CREDENTIAL, -math.inf))
             return key, now < expires
         claimed = _username(authorization)
-        return claimed if claimed in self._names else NOBODY, False
+        return claimed if claimed in self._names else UNKNOWN_CREDENTIAL, False
 
     def issue(self, body: bytes, now: float, ttl: float) -> Answer:
         """The token endpoint's answer; a token differs on every call."""

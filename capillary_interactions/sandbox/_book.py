@@ -8,8 +8,13 @@ from typing import Final
 import orjson
 from attrs import frozen
 
-from capillary_interactions.sandbox._customers import History, Population
-from capillary_interactions.sandbox._requests import V1_1, Question, Refusal, read_question
+from capillary_interactions.sandbox._customers import CustomerHistory, Population
+from capillary_interactions.sandbox._requests import (
+    V1_1,
+    InvalidRequest,
+    ParsedRequest,
+    parse_request,
+)
 from capillary_interactions.sandbox._responses import Answer, error_answer
 from capillary_interactions.sandbox._shapes import SHAPES, Json, Shape, flat
 
@@ -17,7 +22,7 @@ _ALL_FAILED: Final = "All requests have failed due to errors"
 
 
 @frozen(kw_only=True)
-class Edition:
+class AnswerFormat:
     """How answers are cut and written.
 
     Attributes:
@@ -31,10 +36,10 @@ class Edition:
     ignore_offset: bool
 
 
-def look_up(path: str, query: str, population: Population, edition: Edition) -> Answer:
+def look_up(path: str, query: str, population: Population, edition: AnswerFormat) -> Answer:
     """The answer to a query string on one of the two paths."""
-    question = read_question(path, query)
-    if isinstance(question, Refusal):
+    question = parse_request(path, query)
+    if isinstance(question, InvalidRequest):
         return _refused(question, edition.shape)
     history = population.find(question.identifier)
     if history is None:
@@ -46,12 +51,12 @@ def look_up(path: str, query: str, population: Population, edition: Edition) -> 
     return Answer(orjson.dumps(body), identifier=question.identifier)
 
 
-def whole(history: History, identifier: str) -> Json:
+def whole(history: CustomerHistory, identifier: str) -> Json:
     """Everything a customer has, on one page, in the flat shape."""
-    return flat(history, Question(name="", identifier=identifier), slice(None))
+    return flat(history, ParsedRequest(name="", identifier=identifier), slice(None))
 
 
-def _refused(refusal: Refusal, shape: Shape) -> Answer:
+def _refused(refusal: InvalidRequest, shape: Shape) -> Answer:
     code, message = refusal.code, refusal.message
     if shape == "flat":
         return error_answer(400, code, message, identifier=refusal.identifier)
@@ -63,7 +68,7 @@ def _refused(refusal: Refusal, shape: Shape) -> Answer:
     return Answer(orjson.dumps(body), status=400, identifier=refusal.identifier)
 
 
-def _not_found(question: Question, shape: Shape) -> Answer:
+def _not_found(question: ParsedRequest, shape: Shape) -> Answer:
     # 200: the vendor's pages show failures in the body of a success as the common case.
     if shape == "flat":
         message = "Customer not found for the given identifiers"

@@ -16,17 +16,17 @@ from aiohttp import web
 
 from capillary_interactions.sandbox._responses import Answer
 
-Act = Callable[[asyncio.Transport], Awaitable[None]]
+ConnectionAction = Callable[[asyncio.Transport], Awaitable[None]]
 
 # Closing with linger on and no time to linger sends RST; Windows has shorter fields.
 _NO_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _PIECES: Final = 20
 
 
-class Cut(web.StreamResponse):
+class BrokenResponse(web.StreamResponse):
     """An answer that acts on the connection and leaves it unusable."""
 
-    def __init__(self, act: Act | None = None) -> None:
+    def __init__(self, act: ConnectionAction | None = None) -> None:
         super().__init__()
         self._act = act
 
@@ -57,7 +57,7 @@ def _reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-def reset_before(_answer: Answer, _request_id: str, _seconds: float) -> Act:
+def reset_before(_answer: Answer, _request_id: str, _seconds: float) -> ConnectionAction:
     """RST before the head."""
 
     async def act(transport: asyncio.Transport) -> None:
@@ -66,7 +66,7 @@ def reset_before(_answer: Answer, _request_id: str, _seconds: float) -> Act:
     return act
 
 
-def reset_mid_body(answer: Answer, request_id: str, _seconds: float) -> Act:
+def reset_mid_body(answer: Answer, request_id: str, _seconds: float) -> ConnectionAction:
     """Head, half the body, RST."""
     body = answer.body
 
@@ -79,7 +79,7 @@ def reset_mid_body(answer: Answer, request_id: str, _seconds: float) -> Act:
     return act
 
 
-def truncated(answer: Answer, request_id: str, _seconds: float) -> Act:
+def truncated(answer: Answer, request_id: str, _seconds: float) -> ConnectionAction:
     """Half the body that Content-Length promises, FIN."""
     body = answer.body
 
@@ -90,7 +90,7 @@ def truncated(answer: Answer, request_id: str, _seconds: float) -> Act:
     return act
 
 
-def cut_chunked(answer: Answer, request_id: str, _seconds: float) -> Act:
+def cut_chunked(answer: Answer, request_id: str, _seconds: float) -> ConnectionAction:
     """One chunk, FIN without the last chunk."""
 
     async def act(transport: asyncio.Transport) -> None:
@@ -101,7 +101,7 @@ def cut_chunked(answer: Answer, request_id: str, _seconds: float) -> Act:
     return act
 
 
-def slow_body(answer: Answer, request_id: str, seconds: float) -> Act:
+def slow_body(answer: Answer, request_id: str, seconds: float) -> ConnectionAction:
     """The whole body, a little at a time."""
     body = answer.body
 
@@ -115,7 +115,7 @@ def slow_body(answer: Answer, request_id: str, seconds: float) -> Act:
     return act
 
 
-def hang(_answer: Answer, _request_id: str, _seconds: float) -> Act:
+def hang(_answer: Answer, _request_id: str, _seconds: float) -> ConnectionAction:
     """Nothing, until the caller goes away or the sandbox is stopped."""
 
     async def act(_: asyncio.Transport) -> None:
@@ -124,10 +124,12 @@ def hang(_answer: Answer, _request_id: str, _seconds: float) -> Act:
     return act
 
 
-CUTS: Final[Mapping[str, Callable[[Answer, str, float], Act]]] = MappingProxyType(
-    {
-        cut.__name__: cut
-        for cut in (reset_before, reset_mid_body, truncated, cut_chunked, slow_body, hang)
-    }
+CONNECTION_FAULTS: Final[Mapping[str, Callable[[Answer, str, float], ConnectionAction]]] = (
+    MappingProxyType(
+        {
+            cut.__name__: cut
+            for cut in (reset_before, reset_mid_body, truncated, cut_chunked, slow_body, hang)
+        }
+    )
 )
 """What each fault does, given the right answer, the request's name and `slow_body` seconds."""

@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 from attrs import asdict, fields
 
-from capillary_interactions.sandbox._settings import Settings, read_json
+from capillary_interactions.sandbox._settings import SandboxSettings, read_json
 
 if TYPE_CHECKING:
     from capillary_interactions.sandbox._server import Sandbox
@@ -23,7 +23,7 @@ PREFIX: Final = "/_sandbox/"
 CONTENT_TYPE: Final = "application/json"
 # What a page may not send elsewhere without asking first; a program may leave JSON unnamed.
 _CONTENT_TYPES: Final = frozenset({CONTENT_TYPE, "application/octet-stream"})
-_SETTINGS: Final = frozenset(field.name for field in fields(Settings))
+_SETTINGS: Final = frozenset(field.name for field in fields(SandboxSettings))
 _LOCAL: Final = "localhost"
 
 _Ask = Mapping[str, Any]

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from capillary_interactions.sandbox._quota import most_in_any_window
 
-NOBODY = ""
+UNKNOWN_CREDENTIAL = ""
 """The credential that requests without a known one are counted under."""
 
 
@@ -40,7 +40,7 @@ class Counts:
     connections: int = 0
 
 
-class Tally:
+class Counters:
     """The sandbox's own book-keeping, in memory only.
 
     Eight bytes a request and one entry an identifier: the customers themselves are not stored.

@@ -34,7 +34,7 @@ _NEWEST: Final = datetime(2025, 6, 1, tzinfo=UTC)
 _WHOLE: Final = float(1 << 64)
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """One message; a named tuple because ten of them are made for each request."""
 
     id: int
@@ -48,7 +48,7 @@ class Sent(NamedTuple):
 
 
 @frozen(kw_only=True)
-class History:
+class CustomerHistory:
     """One customer and everything that was sent to them.
 
     Attributes:
@@ -65,7 +65,7 @@ class History:
     mobile: str = field(repr=False)
     email: str = field(repr=False)
     external_id: str = field(repr=False)
-    channels: tuple[tuple[str, tuple[Sent, ...]], ...]
+    channels: tuple[tuple[str, tuple[SentMessage, ...]], ...]
     social: tuple[tuple[str, str, int], ...]
     scores: tuple[int, ...]
 
@@ -84,7 +84,7 @@ class Population:
     unknown: float
     messages: int | None
 
-    def find(self, identifier: str) -> History | None:
+    def find(self, identifier: str) -> CustomerHistory | None:
         """The customer with this identifier, or None for an unknown one."""
         text = identifier.encode(errors="backslashreplace")
         digest = hashlib.blake2b(text, digest_size=24, key=str(self.seed).encode()[:64]).digest()
@@ -94,7 +94,7 @@ class Population:
         return _history(identifier, random.Random(int.from_bytes(digest[8:])), self.messages)  # noqa: S311
 
 
-def _history(identifier: str, dice: random.Random, messages: int | None) -> History:
+def _history(identifier: str, dice: random.Random, messages: int | None) -> CustomerHistory:
     number = dice.randrange(1, 100_000)
     mobile = identifier if identifier.lstrip("+").isdecimal() else f"9190000{number:05d}"
     email = identifier if "@" in identifier else f"customer.{number}@example.com"
@@ -108,7 +108,7 @@ def _history(identifier: str, dice: random.Random, messages: int | None) -> Hist
         for name, count in counts
         if count
     )
-    return History(
+    return CustomerHistory(
         id=user % 1_000_000,
         mobile=mobile,
         email=email,
@@ -134,7 +134,7 @@ def _social(dice: random.Random) -> tuple[tuple[str, str, int], ...]:
 
 def _messages(
     dice: random.Random, ids: Iterator[int], receiver: str, user: int, count: int
-) -> Iterator[Sent]:
+) -> Iterator[SentMessage]:
     roll = dice.random
     sent_at = _NEWEST - timedelta(seconds=int(roll() * 1_000_000))
     for _ in range(count):
@@ -142,7 +142,7 @@ def _messages(
         statuses = _DELIVERED if delivered else _UNDELIVERED
         delay = timedelta(seconds=int(roll() * 20))
         campaign = int(roll() * 500) if roll() < 0.5 else -1  # noqa: PLR2004 - every second
-        yield Sent(
+        yield SentMessage(
             id=next(ids),
             receiver=receiver,
             subject=_subject(roll(), campaign),

@@ -14,7 +14,7 @@ _SILENT: Final = logging.getLogger(__name__)
 _SILENT.setLevel(logging.CRITICAL + 1)
 
 
-class Door(web.Server):
+class ConnectionServer(web.Server):
     """A server of aiohttp that counts its connections and logs nothing.
 
     Attributes:

@@ -94,7 +94,7 @@ def to_faults(value: float | Mapping[str, float]) -> float | Mapping[str, float]
     return MappingProxyType(chances) if isinstance(value, Mapping) else value
 
 
-def draw(faults: float | Mapping[str, float], dice: random.Random) -> str | None:
+def pick_fault(faults: float | Mapping[str, float], dice: random.Random) -> str | None:
     """The fault that a throw of the dice picks, or None for good behaviour."""
     if not faults:
         return None

@@ -13,34 +13,38 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from capillary_interactions.sandbox._accounts import Gate
-from capillary_interactions.sandbox._book import Edition, look_up
-from capillary_interactions.sandbox._broken_connections import CUTS, Act, Cut
-from capillary_interactions.sandbox._counters import NOBODY, Tally
+from capillary_interactions.sandbox._accounts import Accounts
+from capillary_interactions.sandbox._book import AnswerFormat, look_up
+from capillary_interactions.sandbox._broken_connections import (
+    CONNECTION_FAULTS,
+    BrokenResponse,
+    ConnectionAction,
+)
+from capillary_interactions.sandbox._counters import UNKNOWN_CREDENTIAL, Counters
 from capillary_interactions.sandbox._customers import Population
-from capillary_interactions.sandbox._faults import draw
+from capillary_interactions.sandbox._faults import pick_fault
 from capillary_interactions.sandbox._quota import Quota
-from capillary_interactions.sandbox._replies import REPLIES, throttled, unavailable
+from capillary_interactions.sandbox._replies import RESPONSE_FAULTS, throttled, unavailable
 from capillary_interactions.sandbox._requests import V1_1, V2
 from capillary_interactions.sandbox._responses import Answer, error_answer
-from capillary_interactions.sandbox._settings import Settings
+from capillary_interactions.sandbox._settings import SandboxSettings
 
 _TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 _CACHED: Final = 2048
 _REFUSING: Final = (401, 403)
 
 
-class Desk:
+class RequestHandler:
     """Answers requests as the settings of the moment want it.
 
     Attributes:
         tally: What came in, and how it ended.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.tally = Tally()
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.tally = Counters()
         self._settings = settings
-        self._gate = Gate(settings.accounts, settings.oauth)
+        self._gate = Accounts(settings.accounts, settings.oauth)
         self._quota = Quota()
         self._dice = random.Random(settings.seed)  # noqa: S311 - dice for faults
         self._look_up = lru_cache(_CACHED)(look_up)
@@ -60,7 +64,7 @@ class Desk:
             return await self._interactions(request, path, query, now, reused=reused)
         if request.method == "POST" and path == _TOKEN_PATH:
             return self._token(await request.read(), now)
-        self.tally.note(NOBODY, now, None)
+        self.tally.note(UNKNOWN_CREDENTIAL, now, None)
         self.tally.answered += 1
         return self._respond(error_answer(404, 404, "Requested resource does not exist"))
 
@@ -73,7 +77,7 @@ class Desk:
         self.tally.note(credential, now, answer.identifier)
         if reused and settings.drop_keepalive and self._dice.random() < settings.drop_keepalive:
             self.tally.dropped += 1
-            return Cut()
+            return BrokenResponse()
         if not proven:
             self.tally.refused += 1
             return self._respond(error_answer(401, 401, "Invalid credentials"))
@@ -81,7 +85,11 @@ class Desk:
         if wait > 0:
             self.tally.throttled += 1
             return self._respond(self._throttled(wait))
-        fault = settings.script.popleft() if settings.script else draw(settings.faults, self._dice)
+        fault = (
+            settings.script.popleft()
+            if settings.script
+            else pick_fault(settings.faults, self._dice)
+        )
         if settings.latency:
             await self._pause()
         return self._respond(self._counted(answer)) if fault is None else self._fail(fault, answer)
@@ -92,7 +100,7 @@ class Desk:
             path,
             query,
             population(settings),
-            Edition(
+            AnswerFormat(
                 shape=settings.shape,
                 page_size=settings.page_size,
                 ignore_offset=settings.ignore_offset,
@@ -115,14 +123,14 @@ class Desk:
 
     def _fail(self, fault: str, answer: Answer) -> web.StreamResponse:
         self.tally.faulted += 1
-        if fault in CUTS:
-            act = CUTS[fault](answer, self._request_id(), self._settings.slow_body)
-            return Cut(self._watched(act))
+        if fault in CONNECTION_FAULTS:
+            act = CONNECTION_FAULTS[fault](answer, self._request_id(), self._settings.slow_body)
+            return BrokenResponse(self._watched(act))
         if fault == "throttle_429":
             return self._respond(self._throttled(0.0))
         if fault == "error_503_retry_after":
             return self._respond(unavailable(self._settings.fault_retry_after))
-        return self._respond(REPLIES[fault](answer))
+        return self._respond(RESPONSE_FAULTS[fault](answer))
 
     def _token(self, body: bytes, now: float) -> web.Response:
         answer = self._gate.issue(body, now, self._settings.token_ttl)
@@ -152,7 +160,7 @@ class Desk:
         finally:
             self._pausing.discard(task)
 
-    def _watched(self, act: Act) -> Act:
+    def _watched(self, act: ConnectionAction) -> ConnectionAction:
         async def watched(transport: asyncio.Transport) -> None:
             self._pausing.add(task := asyncio.current_task())
             try:
@@ -168,7 +176,7 @@ class Desk:
 
     def reset(self) -> None:
         """Count anew, with the whole quota free."""
-        self.tally = Tally()
+        self.tally = Counters()
         self._quota.clear()
 
     async def abandon(self) -> None:
@@ -179,6 +187,6 @@ class Desk:
         await asyncio.gather(*pausing, return_exceptions=True)
 
 
-def population(settings: Settings) -> Population:
+def population(settings: SandboxSettings) -> Population:
     """The customers that there are under these settings."""
     return Population(seed=settings.seed, unknown=settings.unknown, messages=settings.messages)

@@ -18,7 +18,7 @@ import orjson
 from capillary_interactions.sandbox._control import CONTENT_TYPE, PREFIX
 from capillary_interactions.sandbox._counters import Counts
 from capillary_interactions.sandbox._faults import check_name
-from capillary_interactions.sandbox._settings import Settings, client_config
+from capillary_interactions.sandbox._settings import SandboxSettings, client_config
 
 if TYPE_CHECKING:
     from capillary_interactions._config.client_config import ClientConfig
@@ -45,7 +45,7 @@ class SandboxProcess:
     """
 
     def __init__(self, **settings: Any) -> None:
-        self._settings = Settings(**settings)
+        self._settings = SandboxSettings(**settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._base_url: str | None = None
 

@@ -51,7 +51,7 @@ def _failed_inside(_: Answer) -> Answer:
     return Answer(orjson.dumps({"response": {"status": status}}))
 
 
-REPLIES: Final[Mapping[str, Callable[[Answer], Answer]]] = MappingProxyType(
+RESPONSE_FAULTS: Final[Mapping[str, Callable[[Answer], Answer]]] = MappingProxyType(
     {
         "error_500": lambda _: error_answer(500, 500, "Internal server error"),
         "html_502": lambda _: Answer(_page("502 Bad Gateway"), status=502, content_type=_HTML),

@@ -28,7 +28,7 @@ _NAMES_V2: Final = ("mobile", "email", "external_id")
 
 
 @frozen(kw_only=True)
-class Question:
+class ParsedRequest:
     """One customer's history, or a part of it.
 
     Attributes:
@@ -49,7 +49,7 @@ class Question:
 
 
 @frozen(kw_only=True)
-class Refusal:
+class InvalidRequest:
     """Why a request is none.
 
     Attributes:
@@ -63,7 +63,7 @@ class Refusal:
     identifier: str | None = field(default=None, repr=False)
 
 
-def read_question(path: str, query: str) -> Question | Refusal:
+def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
     """What a query string asks of one of the two paths.
 
     Args:
@@ -74,18 +74,18 @@ def read_question(path: str, query: str) -> Question | Refusal:
     name = _name_v1_1(parameters) if path == V1_1 else parameters.get("identifierName", "")
     names = _NAMES_V1_1 if path == V1_1 else _NAMES_V2
     if not name:
-        return Refusal(code=1104, message="Invalid input: an identifier is mandatory")
+        return InvalidRequest(code=1104, message="Invalid input: an identifier is mandatory")
     if name not in names:
-        return Refusal(code=400, message=f"identifierName must be one of {', '.join(names)}")
+        return InvalidRequest(code=400, message=f"identifierName must be one of {', '.join(names)}")
     spelled = name if path == V1_1 else "identifierValue"
     identifier = parameters.get(spelled, "")
     if not identifier.strip():
-        return Refusal(code=1104, message=f"Invalid input: {spelled} is mandatory")
+        return InvalidRequest(code=1104, message=f"Invalid input: {spelled} is mandatory")
     wrong = _wrong(path, identifier, parameters)
     if wrong is not None:
-        return Refusal(code=400, message=wrong, identifier=identifier)
+        return InvalidRequest(code=400, message=wrong, identifier=identifier)
     paged = path == V1_1
-    return Question(
+    return ParsedRequest(
         name=name,
         identifier=identifier,
         network=parameters.get("network"),

@@ -10,17 +10,17 @@ from attrs import define, field
 from capillary_interactions.sandbox._book import whole
 from capillary_interactions.sandbox._control import answer_control, is_control
 from capillary_interactions.sandbox._counters import Counts
-from capillary_interactions.sandbox._door import Door
+from capillary_interactions.sandbox._door import ConnectionServer
 from capillary_interactions.sandbox._faults import check_name
-from capillary_interactions.sandbox._handler import Desk, population
-from capillary_interactions.sandbox._settings import Settings, client_config
+from capillary_interactions.sandbox._handler import RequestHandler, population
+from capillary_interactions.sandbox._settings import SandboxSettings, client_config
 
 if TYPE_CHECKING:
     from capillary_interactions._config.client_config import ClientConfig
 
 
 @define(kw_only=True, slots=False, eq=False, repr=False)
-class Sandbox(Settings):
+class Sandbox(SandboxSettings):
     """A real HTTP server that behaves like Capillary's API, for tests and trials.
 
     Each setting can be changed while it runs, but for `host`, `port`, `accounts` and `oauth`.
@@ -57,14 +57,14 @@ class Sandbox(Settings):
         ValueError: A setting cannot be; the message names it.
     """
 
-    _desk: Desk = field(init=False)
-    _door: Door | None = field(init=False, default=None)
+    _desk: RequestHandler = field(init=False)
+    _door: ConnectionServer | None = field(init=False, default=None)
     _runner: web.ServerRunner | None = field(init=False, default=None)
     _base_url: str | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """Make what the settings do not hold."""
-        self._desk = Desk(self)
+        self._desk = RequestHandler(self)
 
     def __repr__(self) -> str:
         """Its address; the settings hold secrets."""
@@ -93,7 +93,7 @@ class Sandbox(Settings):
         """
         if self._runner is not None:
             raise RuntimeError("this sandbox is running already")
-        self._door = Door(self._receive)
+        self._door = ConnectionServer(self._receive)
         # What still runs when the sandbox stops is cancelled first, so nothing needs the time.
         runner = web.ServerRunner(self._door, shutdown_timeout=0.2)
         await runner.setup()

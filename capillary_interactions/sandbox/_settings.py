@@ -96,7 +96,7 @@ _AUTO: Final = "auto"
 
 # A plain class with a dict: the sandbox derives from it and adds what it needs to run.
 @define(kw_only=True, slots=False, eq=False, repr=False)
-class Settings:
+class SandboxSettings:
     """Every setting of a sandbox, as `Sandbox` describes them."""
 
     host: str = field(default="127.0.0.1", on_setattr=setters.frozen)
@@ -163,7 +163,7 @@ def read_json(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def client_config(
-    settings: Settings, base_url: str, overrides: Mapping[str, Any]
+    settings: SandboxSettings, base_url: str, overrides: Mapping[str, Any]
 ) -> "ClientConfig":
     """The configuration of a client for a sandbox: its address, first account and quota."""
     # Only here does the sandbox meet the client that it judges.

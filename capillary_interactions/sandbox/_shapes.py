@@ -8,8 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from capillary_interactions.sandbox._customers import LISTED, History, Sent
-from capillary_interactions.sandbox._requests import NETWORKS, Question
+from capillary_interactions.sandbox._customers import LISTED, CustomerHistory, SentMessage
+from capillary_interactions.sandbox._requests import NETWORKS, ParsedRequest
 
 Shape = Literal["flat", "envelope", "envelope_old"]
 Json = dict[str, Any]
@@ -17,14 +17,16 @@ Json = dict[str, Any]
 _SOCIAL_TYPES: Final = frozenset({"checkin", "like", "comment", "mention", "retweet", "tweet"})
 
 
-def _channels(history: History, kind: str | None) -> list[tuple[str, tuple[Sent, ...]]]:
+def _channels(
+    history: CustomerHistory, kind: str | None
+) -> list[tuple[str, tuple[SentMessage, ...]]]:
     """Every interaction of the capillary network that an answer lists, empty ones included."""
     held = dict(history.channels)
     names = dict.fromkeys((*LISTED, *held)) if kind is None else (kind,)
     return [(name, held.get(name, ())) for name in names if name not in _SOCIAL_TYPES]
 
 
-def _social(history: History, network: str, kind: str | None) -> list[tuple[str, int]]:
+def _social(history: CustomerHistory, network: str, kind: str | None) -> list[tuple[str, int]]:
     return [
         (name, count)
         for where, name, count in history.social
@@ -32,7 +34,7 @@ def _social(history: History, network: str, kind: str | None) -> list[tuple[str,
     ]
 
 
-def flat(history: History, question: Question, page: slice) -> Json:
+def flat(history: CustomerHistory, question: ParsedRequest, page: slice) -> Json:
     """The shape of the page's own example."""
     network = question.network or "capillary"
     interactions: list[Json] = [
@@ -44,7 +46,7 @@ def flat(history: History, question: Question, page: slice) -> Json:
     return {"name": network, "interaction": interactions, "warnings": []}
 
 
-def _flat_interaction(name: str, sent: Sequence[Sent], page: slice) -> Json:
+def _flat_interaction(name: str, sent: Sequence[SentMessage], page: slice) -> Json:
     if name == "survey":
         return {"count": 0, "name": name, "surveys": []}
     if name == "missed_call":
@@ -53,7 +55,7 @@ def _flat_interaction(name: str, sent: Sequence[Sent], page: slice) -> Json:
     return {"count": len(sent), "name": name, "messageList": messages}
 
 
-def _flat_message(sent: Sent) -> Json:
+def _flat_message(sent: SentMessage) -> Json:
     message: Json = {
         "id": sent.id,
         "receiver": sent.receiver,
@@ -68,7 +70,7 @@ def _flat_message(sent: Sent) -> Json:
     return message
 
 
-def envelope(history: History, question: Question, page: slice) -> Json:
+def envelope(history: CustomerHistory, question: ParsedRequest, page: slice) -> Json:
     """The shape of the newer pages: numbers as numbers, lists as lists."""
     networks = [
         {"name": network, "interaction": interactions}
@@ -83,7 +85,7 @@ def envelope(history: History, question: Question, page: slice) -> Json:
     return answer
 
 
-def envelope_old(history: History, question: Question, page: slice) -> Json:
+def envelope_old(history: CustomerHistory, question: ParsedRequest, page: slice) -> Json:
     """The shape of the older books: numbers as strings, lists of one collapsed."""
     networks = [
         {"name": network, "interaction": _collapsed([_aged(one) for one in interactions])}
@@ -93,7 +95,7 @@ def envelope_old(history: History, question: Question, page: slice) -> Json:
     return _wrapped(history, status, _collapsed(networks))
 
 
-def _wrapped(history: History, status: Json, networks: object) -> Json:
+def _wrapped(history: CustomerHistory, status: Json, networks: object) -> Json:
     customer = {
         "id": str(history.id),
         "mobile": history.mobile,
@@ -105,7 +107,10 @@ def _wrapped(history: History, status: Json, networks: object) -> Json:
 
 
 def _networks(
-    history: History, question: Question, page: slice, write: Callable[[Sent], Json]
+    history: CustomerHistory,
+    question: ParsedRequest,
+    page: slice,
+    write: Callable[[SentMessage], Json],
 ) -> Iterator[tuple[str, list[Json]]]:
     """Each network asked for, with its interactions as the newer pages spell them."""
     for network in NETWORKS if question.network is None else (question.network,):
@@ -120,11 +125,11 @@ def _networks(
 
 
 def _interaction(
-    history: History,
+    history: CustomerHistory,
     name: str,
-    sent: Sequence[Sent],
+    sent: Sequence[SentMessage],
     page: slice,
-    write: Callable[[Sent], Json],
+    write: Callable[[SentMessage], Json],
 ) -> Json:
     interaction: Json = {"last_interaction_time": "null", "used_status": False, "count": len(sent)}
     if sent:
@@ -147,7 +152,7 @@ def _survey(score: int) -> Json:
     }
 
 
-def _social_interaction(history: History, name: str, count: int) -> Json:
+def _social_interaction(history: CustomerHistory, name: str, count: int) -> Json:
     interaction: Json = {"type": name, "count": count}
     if name == "checkin":
         place = history.id % 90
@@ -160,7 +165,7 @@ def _social_interaction(history: History, name: str, count: int) -> Json:
     return interaction
 
 
-def _new_message(sent: Sent) -> Json:
+def _new_message(sent: SentMessage) -> Json:
     return {
         "id": sent.id,
         "sender": "",
@@ -173,7 +178,7 @@ def _new_message(sent: Sent) -> Json:
     }
 
 
-def _old_message(sent: Sent) -> Json:
+def _old_message(sent: SentMessage) -> Json:
     # Both oddities are published: a stray line break around an address, and a year of 45837.
     receiver = f"\n{sent.receiver}\n" if sent.id % 5 == 0 else sent.receiver
     stamp = _stamp(sent.sent_at)
@@ -208,6 +213,6 @@ def _collapsed(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-SHAPES: Final[Mapping[Shape, Callable[[History, Question, slice], Json]]] = MappingProxyType(
-    {"flat": flat, "envelope": envelope, "envelope_old": envelope_old}
+SHAPES: Final[Mapping[Shape, Callable[[CustomerHistory, ParsedRequest, slice], Json]]] = (
+    MappingProxyType({"flat": flat, "envelope": envelope, "envelope_old": envelope_old})
 )

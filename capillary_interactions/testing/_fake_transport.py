@@ -10,7 +10,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from capillary_interactions._protocol.messages import Request, Response, TransportError
-from capillary_interactions._text.masking import show_keys
+from capillary_interactions._text.masking import repr_keys
 from capillary_interactions.testing._answers import interactions
 
 
@@ -29,8 +29,8 @@ class Asked:
 
     url: str = field(repr=False)
     path: str
-    params: Mapping[str, str] = field(repr=show_keys)
-    headers: Mapping[str, str] = field(repr=show_keys)
+    params: Mapping[str, str] = field(repr=repr_keys)
+    headers: Mapping[str, str] = field(repr=repr_keys)
     timeout: float
     body: bytes | None = field(default=None, repr=False)
 

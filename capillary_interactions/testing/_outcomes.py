@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 
-from capillary_interactions._json.reader import Mismatch, Reader
+from capillary_interactions._json.reader import Reader, SchemaMismatch
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._model.outcome import Found, NotFound, Rejected, Unavailable, Unreadable
 from capillary_interactions._model.query import Identifier, Query
@@ -79,5 +79,5 @@ def _common(given: Mapping[str, Any]) -> dict[str, Any]:
 def _read(body: Mapping[str, Any] | None) -> CustomerInteractions:
     try:
         return Reader(UTC).read(dict(interactions() if body is None else body))
-    except Mismatch as wrong:
+    except SchemaMismatch as wrong:
         raise ValueError(f"not an answer: {wrong}") from wrong

@@ -20,16 +20,16 @@ from capillary_interactions import (
     to_jsonable,
 )
 from capillary_interactions.cli._lines import outcome_line, rejected_line
-from capillary_interactions.jobs._lists.query_template import Template, storable
+from capillary_interactions.jobs._lists.query_template import QueryTemplate, escape_unencodable
 from capillary_interactions.jobs._lists.rows import Row
-from capillary_interactions.jobs._store.records import masked
+from capillary_interactions.jobs._store.records import mask_codes_in_json
 
-_MOBILE = Template(name=IdentifierName.MOBILE)
+_MOBILE = QueryTemplate(name=IdentifierName.MOBILE)
 
 
 def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
     """Type and network are the same for every row."""
-    template = Template(
+    template = QueryTemplate(
         name=IdentifierName.EMAIL, type=InteractionType.LIKE, network=Network.FACEBOOK
     )
 
@@ -49,7 +49,7 @@ def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
         (Row(1, "919", "the line is no JSON object"), _MOBILE, "the line is no JSON object"),
     ],
 )
-def test_says_why_a_row_cannot_be_asked(row: Row, template: Template, said: str) -> None:
+def test_says_why_a_row_cannot_be_asked(row: Row, template: QueryTemplate, said: str) -> None:
     """The reason is the row's own, or that of the query it cannot become."""
     reason = template.refusal(row)
 
@@ -58,7 +58,7 @@ def test_says_why_a_row_cannot_be_asked(row: Row, template: Template, said: str)
 
 def test_asks_v2_for_what_v1_1_could_misread() -> None:
     """A comma means nothing to version 2."""
-    template = Template(name=IdentifierName.MOBILE, api=ApiVersion.V2)
+    template = QueryTemplate(name=IdentifierName.MOBILE, api=ApiVersion.V2)
 
     assert template.refusal(Row(1, "91,92")) is None
 
@@ -77,7 +77,7 @@ def test_asks_v2_for_what_v1_1_could_misread() -> None:
 def test_refuses_once_what_no_row_could_be_asked(wrong: dict[str, Any]) -> None:
     """A setting that is wrong for every row is told before the first of them."""
     with pytest.raises(ValueError, match=r"API v2|belongs to network"):
-        Template(**wrong)
+        QueryTemplate(**wrong)
 
 
 def test_writes_the_row_and_then_what_to_jsonable_gives() -> None:
@@ -104,9 +104,9 @@ def test_writes_the_row_and_then_what_to_jsonable_gives() -> None:
 @pytest.mark.parametrize("value", ["", "91,92", "\ud800", "a\nb"])
 def test_writes_a_rejected_row_with_as_much_of_its_query_as_there_is(value: str) -> None:
     """A row that was never sent has the keys of every other, and no time has passed."""
-    template = Template(name=IdentifierName.MOBILE, type=InteractionType.EMAIL)
+    template = QueryTemplate(name=IdentifierName.MOBILE, type=InteractionType.EMAIL)
 
-    line = rejected_line(Row(3, storable(value), "because", "[]"), template)
+    line = rejected_line(Row(3, escape_unencodable(value), "because", "[]"), template)
 
     shown = value.encode(errors="backslashreplace").decode()
     assert line.count(b"\n") == 1
@@ -137,7 +137,7 @@ def test_masks_codes_in_subjects_only_if_asked_to() -> None:
     assert plain == {"row": 1, **to_jsonable(found)}
     (written,) = safe["answer"]["interaction"][0]["messageList"]
     assert written == {"id": 1, "receiver": "91660499", "subject": "****** is your code"}
-    assert masked([{"subject": 5}, {"subject": {"subject": "1234"}}, "1234"]) == [
+    assert mask_codes_in_json([{"subject": 5}, {"subject": {"subject": "1234"}}, "1234"]) == [
         {"subject": 5},
         {"subject": {"subject": "****"}},
         "1234",

@@ -11,7 +11,7 @@ import pytest
 
 from capillary_interactions.cli._bulk_job import job_of
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError
-from capillary_interactions.cli._output import Sink, check_out, is_streamed, open_out
+from capillary_interactions.cli._output import LineWriter, check_out, is_streamed, open_out
 
 
 class _Small(io.FileIO):
@@ -34,8 +34,8 @@ class _Small(io.FileIO):
 _FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-async def _written(file: IO[bytes], *lines: bytes) -> Sink:
-    sink = Sink(file, "x")
+async def _written(file: IO[bytes], *lines: bytes) -> LineWriter:
+    sink = LineWriter(file, "x")
     for line in lines:
         sink.put(line)
         await sink.room()
@@ -59,7 +59,7 @@ async def test_writes_every_line_in_order(tmp_path: Path) -> None:
 async def test_writes_without_being_asked(tmp_path: Path) -> None:
     """A line is in the file soon after it is there, though no other comes."""
     path = tmp_path / "out"
-    sink = Sink(open_out(str(path)), "x")
+    sink = LineWriter(open_out(str(path)), "x")
     sink.put(b"1\n")
     for _ in range(1000):
         if path.read_bytes():
@@ -73,7 +73,7 @@ async def test_writes_without_being_asked(tmp_path: Path) -> None:
 async def test_leaves_whole_lines_on_a_disk_that_is_full(tmp_path: Path) -> None:
     """The beginning of a line that found no room is taken back."""
     path = tmp_path / "out"
-    sink = Sink(cast("IO[bytes]", _Small(path, 10, _FULL)), "x")
+    sink = LineWriter(cast("IO[bytes]", _Small(path, 10, _FULL)), "x")
     for line in (b"123\n", b"456\n", b"789\n"):
         sink.put(line)
 
@@ -112,7 +112,7 @@ async def test_holds_up_whoever_is_faster_than_the_file() -> None:
     theirs, ours = os.pipe()
     line = b"9" * 999 + b"\n"
     with io.FileIO(ours, "wb") as pipe:
-        sink = Sink(pipe, "x")
+        sink = LineWriter(pipe, "x")
         put = 0
 
         async def keep_putting() -> None:

@@ -5,15 +5,15 @@ import io
 
 import pytest
 
-from capillary_interactions.cli._console import Voice
-from capillary_interactions.cli._progress import Speed, has_bar, show
-from capillary_interactions.cli._summaries import Moment
+from capillary_interactions.cli._console import Console
+from capillary_interactions.cli._progress import RateEstimator, display_progress, has_bar
+from capillary_interactions.cli._summaries import ProgressState
 from capillary_interactions.testing import run_without_waiting
 
 
 def test_tells_the_rate_of_late() -> None:
     """What was fast or slow long ago is forgotten."""
-    speed = Speed()
+    speed = RateEstimator()
     assert speed.rate(0, 100.0) == 0.0
     assert speed.rate(100, 110.0) == 10.0
 
@@ -28,9 +28,9 @@ def test_says_a_line_a_minute_where_there_is_no_terminal(
     """A log of a long run has an hour on a screen."""
 
     async def five_minutes() -> None:
-        moment = Moment(done=5, total=10, rate=0.0, endings={"found": 5})
+        moment = ProgressState(done=5, total=10, rate=0.0, endings={"found": 5})
         async with asyncio.timeout(301):
-            await show(Voice(), lambda: moment, bar=False)
+            await display_progress(Console(), lambda: moment, bar=False)
 
     with pytest.raises(TimeoutError):
         run_without_waiting(five_minutes())

@@ -8,8 +8,8 @@ import socket
 import orjson
 import pytest
 
-from capillary_interactions.cli._demo import happened, made_up
-from capillary_interactions.cli._summaries import Report
+from capillary_interactions.cli._demo import sample_list, server_summary
+from capillary_interactions.cli._summaries import StreamSummary
 from capillary_interactions.sandbox import Counts
 
 from .program import ended, invoke, started
@@ -90,7 +90,7 @@ def test_shows_all_of_it_at_work() -> None:
 
 def test_makes_customers_up() -> None:
     """Each is another one."""
-    lines = io.BytesIO(made_up(1000)).read().split()
+    lines = io.BytesIO(sample_list(1000)).read().split()
 
     assert lines[0] == b"mobile"
     assert len(set(lines[1:])) == 1000
@@ -98,10 +98,10 @@ def test_makes_customers_up() -> None:
 
 def test_tells_what_the_server_saw() -> None:
     """The figures are the server's, for it is the one that counts."""
-    report = Report(seconds=10.0)
+    report = StreamSummary(seconds=10.0)
     seen = Counts(received=1040, answered=1000, faulted=40)
 
-    received, failed = happened(report, seen, 99)
+    received, failed = server_summary(report, seen, 99)
 
     assert received == (
         "the server received 1,040 requests: at most 99 in any 1 s of 100 allowed, "

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from capillary_interactions import ApiVersion, BasicAuth, ConfigurationError, OAuth, RateLimit
-from capillary_interactions.cli._settings import Settings, network_config, with_secrets
+from capillary_interactions.cli._settings import ClientOptions, network_config, with_secrets
 
 from .program import invoke
 
@@ -21,7 +21,7 @@ _ENV = {
 
 def test_takes_the_environment_where_no_option_is_given() -> None:
     """Every variable of ClientConfig.from_env counts, also those without an option."""
-    config = network_config(Settings(), _ENV)
+    config = network_config(ClientOptions(), _ENV)
 
     assert config.base_url == "https://eu.api.capillarytech.com"
     assert config.auth == BasicAuth("till", "pw")
@@ -31,7 +31,8 @@ def test_takes_the_environment_where_no_option_is_given() -> None:
 def test_takes_an_option_before_the_environment() -> None:
     """What is typed now counts before what was set once."""
     config = network_config(
-        Settings(base_url="us", api="v1.1", rate=RateLimit(7, 2.0), in_flight=3, timeout=1.5), _ENV
+        ClientOptions(base_url="us", api="v1.1", rate=RateLimit(7, 2.0), in_flight=3, timeout=1.5),
+        _ENV,
     )
 
     assert config.base_url == "https://ushc.api.capillarytech.com"
@@ -46,7 +47,7 @@ def test_takes_an_option_before_the_environment() -> None:
 def test_names_the_variable_that_is_missing(missing: str, said: str) -> None:
     """A setting that nobody gave is named as the environment names it."""
     with pytest.raises(ConfigurationError, match=said):
-        network_config(Settings(), {k: v for k, v in _ENV.items() if k != missing})
+        network_config(ClientOptions(), {k: v for k, v in _ENV.items() if k != missing})
 
 
 _ASKED_ALL = [("User name", False), ("Password", True)]
@@ -83,7 +84,7 @@ def test_asks_a_person_for_what_is_missing(
     complete = with_secrets({"CAPILLARY_BASE_URL": "eu", **environ}, answer)
 
     assert questions == asked
-    assert network_config(Settings(), complete).auth == auth
+    assert network_config(ClientOptions(), complete).auth == auth
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ import pytest
 
 from capillary_interactions import BasicAuth, ClientConfig
 from capillary_interactions._model.vocabulary import IdentifierName
-from capillary_interactions.cli._bulk_job import JobBulk, run_job
-from capillary_interactions.cli._bulk_stream import Bulk, run
-from capillary_interactions.cli._console import Voice
+from capillary_interactions.cli._bulk_job import JobOptions, run_job
+from capillary_interactions.cli._bulk_stream import StreamOptions, run
+from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import INTERRUPTED
 from capillary_interactions.jobs import CustomerList, StopRules
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 
-_QUIET = Voice(quiet=True)
+_QUIET = Console(quiet=True)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def _interrupted() -> AsyncIterator[ClientConfig]:
 
 async def test_keeps_a_job_from_waiting_for_its_list(silent: CustomerList, tmp_path: Path) -> None:
     """The run ends, and has made nothing."""
-    bulk = JobBulk(
+    bulk = JobOptions(
         customers=silent, out=tmp_path / "out.csv", reachable=_interrupted, stops=StopRules()
     )
     async with asyncio.timeout(5):
@@ -54,9 +54,9 @@ async def test_keeps_a_job_from_waiting_for_its_list(silent: CustomerList, tmp_p
 async def test_keeps_a_pipe_from_waiting_for_its_list(silent: CustomerList, tmp_path: Path) -> None:
     """The run ends, and has opened nothing."""
     out = tmp_path / "out"
-    bulk = Bulk(
+    bulk = StreamOptions(
         customers=silent,
-        template=Template(name=IdentifierName.MOBILE),
+        template=QueryTemplate(name=IdentifierName.MOBILE),
         open_out=lambda: out.open("wb"),
         out=str(out),
         reachable=_interrupted,

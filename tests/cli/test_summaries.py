@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from capillary_interactions._text.wording import count, duration
+from capillary_interactions._text.wording import format_duration, pluralise
 from capillary_interactions.cli._exit_codes import code_of
 from capillary_interactions.cli._summaries import (
-    Moment,
-    Report,
+    ProgressState,
+    StreamSummary,
     endings,
     status,
     summary,
@@ -36,7 +36,7 @@ def test_ends_well_only_if_capillary_answered_for_every_row(
 
 def test_sums_a_run_up() -> None:
     """Figures first, then whatever needs somebody."""
-    report = Report(
+    report = StreamSummary(
         endings={"found": 1200, "unavailable": 3, "rejected": 1},
         read=1210,
         written=1203,
@@ -60,7 +60,7 @@ def test_sums_a_run_up() -> None:
 
 def test_says_little_of_a_run_in_which_all_went_well() -> None:
     """Two lines are enough."""
-    report = Report(endings={"found": 1}, read=1, written=1, seconds=2.0, requests=1)
+    report = StreamSummary(endings={"found": 1}, read=1, written=1, seconds=2.0, requests=1)
 
     assert summary(report, "x") == (
         "1 row in 2.0 s (0.5/s): 1 found",
@@ -70,22 +70,25 @@ def test_says_little_of_a_run_in_which_all_went_well() -> None:
 
 def test_sums_up_a_run_that_had_no_time() -> None:
     """A run interrupted before its first row divides by nothing."""
-    assert summary(Report(), "x")[0] == "0 rows in 0 ms (0.0/s): none ended"
+    assert summary(StreamSummary(), "x")[0] == "0 rows in 0 ms (0.0/s): none ended"
 
 
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
         (
-            Moment(done=50, total=200, rate=10.0, endings={"found": 49, "not_found": 1}),
+            ProgressState(done=50, total=200, rate=10.0, endings={"found": 49, "not_found": 1}),
             "50 of 200 rows (25 %) | 10.0/s | 15.0 s left | 49 found, 1 not found",
         ),
-        (Moment(done=1200, total=None, rate=9.5, endings={}), "1,200 rows | 9.5/s"),
-        (Moment(done=0, total=0, rate=0.0, endings={}), "0 of 0 rows (0 %) | 0.0/s"),
-        (Moment(done=5, total=3, rate=1.0, endings={}), "5 of 3 rows (166 %) | 1.0/s | 0 ms left"),
+        (ProgressState(done=1200, total=None, rate=9.5, endings={}), "1,200 rows | 9.5/s"),
+        (ProgressState(done=0, total=0, rate=0.0, endings={}), "0 of 0 rows (0 %) | 0.0/s"),
+        (
+            ProgressState(done=5, total=3, rate=1.0, endings={}),
+            "5 of 3 rows (166 %) | 1.0/s | 0 ms left",
+        ),
     ],
 )
-def test_says_how_far_it_is(moment: Moment, said: str) -> None:
+def test_says_how_far_it_is(moment: ProgressState, said: str) -> None:
     """Done and total if there is one, rate, time left, endings."""
     assert status(moment) == said
 
@@ -103,10 +106,14 @@ def test_says_how_far_it_is(moment: Moment, said: str) -> None:
 )
 def test_says_a_time_in_units_that_matter(seconds: float, said: str) -> None:
     """Nobody reads milliseconds of a day."""
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_counts_in_words() -> None:
     """One is one, and more are many."""
-    assert [count(n, "retry") for n in (0, 1, 1000)] == ["0 retries", "1 retry", "1,000 retries"]
+    assert [pluralise(n, "retry") for n in (0, 1, 1000)] == [
+        "0 retries",
+        "1 retry",
+        "1,000 retries",
+    ]
     assert endings({"found": 0}) == ""

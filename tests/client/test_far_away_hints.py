@@ -15,7 +15,7 @@ from capillary_interactions import (
     RetryPolicy,
     Unavailable,
 )
-from capillary_interactions._pacing.local_pace import LocalPace, TooLateError
+from capillary_interactions._pacing.local_pace import LocalPace, SlotAfterDeadlineError
 from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.events import RateChanged, RetryScheduled, Throttled
 from capillary_interactions.integrations.consume import consume
@@ -107,7 +107,7 @@ class _Blocked(LocalPace):
         Raises:
             TooLateError: Always.
         """
-        raise TooLateError(math.inf)
+        raise SlotAfterDeadlineError(math.inf)
 
 
 async def test_tells_no_more_than_an_hour_of_a_pace_of_the_callers() -> None:

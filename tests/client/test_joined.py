@@ -18,7 +18,7 @@ from capillary_interactions import (
     Unavailable,
 )
 from capillary_interactions._pacing.local_pace import LocalPace
-from capillary_interactions._protocol.messages import Request, Response, StaleError
+from capillary_interactions._protocol.messages import Request, Response, StaleConnectionError
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, asked, customer, customers, in_turn, now, settings
 
@@ -283,7 +283,7 @@ async def test_has_the_place_of_its_asking_again_after_a_void_turn() -> None:
     def answer(request: Request) -> Reply:
         if asked(request)["mobile"] == customer(1).value and stale:
             stale.pop()
-            return StaleError("closed")
+            return StaleConnectionError("closed")
         return interactions()
 
     async with client_of(Server(answer)) as client:

@@ -19,9 +19,9 @@ from capillary_interactions import (
     Unreadable,
 )
 from capillary_interactions._protocol.messages import (
-    OversizedError,
     Request,
     Response,
+    ResponseTooLargeError,
     TransportError,
 )
 from capillary_interactions.testing import interactions, message
@@ -49,7 +49,7 @@ async def ending(server: Server, query: Query | None = None, **changes: object) 
         ([UNKNOWN], NotFound, 1),
         ([400], Rejected, 1),
         ([{"interaction": 5}], Unreadable, 1),
-        ([OversizedError("the answer is too large")], Unreadable, 1),
+        ([ResponseTooLargeError("the answer is too large")], Unreadable, 1),
         ([500] * 5, Unavailable, 5),
         ([500] * 4 + [503], Unavailable, 5),
         ([500, 404], Rejected, 2),

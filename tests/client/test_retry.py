@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from capillary_interactions import RetryPolicy
 from capillary_interactions._client.retry import (
     BUDGET_SPENT,
-    Again,
     Budget,
-    Enough,
+    GiveUp,
+    Retry,
     decide,
     delay,
-    retrying,
+    run_retries,
 )
 from capillary_interactions._protocol.attempt_result import Trouble
 
@@ -26,30 +26,30 @@ def _hinted(seconds: float, *, throttled: bool = False) -> Trouble:
     return Trouble("busy", 503, throttled=throttled, retry_after=seconds)
 
 
-def _late(reason: str, retry_after: float | None = None) -> Enough:
-    return Enough(f"no time for another attempt before the deadline: {reason}", retry_after)
+def _late(reason: str, retry_after: float | None = None) -> GiveUp:
+    return GiveUp(f"no time for another attempt before the deadline: {reason}", retry_after)
 
 
 @pytest.mark.parametrize(
     ("trouble", "attempt", "time_left", "cool_down", "decision"),
     [
-        (FAULT, 1, None, 0.0, Again(0.25, 14)),
-        (FAULT, 2, None, 0.0, Again(0.5, 14)),
-        (FAULT, 4, None, 0.0, Again(2.0, 14)),
-        (FAULT, 5, None, 0.0, Enough()),
-        (FAULT, 6, None, 0.0, Enough()),
-        (THROTTLE, 1, None, 0.0, Again(0.5, 5)),
-        (THROTTLE, 3, None, 0.0, Again(2.0, 5)),
-        (_hinted(10.0), 1, None, 0.0, Again(10.25, 14)),
-        (_hinted(10.0, throttled=True), 1, None, 0.0, Again(0.5, 5)),
-        (_hinted(10.0), 5, None, 0.0, Enough(retry_after=10.0)),
-        (_hinted(3700.0), 1, None, 0.0, Enough(ASKED, 3700.0)),
-        (FAULT, 1, 0.26, 0.0, Again(0.25, 14)),
+        (FAULT, 1, None, 0.0, Retry(0.25, 14)),
+        (FAULT, 2, None, 0.0, Retry(0.5, 14)),
+        (FAULT, 4, None, 0.0, Retry(2.0, 14)),
+        (FAULT, 5, None, 0.0, GiveUp()),
+        (FAULT, 6, None, 0.0, GiveUp()),
+        (THROTTLE, 1, None, 0.0, Retry(0.5, 5)),
+        (THROTTLE, 3, None, 0.0, Retry(2.0, 5)),
+        (_hinted(10.0), 1, None, 0.0, Retry(10.25, 14)),
+        (_hinted(10.0, throttled=True), 1, None, 0.0, Retry(0.5, 5)),
+        (_hinted(10.0), 5, None, 0.0, GiveUp(retry_after=10.0)),
+        (_hinted(3700.0), 1, None, 0.0, GiveUp(ASKED, 3700.0)),
+        (FAULT, 1, 0.26, 0.0, Retry(0.25, 14)),
         (FAULT, 1, 0.25, 0.0, _late("HTTP 500")),
         (FAULT, 1, -1.0, 0.0, _late("HTTP 500")),
         (_hinted(10.0), 1, 10.0, 0.0, _late("busy", 10.0)),
         (THROTTLE, 1, 5.0, 6.0, _late("HTTP 429", 6.0)),
-        (THROTTLE, 1, 7.0, 6.0, Again(0.5, 5)),
+        (THROTTLE, 1, 7.0, 6.0, Retry(0.5, 5)),
     ],
 )
 def test_decides(
@@ -57,7 +57,7 @@ def test_decides(
     attempt: int,
     time_left: float | None,
     cool_down: float,
-    decision: Again | Enough,
+    decision: Retry | GiveUp,
 ) -> None:
     """Attempts, hints, the deadline and the kind of failure, with the dice in the middle."""
     budget = Budget(500)
@@ -71,22 +71,22 @@ def test_decides(
         cool_down=cool_down,
     )
     assert decided == decision
-    assert budget.left == 500 - (decision.cost if isinstance(decision, Again) else 0)
+    assert budget.left == 500 - (decision.cost if isinstance(decision, Retry) else 0)
 
 
 def test_stops_when_the_budget_is_spent() -> None:
     """Five hundred tokens are 35 retries of faults, and then one of a throttle fits still."""
     budget = Budget(500)
 
-    def asked(trouble: Trouble) -> Again | Enough:
+    def asked(trouble: Trouble) -> Retry | GiveUp:
         return decide(POLICY, trouble, attempt=1, budget=budget, time_left=None, dice=0.0)
 
-    assert [asked(FAULT) for _ in range(35)] == [Again(0.0, 14)] * 35
+    assert [asked(FAULT) for _ in range(35)] == [Retry(0.0, 14)] * 35
     spent = f"{BUDGET_SPENT}: {FAULT.reason}"
-    assert asked(FAULT) == Enough(spent, budget_spent=True)
-    assert asked(_hinted(3.0)) == Enough(f"{BUDGET_SPENT}: busy", 3.0, budget_spent=True)
+    assert asked(FAULT) == GiveUp(spent, budget_spent=True)
+    assert asked(_hinted(3.0)) == GiveUp(f"{BUDGET_SPENT}: busy", 3.0, budget_spent=True)
     assert budget.left == 10
-    assert asked(THROTTLE) == Again(0.0, 5)
+    assert asked(THROTTLE) == Retry(0.0, 5)
 
 
 @pytest.mark.parametrize(("last_cost", "left"), [(0, 51), (5, 55), (14, 64), (80, 100)])
@@ -154,7 +154,7 @@ async def _retried(results: list[str], waits: list[float | None]) -> tuple[str, 
         told.append((result, number))
         return next(slept)
 
-    return await retrying("first", attempt, rule, sleep), told
+    return await run_retries("first", attempt, rule, sleep), told
 
 
 async def test_goes_on_until_the_rule_has_had_enough() -> None:
@@ -187,4 +187,4 @@ async def test_lets_an_error_of_an_attempt_out_bare() -> None:
         pass
 
     with pytest.raises(LookupError, match="bare"):
-        await retrying("first", attempt, lambda _, __: 0.0, sleep)
+        await run_retries("first", attempt, lambda _, __: 0.0, sleep)

@@ -6,7 +6,12 @@ import weakref
 
 import pytest
 
-from capillary_interactions._client.single_flight import Cache, Flights, GroundedError, LateError
+from capillary_interactions._client.single_flight import (
+    Cache,
+    SharedCallCancelledError,
+    SingleFlight,
+    WaiterTimeoutError,
+)
 from capillary_interactions._pacing.deadline import Deadline
 from tests.fakes import now, others
 
@@ -19,7 +24,7 @@ class Airline:
     """Flights that take their time, and what became of them."""
 
     def __init__(self, takes: float = 1.0) -> None:
-        self.flights: Flights[str] = Flights()
+        self.flights: SingleFlight[str] = SingleFlight()
         self.takes = takes
         self.departed: list[Deadline] = []
         self.landed = 0
@@ -120,7 +125,7 @@ async def test_ends_each_passenger_at_its_own_deadline() -> None:
     """The hurried one leaves, the patient one stays, and the flight's deadline is the later."""
     airline = Airline(takes=5.0)
     hurried, patient = airline.board(deadline=1.0), airline.board(deadline=9.0)
-    with pytest.raises(LateError):
+    with pytest.raises(WaiterTimeoutError):
         await hurried
     assert now() == 1
     assert airline.departed[0].at == 9
@@ -130,7 +135,7 @@ async def test_ends_each_passenger_at_its_own_deadline() -> None:
 async def test_is_taken_down_when_the_last_deadline_passes() -> None:
     """Nothing flies on for nobody."""
     airline = Airline(takes=5.0)
-    with pytest.raises(LateError):
+    with pytest.raises(WaiterTimeoutError):
         await airline.board(deadline=1.0)
     assert others() == set()
     assert (now(), airline.landed) == (1.0, 0)
@@ -179,7 +184,7 @@ async def test_lands_what_is_in_the_air_and_grounds_the_rest() -> None:
     await airline.flights.ground()
     assert now() == 2.5
     assert await short == "flight 1"
-    with pytest.raises(GroundedError):
+    with pytest.raises(SharedCallCancelledError):
         await long
     await airline.flights.drain(2.0)
     assert (now(), others()) == (2.5, set())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from capillary_interactions import BasicAuth, InteractionsClient, RateLimit
-from capillary_interactions._pacing.stream_share import Ration
+from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, busiest, customer, customers, now, settings
@@ -118,7 +118,7 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
     """Cancelled while it waits, in the moment of its turn, or with it: the next one has it."""
     config = settings(rate=RateLimit(100, 1.0))
     async with InteractionsClient(config, transport=Server()) as client:
-        ration = Ration(0.01, client._lanes)
+        ration = StreamShare(0.01, client._lanes)
         for number in range(2):
             await ration.enter(None, number)
             ration.spend()
@@ -143,7 +143,7 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
 async def test_takes_a_call_again_whose_number_it_still_knows() -> None:
     """One that was called away from the line and has come back waits like the others."""
     async with InteractionsClient(settings(rate="10/1"), transport=Server()) as client:
-        ration = Ration(0.5, client._lanes)
+        ration = StreamShare(0.5, client._lanes)
         await ration.enter(None, 0)
         first = asyncio.ensure_future(ration.enter(None, 7))
         await asyncio.sleep(0)

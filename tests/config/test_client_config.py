@@ -17,7 +17,7 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
-from capillary_interactions._model.frozen_mapping import Still
+from capillary_interactions._model.frozen_mapping import FrozenMapping
 from tests.examples import AUTH, PASSWORD, URL, carried, config
 
 _OTHER = OAuth("key", "hush")
@@ -59,7 +59,7 @@ def test_has_the_documented_defaults() -> None:
         ("api", ApiVersion.V2, ApiVersion.V2),
         ("source", "INSTORE", "INSTORE"),
         ("account_id", "1234", "1234"),
-        ("headers", {"X-Cap-Trace": "1"}, Still({"X-Cap-Trace": "1"})),
+        ("headers", {"X-Cap-Trace": "1"}, FrozenMapping({"X-Cap-Trace": "1"})),
         ("rate", "50/1", RateLimit(50, 1.0)),
         ("rate", RateLimit(7), RateLimit(7)),
         ("in_flight", 1, 1),

@@ -15,7 +15,7 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
-from capillary_interactions._config.validation import seconds, sendable, whole
+from capillary_interactions._config.validation import check_count, check_header_value, check_seconds
 from tests.examples import sendable as sendable_texts
 
 _NO_DURATION = [math.nan, math.inf, -math.inf, -1, -0.001, "1", None, True, [1], 1j]
@@ -25,46 +25,46 @@ _NO_COUNT = [0, -1, 1.0, "1", None, True, math.nan]
 @given(st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False))
 def test_takes_any_finite_duration(value: float) -> None:
     """What can be waited for comes back as it is."""
-    assert seconds("wait", value) == value
+    assert check_seconds("wait", value) == value
 
 
 def test_takes_whole_seconds_as_a_float() -> None:
     """Whole numbers are durations too."""
-    assert (seconds("wait", 5), type(seconds("wait", 5))) == (5.0, float)
+    assert (check_seconds("wait", 5), type(check_seconds("wait", 5))) == (5.0, float)
 
 
 @pytest.mark.parametrize("value", [*_NO_DURATION, 0, 0.0])
 def test_refuses_what_is_no_duration(value: object) -> None:
     """The message begins with the setting's name."""
     with pytest.raises(ConfigurationError, match=r"^wait must be a finite number, more than 0"):
-        seconds("wait", value)
+        check_seconds("wait", value)
 
 
 def test_takes_zero_where_it_makes_sense() -> None:
     """Zero is let through only where it is asked for; a negative never."""
-    assert seconds("wait", 0, zero=True) == 0.0
+    assert check_seconds("wait", 0, zero=True) == 0.0
     with pytest.raises(ConfigurationError, match=r"^wait must be a finite number, 0 or more"):
-        seconds("wait", -1, zero=True)
+        check_seconds("wait", -1, zero=True)
 
 
 @pytest.mark.parametrize("value", _NO_COUNT)
 def test_refuses_what_is_no_count(value: object) -> None:
     """Neither a text, nor a fraction, nor a truth is a count."""
     with pytest.raises(ConfigurationError, match=r"^n must be a whole number of 1 or more"):
-        whole("n", value)
+        check_count("n", value)
 
 
 def test_takes_the_least_count_and_no_less() -> None:
     """The least is a count itself."""
-    assert (whole("n", 1), whole("n", 0, least=0)) == (1, 0)
+    assert (check_count("n", 1), check_count("n", 0, least=0)) == (1, 0)
     with pytest.raises(ConfigurationError, match=r"^n must be a whole number of 3 or more"):
-        whole("n", 2, least=3)
+        check_count("n", 2, least=3)
 
 
 @given(sendable_texts)
 def test_takes_any_text_that_a_header_can_hold(text: str) -> None:
     """What a caller can send anywhere, a setting can hold."""
-    assert sendable("x", text) == text
+    assert check_header_value("x", text) == text
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_takes_any_text_that_a_header_can_hold(text: str) -> None:
 def test_refuses_what_no_header_can_hold_and_does_not_repeat_it(value: object) -> None:
     """A setting may be a secret, so only its name is in the message."""
     with pytest.raises(ConfigurationError, match=r"^key must ") as refused:
-        sendable("key", value)
+        check_header_value("key", value)
 
     assert "hush" not in str(refused.value)
 

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from capillary_interactions._http import failure_reasons as causes
-from capillary_interactions._pacing.concurrency import Places
+from capillary_interactions._pacing.concurrency import ConcurrencyLimit
 from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
 
 
@@ -114,7 +114,7 @@ def test_says_that_a_proxy_is_not_used(environ: dict[str, str], said: str) -> No
 
 def test_has_fewer_places_after_a_shortage_and_one_more_at_a_time() -> None:
     """What works is known at once; what would work as well is found out slowly."""
-    places = Places(200)
+    places = ConcurrencyLimit(200)
     for in_flight in range(199, 47, -1):
         places.narrow(0.0, in_flight)
     assert places.limit == 48

@@ -11,7 +11,7 @@ import orjson
 
 from capillary_interactions import BasicAuth, ClientConfig, InteractionsClient, RateLimit
 from capillary_interactions.jobs import CustomerList, Job, JobError
-from capillary_interactions.jobs._export.target_guard import has_written
+from capillary_interactions.jobs._export.target_guard import was_exported_by
 from capillary_interactions.testing import FakeTransport, Response, interactions, message
 
 from .jobs_under_test import mobiles
@@ -54,7 +54,7 @@ def everything(job: Path, *, drawn: bool = False) -> list[str]:
 
 async def _everything(job: Path, steps: tuple[Callable[[Job], Any], ...]) -> list[str]:
     wrong: list[str] = []
-    has_written(job, job.with_name("first.jsonl"))
+    was_exported_by(job, job.with_name("first.jsonl"))
     for step in (*steps, Job.discard):
         try:
             async with asyncio.timeout(60.0), Job.open(job) as opened:

@@ -10,12 +10,12 @@ import orjson
 
 from capillary_interactions import IdentifierName, InteractionsClient, RateLimit, RetryPolicy
 from capillary_interactions.jobs import CustomerList, Job, Report
-from capillary_interactions.jobs._lists.list_reader import Batch, Bookmark, ListReader
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader, ReadPosition
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
 from capillary_interactions.sandbox import Sandbox
 
-MOBILES = Template(name=IdentifierName.MOBILE)
+MOBILES = QueryTemplate(name=IdentifierName.MOBILE)
 QUICK = RetryPolicy(attempts=2, wait_initial=0.001, throttled_initial=0.001, budget=1_000_000)
 
 
@@ -43,7 +43,7 @@ def mobiles(path: Path, numbers: Iterable[int]) -> Path:
 
 
 def read(
-    source: Path | IO[bytes], bookmark: Bookmark | None = None, **options: Any
+    source: Path | IO[bytes], bookmark: ReadPosition | None = None, **options: Any
 ) -> tuple[list[Row], list[Batch]]:
     """The rows that a list gives, and the batches they came in."""
     batches: list[Batch] = []

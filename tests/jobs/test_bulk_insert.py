@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions.jobs._store.bulk_insert import insert
+from capillary_interactions.jobs._store.bulk_insert import bulk_insert
 
 _INSERT = "INSERT INTO seat (number, name, note) SELECT column1, column2, column3 FROM ({rows})"
 
@@ -30,7 +30,7 @@ def test_takes_rows_as_they_are(
     """In their order, and none that nobody has given."""
     connection.execute("DELETE FROM seat")
 
-    insert(connection, _INSERT, 3, list(chain.from_iterable(rows)))
+    bulk_insert(connection, _INSERT, 3, list(chain.from_iterable(rows)))
 
     assert connection.execute("SELECT * FROM seat ORDER BY rowid").fetchall() == rows
 
@@ -57,7 +57,7 @@ def test_takes_a_step_for_thousands(
     seen: list[str] = []
     connection.set_trace_callback(seen.append)
 
-    done = insert(
+    done = bulk_insert(
         connection, "INSERT INTO wide SELECT * FROM ({rows})", width, [*range(1, width + 1)] * rows
     )
 
@@ -76,5 +76,9 @@ def test_does_not_count_what_has_not_got_in(connection: sqlite3.Connection) -> N
     connection.execute("CREATE TABLE once (number INTEGER, name TEXT UNIQUE)")
     cells = [1, "a", 2, "b", 3, "a"]
 
-    assert insert(connection, "INSERT OR IGNORE INTO once SELECT * FROM ({rows})", 2, cells) == 2
-    assert insert(connection, "INSERT OR IGNORE INTO once SELECT * FROM ({rows})", 2, cells) == 0
+    assert (
+        bulk_insert(connection, "INSERT OR IGNORE INTO once SELECT * FROM ({rows})", 2, cells) == 2
+    )
+    assert (
+        bulk_insert(connection, "INSERT OR IGNORE INTO once SELECT * FROM ({rows})", 2, cells) == 0
+    )

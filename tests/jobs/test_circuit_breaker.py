@@ -19,7 +19,7 @@ from capillary_interactions import (
 from capillary_interactions._protocol.messages import Request
 from capillary_interactions.jobs import CustomerList, Job, Progress, StopRules
 from capillary_interactions.jobs._run import circuit_breaker
-from capillary_interactions.jobs._run.job_run import Run
+from capillary_interactions.jobs._run.job_run import JobRun
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.testing import FakeTransport, Response, interactions
 
@@ -128,20 +128,20 @@ async def test_stops_during_a_pause(sandbox: Sandbox, tmp_path: Path, job_path: 
     """Whoever asks it to stop does not wait for the endpoint."""
     sandbox.faults = {"error_500": 1.0}
     path = mobiles(tmp_path / "l.csv", range(100))
-    holder: list[Run] = []
+    holder: list[JobRun] = []
 
     def watch(progress: Progress) -> None:
         if progress.paused:
             holder[0].stop(1.0)
 
-    begun = Run.go
+    begun = JobRun.go
 
-    async def go(self: Run) -> None:
+    async def go(self: JobRun) -> None:
         holder.append(self)
         await begun(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "go", go)
+        patch.setattr(JobRun, "go", go)
         report = await run_job(
             sandbox, path, job_path, stops=StopRules(probe_initial=60.0), progress=watch
         )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._lists.columns import column_place, delimiter_of, distinct
+from capillary_interactions.jobs._lists.columns import detect_delimiter, find_column, unique_names
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from capillary_interactions.jobs._lists.columns import column_place, delimiter_o
 )
 def test_finds_the_column_that_is_meant(names: list[str], column: str | None, place: int) -> None:
     """The one asked for, else the one named like the identifier, else the only one."""
-    assert column_place(names, "mobile", column) == place
+    assert find_column(names, "mobile", column) == place
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_finds_the_column_that_is_meant(names: list[str], column: str | None, pl
 def test_says_which_columns_there_are(names: list[str], column: str | None, said: str) -> None:
     """Where no column can be meant, the message lists what there is."""
     with pytest.raises(ListError) as refused:
-        column_place(names, "mobile", column)
+        find_column(names, "mobile", column)
 
     assert said in str(refused.value)
 
@@ -54,7 +54,7 @@ def test_says_which_columns_there_are(names: list[str], column: str | None, said
 def test_masks_customers_in_what_it_takes_for_a_header() -> None:
     """A list without a header shows nobody's number in the message."""
     with pytest.raises(ListError) as refused:
-        column_place(["919738522695", "a.person@example.com"], "mobile", None)
+        find_column(["919738522695", "a.person@example.com"], "mobile", None)
 
     assert "919738522695" not in str(refused.value)
     assert "person" not in str(refused.value)
@@ -74,7 +74,7 @@ def test_masks_customers_in_what_it_takes_for_a_header() -> None:
 )
 def test_finds_what_separates_the_columns(header: str, delimiter: str) -> None:
     """The delimiter is the one that gives the wanted column, else the one that gives the most."""
-    assert delimiter_of(header, "mobile") == delimiter
+    assert detect_delimiter(header, "mobile") == delimiter
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_finds_what_separates_the_columns(header: str, delimiter: str) -> None:
 )
 def test_names_every_column_differently(names: list[str], expected: list[str]) -> None:
     """Empty, repeated and taken names are changed, others are not."""
-    assert distinct(names, taken=("row", "status")) == expected
+    assert unique_names(names, taken=("row", "status")) == expected
 
 
 @given(st.lists(st.text(max_size=3), max_size=8))
 def test_never_gives_a_name_twice(names: list[str]) -> None:
     """No database that ignores case confuses two columns."""
-    found = distinct(names, taken=("row", "path"))
+    found = unique_names(names, taken=("row", "path"))
     assert len(found) == len(names)
     folded = [name.casefold() for name in found]
     assert len({*folded, "row", "path"}) == len(names) + 2

@@ -9,7 +9,7 @@ import pytest
 
 from capillary_interactions.jobs import Job
 from capillary_interactions.jobs._export import exporter as exporting
-from capillary_interactions.jobs._store.records import Ended, ended
+from capillary_interactions.jobs._store.records import ResultRow, parse_result_row
 from capillary_interactions.sandbox import Sandbox
 
 from .jobs_under_test import mobiles, names, run_job
@@ -28,12 +28,12 @@ async def test_leaves_all_as_it_was_when_it_is_cancelled(
     loop, half = asyncio.get_running_loop(), asyncio.Event()
     go_on, seen = threading.Event(), list[int]()
 
-    def slowly(found: tuple[Any, ...]) -> Ended:
+    def slowly(found: tuple[Any, ...]) -> ResultRow:
         seen.append(found[0])
         if found[0] == 25:
             loop.call_soon_threadsafe(half.set)
             go_on.wait(5)
-        return ended(found)
+        return parse_result_row(found)
 
     monkeypatch.setattr(exporting, "ended", slowly)
     async with Job.open(tmp_path / "x.job") as job:

@@ -11,10 +11,10 @@ import pytest
 
 from capillary_interactions.jobs import ExportError, Job, NoJobError
 from capillary_interactions.jobs._export import target_guard as targets
-from capillary_interactions.jobs._export.atomic_file import replacing
-from capillary_interactions.jobs._export.target_guard import check_own, has_written
+from capillary_interactions.jobs._export.atomic_file import atomic_write
+from capillary_interactions.jobs._export.target_guard import refuse_job_or_list, was_exported_by
 from capillary_interactions.jobs._store import connection as database
-from capillary_interactions.jobs._store.file_lock import take
+from capillary_interactions.jobs._store.file_lock import try_lock
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
@@ -53,7 +53,7 @@ async def test_never_takes_the_place_of_the_job_or_its_list(
         with pytest.raises(ExportError, match=r"it is the (job|list) itself"):
             await opened.export(target, format="csv")
     with pytest.raises(ExportError, match=r"it is the (job|list) itself"):
-        check_own(job, target)
+        refuse_job_or_list(job, target)
 
     assert own.read_bytes() == before
     assert names(job.parent, ".*.part") == []
@@ -70,7 +70,7 @@ async def test_never_takes_the_place_of_a_list_whose_name_is_no_text(
         with pytest.raises(ExportError, match="it is the list itself"):
             await opened.export(source)
         await opened.export(out)
-    assert has_written(tmp_path / "x.job", out)
+    assert was_exported_by(tmp_path / "x.job", out)
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-lock", "-journal"])
@@ -110,16 +110,16 @@ async def test_knows_what_it_has_written(job: Path) -> None:
     foreign = job.with_name("c.csv")
     foreign.write_text("precious")
 
-    assert has_written(job, first)
-    assert has_written(job, second)
-    assert not has_written(job, foreign)
+    assert was_exported_by(job, first)
+    assert was_exported_by(job, second)
+    assert not was_exported_by(job, foreign)
 
     await exported(job, "a.csv")
-    assert has_written(job, first)
+    assert was_exported_by(job, first)
     first.write_text("x" * first.stat().st_size)
     os.replace(foreign, second)  # noqa: PTH105 - as mv does
-    assert not has_written(job, first)
-    assert not has_written(job, second)
+    assert not was_exported_by(job, first)
+    assert not was_exported_by(job, second)
 
 
 async def test_knows_what_it_has_written_though_all_has_moved(job: Path) -> None:
@@ -129,7 +129,7 @@ async def test_knows_what_it_has_written_though_all_has_moved(job: Path) -> None
     folder.mkdir()
     for name in (job.name, "a.csv"):
         job.with_name(name).rename(folder / name)
-    assert has_written(folder / job.name, folder / "a.csv")
+    assert was_exported_by(folder / job.name, folder / "a.csv")
 
 
 async def test_knows_the_old_result_if_the_next_one_does_not_come(
@@ -141,7 +141,7 @@ async def test_knows_the_old_result_if_the_next_one_does_not_come(
         patch.setattr(os, "fsync", _broken)
         with pytest.raises(ExportError):
             await exported(job, "a.csv")
-    assert has_written(job, out)
+    assert was_exported_by(job, out)
 
 
 def _broken(_: int) -> None:
@@ -158,7 +158,7 @@ async def test_writes_though_it_cannot_write_that_down(
         out = await exported(job, "a.csv")
         other.execute("ROLLBACK")
     assert out.read_text().startswith("row,")
-    assert not has_written(job, out)
+    assert not was_exported_by(job, out)
 
 
 async def test_writes_results_of_a_job_that_can_only_be_looked_at(
@@ -176,8 +176,8 @@ async def test_writes_results_of_a_job_that_can_only_be_looked_at(
 def test_has_written_nothing_if_it_is_none(tmp_path: Path) -> None:
     """No job, and a file that is something else."""
     (tmp_path / "a.csv").write_text("x")
-    assert not has_written(tmp_path / "none.job", tmp_path / "a.csv")
-    assert not has_written(tmp_path / "a.csv", tmp_path / "a.csv")
+    assert not was_exported_by(tmp_path / "none.job", tmp_path / "a.csv")
+    assert not was_exported_by(tmp_path / "a.csv", tmp_path / "a.csv")
 
 
 async def test_remembers_a_bounded_number_of_results(
@@ -193,8 +193,8 @@ async def test_remembers_a_bounded_number_of_results(
     with closing(sqlite3.connect(job)) as connection:
         (fact,) = connection.execute("SELECT value FROM fact WHERE name = 'exports'").fetchone()
     assert fact.count("jsonl") <= 1
-    assert has_written(job, first)
-    assert has_written(job, last)
+    assert was_exported_by(job, first)
+    assert was_exported_by(job, last)
 
 
 async def test_is_no_job_before_it_has_begun(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_keeps_what_is_half_written_to_its_owner(job: Path, mode: int) -> 
     out.touch()
     out.chmod(mode)
     out.with_name(".o.csv.part").touch(mode=0o666)
-    with replacing(out) as part:
+    with atomic_write(out) as part:
         assert stat.S_IMODE(part.stat().st_mode) == 0o600
     assert stat.S_IMODE(out.stat().st_mode) == mode
 
@@ -232,7 +232,7 @@ def test_gives_a_new_result_the_usual_mode(tmp_path: Path) -> None:
     """As any program's files have it."""
     before = os.umask(0o027)
     try:
-        with replacing(tmp_path / "o.csv"):
+        with atomic_write(tmp_path / "o.csv"):
             pass
     finally:
         os.umask(before)
@@ -269,7 +269,7 @@ async def test_leaves_nothing_half_written_when_it_is_discarded(job: Path) -> No
     await exported(job, "b.csv")
     job.with_name(".a.csv.part").write_text("half")
     with job.with_name(".b.csv.part").open("w") as file:
-        assert take(file.fileno())
+        assert try_lock(file.fileno())
         async with Job.open(job) as opened:
             await opened.discard()
     assert names(job.parent) == [".b.csv.part", "a.csv", "b.csv", "l.csv"]
@@ -280,7 +280,7 @@ async def test_knows_the_result_of_the_job_before_it(job: Path, sandbox: Sandbox
     out = await exported(job, "a.csv")
     job.with_name(".a.csv.part").write_text("half")
     await run_job(sandbox, mobiles(job.with_name("l2.csv"), [7]), job, restart=True)
-    assert has_written(job, out)
+    assert was_exported_by(job, out)
     assert names(job.parent, ".*.part") == []
 
 
@@ -288,7 +288,7 @@ def test_writes_into_no_file_that_another_program_has_open(tmp_path: Path) -> No
     """What lies there under the part's name is removed, and not filled with results."""
     part = tmp_path / ".o.csv.part"
     part.write_text("theirs")
-    with part.open() as theirs, replacing(tmp_path / "o.csv") as new:
+    with part.open() as theirs, atomic_write(tmp_path / "o.csv") as new:
         new.write_text("results")
         assert theirs.read() == "theirs"
     assert (tmp_path / "o.csv").read_text() == "results"
@@ -302,7 +302,7 @@ def test_leaves_the_part_of_another_user_alone(tmp_path: Path) -> None:
     os.chown(part, 65534, 65534)
     with (
         pytest.raises(ExportError, match=r"\.o\.csv\.part is in the way, and no file of ours"),
-        replacing(tmp_path / "o.csv"),
+        atomic_write(tmp_path / "o.csv"),
     ):
         pass
     assert part.read_text() == "theirs"

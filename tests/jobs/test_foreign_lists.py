@@ -9,7 +9,7 @@ from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._lists.empty_cells import NO_ADDRESS, NO_DIGITS
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
 
 _1, _2 = "919000000001", "919000000002"
@@ -20,7 +20,7 @@ def _asked(content: bytes, identifier: str = "mobile", **options: Any) -> list[s
     """The customers of a list, and a mark for each row that is rejected."""
     batches: list[Batch] = []
     customers = CustomerList(io.BytesIO(content), identifier=IdentifierName(identifier), **options)
-    template = Template(name=IdentifierName(identifier))
+    template = QueryTemplate(name=IdentifierName(identifier))
     ListReader(customers, template).read(batches.append)
     rows = [row for batch in batches for row in batch.rows()]
     return [row.value if row.reason is None else _REJECTED for row in rows]
@@ -136,7 +136,7 @@ def test_refuses_what_is_no_list_before_it_asks(content: bytes, message: str) ->
     """Tables drawn for people, and titles above a header, are not sent row by row."""
     batches: list[Batch] = []
     customers = CustomerList(io.BytesIO(content), identifier=IdentifierName.MOBILE)
-    reader = ListReader(customers, Template(name=IdentifierName.MOBILE))
+    reader = ListReader(customers, QueryTemplate(name=IdentifierName.MOBILE))
     with pytest.raises(ListError, match=message):
         reader.read(batches.append)
     assert batches == []
@@ -175,4 +175,4 @@ def test_takes_lines_as_they_are_where_the_caller_says_so(content: bytes) -> Non
 )
 def test_tells_a_word_from_a_customer(name: str, cell: str, reason: str | None) -> None:
     """What cannot be of its kind however it is spelled is rejected; external ids may be words."""
-    assert Template(name=IdentifierName(name)).taken(Row(1, cell))[1] == reason
+    assert QueryTemplate(name=IdentifierName(name)).taken(Row(1, cell))[1] == reason

@@ -19,10 +19,10 @@ from capillary_interactions import (
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, ListError, StopRules
 from capillary_interactions.jobs._store.job_settings import (
     check_settings,
-    place_of,
-    settings_of,
-    zone_read,
-    zone_written,
+    endpoint_identity,
+    job_settings,
+    zone_from_text,
+    zone_to_text,
 )
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
@@ -33,7 +33,7 @@ _AUTH = BasicAuth("till", "secret")
 
 
 def _settings(url: str = "eu", auth: Any = _AUTH, **given: Any) -> dict[str, Any]:
-    return settings_of(ClientConfig(url, auth, **given), {}, None, None)
+    return job_settings(ClientConfig(url, auth, **given), {}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def _settings(url: str = "eu", auth: Any = _AUTH, **given: Any) -> dict[str, Any
 )
 def test_knows_a_server_by_its_address(url: str, place: str) -> None:
     """On this machine whatever the port is, for that of a sandbox is another each time."""
-    assert place_of(ClientConfig(url, _AUTH).base_url) == place
+    assert endpoint_identity(ClientConfig(url, _AUTH).base_url) == place
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ class _Summer(tzinfo):
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kolkata"), timezone(timedelta(hours=5.5))])
 def test_writes_a_zone_that_can_be_read(zone: tzinfo) -> None:
     """By its name, or its offset."""
-    assert zone_read(zone_written(zone)).utcoffset(datetime(2026, 1, 1)) == zone.utcoffset(  # noqa: DTZ001
+    assert zone_from_text(zone_to_text(zone)).utcoffset(datetime(2026, 1, 1)) == zone.utcoffset(  # noqa: DTZ001
         datetime(2026, 1, 1)  # noqa: DTZ001
     )
 

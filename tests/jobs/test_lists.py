@@ -12,7 +12,7 @@ import zstandard
 from pyarrow import parquet
 
 from capillary_interactions.jobs import CustomerList, JobChangedError, ListError
-from capillary_interactions.jobs._lists.list_reader import Batch, Bookmark, ListReader
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader, ReadPosition
 
 from .jobs_under_test import MOBILES, read
 
@@ -195,15 +195,15 @@ def test_goes_on_where_it_was(known: int) -> None:
     assert sum(batch.blank for batch in rest) == blank - _blank_before(content, known)
 
 
-def _first_batches(content: bytes, rows: int) -> Bookmark:
+def _first_batches(content: bytes, rows: int) -> ReadPosition:
     """The bookmark of somebody who was killed after so many rows."""
     lines = content.split(b"\n")
     if not rows:
-        return Bookmark()
+        return ReadPosition()
     numbers = [place for place, line in enumerate(lines) if line and place]
     cut = b"\n".join(lines[: numbers[rows - 1] + 1])
     _, batches = read(io.BytesIO(cut), format="csv")
-    return Bookmark(rows=rows, digest=batches[-1].digest)
+    return ReadPosition(rows=rows, digest=batches[-1].digest)
 
 
 def _blank_before(content: bytes, rows: int) -> int:
@@ -223,7 +223,7 @@ def _blank_before(content: bytes, rows: int) -> int:
 def test_sees_that_it_is_another_list(content: bytes, whole: bool, told: str) -> None:
     """What was read before must be there again."""
     _, batches = read(io.BytesIO(b"mobile\n1\n2\n"))
-    mark = Bookmark(rows=2, digest=batches[-1].digest, whole=whole)
+    mark = ReadPosition(rows=2, digest=batches[-1].digest, whole=whole)
     with pytest.raises(JobChangedError, match=told):
         read(io.BytesIO(content), mark)
 

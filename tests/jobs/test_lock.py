@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capillary_interactions.jobs import ExportError, Job, JobInUseError, JobStoreError
-from capillary_interactions.jobs._export.atomic_file import replacing
+from capillary_interactions.jobs._export.atomic_file import atomic_write
 from capillary_interactions.jobs._status import RunFigures
 from capillary_interactions.jobs._store.file_lock import Lock
 from capillary_interactions.jobs._store.store import Store
@@ -74,6 +74,6 @@ def test_says_so_where_a_disk_has_no_locks(tmp_path: Path, monkeypatch: pytest.M
         Lock(tmp_path / "x.job").acquire()
     with (
         pytest.raises(ExportError, match=r"o\.csv cannot be written: No locks available"),
-        replacing(tmp_path / "o.csv"),
+        atomic_write(tmp_path / "o.csv"),
     ):
         pass

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from capillary_interactions.jobs._run.outcome_writer import Recorder
-from capillary_interactions.jobs._store.records import Pending
-from capillary_interactions.jobs._store.worker_thread import Thread
+from capillary_interactions.jobs._run.outcome_writer import OutcomeWriter
+from capillary_interactions.jobs._store.records import OutcomeBatch
+from capillary_interactions.jobs._store.worker_thread import WorkerThread
 from capillary_interactions.testing import not_found
 
 
@@ -19,10 +19,10 @@ class _Store:
         self.kept: list[int] = []
         self.free = threading.Event()
         self.error: Exception | None = None
-        self.thread = Thread()
+        self.thread = WorkerThread()
         self.busy = asyncio.ensure_future(self.thread(self.free.wait))
 
-    async def write(self, pending: Pending) -> None:
+    async def write(self, pending: OutcomeBatch) -> None:
         await self.thread(self._keep, pending.numbers)
 
     def _keep(self, numbers: list[int]) -> None:
@@ -45,9 +45,9 @@ async def _nothing() -> None:
     pass
 
 
-async def _left_alone(store: _Store) -> Recorder:
+async def _left_alone(store: _Store) -> OutcomeWriter:
     """A recorder whose flush has been cancelled before the store had time for it."""
-    recorder = Recorder(store.write, lambda _: None, _nothing)
+    recorder = OutcomeWriter(store.write, lambda _: None, _nothing)
     recorder.add(1, not_found())
     flushing = asyncio.create_task(recorder.flush())
     while recorder.crowded or recorder._waiting.numbers:

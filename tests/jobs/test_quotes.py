@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists import csv_quotes
 from capillary_interactions.jobs._lists.csv_rows import csv_rows
-from capillary_interactions.jobs._lists.rows import BadRow, Row, Wanted
+from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row
 from capillary_interactions.jobs._lists.text import lines
 
 from .jobs_under_test import csv_text, read
@@ -23,7 +23,7 @@ _SWALLOWED = "a quote is opened and not closed"
 
 
 def _rows(text: str, **known: object) -> list[Row]:
-    wanted = Wanted(**{"identifier": "mobile", "format": "csv", **known})  # type: ignore[arg-type]
+    wanted = ListFormat(**{"identifier": "mobile", "format": "csv", **known})  # type: ignore[arg-type]
     return [row for row in csv_rows(lines([text.encode()]), wanted) if row is not None]
 
 
@@ -107,7 +107,7 @@ def test_keeps_the_text_of_what_it_cannot_read() -> None:
 def test_ends_a_list_whose_quotes_are_a_riddle() -> None:
     """Many lines that might be a note, or rows: neither is guessed, and where it is is told."""
     text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * 60
-    rows = csv_rows(lines([text.encode()]), Wanted(identifier="mobile", format="csv"))
+    rows = csv_rows(lines([text.encode()]), ListFormat(identifier="mobile", format="csv"))
     assert next(rows) == Row(1, "1", None, '["1","a"]')
     with pytest.raises(ListError, match=r"the quote at line 3 .* lines 3 to 63"):
         next(rows)
@@ -116,7 +116,7 @@ def test_ends_a_list_whose_quotes_are_a_riddle() -> None:
 def test_ends_a_list_with_a_cell_of_megabytes() -> None:
     """It is no list's, and is not kept in memory to its end."""
     text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * 280_000
-    rows = csv_rows(lines([text.encode()]), Wanted(identifier="mobile", format="csv"))
+    rows = csv_rows(lines([text.encode()]), ListFormat(identifier="mobile", format="csv"))
     next(rows)
     with pytest.raises(ListError, match="line 3"):
         next(rows)
@@ -133,7 +133,7 @@ def test_looks_no_further_than_a_cell_may_be_long(limit: int) -> None:
 
     before = csv.field_size_limit(limit)
     try:
-        rows = csv_rows(endless(), Wanted(identifier="mobile", format="csv"))
+        rows = csv_rows(endless(), ListFormat(identifier="mobile", format="csv"))
         assert [row.reason for row in itertools.islice(rows, 3) if row] == [
             f"no CSV at line 2: {_SWALLOWED}",
             None,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.customer_list import text_rows
-from capillary_interactions.jobs._lists.rows import Format, Row, Wanted, form_of
+from capillary_interactions.jobs._lists.rows import Format, ListFormat, Row, format_from_name
 from capillary_interactions.jobs._lists.text import lines
 
 _VALUE = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
@@ -25,7 +25,7 @@ def _rows(text: str, form: Format | None = None, column: str | None = None) -> l
 
 def _read(chunks: list[bytes], form: Format | None, column: str | None = None) -> list[Row | None]:
     """The rows, without everything else that stands in them."""
-    wanted = Wanted(identifier="mobile", format=form, column=column)
+    wanted = ListFormat(identifier="mobile", format=form, column=column)
     rows = text_rows(lines(chunks), wanted)
     return [row and Row(row.number, row.value, row.reason) for row in rows]
 
@@ -192,7 +192,7 @@ def test_tells_the_format_by_the_first_line(
 )
 def test_tells_the_format_by_the_suffix(name: str, form: Format | None) -> None:
     """A name that tells how the file is written counts before its first line."""
-    assert form_of(name) == form
+    assert format_from_name(name) == form
 
 
 def test_hides_the_customer_in_the_repr_of_a_row() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import Identifier, NotFound, Query, Unavailable, to_jsonable
-from capillary_interactions.jobs._lists.list_reader import Batch, Bookmark
+from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
 from capillary_interactions.jobs._status import RunFigures
-from capillary_interactions.jobs._store.records import Pending
+from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.testing import found, interactions, message
 
@@ -41,9 +41,9 @@ def batch(first: int, values: list[str], *, bad: tuple[int, ...] = (), last: boo
     )
 
 
-def pending(*numbers: int, lost: bool = False) -> Pending:
+def pending(*numbers: int, lost: bool = False) -> OutcomeBatch:
     """Outcomes for the customers of some rows."""
-    made = Pending()
+    made = OutcomeBatch()
     query = Query(Identifier.mobile("919"))
     for number in numbers:
         outcome = Unavailable if lost else NotFound
@@ -51,7 +51,7 @@ def pending(*numbers: int, lost: bool = False) -> Pending:
     return made
 
 
-def record(store: Store, made: Pending, settled: int = 0) -> None:
+def record(store: Store, made: OutcomeBatch, settled: int = 0) -> None:
     """Keep outcomes."""
     store.record(made, settled, store.begin_run(1.0), RunFigures())
 
@@ -75,7 +75,7 @@ def test_counts_a_row_whose_customer_has_an_outcome_already(store: Store) -> Non
     assert store.open_after(0, 9) == ([2], ["b"])
     assert store.reopen(["unavailable"]) == 2
     assert store.open_after(0, 9) == ([2, 5], ["b", "c"])
-    assert store.bookmark() == Bookmark(rows=7, digest="d", whole=True)
+    assert store.bookmark() == ReadPosition(rows=7, digest="d", whole=True)
 
 
 def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_finds_failures_without_going_through_all_rows(store: Store) -> None:
 def test_keeps_an_answer_as_text(store: Store, name: str | None) -> None:
     """And the server's name for the request, or that it gave none."""
     body = interactions(email=[message(subject="Zoë \N{GRINNING FACE}")])
-    outcome, made = found(body, request_id=name), Pending()
+    outcome, made = found(body, request_id=name), OutcomeBatch()
     made.add(1, outcome)
     store.add(batch(1, ["a"]))
     record(store, made)

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._lists.compression import chunks as unpacked_chunks
+from capillary_interactions.jobs._lists.compression import read_chunks as unpacked_chunks
 from capillary_interactions.jobs._lists.text import check_encoding, lines
 
 

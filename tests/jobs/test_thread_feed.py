@@ -11,17 +11,17 @@ import pytest
 
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
-from capillary_interactions.jobs._run.thread_feed import Feed
+from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 
 from .jobs_under_test import MOBILES
 
 
-def _feed(file: IO[bytes]) -> Feed[Batch]:
+def _feed(file: IO[bytes]) -> ThreadFeed[Batch]:
     customers = CustomerList(file, identifier="mobile", format="lines", label="it")
-    return Feed(ListReader(customers, MOBILES).read)
+    return ThreadFeed(ListReader(customers, MOBILES).read)
 
 
-async def _values(feed: Feed[Batch]) -> list[str]:
+async def _values(feed: ThreadFeed[Batch]) -> list[str]:
     return [row.value async for batch in feed for row in batch.rows()]
 
 
@@ -59,7 +59,7 @@ async def test_reads_only_a_little_ahead() -> None:
             made += 1
             put(made)
 
-    feed = Feed(endless)
+    feed = ThreadFeed(endless)
     await feed.ready()
     batches = aiter(feed)
     assert await anext(batches) == 1

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capillary_interactions.jobs._report.active_time import Stretches, nice
-from capillary_interactions.jobs._report.throughput import Tempo, tempo
+from capillary_interactions.jobs._report.active_time import ActiveTime, nice_interval
+from capillary_interactions.jobs._report.throughput import Throughput, throughput
 from capillary_interactions.jobs._report.timeline import Slice, Timeline, joined
 from capillary_interactions.jobs._status import RunFigures
 from capillary_interactions.jobs._store.queries import TimedRun
@@ -77,7 +77,7 @@ def test_cuts_the_time_at_work_without_a_gap(
 ) -> None:
     """The slices of the pace hold every lookup, one stands beside the other, and they are few."""
     began = sorted((run(at, seconds) for at, seconds in runs), key=lambda each: each.began)
-    told = tempo(timeline(lookups), began)
+    told = throughput(timeline(lookups), began)
     edges = [told.stretches.place(each.slice.ends) for each in told.paces]
 
     assert sum(each.slice.lookups for each in told.paces) == len(lookups)
@@ -90,7 +90,7 @@ def test_cuts_the_time_at_work_without_a_gap(
 @given(st.lists(st.tuples(_moments, st.floats(0.1, 30 * _DAY)), min_size=1, max_size=200))
 def test_leaves_room_between_the_marks_of_an_axis(spans: list[tuple[float, float]]) -> None:
     """They stand on the axis, in order, and not too close."""
-    stretches = Stretches([(begin, begin + seconds) for begin, seconds in spans])
+    stretches = ActiveTime([(begin, begin + seconds) for begin, seconds in spans])
     places = [each.place for each in stretches.ticks(5)]
 
     assert len(stretches.spans) <= 40
@@ -102,7 +102,7 @@ def test_leaves_room_between_the_marks_of_an_axis(spans: list[tuple[float, float
 
 def test_leaves_breaks_out() -> None:
     """The night between two runs takes no room."""
-    stretches = Stretches([(0, 100), (50_000, 50_300)])
+    stretches = ActiveTime([(0, 100), (50_000, 50_300)])
 
     assert stretches.seconds == 400
     assert stretches.breaks == (100,)
@@ -113,7 +113,7 @@ def test_leaves_breaks_out() -> None:
 
 def test_names_full_minutes_and_new_days() -> None:
     """Time where it is read, and the date where it changes."""
-    ticks = Stretches([(_NOON - 21_600 - 600, _NOON - 21_600 + 600)]).ticks(4)
+    ticks = ActiveTime([(_NOON - 21_600 - 600, _NOON - 21_600 + 600)]).ticks(4)
 
     assert [each.label for each in ticks] == [
         "01:50\n15 Jan", "01:55", "02:00", "02:05", "02:10",
@@ -134,7 +134,7 @@ def test_names_full_minutes_and_new_days() -> None:
 )
 def test_counts_time_as_people_do(seconds: float, multiple: float, told: float) -> None:
     """And always in a multiple of what there is."""
-    assert nice(seconds, multiple) == told
+    assert nice_interval(seconds, multiple) == told
 
 
 def test_tells_the_pace_and_the_quota_of_each_run() -> None:
@@ -142,7 +142,7 @@ def test_tells_the_pace_and_the_quota_of_each_run() -> None:
     held = timeline([
         (begin + n / 5, 1, 0.1, False) for begin in (0.0, 9_000.0) for n in range(1000)
     ])  # fmt: skip
-    told = tempo(held, [run(0, 200, 10), run(9_000, 200, 7)])
+    told = throughput(held, [run(0, 200, 10), run(9_000, 200, 7)])
 
     assert {each.quota for each in told.paces} == {10, 7}
     assert [each.rate for each in told.paces] == pytest.approx([5] * len(told.paces), rel=0.25)
@@ -153,7 +153,7 @@ def test_tells_the_pace_and_the_quota_of_each_run() -> None:
 def test_shows_a_pause_as_what_it_is() -> None:
     """Minutes of a run in which nothing ended are there, with nought."""
     held = timeline([(begin + n, 1, 0.1, False) for begin in (0, 900) for n in range(300)])
-    rates = [each.rate for each in tempo(held, [run(0, 1200)]).paces]
+    rates = [each.rate for each in throughput(held, [run(0, 1200)]).paces]
 
     assert 0.0 in rates
     assert rates[0] > 0.5 < rates[-1]
@@ -164,7 +164,7 @@ def test_shows_a_pause_as_what_it_is() -> None:
 )
 def test_looks_for_the_slowest_of_what_there_are_several(seconds: float, grain: float) -> None:
     """Minutes, or shorter where the job was."""
-    told = tempo(steady(_NOON, seconds, 2.0), [])
+    told = throughput(steady(_NOON, seconds, 2.0), [])
 
     assert told.grain == grain
     assert all(each.seconds == grain for each in told.slowest)
@@ -175,7 +175,7 @@ def test_finds_the_slowest_minutes() -> None:
     held = steady(_NOON, 1200, 2.0)
     for minute, served in ((3, 400.0), (7, 900.0), (5, 100.0)):
         held.add(_NOON + 60 * minute + 1, requests=1, served=served, failed=True)
-    slowest = tempo(held, []).slowest
+    slowest = throughput(held, []).slowest
 
     assert [int(each.begins - _NOON) // 60 for each in slowest[:3]] == [7, 3, 5]
     assert slowest[0].longest == 900.0
@@ -185,7 +185,7 @@ def test_finds_the_slowest_minutes() -> None:
 
 def test_has_nothing_to_tell_of_nothing() -> None:
     """A job that was never run has no pace."""
-    told: Tempo = tempo(Timeline(), [])
+    told: Throughput = throughput(Timeline(), [])
 
     assert (told.paces, told.slowest, told.stretches.ticks(5)) == ((), (), ())
     assert Slice(begins=0, ends=1).mean == 0.0

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from capillary_interactions import IdentifierName
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
 
 from .jobs_under_test import read
@@ -35,7 +35,7 @@ def test_takes_a_mobile_number_as_it_was_before_a_spreadsheet(
     name: str, value: str, asked: str, reason: str | None
 ) -> None:
     """Behind a number .0 is nothing; what has lost digits is not asked; other names may be so."""
-    template = Template(name=IdentifierName(name))
+    template = QueryTemplate(name=IdentifierName(name))
     told, why = template.taken(Row(1, value))
     assert told == asked
     assert (why is None) == (reason is None)

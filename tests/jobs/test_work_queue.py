@@ -5,14 +5,14 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions.jobs._run.work_queue import Item, Queue
+from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 30))
 def test_is_settled_up_to_the_first_row_that_is_open(dice: random.Random, rows: int) -> None:
     """A later run begins there: no row before it is open, whatever order the outcomes come in."""
-    queue = Queue(None, 0, lambda: None)  # type: ignore[arg-type] # it has all rows already
+    queue = WorkQueue(None, 0, lambda: None)  # type: ignore[arg-type] # it has all rows already
     queue._numbers.extend(range(1, rows + 1))
     queue._values.extend(map(str, range(1, rows + 1)))
     out: list[Item] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from capillary_interactions._json.dates import day_first, iso
+from capillary_interactions._json.dates import format_day_first, format_iso
 
 Json = dict[str, Any]
 Spell = Callable[[Any], Any]
@@ -27,8 +27,8 @@ def _flat_interaction(network: str, told: Json) -> Json:
         "subject": ("subject", _same),
         "campaign": ("campaignId", _same),
         "status": ("status", _same),
-        "sent": ("sentDate", day_first),
-        "delivered": ("deliveredTime", iso),
+        "sent": ("sentDate", format_day_first),
+        "delivered": ("deliveredTime", format_iso),
         "user": ("userId", _same),
     }
     survey: Names = {
@@ -36,10 +36,10 @@ def _flat_interaction(network: str, told: Json) -> Json:
         "score": ("npsScore", _same),
         "by": ("sentBy", _same),
         "url": ("responseUrl", _same),
-        "sent": ("sentTime", iso),
-        "completed": ("completionTime", iso),
+        "sent": ("sentTime", format_iso),
+        "completed": ("completionTime", format_iso),
     }
-    place: Names = {"lat": ("lat", _same), "long": ("long", _same), "time": ("time", iso)}
+    place: Names = {"lat": ("lat", _same), "long": ("long", _same), "time": ("time", format_iso)}
     return {
         "name": told["name"],
         "count": told["count"],
@@ -47,7 +47,9 @@ def _flat_interaction(network: str, told: Json) -> Json:
         "messageList": [_renamed(each, message) for each in told["messages"]],
         "surveys": [_renamed(each, survey) for each in told["surveys"]],
         "locations": [_renamed(each, place) for each in told["locations"]],
-        **_renamed(told, {"used": ("usedStatus", _same), "last": ("lastInteractionTime", iso)}),
+        **_renamed(
+            told, {"used": ("usedStatus", _same), "last": ("lastInteractionTime", format_iso)}
+        ),
     }
 
 

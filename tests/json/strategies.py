@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from capillary_interactions._json.dates import day_first, iso
+from capillary_interactions._json.dates import format_day_first, format_iso
 
 Json = dict[str, Any]
 
@@ -59,7 +59,12 @@ def _shuffled(sent: Json) -> st.SearchStrategy[Json]:
 
 
 INTEGERS: Final = NUMBERS | NUMBERS.map(str) | st.just(-1)
-DATES: Final = MOMENTS.map(day_first) | MOMENTS.map(iso) | LETTERS | st.just("45837-06-15 02:56:40")
+DATES: Final = (
+    MOMENTS.map(format_day_first)
+    | MOMENTS.map(format_iso)
+    | LETTERS
+    | st.just("45837-06-15 02:56:40")
+)
 FLAT_MESSAGES: Final = _sent(
     {},
     id=INTEGERS,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capillary_interactions._json.dates import dates_in, day_first, iso
+from capillary_interactions._json.dates import format_day_first, format_iso, make_date_parser
 from capillary_interactions._json.reader import Reader
 
 from .bodies import envelope_message, flat_messages, read
@@ -66,7 +66,7 @@ def nearly_dates(draw: st.DrawFn) -> str:
 )
 def test_reads_every_known_spelling(text: str, expected: datetime) -> None:
     """As an aware datetime, in UTC where nothing else is said."""
-    found = dates_in(UTC)(text)
+    found = make_date_parser(UTC)(text)
     assert found == expected
     assert found.tzinfo is UTC
 
@@ -98,7 +98,7 @@ def test_reads_every_known_spelling(text: str, expected: datetime) -> None:
 @pytest.mark.parametrize("zone", [UTC, KOLKATA], ids=str)
 def test_gives_none_for_what_is_no_date(text: str, zone: tzinfo) -> None:
     """A spelling that is not known and a moment that no datetime holds are alike."""
-    assert dates_in(zone)(text) is None
+    assert make_date_parser(zone)(text) is None
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_gives_none_for_what_is_no_date(text: str, zone: tzinfo) -> None:
 )
 def test_gives_none_for_a_moment_that_nobody_could_convert(text: str, zone: tzinfo) -> None:
     """At both ends of what a datetime holds, the zone makes the difference."""
-    assert dates_in(UTC)(text) is not None
-    assert dates_in(zone)(text) is None
+    assert make_date_parser(UTC)(text) is not None
+    assert make_date_parser(zone)(text) is None
 
 
 @given(text=nearly_dates())
@@ -121,13 +121,13 @@ def test_gives_none_for_a_moment_that_nobody_could_convert(text: str, zone: tzin
 @example(text="2023-06-09 14:05.20")
 def test_reads_alike_on_the_quick_way_and_on_the_long_one(text: str) -> None:
     """The shortcut for UTC reads nothing else, and nothing in another way."""
-    assert dates_in(UTC)(text) == dates_in(ZoneInfo("UTC"))(text)
+    assert make_date_parser(UTC)(text) == make_date_parser(ZoneInfo("UTC"))(text)
 
 
 @given(text=st.text(max_size=80) | nearly_dates(), zone=st.sampled_from([UTC, KOLKATA]))
 def test_gives_an_aware_datetime_or_none(text: str, zone: tzinfo) -> None:
     """Whatever the text, nothing is raised and nothing naive comes out."""
-    found = dates_in(zone)(text)
+    found = make_date_parser(zone)(text)
     if found is not None:
         assert found.tzinfo is zone
         assert found.astimezone(UTC) == found
@@ -137,28 +137,28 @@ def test_gives_an_aware_datetime_or_none(text: str, zone: tzinfo) -> None:
 def test_reads_back_what_it_spells_day_first(moment: datetime, zone: tzinfo) -> None:
     """`sentDate` is written so that the same zone reads the same moment."""
     local = moment.astimezone(zone)
-    assert dates_in(zone)(day_first(local)) == moment
+    assert make_date_parser(zone)(format_day_first(local)) == moment
 
 
 @given(moment=MOMENTS, offset=OFFSETS)
 def test_reads_back_what_it_spells_as_iso(moment: datetime, offset: timezone) -> None:
     """`deliveredTime` names its zone, so that every zone reads the same moment."""
     there = moment.astimezone(offset)
-    assert dates_in(UTC)(iso(there)) == moment
-    assert dates_in(KOLKATA)(iso(there)) == moment
+    assert make_date_parser(UTC)(format_iso(there)) == moment
+    assert make_date_parser(KOLKATA)(format_iso(there)) == moment
 
 
 def test_spells_a_date_as_the_documented_example_does() -> None:
     """Day first without a zone, and ISO 8601 with Z."""
     moment = datetime(2023, 6, 2, 9, 24, 40, tzinfo=UTC)
-    assert day_first(moment) == "02-06-2023 09:24:40"
-    assert iso(moment) == "2023-06-02T09:24:40Z"
+    assert format_day_first(moment) == "02-06-2023 09:24:40"
+    assert format_iso(moment) == "2023-06-02T09:24:40Z"
 
 
 def test_spells_day_first_without_loss() -> None:
     """Where the published spelling has no room for a part of a second, it is ISO 8601."""
     moment = datetime(2023, 6, 2, 9, 24, 40, 5, tzinfo=UTC)
-    assert day_first(moment) == "2023-06-02T09:24:40.000005Z"
+    assert format_day_first(moment) == "2023-06-02T09:24:40.000005Z"
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capillary_interactions._json.dates import dates_in
+from capillary_interactions._json.dates import make_date_parser
 from capillary_interactions._json.fields import (
-    Hook,
-    Mismatch,
-    OddDateError,
+    SchemaMismatch,
+    StructureHook,
+    UnparsedDateError,
+    boolean,
+    boolean_or_string,
     date,
-    flag,
-    flag_or_word,
     integer,
-    kind,
+    json_type_name,
+    nullable_id,
     number,
-    reference,
-    text,
+    string,
 )
 
 from .bodies import envelope, envelope_message, enveloped, flat, flat_messages, mismatch, read
@@ -253,7 +253,7 @@ def test_takes_numbers_and_their_decimal_spelling(value: object, expected: float
 )
 def test_takes_no_number_that_json_has_not(value: object) -> None:
     """Nor one that is spelled in another way."""
-    with pytest.raises(Mismatch) as caught:
+    with pytest.raises(SchemaMismatch) as caught:
         number("lat")(value, None)
     assert (caught.value.path, caught.value.expected) == ("lat", "a number")
 
@@ -263,13 +263,13 @@ ANYTHING: st.SearchStrategy[object] = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=4,
 )
-HOOKS: dict[str, tuple[Hook, type | tuple[type, ...]]] = {
-    "text": (text("x"), str),
+HOOKS: dict[str, tuple[StructureHook, type | tuple[type, ...]]] = {
+    "text": (string("x"), str),
     "integer": (integer("x"), int),
-    "reference": (reference("x"), int),
+    "reference": (nullable_id("x"), int),
     "number": (number("x"), float),
-    "flag": (flag("x"), bool),
-    "flag_or_word": (flag_or_word("x"), bool),
+    "flag": (boolean("x"), bool),
+    "flag_or_word": (boolean_or_string("x"), bool),
 }
 
 
@@ -280,13 +280,13 @@ def test_gives_its_own_type_or_a_mismatch(name: str, value: object) -> None:
     hook, expected = HOOKS[name]
     try:
         found = hook(value, None)
-    except Mismatch as refused:
+    except SchemaMismatch as refused:
         wrong = refused
     else:
         assert type(found) is expected or value is None or name == "reference"
         assert found is None or type(found) is expected
         return
-    assert (wrong.path, wrong.found) == ("x", kind(value))
+    assert (wrong.path, wrong.found) == ("x", json_type_name(value))
 
 
 @given(value=st.text(max_size=30))
@@ -294,7 +294,7 @@ def test_reads_a_text_as_the_integer_that_python_reads_or_not_at_all(value: str)
     """There is no text that two readers read as two numbers."""
     try:
         found = integer("x")(value, None)
-    except Mismatch:
+    except SchemaMismatch:
         return
     assert value.isascii()
     assert found == int(value)
@@ -302,15 +302,20 @@ def test_reads_a_text_as_the_integer_that_python_reads_or_not_at_all(value: str)
 
 def test_names_the_field_of_an_odd_date() -> None:
     """Whoever catches it keeps the text under that name."""
-    with pytest.raises(OddDateError) as caught:
-        date(dates_in(UTC))("sentDate")("yesterday", None)
+    with pytest.raises(UnparsedDateError) as caught:
+        date(make_date_parser(UTC))("sentDate")("yesterday", None)
     assert caught.value.key == "sentDate"
 
 
 def test_says_from_further_up_what_it_said_below() -> None:
     """The path grows at its front; the finding stays."""
-    wrong = Mismatch("id", "an integer", "a string").under("messageList[3]").under("interaction[0]")
+    wrong = (
+        SchemaMismatch("id", "an integer", "a string")
+        .under("messageList[3]")
+        .under("interaction[0]")
+    )
     assert str(wrong) == "interaction[0].messageList[3].id: expected an integer, found a string"
     assert (
-        str(Mismatch("", "an object", "a list")) == "the answer: expected an object, found a list"
+        str(SchemaMismatch("", "an object", "a list"))
+        == "the answer: expected an object, found a list"
     )

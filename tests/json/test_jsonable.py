@@ -26,7 +26,7 @@ from capillary_interactions import (
     to_jsonable,
 )
 from capillary_interactions._model.interactions import Location
-from capillary_interactions._protocol.paging import marked
+from capillary_interactions._protocol.paging import with_truncated
 
 from .bodies import QUERY, envelope, flat, flat_messages, read
 from .generations import as_envelope, as_flat, as_old_envelope
@@ -54,7 +54,7 @@ def test_gives_a_flat_answer_back_as_it_was_sent(sent: Json) -> None:
 def test_writes_what_reads_as_the_same_model(sent: Json) -> None:
     """As it was sent, and as it is written from the fields of a changed copy."""
     answer = read(_without_nulls(sent))
-    copy = marked(answer, truncated=True)
+    copy = with_truncated(answer, truncated=True)
     assert read(to_jsonable(answer)) == answer
     assert read(to_jsonable(copy)) == copy
     assert to_jsonable(copy)["truncated"] is True

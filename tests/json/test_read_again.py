@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import CustomerInteractions, to_jsonable
-from capillary_interactions._json.fields import Mismatch
+from capillary_interactions._json.fields import SchemaMismatch
 
 from .bodies import READER, envelope, envelope_message
 
@@ -76,7 +76,7 @@ def test_is_the_same_answer(body: dict[str, Any]) -> None:
     body.pop("interaction", None)
     try:
         found = READER.read(body)
-    except Mismatch:
+    except SchemaMismatch:
         return
     again = _again(found)
     assert [message.id for _, message in again.messages()] == [
@@ -116,7 +116,7 @@ def test_is_an_answer_however_deep_its_unknown_fields_are(levels: int) -> None:
                 customer["interactions"]["network"][0]["x"] = _nested(levels)
             try:
                 found = READER.read(body)
-            except Mismatch:
+            except SchemaMismatch:
                 continue
             assert [message.id for _, message in _again(found).messages()] == [7]
 

@@ -8,9 +8,9 @@ from capillary_interactions import Customer, CustomerInteractions, Interaction, 
 from capillary_interactions._model.interactions import Location
 from capillary_interactions._protocol.classify import Answered, Garbled
 from capillary_interactions._protocol.messages import (
-    OversizedError,
     Request,
     Response,
+    ResponseTooLargeError,
     TransportError,
 )
 
@@ -75,7 +75,7 @@ def test_shows_nobody_of_a_whole_answer(path: object) -> None:
 
 def test_failures_of_transport_say_why_and_travel() -> None:
     """Their text is the reason, and they can be sent to another process."""
-    for kind in (TransportError, OversizedError):
+    for kind in (TransportError, ResponseTooLargeError):
         again = pickle.loads(pickle.dumps(kind("connection reset")))  # noqa: S301 - our own bytes
         assert type(again) is kind
         assert (again.reason, str(again)) == ("connection reset", "connection reset")

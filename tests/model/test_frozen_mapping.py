@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import Query, to_jsonable
-from capillary_interactions._model.frozen_mapping import Still
-from capillary_interactions._model.query import spell
+from capillary_interactions._model.frozen_mapping import FrozenMapping
+from capillary_interactions._model.query import encode_query
 from tests.examples import SOMEBODY, carried, config
 
 _QUERY = Query(SOMEBODY, extra={"a": "1"})
@@ -34,7 +34,7 @@ def test_cannot_be_changed(held: Any) -> None:
 @given(st.dictionaries(st.text(), st.text()))
 def test_reads_like_the_dict_it_was_made_from(content: dict[str, str]) -> None:
     """Items in their order, and equal both ways."""
-    held = Still(content)
+    held = FrozenMapping(content)
 
     assert held == content
     assert content == held
@@ -62,7 +62,7 @@ def test_travels_by_itself(held: Any) -> None:
 
 def test_keeps_its_owner_a_key() -> None:
     """Equal queries are the same key, whatever mapping their further parameters came in."""
-    same = Query(SOMEBODY, extra=Still({"a": "1"}))
+    same = Query(SOMEBODY, extra=FrozenMapping({"a": "1"}))
 
     assert {_QUERY: 1}[same] == 1
     assert attrs.evolve(_QUERY, limit=3).extra == _QUERY.extra
@@ -71,7 +71,7 @@ def test_keeps_its_owner_a_key() -> None:
 
 def test_is_sent_and_written() -> None:
     """In the query string, and in JSON."""
-    assert spell(_QUERY, _CONFIG.api).endswith("&a=1")
+    assert encode_query(_QUERY, _CONFIG.api).endswith("&a=1")
     assert to_jsonable(_QUERY)["a"] == "1"
 
 

@@ -22,7 +22,7 @@ from capillary_interactions import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._model.outcome import ENDINGS, counted
+from capillary_interactions._model.outcome import ENDINGS, with_all_endings
 from tests.examples import MOBILE, SOMEBODY, carried
 
 _COMMON: Mapping[str, Any] = {
@@ -172,5 +172,5 @@ def test_has_one_root(kind: type[Exception]) -> None:
 
 def test_counts_endings_that_never_came() -> None:
     """Every ending has a count, in the order of the union."""
-    assert counted({"rejected": 2}) == dict.fromkeys(ENDINGS, 0) | {"rejected": 2}
-    assert tuple(counted({"rejected": 2})) == ENDINGS
+    assert with_all_endings({"rejected": 2}) == dict.fromkeys(ENDINGS, 0) | {"rejected": 2}
+    assert tuple(with_all_endings({"rejected": 2})) == ENDINGS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import ApiVersion, IdentifierName, InteractionType, Network
-from capillary_interactions._model.vocabulary import check_text, one_of
+from capillary_interactions._model.vocabulary import check_text, parse_enum
 from tests.examples import EMAIL, MOBILE, carried, sendable
 
 
@@ -42,14 +42,14 @@ def test_are_the_two_versions() -> None:
 @pytest.mark.parametrize("value", [Network.TWITTER, "twitter"])
 def test_takes_a_member_or_its_text(value: object) -> None:
     """A string is as good as the enum's member."""
-    assert one_of(Network, value, "network") is Network.TWITTER
+    assert parse_enum(Network, value, "network") is Network.TWITTER
 
 
 @pytest.mark.parametrize("value", ["Twitter", "TWITTER", " twitter", "", 3, None, b"twitter"])
 def test_names_what_is_accepted(value: object) -> None:
     """Anything else is refused, and the message lists what would do."""
     with pytest.raises(ValueError, match=r"^network must be one of ") as refused:
-        one_of(Network, value, "network")
+        parse_enum(Network, value, "network")
 
     assert all(name.value in str(refused.value) for name in Network)
 
@@ -58,7 +58,7 @@ def test_names_what_is_accepted(value: object) -> None:
 def test_masks_an_identifier_that_stands_in_the_place_of_a_word(value: str) -> None:
     """Arguments in the wrong order do not put a customer into an exception's text."""
     with pytest.raises(ValueError, match=rf"not a string of {len(value)} characters$") as refused:
-        one_of(IdentifierName, value, "an identifier's name")
+        parse_enum(IdentifierName, value, "an identifier's name")
 
     assert value not in str(refused.value)
 
@@ -67,7 +67,7 @@ def test_masks_an_identifier_that_stands_in_the_place_of_a_word(value: str) -> N
 def test_shows_a_word_with_a_typing_error(value: str) -> None:
     """What is nearly one of the accepted words is nobody's secret, and is told."""
     with pytest.raises(ValueError, match=f"not '{value}'$"):
-        one_of(Network, value, "network")
+        parse_enum(Network, value, "network")
 
 
 @given(sendable)
@@ -153,4 +153,4 @@ def test_leaves_custom_types_out_of_the_members() -> None:
 
     assert custom not in list(InteractionType)
     with pytest.raises(ValueError, match=r"^type must be one of"):
-        one_of(InteractionType, "telepathy", "type")
+        parse_enum(InteractionType, "telepathy", "type")

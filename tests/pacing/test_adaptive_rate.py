@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capillary_interactions._pacing.adaptive_rate import Pressure
+from capillary_interactions._pacing.adaptive_rate import AdaptiveRate
 
 
 def test_begins_open_at_the_configured_rate() -> None:
     """Nothing blocks and nothing slows a new credential."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     assert (pressure.pause(0.0), pressure.effective(0.0)) == (0.0, 50.0)
 
 
 @pytest.mark.parametrize(("hint", "pause"), [(2.0, 2.0), (0.25, 0.25), (10**12, 3600.0)])
 def test_pauses_as_long_as_the_server_asked(hint: float, pause: float) -> None:
     """Retry-After counts, up to the longest pause of the setting."""
-    pressure = Pressure(50.0, longest_pause=3600.0)
+    pressure = AdaptiveRate(50.0, longest_pause=3600.0)
     pressure.throttled(100.0, 99.9, hint)
     assert pressure.blocked_until == 100.0 + pause
 
@@ -24,7 +24,7 @@ def test_pauses_as_long_as_the_server_asked(hint: float, pause: float) -> None:
 @pytest.mark.parametrize("hint", [None, 0.0])
 def test_doubles_its_own_pause_from_two_seconds_to_sixty(hint: float | None) -> None:
     """Without a hint of any use, each further refusal doubles the pause."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pauses, now = [], 0.0
     for _ in range(7):
         pressure.throttled(now, now, hint)
@@ -35,7 +35,7 @@ def test_doubles_its_own_pause_from_two_seconds_to_sixty(hint: float | None) -> 
 
 def test_begins_with_small_pauses_again_after_a_success() -> None:
     """An answer ends the doubling."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pressure.throttled(0.0, 0.0, None)
     pressure.answered(3.0)
     pressure.throttled(4.0, 3.5, None)
@@ -44,7 +44,7 @@ def test_begins_with_small_pauses_again_after_a_success() -> None:
 
 def test_is_extended_by_a_longer_hint_and_not_shortened_by_a_shorter() -> None:
     """The latest end of all hints counts."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pressure.throttled(0.0, 0.0, 5.0)
     pressure.throttled(1.0, 0.0, 1.0)
     assert pressure.blocked_until == 5
@@ -54,7 +54,7 @@ def test_is_extended_by_a_longer_hint_and_not_shortened_by_a_shorter() -> None:
 
 def test_cuts_once_for_a_cascade() -> None:
     """Refusals of requests that left before the pause began say nothing new."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pressure.throttled(0.0, 0.0, None)
     pressure.throttled(10.0, 9.0, None)
     for _ in range(20):
@@ -65,7 +65,7 @@ def test_cuts_once_for_a_cascade() -> None:
 
 def test_does_not_cut_for_a_single_refusal() -> None:
     """The first 429 in two minutes pauses, and leaves the rate alone."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pressure.throttled(0.0, 0.0, 2.0)
     assert pressure.rate == 50
     pressure.throttled(120.1, 120.0, 2.0)
@@ -77,7 +77,7 @@ def test_does_not_cut_for_a_single_refusal() -> None:
 @pytest.mark.parametrize(("configured", "floor"), [(50.0, 0.5), (0.1, 0.1)])
 def test_never_falls_below_half_a_request_a_second(configured: float, floor: float) -> None:
     """Nor below what is configured, where that is less."""
-    pressure = Pressure(configured)
+    pressure = AdaptiveRate(configured)
     for now in range(0, 1000, 10):
         pressure.throttled(float(now), float(now), 1.0)
     assert pressure.rate == floor
@@ -85,7 +85,7 @@ def test_never_falls_below_half_a_request_a_second(configured: float, floor: flo
 
 def test_rises_back_and_feels_its_way_near_the_rate_that_was_too_high() -> None:
     """Quick steps of a twentieth, then steps of a hundredth, up to what is configured."""
-    pressure = Pressure(100.0)
+    pressure = AdaptiveRate(100.0)
     pressure.throttled(0.0, 0.0, 1.0)
     pressure.throttled(10.0, 9.0, 1.0)
     rates = []
@@ -104,7 +104,7 @@ def test_rises_back_and_feels_its_way_near_the_rate_that_was_too_high() -> None:
 
 def test_does_not_rise_while_nothing_may_be_sent() -> None:
     """Answers that arrive in a cool-down were asked for at the old rate."""
-    pressure = Pressure(100.0)
+    pressure = AdaptiveRate(100.0)
     pressure.throttled(0.0, 0.0, 1.0)
     pressure.throttled(10.0, 9.0, 5.0)
     for _ in range(1000):
@@ -114,7 +114,7 @@ def test_does_not_rise_while_nothing_may_be_sent() -> None:
 
 def test_is_tightened_by_what_the_server_says_is_left() -> None:
     """Ten requests left for twenty seconds are one each two seconds, until those are over."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pressure.quota_left(100.0, 10, 20.0)
     assert pressure.effective(100.0) == 0.5
     assert pressure.effective(119.9) == 0.5
@@ -123,7 +123,7 @@ def test_is_tightened_by_what_the_server_says_is_left() -> None:
 
 def test_is_never_loosened_by_what_the_server_says_is_left() -> None:
     """A server that allows more than is configured changes nothing."""
-    pressure = Pressure(50.0)
+    pressure = AdaptiveRate(50.0)
     pressure.quota_left(0.0, 10_000, 1.0)
     pressure.quota_left(0.0, 0, 0.0)
     assert (pressure.effective(0.0), pressure.pause(0.0)) == (50.0, 0.0)
@@ -131,7 +131,7 @@ def test_is_never_loosened_by_what_the_server_says_is_left() -> None:
 
 def test_blocks_while_nothing_is_left() -> None:
     """No request left for eight seconds is a cool-down of eight seconds."""
-    pressure = Pressure(50.0, longest_pause=60.0)
+    pressure = AdaptiveRate(50.0, longest_pause=60.0)
     pressure.quota_left(0.0, 0, 8.0)
     assert pressure.pause(0.0) == 8
     pressure.quota_left(0.0, 0, 86_400.0)
@@ -153,7 +153,7 @@ def test_stays_between_the_floor_and_what_is_configured(
     steps: list[tuple[str, float, float | None, int]],
 ) -> None:
     """Whatever comes, the rate keeps its bounds, and a block is never taken back."""
-    pressure = Pressure(20.0, longest_pause=100.0)
+    pressure = AdaptiveRate(20.0, longest_pause=100.0)
     now = 0.0
     for kind, passed, hint, number in steps:
         now += passed

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pacing.bucket import Bucket, plan
+from capillary_interactions._pacing.bucket import Bucket, bucket_parameters
 
 LIMITS = st.builds(
     lambda requests, per, part: RateLimit(
@@ -20,7 +20,7 @@ LIMITS = st.builds(
 @given(LIMITS)
 def test_lets_no_more_through_in_a_window_than_the_quota(limit: RateLimit) -> None:
     """A full burst and what leaks in a window that begins with it stay under one more than N."""
-    figures = plan(limit)
+    figures = bucket_parameters(limit)
     assert figures.rate > 0
     assert figures.capacity >= 1
     assert figures.capacity + figures.rate * limit.per < limit.requests + 1
@@ -29,7 +29,7 @@ def test_lets_no_more_through_in_a_window_than_the_quota(limit: RateLimit) -> No
 @given(LIMITS)
 def test_leaves_room_for_jitter_between_sending_and_arriving(limit: RateLimit) -> None:
     """Even where requests arrive late by 2 % of the window, or a quarter of a second."""
-    figures = plan(limit)
+    figures = bucket_parameters(limit)
     jitter = min(0.02 * limit.per, 0.25)
     assert figures.capacity + figures.rate * (limit.per + jitter) <= limit.requests + 1 + 1e-6
 
@@ -37,7 +37,7 @@ def test_leaves_room_for_jitter_between_sending_and_arriving(limit: RateLimit) -
 @given(st.integers(1, 5000), st.floats(0.5, 3600))
 def test_wastes_at_most_a_twentieth(requests: int, per: float) -> None:
     """Without a burst of the caller's own choice, 95 % of the quota leaks in its window."""
-    assert plan(RateLimit(requests, per)).rate * per >= 0.95 * requests
+    assert bucket_parameters(RateLimit(requests, per)).rate * per >= 0.95 * requests
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_wastes_at_most_a_twentieth(requests: int, per: float) -> None:
 )
 def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
     """The burst is a hundredth of the quota where none is given, and at least one."""
-    figures = plan(limit)
+    figures = bucket_parameters(limit)
     bucket = Bucket(figures.capacity, figures.rate)
     let_in = 0
     while bucket.delay(0.0) == 0:

@@ -6,7 +6,11 @@ from itertools import pairwise
 import pytest
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pacing.local_pace import ElsewhereError, LocalPace, TooLateError
+from capillary_interactions._pacing.local_pace import (
+    LocalPace,
+    SlotAfterDeadlineError,
+    WaiterEvictedError,
+)
 from tests.fakes import busiest, now
 
 
@@ -91,7 +95,7 @@ async def test_refuses_waiters_at_once_that_a_cool_down_makes_late() -> None:
     ]
     await asyncio.sleep(0.5)
     pace.throttled(now(), 10.0)
-    with pytest.raises(TooLateError):
+    with pytest.raises(SlotAfterDeadlineError):
         await waiting[0]
     assert now() == 0.5
     assert pace.state().waiting == 2
@@ -113,7 +117,7 @@ async def test_refuses_waiters_at_once_that_the_servers_own_count_makes_late(
     pace.quota_left(remaining, 100.0)
     done, _ = await asyncio.wait(waiting)
     assert now() == began
-    assert all(isinstance(task.exception(), TooLateError) for task in done)
+    assert all(isinstance(task.exception(), SlotAfterDeadlineError) for task in done)
 
 
 async def test_refuses_only_whom_the_refusal_of_others_does_not_save() -> None:
@@ -135,7 +139,7 @@ async def test_refuses_a_newcomer_whose_deadline_lies_within_a_cool_down() -> No
     """It is told when there would have been a slot."""
     pace = LocalPace(RateLimit(10, 1), places=10)
     pace.throttled(now(), 30.0)
-    with pytest.raises(TooLateError) as refused:
+    with pytest.raises(SlotAfterDeadlineError) as refused:
         await pace.acquire(deadline=now() + 29)
     assert refused.value.wait == pytest.approx(30 + 1 / pace.rate)
 
@@ -177,7 +181,7 @@ async def test_lets_those_with_their_connections_out_in_line() -> None:
     left: list[float] = []
 
     async def leave() -> None:
-        with pytest.raises(ElsewhereError):
+        with pytest.raises(WaiterEvictedError):
             await pace.leave()
         pace.release()
         await pace.acquire()

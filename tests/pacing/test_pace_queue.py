@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pacing.bucket import plan
-from capillary_interactions._pacing.local_pace import LocalPace, TooLateError
+from capillary_interactions._pacing.bucket import bucket_parameters
+from capillary_interactions._pacing.local_pace import LocalPace, SlotAfterDeadlineError
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import now
 
@@ -156,7 +156,7 @@ async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
     pace.throttled(now(), 30.0)
     await asyncio.wait({waiter, other})
     assert waiter.cancelled()
-    assert isinstance(other.exception(), TooLateError)
+    assert isinstance(other.exception(), SlotAfterDeadlineError)
     assert (pace.state().in_flight, pace.state().waiting) == (1, 0)
 
 
@@ -197,7 +197,7 @@ async def test_refuses_at_once_whose_slot_lies_beyond_its_deadline() -> None:
     pace = LocalPace(RateLimit(1, 10), places=5)
     await pace.acquire()
     began = now()
-    with pytest.raises(TooLateError) as refused:
+    with pytest.raises(SlotAfterDeadlineError) as refused:
         await pace.acquire(deadline=began + 0.5)
     assert now() == began
     assert refused.value.wait == pytest.approx(10.2, abs=0.1)
@@ -211,7 +211,7 @@ async def test_counts_those_ahead_before_it_refuses() -> None:
     crowd = _Crowd(pace)
     tasks = [crowd.send(str(number)) for number in range(20)]
     await asyncio.sleep(0)
-    with pytest.raises(TooLateError) as refused:
+    with pytest.raises(SlotAfterDeadlineError) as refused:
         await pace.acquire(deadline=now() + 2)
     assert 2.0 < refused.value.wait < 2.3
     tasks.append(crowd.send("patient", deadline=now() + 2.3))
@@ -239,7 +239,7 @@ async def test_counts_the_streams_between_before_it_refuses_a_lookup() -> None:
     tasks = [crowd.send("lookup", urgent=place >= 9) for place in range(27)]
     await asyncio.sleep(0)
     slot = 1 / pace.rate
-    with pytest.raises(TooLateError):
+    with pytest.raises(SlotAfterDeadlineError):
         await pace.acquire(deadline=now() + 20.5 * slot)
     tasks.append(crowd.send("last", deadline=now() + 21.5 * slot))
     await asyncio.gather(*tasks)
@@ -251,7 +251,7 @@ async def test_ends_at_its_deadline_where_no_place_becomes_free() -> None:
     pace = LocalPace(RateLimit(1000, 1), places=1)
     await pace.acquire()
     began = now()
-    with pytest.raises(TooLateError):
+    with pytest.raises(SlotAfterDeadlineError):
         await pace.acquire(deadline=began + 3)
     assert now() == began + 3
     assert pace.state().waiting == 0
@@ -265,7 +265,7 @@ async def test_shows_its_state() -> None:
     await asyncio.sleep(0)
     state = pace.state()
     assert (state.waiting, state.in_flight, state.slots_left) == (2, 2, 3)
-    assert state.rate == pace.rate == plan(RateLimit(100, 1, burst=5)).rate
+    assert state.rate == pace.rate == bucket_parameters(RateLimit(100, 1, burst=5)).rate
     assert state.cool_down == 0
     pace.throttled(now(), 4.0)
     assert pace.state().cool_down == 4

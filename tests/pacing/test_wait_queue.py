@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from capillary_interactions import InteractionsClient
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.deadline_review import Reviews
-from capillary_interactions._pacing.wait_queue import Line, Lines, Turn
+from capillary_interactions._pacing.wait_queue import Waiter, WaitQueue, WaitQueues
 from capillary_interactions._protocol.messages import Request
 from capillary_interactions.testing import interactions, run_without_waiting
 from tests.fakes import Reply, Server, busiest, customer, customers, now
@@ -28,8 +28,8 @@ STEPS = st.lists(
 )
 
 
-def _turn(loop: asyncio.AbstractEventLoop, number: int, *, urgent: bool = True) -> Turn:
-    return Turn(Deadline(None, urgent), number, urgent, loop.create_future())
+def _turn(loop: asyncio.AbstractEventLoop, number: int, *, urgent: bool = True) -> Waiter:
+    return Waiter(Deadline(None, urgent), number, urgent, loop.create_future())
 
 
 @settings(max_examples=25, deadline=None)
@@ -38,7 +38,7 @@ def test_keeps_turns_by_number(steps: list[tuple[str, int]]) -> None:
     """Whatever comes and goes, first is whoever has the lowest number, and ranks are counts."""
 
     async def run() -> None:
-        line, model = Line(), dict[int, Turn]()
+        line, model = WaitQueue(), dict[int, Waiter]()
         for step, number in steps:
             if step == "add" and number not in model:
                 model[number] = _turn(asyncio.get_running_loop(), number)
@@ -61,7 +61,7 @@ def test_keeps_turns_by_number(steps: list[tuple[str, int]]) -> None:
 async def test_counts_who_goes_first_as_they_go() -> None:
     """The forecast for each of both lines is the order in which they are let in."""
     loop = asyncio.get_running_loop()
-    lines = Lines()
+    lines = WaitQueues()
     for number in range(50):
         lines.add(_turn(loop, number, urgent=number % 3 > 0))
     foretold = dict(lines.in_order())
@@ -72,7 +72,7 @@ async def test_counts_who_goes_first_as_they_go() -> None:
 
 async def test_skips_those_removed_while_it_counts() -> None:
     """Whoever is refused costs those behind nothing."""
-    lines = Lines()
+    lines = WaitQueues()
     for number in range(20):
         lines.add(_turn(asyncio.get_running_loop(), number))
     seen = []
@@ -125,14 +125,14 @@ async def test_walks_no_queue_at_each_answer(
 ) -> None:
     """Headers that change the rate with each answer: the waiters are looked at now and then."""
     looked = itertools.count()
-    in_order = Lines.in_order
+    in_order = WaitQueues.in_order
 
-    def counting(lines: Lines) -> Iterator[tuple[Turn, int]]:
+    def counting(lines: WaitQueues) -> Iterator[tuple[Waiter, int]]:
         for each in in_order(lines):
             next(looked)
             yield each
 
-    monkeypatch.setattr(Lines, "in_order", counting)
+    monkeypatch.setattr(WaitQueues, "in_order", counting)
     left = itertools.count(290_000, -4)
 
     def answer(_: Request) -> Reply:

@@ -14,9 +14,9 @@ from capillary_interactions._text.masking import (
     mask,
     mask_subject,
     mask_text,
+    repr_keys,
+    repr_masked,
     show_codes_masked,
-    show_keys,
-    show_masked,
 )
 from capillary_interactions._text.one_time_codes import mask_codes
 from tests.examples import EMAIL, MOBILE, personal
@@ -367,7 +367,7 @@ def test_shows_codes_of_a_subject_only_if_asked_to() -> None:
 
 def test_shows_a_missing_value_as_missing() -> None:
     """None is no secret."""
-    assert (show_masked(None), show_codes_masked(None)) == ("None", "None")
+    assert (repr_masked(None), show_codes_masked(None)) == ("None", "None")
 
 
 def test_shows_codes_numbers_and_addresses_masked() -> None:
@@ -380,7 +380,7 @@ def test_shows_codes_numbers_and_addresses_masked() -> None:
 @given(st.dictionaries(st.sampled_from(["a", "b"]), personal))
 def test_shows_only_the_keys(mapping: dict[str, str]) -> None:
     """What stands behind a key is not shown."""
-    assert show_keys(mapping) == "{" + ", ".join(f"'{key}': ..." for key in mapping) + "}"
+    assert repr_keys(mapping) == "{" + ", ".join(f"'{key}': ..." for key in mapping) + "}"
 
 
 def test_finds_a_known_value_whose_own_blanks_are_odd() -> None:

@@ -18,7 +18,12 @@ from capillary_interactions import (
     to_jsonable,
 )
 from capillary_interactions._config.credentials import BasicAuth
-from capillary_interactions._protocol.paging import is_short, marked, merge, next_offset
+from capillary_interactions._protocol.paging import (
+    is_incomplete,
+    merge,
+    next_offset,
+    with_truncated,
+)
 from capillary_interactions.testing import FakeTransport, run_without_waiting
 from tests.json.bodies import envelope, flat, read
 
@@ -105,7 +110,7 @@ def test_from_a_server_that_ignores_offset_end(whole: dict[str, Any], size: int)
 
     assert ids(answer) == ids(read(first))
     assert requests <= 2
-    assert answer.truncated == is_short(read(first))
+    assert answer.truncated == is_incomplete(read(first))
     assert to_jsonable(answer).get("truncated", False) == answer.truncated
 
 
@@ -223,16 +228,16 @@ def test_go_on_where_one_is_full_or_short(
 
 def test_are_not_missed_where_there_is_no_list_of_messages() -> None:
     """Ten tweets that the answer only counts are all that it has to say of them."""
-    assert not is_short(read(flat({"name": "tweet", "count": 10})))
-    assert not is_short(read(envelope({"type": "tweet", "count": "10"})))
-    assert is_short(read(flat({"name": "sms", "count": 10, "messageList": []})))
-    assert is_short(read(envelope({"type": "sms", "count": 1, "messages": {"message": []}})))
+    assert not is_incomplete(read(flat({"name": "tweet", "count": 10})))
+    assert not is_incomplete(read(envelope({"type": "tweet", "count": "10"})))
+    assert is_incomplete(read(flat({"name": "sms", "count": 10, "messageList": []})))
+    assert is_incomplete(read(envelope({"type": "sms", "count": 1, "messages": {"message": []}})))
 
 
 def test_that_are_marked_mark_the_whole() -> None:
     """What one page says is missing stays missing, news or not."""
     held = _page({"id": 1})
-    page = marked(held, truncated=True)
+    page = with_truncated(held, truncated=True)
     for merged, _ in (merge(held, page), merge(page, held)):
         assert merged.truncated
 
@@ -240,7 +245,7 @@ def test_that_are_marked_mark_the_whole() -> None:
 def test_mark_an_answer_once() -> None:
     """An answer that already says so is the very same value."""
     answer = read(flat())
-    assert marked(answer, truncated=False) is answer
-    short = marked(answer, truncated=True)
+    assert with_truncated(answer, truncated=False) is answer
+    short = with_truncated(answer, truncated=True)
     assert short.truncated
-    assert marked(short, truncated=True) is short
+    assert with_truncated(short, truncated=True) is short

@@ -9,7 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from capillary_interactions._protocol.quota_headers import Left, Policy, policies, slowing
+from capillary_interactions._protocol.quota_headers import (
+    QuotaPolicy,
+    RemainingQuota,
+    policies,
+    slowing,
+)
 from tests.json.bodies import NOW
 
 EPOCH = int(NOW.timestamp())
@@ -26,8 +31,10 @@ def _told(
     limit: float | None = None,
     window: float | None = None,
     rounded: float = 1.0,
-) -> Policy:
-    return Policy(remaining=remaining, reset=reset, limit=limit, window=window, rounded=rounded)
+) -> QuotaPolicy:
+    return QuotaPolicy(
+        remaining=remaining, reset=reset, limit=limit, window=window, rounded=rounded
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +113,9 @@ def _told(
         ({"RateLimit": '"default"; R=50; T=5'}, [_told(50, 5)]),
     ],
 )
-def test_reads_what_is_left_of_every_quota(headers: dict[str, str], expected: list[Policy]) -> None:
+def test_reads_what_is_left_of_every_quota(
+    headers: dict[str, str], expected: list[QuotaPolicy]
+) -> None:
     """In each known spelling; a moment is seconds from now, and may be rounded by two."""
     assert list(policies(headers, NOW)) == expected
 
@@ -199,27 +208,27 @@ def test_never_fails_on_what_a_gateway_sends(
         ([_told(47_999, 86_400, 48_000, 86_400)], 16.4, None),
         ([_told(200, 3000, 5000, 3600)], 16.4, None),
         # And run low.
-        ([_told(150, 3000, 5000, 3600)], 16.4, Left(remaining=150, reset=3000)),
-        ([_told(0, 3000, 5000, 3600)], 16.4, Left(remaining=0, reset=3000)),
-        ([_told(10, 100)], 97.0, Left(remaining=10, reset=100)),
+        ([_told(150, 3000, 5000, 3600)], 16.4, RemainingQuota(remaining=150, reset=3000)),
+        ([_told(0, 3000, 5000, 3600)], 16.4, RemainingQuota(remaining=0, reset=3000)),
+        ([_told(10, 100)], 97.0, RemainingQuota(remaining=10, reset=100)),
         # A server that allows less than the setting.
-        ([_told(19, 1, 20, 1)], 39.0, Left(remaining=180, reset=10)),
-        ([_told(0, 1, 20, 1)], 39.0, Left(remaining=0, reset=1)),
+        ([_told(19, 1, 20, 1)], 39.0, RemainingQuota(remaining=180, reset=10)),
+        ([_told(0, 1, 20, 1)], 39.0, RemainingQuota(remaining=0, reset=1)),
         ([_told(400, 50, 500, 60)], 16.4, None),
         # The tightest of several.
         (
             [_told(0, 1, 20, 1), _told(100, 3000, 5000, 86400), _told(999, 60, 1000, 60)],
             16.4,
-            Left(remaining=100, reset=3000),
+            RemainingQuota(remaining=100, reset=3000),
         ),
         # Others use it, too: a tenth of the window, and then one sees.
-        ([_told(0, 30, 1000, 60)], 16.4, Left(remaining=0, reset=6)),
+        ([_told(0, 30, 1000, 60)], 16.4, RemainingQuota(remaining=0, reset=6)),
         ([_told(0, 0)], 16.4, None),
         ([], 16.4, None),
     ],
 )
 def test_slows_down_only_where_little_is_left(
-    told: list[Policy], rate: float, expected: Left | None
+    told: list[QuotaPolicy], rate: float, expected: RemainingQuota | None
 ) -> None:
     """A client that keeps to the quota is not slowed by the headers that tell of it."""
     assert slowing(told, rate) == expected
@@ -229,4 +238,4 @@ def test_stays_slowed_until_the_reset_that_it_was_told_of() -> None:
     """The last second of a window is not the first of the next."""
     told = [_told(0, 1, 5000)]
     assert slowing(told, 16.4) is None
-    assert slowing(told, 16.4, slowed=True) == Left(remaining=0, reset=1)
+    assert slowing(told, 16.4, slowed=True) == RemainingQuota(remaining=0, reset=1)

@@ -16,7 +16,7 @@ from capillary_interactions import (
     Network,
     Query,
 )
-from capillary_interactions._model.query import check_spelling, path, spell
+from capillary_interactions._model.query import check_supported, encode_query, request_path
 from tests.examples import MOBILE, SOMEBODY, one_value, sendable
 
 _V1_1, _V2 = ApiVersion.V1_1, ApiVersion.V2
@@ -37,7 +37,7 @@ def test_produces_the_documented_request_character_by_character() -> None:
         account_id="1234",
     )  # fmt: skip
 
-    assert f"{path(_V1_1)}?{spell(query, _V1_1)}" == (
+    assert f"{request_path(_V1_1)}?{encode_query(query, _V1_1)}" == (
         "/v1.1/customer/interaction?format=json&source=INSTORE&accountId=1234"
         "&identifierName=mobile&mobile=91660499160&type=whatsapp"
     )
@@ -47,7 +47,7 @@ def test_produces_the_published_request_of_v2() -> None:
     """The example of the other version."""
     query = Query(Identifier.mobile("917385022695"))
 
-    assert f"{path(_V2)}?{spell(query, _V2)}" == (
+    assert f"{request_path(_V2)}?{encode_query(query, _V2)}" == (
         "/v2/customers/interaction?identifierName=mobile&identifierValue=917385022695"
     )
 
@@ -56,7 +56,7 @@ def test_keeps_the_order_of_v1_1() -> None:
     """Every parameter, in the documented order, and extra ones last in their own."""
     query = Query(Identifier.email("a@b.co"), limit=7, offset=0, **_EVERYTHING)
 
-    assert spell(query, _V1_1) == (
+    assert encode_query(query, _V1_1) == (
         "format=json&source=INSTORE&accountId=1234&identifierName=email&email=a%40b.co"
         "&network=capillary&type=whatsapp&limit=7&offset=0&user_id=true&fetch_type="
     )
@@ -66,7 +66,7 @@ def test_keeps_the_order_of_v2() -> None:
     """Every parameter that this version has, in its order."""
     query = Query(Identifier.email("a@b.co"), **_EVERYTHING)
 
-    assert spell(query, _V2) == (
+    assert encode_query(query, _V2) == (
         "identifierName=email&identifierValue=a%40b.co&network=capillary&type=whatsapp"
         "&source=INSTORE&accountId=1234&user_id=true&fetch_type="
     )
@@ -75,7 +75,7 @@ def test_keeps_the_order_of_v2() -> None:
 @pytest.mark.parametrize("name", IdentifierName)
 def test_names_the_identifier_twice_in_v1_1(name: IdentifierName) -> None:
     """The kind is both a value and a parameter's name."""
-    spelled = spell(Query(Identifier(name, "X1")), _V1_1)
+    spelled = encode_query(Query(Identifier(name, "X1")), _V1_1)
 
     assert f"format=json&identifierName={name.value}&{name.value}=X1" == spelled
 
@@ -87,7 +87,7 @@ def test_prefers_its_own_source_and_account(
     version: ApiVersion, own: str | None, client: str | None
 ) -> None:
     """What the query says counts before what the client says; without either nothing is sent."""
-    spelled = spell(
+    spelled = encode_query(
         Query(SOMEBODY, source=own, account_id=own), version, source=client, account_id=client
     )
     sent = dict(parse_qsl(spelled))
@@ -100,7 +100,7 @@ def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
     """The way out for types that this library does not know."""
     query = Query(SOMEBODY, type=InteractionType.custom("missed_call & more"))
 
-    assert spell(query, version).endswith("&type=missed_call%20%26%20more")
+    assert encode_query(query, version).endswith("&type=missed_call%20%26%20more")
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
 def test_percent_encodes(version: ApiVersion, value: str, spelled: str) -> None:
     """Everything but the unreserved characters of RFC 3986, as UTF-8."""
     if value.strip():
-        identified = spell(Query(Identifier.external_id(value)), version)
+        identified = encode_query(Query(Identifier.external_id(value)), version)
         assert f"={spelled}" == identified[-len(spelled) - 1 :]
-    extra = spell(Query(SOMEBODY, extra={f"x{value}": value}), version)
+    extra = encode_query(Query(SOMEBODY, extra={f"x{value}": value}), version)
 
     assert extra.endswith(f"&x{spelled}={spelled}")
 
@@ -166,13 +166,13 @@ def _asked(draw: st.DrawFn, version: ApiVersion) -> tuple[Query, list[tuple[str,
 @given(asked=_asked(_V1_1))
 def test_parses_back_to_what_was_asked_of_v1_1(asked: tuple[Query, list[tuple[str, str]]]) -> None:
     """Whatever is asked, a server reads exactly that, in the order of the documentation."""
-    _check_spelled(spell(asked[0], _V1_1), asked[1])
+    _check_spelled(encode_query(asked[0], _V1_1), asked[1])
 
 
 @given(asked=_asked(_V2))
 def test_parses_back_to_what_was_asked_of_v2(asked: tuple[Query, list[tuple[str, str]]]) -> None:
     """The same for the other version."""
-    _check_spelled(spell(asked[0], _V2), asked[1])
+    _check_spelled(encode_query(asked[0], _V2), asked[1])
 
 
 def _check_spelled(spelled: str, pairs: list[tuple[str, str]]) -> None:
@@ -187,11 +187,11 @@ def test_refuses_a_card_in_v2_and_names_what_it_has(name: IdentifierName) -> Non
     """A version without cards says so, and what it accepts."""
     query = Query(Identifier(name, MOBILE))
     with pytest.raises(ValueError, match=f"^API v2 has no {name.value}; it accepts") as refused:
-        spell(query, _V2)
+        encode_query(query, _V2)
 
     assert "mobile, email, external_id (or use v1.1)" in str(refused.value)
     assert MOBILE not in str(refused.value)
-    check_spelling(query, _V1_1)
+    check_supported(query, _V1_1)
 
 
 @pytest.mark.parametrize("paging", [{"limit": 5}, {"offset": 0}])
@@ -199,9 +199,9 @@ def test_refuses_paging_in_v2(paging: dict[str, int]) -> None:
     """What would silently do nothing is an error."""
     query = Query(SOMEBODY, limit=paging.get("limit"), offset=paging.get("offset"))
     with pytest.raises(ValueError, match=r"^API v2 documents no paging"):
-        check_spelling(query, _V2)
+        check_supported(query, _V2)
 
-    check_spelling(query, _V1_1)
+    check_supported(query, _V1_1)
 
 
 @pytest.mark.parametrize("name", IdentifierName)
@@ -209,11 +209,11 @@ def test_refuses_a_comma_in_v1_1(name: IdentifierName) -> None:
     """A sibling call reads it as several customers, so it is never sent; nor is it shown."""
     query = Query(Identifier(name, f"{MOBILE},91660499160"))
     with pytest.raises(ValueError, match=f"^a customer's {name.value} must not hold a comma") as no:
-        spell(query, _V1_1)
+        encode_query(query, _V1_1)
 
     assert MOBILE not in str(no.value)
 
 
 def test_sends_a_comma_in_v2() -> None:
     """That version takes one value only."""
-    assert spell(Query(Identifier.external_id("a,b")), _V2).endswith("identifierValue=a%2Cb")
+    assert encode_query(Query(Identifier.external_id("a,b")), _V2).endswith("identifierValue=a%2Cb")

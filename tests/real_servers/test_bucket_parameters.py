@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pacing.bucket import plan
+from capillary_interactions._pacing.bucket import bucket_parameters
 
 LIMITS = st.builds(
     lambda requests, per, part: RateLimit(requests, per, max(1, int(part * requests))),
@@ -18,7 +18,7 @@ LIMITS = st.builds(
 @given(LIMITS)
 def test_lets_no_more_leave_at_once_than_the_burst(limit: RateLimit) -> None:
     """Never a whole request more, also where late ones leave with the next."""
-    figures = plan(limit)
+    figures = bucket_parameters(limit)
     assert limit.burst is not None
     assert figures.capacity <= figures.leaving < limit.burst + 1
     assert figures.capacity > limit.burst / 2
@@ -27,7 +27,7 @@ def test_lets_no_more_leave_at_once_than_the_burst(limit: RateLimit) -> None:
 @given(LIMITS)
 def test_keeps_the_quota_where_requests_leave(limit: RateLimit) -> None:
     """What leaves in a window, with those that are late, stays under one more than N."""
-    figures = plan(limit)
+    figures = bucket_parameters(limit)
     assert figures.leaving + figures.rate * limit.per < limit.requests + 1 + 1e-6
 
 
@@ -45,4 +45,4 @@ def test_keeps_the_quota_where_requests_leave(limit: RateLimit) -> None:
 def test_leaves_room_for_what_a_busy_server_reads_in_one_piece(limit: RateLimit, room: int) -> None:
     """Beside the burst, at more than a hundred a second, and never more than half of it."""
     burst = limit.requests // 100 if limit.burst is None else limit.burst
-    assert plan(limit).capacity == burst - room
+    assert bucket_parameters(limit).capacity == burst - room

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pacing.bucket import plan
-from capillary_interactions._pacing.local_pace import ElsewhereError, LocalPace
+from capillary_interactions._pacing.bucket import bucket_parameters
+from capillary_interactions._pacing.local_pace import LocalPace, WaiterEvictedError
 from capillary_interactions.testing import run_without_waiting
 
 
@@ -64,7 +64,7 @@ def test_would_pile_up_if_they_did_not_stand_in_line() -> None:
 )
 def test_keep_to_the_bucket_on_the_wire(limit: RateLimit, parts: list[float]) -> None:
     """However late each of them is, by up to a second."""
-    figures = plan(limit)
+    figures = bucket_parameters(limit)
     left = run_without_waiting(_on_the_wire(limit, parts))
     for place, start in enumerate(left):
         for count, end in enumerate(left[place:], 1):
@@ -86,5 +86,5 @@ async def test_leave_not_in_a_cool_down() -> None:
     pace = LocalPace(RateLimit(100, 1.0), places=8)
     await pace.acquire()
     pace.throttled(asyncio.get_running_loop().time(), 0.03)
-    with pytest.raises(ElsewhereError):
+    with pytest.raises(WaiterEvictedError):
         await pace.leave()

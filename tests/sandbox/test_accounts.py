@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from capillary_interactions.sandbox import Sandbox
-from capillary_interactions.sandbox._accounts import Gate
+from capillary_interactions.sandbox._accounts import Accounts
 
 from .asking import TOKEN, ask, basic, post
 
@@ -119,7 +119,7 @@ async def test_says_how_long_a_token_is_good(ttl: float, told: int) -> None:
 
 def test_lets_tokens_expire() -> None:
     """To the moment; an expired one still counts for its key."""
-    gate = Gate({}, {"k": "s"})
+    gate = Accounts({}, {"k": "s"})
     issued = gate.issue(b'{"key":"k","secret":"s"}', now=1_000.0, ttl=60.0)
     token = issued.body.split(b'"accessToken":"')[1].split(b'"')[0].decode()
     assert gate.identify(oauth(token), 1_059.9) == ("k", True)
@@ -130,12 +130,12 @@ def test_lets_tokens_expire() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
 def test_refuses_a_token_to_what_is_no_json(body: bytes) -> None:
     """A body that cannot be read names nobody."""
-    assert Gate({}, {"k": "s"}).issue(body, now=0.0, ttl=60.0).status == 401
+    assert Accounts({}, {"k": "s"}).issue(body, now=0.0, ttl=60.0).status == 401
 
 
 def test_forgets_tokens_that_have_expired() -> None:
     """The gate does not grow with the tokens it has given out."""
-    gate = Gate({}, {"k": "s"})
+    gate = Accounts({}, {"k": "s"})
     for number in range(50):
         gate.issue(b'{"key":"k","secret":"s"}', now=number * 10.0, ttl=10.0)
     assert len(gate._tokens) == 1
@@ -164,7 +164,7 @@ async def test_revokes_tokens() -> None:
 
 def test_counts_a_wrong_password_for_the_account_it_names() -> None:
     """A caller with a wrong password cannot hide behind nobody."""
-    gate = Gate({"till": "123"}, {})
+    gate = Accounts({"till": "123"}, {})
     assert gate.identify(basic("till", "wrong"), 0) == ("till", False)
     assert gate.identify(basic("nobody", "wrong"), 0) == ("", False)
     digest = hashlib.md5(b"123", usedforsecurity=False).hexdigest()

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from capillary_interactions.sandbox import FAULTS, MIXED_FAULTS, Sandbox
-from capillary_interactions.sandbox._faults import draw
+from capillary_interactions.sandbox._faults import pick_fault
 
 from .asking import ask, get, read_wire
 
@@ -240,7 +240,7 @@ async def test_changes_its_faults_while_it_runs() -> None:
 def test_mixes_only_faults_after_which_asking_again_is_right() -> None:
     """A plain probability picks from the mix, and each of them about as often."""
     dice = random.Random(1)
-    drawn = Counter(draw(0.3, dice) for _ in range(10_000))
+    drawn = Counter(pick_fault(0.3, dice) for _ in range(10_000))
     assert set(drawn) == {None, *MIXED_FAULTS}
     assert drawn[None] == pytest.approx(7_000, rel=0.05)
     assert drawn["html_502"] == pytest.approx(10_000 * 0.3 / len(MIXED_FAULTS), rel=0.2)
@@ -249,7 +249,7 @@ def test_mixes_only_faults_after_which_asking_again_is_right() -> None:
 def test_draws_each_fault_with_its_own_probability() -> None:
     """Named probabilities are kept."""
     dice = random.Random(2)
-    drawn = Counter(draw({"hang": 0.1, "html_200": 0.2}, dice) for _ in range(10_000))
+    drawn = Counter(pick_fault({"hang": 0.1, "html_200": 0.2}, dice) for _ in range(10_000))
     assert set(drawn) == {None, "hang", "html_200"}
     assert drawn["hang"] == pytest.approx(1_000, rel=0.15)
     assert drawn["html_200"] == pytest.approx(2_000, rel=0.15)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions.sandbox import Sandbox
-from capillary_interactions.sandbox._requests import Question, Refusal, read_question
+from capillary_interactions.sandbox._requests import InvalidRequest, ParsedRequest, parse_request
 
 from .asking import V1_1, V2, get
 
@@ -55,7 +55,7 @@ PAGE_EXAMPLE = (
 )
 def test_reads(path: str, query: str, expected: dict[str, Any]) -> None:
     """Both published spellings, and the page's own example."""
-    assert read_question(path, query) == Question(**expected)
+    assert parse_request(path, query) == ParsedRequest(**expected)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_reads(path: str, query: str, expected: dict[str, Any]) -> None:
 )
 def test_refuses(path: str, query: str, code: int, word: str, identifier: str | None) -> None:
     """Each refusal has Capillary's code and says what is wrong."""
-    refusal = read_question(path, query)
-    assert isinstance(refusal, Refusal)
+    refusal = parse_request(path, query)
+    assert isinstance(refusal, InvalidRequest)
     assert (refusal.code, refusal.identifier) == (code, identifier)
     assert word in refusal.message
 
@@ -110,8 +110,8 @@ def test_refuses(path: str, query: str, code: int, word: str, identifier: str | 
 )
 def test_has_a_word_for_every_query_string(path: str, query: str) -> None:
     """Whatever comes in, a question or a refusal comes out, and a question is a sound one."""
-    asked = read_question(path, query)
-    if isinstance(asked, Question):
+    asked = parse_request(path, query)
+    if isinstance(asked, ParsedRequest):
         assert asked.identifier.strip()
         assert asked.limit is None or asked.limit >= 1
         assert asked.offset >= 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions import BasicAuth, OAuth, RateLimit
 from capillary_interactions.sandbox import FAULTS, Sandbox, SandboxProcess
-from capillary_interactions.sandbox._settings import Settings
+from capillary_interactions.sandbox._settings import SandboxSettings
 
 from .asking import ask
 
@@ -138,9 +138,9 @@ SETTINGS = st.fixed_dictionaries(
 @given(settings=SETTINGS)
 def test_goes_through_json_and_comes_back_the_same(settings: dict[str, Any]) -> None:
     """What is written to another process is what was meant."""
-    written = Settings(**settings)
+    written = SandboxSettings(**settings)
     line = orjson.dumps(written.to_json())
-    read = Settings.from_json(orjson.loads(line))
+    read = SandboxSettings.from_json(orjson.loads(line))
     assert b"\n" not in line
     assert read.to_json() == written.to_json()
     for name in ("rate", "latency", "faults", "script", "seed", "accounts", "oauth", "answers"):
@@ -153,7 +153,7 @@ def test_shows_no_secret() -> None:
     """A sandbox that is printed shows its address at most."""
     sandbox = Sandbox(accounts={"till": "very-secret"}, oauth={"k": "very-secret"})
     assert repr(sandbox) == "<Sandbox not running>"
-    assert "secret" not in repr(Settings(accounts={"till": "very-secret"}))
+    assert "secret" not in repr(SandboxSettings(accounts={"till": "very-secret"}))
 
 
 async def test_shows_its_address() -> None:

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from capillary_interactions.sandbox import Sandbox
-from capillary_interactions.sandbox._customers import History, Population
-from capillary_interactions.sandbox._requests import NETWORKS, Question
+from capillary_interactions.sandbox._customers import CustomerHistory, Population
+from capillary_interactions.sandbox._requests import NETWORKS, ParsedRequest
 from capillary_interactions.sandbox._shapes import SHAPES, Shape
 
 from .asking import ask, ask_v2
@@ -31,15 +31,15 @@ def fields(value: Any, path: str = "") -> set[str]:
     return set[str]().union(*inner)
 
 
-def histories(number: int = 400) -> list[History]:
+def histories(number: int = 400) -> list[CustomerHistory]:
     """Customers enough to meet every oddity."""
     found = (EVERYBODY.find(str(9_190_000 + place)) for place in range(number))
     return [history for history in found if history is not None]
 
 
-def write(shape: Shape, history: History, page: slice = WHOLE, **asked: Any) -> Any:
+def write(shape: Shape, history: CustomerHistory, page: slice = WHOLE, **asked: Any) -> Any:
     """A history in this shape, as JSON gives it back."""
-    question = Question(name="mobile", identifier=history.mobile, **asked)
+    question = ParsedRequest(name="mobile", identifier=history.mobile, **asked)
     return orjson.loads(orjson.dumps(SHAPES[shape](history, question, page)))
 
 

@@ -10,7 +10,7 @@ from capillary_interactions._model.outcome import Rejected
 _ASKED_WRONGLY: Final = frozenset({400, 422, 618, 1001, 1002, 1003, 1015, 1042, 1104})
 
 
-def is_asked_wrongly(outcome: Rejected) -> bool:
+def is_request_fault(outcome: Rejected) -> bool:
     """Whether it is the question that is at fault."""
     if isinstance(outcome.reason, SettingsReason):
         return False

@@ -14,13 +14,18 @@ from typing import Final, Generic, TypeVar
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._tracebacks import clear
 from capillary_interactions.integrations._consuming.delivery import ConsumerReport, Delivery
-from capillary_interactions.integrations._consuming.message_task import Desk, Errand, Flaw, Stage
+from capillary_interactions.integrations._consuming.message_task import (
+    Flaw,
+    MessageProcessor,
+    MessageTask,
+    Stage,
+)
 
 _M = TypeVar("_M", bound=Delivery)
 _LOOKUPS: Final = frozenset({Stage.ASKING})
@@ -87,14 +92,14 @@ class Consumer(Generic[_M]):
         config = client.config
         most = config.in_flight * len(config.credentials) if in_flight is None else in_flight
         if timeout is not None:
-            seconds("timeout", timeout)
-        self._in_flight = whole("in_flight", most)
-        self._drain = seconds("drain", drain, zero=True)
-        self._desk: Desk[_M] = Desk(
+            check_seconds("timeout", timeout)
+        self._in_flight = check_count("in_flight", most)
+        self._drain = check_seconds("drain", drain, zero=True)
+        self._desk: MessageProcessor[_M] = MessageProcessor(
             client,
             key=key,
             handle=handle,
-            redelivery_delay=seconds("redelivery_delay", redelivery_delay, zero=True),
+            redelivery_delay=check_seconds("redelivery_delay", redelivery_delay, zero=True),
             timeout=timeout,
             on_error=on_error,
             in_order=ordered_by is not None,
@@ -103,10 +108,10 @@ class Consumer(Generic[_M]):
         )
         self._source = source
         self._ordered_by = ordered_by
-        self._last: dict[Hashable, Errand[_M]] = {}
+        self._last: dict[Hashable, MessageTask[_M]] = {}
         self._places = asyncio.Semaphore(self._in_flight)
         self._lent = 0
-        self._open: dict[asyncio.Task[None], Errand[_M]] = {}
+        self._open: dict[asyncio.Task[None], MessageTask[_M]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -216,7 +221,7 @@ class Consumer(Generic[_M]):
             self.stop()
 
     def _begin(self, message: _M) -> None:
-        errand = Errand(message)
+        errand = MessageTask(message)
         order = self._queued(errand)
         task = asyncio.get_running_loop().create_task(self._desk.run(errand))
         self._open[task] = errand
@@ -234,20 +239,20 @@ class Consumer(Generic[_M]):
 
         task.add_done_callback(leave)
 
-    def _lend(self, errand: Errand[_M]) -> None:
+    def _lend(self, errand: MessageTask[_M]) -> None:
         """Read one more: where one event is held at a time, no other would tell what it means."""
         if self._lent < MAX_TOLERATED and not errand.lent:
             self._lent += 1
             errand.lent = True
             self._places.release()
 
-    def _give_back(self, errand: Errand[_M]) -> None:
+    def _give_back(self, errand: MessageTask[_M]) -> None:
         if errand.lent:
             self._lent -= 1
         else:
             self._places.release()
 
-    def _queued(self, errand: Errand[_M]) -> Hashable:
+    def _queued(self, errand: MessageTask[_M]) -> Hashable:
         """Put it behind the last one of its order."""
         if self._ordered_by is None:
             return None
@@ -276,5 +281,5 @@ def _bare(error: BaseException) -> BaseException:
     """
     if isinstance(error, CapillaryError):
         return error.with_traceback(None)
-    clear(error, (Errand.__module__, __name__))
+    clear(error, (MessageTask.__module__, __name__))
     return error

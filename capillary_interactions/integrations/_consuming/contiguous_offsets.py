@@ -3,7 +3,7 @@
 from collections import deque
 
 
-class Prefix:
+class ContiguousOffsets:
     """The positions of one partition: which were begun, and which of them have finished.
 
     What is committed may only ever be the end of a run of finished positions with no unfinished

@@ -28,13 +28,13 @@ from capillary_interactions.integrations._consuming.misconfiguration import (
     is_odd,
 )
 from capillary_interactions.integrations._consuming.settling import (
-    Again,
-    Back,
-    Dead,
-    Done,
-    Verdict,
-    cancels,
-    settled,
+    Ack,
+    DeadLetter,
+    Redeliver,
+    Return,
+    Settlement,
+    cancellation_count,
+    settle,
 )
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
@@ -67,7 +67,7 @@ class Flaw:
 
 
 @define(eq=False)
-class Errand(Generic[_M]):
+class MessageTask(Generic[_M]):
     """A message under way.
 
     Attributes:
@@ -82,7 +82,7 @@ class Errand(Generic[_M]):
     """
 
     message: _M
-    before: "Errand[_M] | None" = None
+    before: "MessageTask[_M] | None" = None
     stage: Stage = Stage.READ
     kept: bool = False
     flaw: Flaw | None = None
@@ -102,7 +102,7 @@ class Errand(Generic[_M]):
         return self.before.kept
 
 
-class Desk(Generic[_M]):
+class MessageProcessor(Generic[_M]):
     """Takes messages through lookup, handler and settlement; keeps count.
 
     Args:
@@ -129,7 +129,7 @@ class Desk(Generic[_M]):
         on_error: Callable[[_M, Exception], None] | None,
         in_order: bool,
         distrust_after: int | None,
-        lend: Callable[[Errand[_M]], None],
+        lend: Callable[[MessageTask[_M]], None],
     ) -> None:
         self._client = client
         self._pages = client._lanes.pages  # noqa: SLF001
@@ -151,7 +151,7 @@ class Desk(Generic[_M]):
         # give its message back.
         self.closed = False
 
-    async def run(self, errand: Errand[_M]) -> None:
+    async def run(self, errand: MessageTask[_M]) -> None:
         """Bring a message to its end, whatever that is.
 
         Raises:
@@ -159,7 +159,7 @@ class Desk(Generic[_M]):
             ConfigurationError: The settings are wrong; the message was given back.
             Exception: What `on_error` raised; the message was given back.
         """
-        verdict: Verdict = Back()
+        verdict: Settlement = Return()
         try:
             if not self.closed:
                 errand.stage = Stage.ASKING
@@ -167,9 +167,9 @@ class Desk(Generic[_M]):
         finally:
             # Called off or failed, it is given back. From here on nobody calls it off.
             errand.stage = Stage.SETTLING
-            errand.kept = not isinstance(verdict, Again | Back)
+            errand.kept = not isinstance(verdict, Redeliver | Return)
             try:
-                became = await settled(
+                became = await settle(
                     errand.message, verdict, redelivery_delay=self._redelivery_delay
                 )
                 self.counts[became] += 1
@@ -201,21 +201,21 @@ class Desk(Generic[_M]):
         self._settings.use_up()
         self._functions.use_up()
 
-    async def _verdict(self, errand: Errand[_M]) -> Verdict:
+    async def _verdict(self, errand: MessageTask[_M]) -> Settlement:
         query = self._query(errand)
         while True:
             outcome = await self._lookup(errand.message, query)
             if isinstance(outcome, Rejected) and self._pages.may_be_everywhere():
                 self._lend(errand)
             if not await errand.turn():
-                return Back()
+                return Return()
             verdict = await self._judged(errand, outcome)
-            if not isinstance(verdict, Again) or not self._in_order or self.stopping.is_set():
+            if not isinstance(verdict, Redeliver) or not self._in_order or self.stopping.is_set():
                 return verdict
             if await self._stopped_within(min(verdict.delay, _MAX_PAUSE)):
-                return Back()
+                return Return()
 
-    def _query(self, errand: Errand[_M]) -> Query | Identifier | Flaw:
+    def _query(self, errand: MessageTask[_M]) -> Query | Identifier | Flaw:
         flaw = errand.flaw
         if flaw is None:
             try:
@@ -248,30 +248,30 @@ class Desk(Generic[_M]):
             self._settings.suspect(f"{outcome.ending}: {outcome.reason}", sure=sure)
         return outcome
 
-    async def _judged(self, errand: Errand[_M], outcome: Outcome | Flaw) -> Verdict:
+    async def _judged(self, errand: MessageTask[_M], outcome: Outcome | Flaw) -> Settlement:
         match outcome:
             case Flaw():
                 return await self._flawed(outcome)
             case Found() | NotFound():
                 return await self._handled(errand, outcome)
             case Unavailable():
-                return Again(self._delay(outcome))
+                return Redeliver(self._delay(outcome))
             case Rejected() | Unreadable():
                 if is_odd(outcome) and not await self._settings.believes():
-                    return Back()
+                    return Return()
                 if is_page(outcome) and self._client._lanes.doubted > 1:  # noqa: SLF001
                     raise doubted(outcome)
                 level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
                 _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)
-                return Dead(f"{outcome.ending}: {outcome.reason}")
+                return DeadLetter(f"{outcome.ending}: {outcome.reason}")
             case _:
                 assert_never(outcome)
 
-    async def _flawed(self, flaw: Flaw) -> Verdict:
+    async def _flawed(self, flaw: Flaw) -> Settlement:
         if not await self._functions.believes():
-            return Back()
+            return Return()
         _LOGGER.warning("an event is rejected: %s", flaw.cause)
-        return Dead(flaw.reason)
+        return DeadLetter(flaw.reason)
 
     def _delay(self, outcome: Unavailable) -> float:
         # "At once" (0, or a moment that is past) has been tried by now: all retries have failed.
@@ -281,23 +281,23 @@ class Desk(Generic[_M]):
         self._recovers_at = max(self._recovers_at, now + min(delay, _MAX_PAUSE))
         return delay
 
-    async def _handled(self, errand: Errand[_M], outcome: Outcome) -> Verdict:
+    async def _handled(self, errand: MessageTask[_M], outcome: Outcome) -> Settlement:
         errand.stage = Stage.HANDLING
-        before = cancels()
+        before = cancellation_count()
         try:
             await self._handle(outcome)
         except asyncio.CancelledError as cancelled:
-            if cancels() > before:
+            if cancellation_count() > before:
                 raise
             failure: Exception = RuntimeError("something that the handler waited for was cancelled")
             failure.__cause__ = cancelled
         except Exception as error:  # noqa: BLE001 - the handler's own: one message, not all
             failure = error
         else:
-            return Done()
+            return Ack()
         errand.stage = Stage.ASKING
         self._failed(errand.message, failure)
-        return Again(self._redelivery_delay)
+        return Redeliver(self._redelivery_delay)
 
     def _failed(self, message: _M, error: Exception) -> None:
         self.counts["failures"] += 1

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 from typing import Final, TypeGuard
 
-from capillary_interactions._config.validation import whole
+from capillary_interactions._config.validation import check_count
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.outcome import Outcome, Rejected, Unreadable
-from capillary_interactions.integrations._consuming.blame import is_asked_wrongly
+from capillary_interactions.integrations._consuming.blame import is_request_fault
 
 # An event that nothing more is learnt about is put aside after so long.
 _PATIENCE: Final = 30.0
@@ -28,7 +28,7 @@ class Distrust:
     """
 
     def __init__(self, most: int | None, verdict: str) -> None:
-        self._most = None if most is None else whole("distrust_after", most)
+        self._most = None if most is None else check_count("distrust_after", most)
         self._verdict = verdict
         self._in_a_row = 0
         self._news = asyncio.Event()
@@ -107,7 +107,7 @@ def is_odd(outcome: Outcome) -> TypeGuard[Rejected | Unreadable]:
     """Whether an ending is one that a wrong setting explains and no event does."""
     match outcome:
         case Rejected():
-            return not is_asked_wrongly(outcome)
+            return not is_request_fault(outcome)
         case Unreadable():
             return True
         case _:

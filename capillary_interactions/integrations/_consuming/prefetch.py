@@ -13,7 +13,7 @@ _LOGGER: Final = logging.getLogger("capillary_interactions")
 _M = TypeVar("_M")
 
 
-class Batches(Generic[_M]):
+class PrefetchBuffer(Generic[_M]):
     """The next message, from batches that are fetched while somebody waits for one.
 
     Whoever waits may be cancelled: what is being fetched then is kept. What has been fetched and
@@ -72,7 +72,7 @@ async def _called(fetch: Callable[[], Awaitable[Sequence[_M]]]) -> Sequence[_M]:
     return await fetch()
 
 
-class Keeper:
+class Heartbeat:
     """Tells a broker now and then that messages are still worked on.
 
     Args:
@@ -104,7 +104,7 @@ class Keeper:
                 _LOGGER.warning("a broker was not told that work goes on: %s", type(error).__name__)
 
 
-class BatchedSource(ABC, Generic[_M]):
+class PrefetchingSource(ABC, Generic[_M]):
     """An async source to enter, iterate over and leave, which fetches in batches.
 
     Args:
@@ -112,8 +112,8 @@ class BatchedSource(ABC, Generic[_M]):
     """
 
     def __init__(self, *, keep_every: float) -> None:
-        self._batches: Batches[_M] = Batches(self._fetch, self._give_back)
-        self._keeper = Keeper(keep_every, self._keep)
+        self._batches: PrefetchBuffer[_M] = PrefetchBuffer(self._fetch, self._give_back)
+        self._keeper = Heartbeat(keep_every, self._keep)
 
     @abstractmethod
     async def _enter(self) -> None:

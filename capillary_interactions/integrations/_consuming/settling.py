@@ -15,33 +15,33 @@ _PATIENCE: Final = 30.0
 
 
 @frozen
-class Done:
+class Ack:
     """To be acknowledged."""
 
 
 @frozen
-class Again:
+class Redeliver:
     """To be delivered again."""
 
     delay: float
 
 
 @frozen
-class Dead:
+class DeadLetter:
     """To be put aside."""
 
     reason: str
 
 
 @frozen
-class Back:
+class Return:
     """To be given back unfinished."""
 
 
-Verdict = Done | Again | Dead | Back
+Settlement = Ack | Redeliver | DeadLetter | Return
 
 
-def cancels() -> int:
+def cancellation_count() -> int:
     """How often somebody has asked the running task to end.
 
     A cancellation that leaves this as it was is one of something within that was waited for.
@@ -50,16 +50,16 @@ def cancels() -> int:
     return 0 if task is None else task.cancelling()
 
 
-async def settled(message: Delivery, verdict: Verdict, *, redelivery_delay: float) -> str:
+async def settle(message: Delivery, verdict: Settlement, *, redelivery_delay: float) -> str:
     """Tell the broker; what the report calls it, by whether the word was taken."""
     match verdict:
-        case Done():
+        case Ack():
             became = "acknowledged" if await _taken(message.ack()) else "unsettled"
-        case Again(delay):
+        case Redeliver(delay):
             became = "redelivered" if await _taken(message.nack(delay)) else "unsettled"
-        case Back():
+        case Return():
             became = "returned" if await _taken(message.nack(0.0)) else "unsettled"
-        case Dead(reason):
+        case DeadLetter(reason):
             became = "rejected"
             if not await _taken(message.reject(reason)):
                 # Kafka, for one, delivers nothing again by itself: this would hold back for ever
@@ -70,12 +70,12 @@ async def settled(message: Delivery, verdict: Verdict, *, redelivery_delay: floa
 
 
 async def _taken(word: Awaitable[None]) -> bool:
-    before = cancels()
+    before = cancellation_count()
     try:
         async with asyncio.timeout(_PATIENCE):
             await word
     except asyncio.CancelledError:
-        if cancels() > before:
+        if cancellation_count() > before:
             raise
         _warn("CancelledError")
         return False

@@ -6,14 +6,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._model.query import path
+from capillary_interactions._model.query import request_path
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.events import AttemptEnded
 
 SCOPE: Final = "capillary_interactions"
 CLIENT: Final = "capillary.client"
 """The attribute that tells clients apart which ask the same server."""
-AS_IT_SHOULD: Final = frozenset({"found", "not_found"})
+SUCCESSFUL_ENDINGS: Final = frozenset({"found", "not_found"})
 """The endings that are no failure."""
 
 Attributes = Mapping[str, str | int | float | bool]
@@ -31,7 +31,7 @@ def request_attributes(config: ClientConfig, name: str | None = None) -> Attribu
         "server.address": parts.hostname or "",
         "server.port": parts.port or _PORTS.get(parts.scheme, 443),
         "url.scheme": parts.scheme,
-        "url.template": f"{parts.path}{path(config.api)}",
+        "url.template": f"{parts.path}{request_path(config.api)}",
     }
 
 
@@ -43,7 +43,7 @@ def error_type(event: AttemptEnded) -> str | None:
     """
     if event.status is not None and event.status >= _LEAST_ERROR:
         return str(event.status)
-    if event.ending in AS_IT_SHOULD:
+    if event.ending in SUCCESSFUL_ENDINGS:
         return None
     return event.error or event.ending
 
@@ -53,7 +53,7 @@ _NAME: Final = re.compile(r"[0-9a-fA-F-]{16,64}")
 _NUMBER: Final = re.compile(r"\d{10}")
 
 
-def request_name(said: str) -> str:
+def safe_request_id(said: str) -> str:
     """The server's name for a request; masked, unless it is a UUID or another such number."""
     if _NAME.fullmatch(said) and not _NUMBER.search(said.replace("-", "")):
         return said

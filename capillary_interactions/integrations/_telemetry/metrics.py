@@ -98,7 +98,7 @@ def _gauges(provider: MeterProvider) -> _Gauges:
     return _GAUGES.setdefault(provider, _Gauges())
 
 
-class Figures:
+class Metrics:
     """The metrics of one client.
 
     Args:

@@ -18,11 +18,11 @@ from capillary_interactions.events import (
     RetryScheduled,
 )
 from capillary_interactions.integrations._telemetry.attributes import (
-    AS_IT_SHOULD,
     CLIENT,
+    SUCCESSFUL_ENDINGS,
     Attributes,
     error_type,
-    request_name,
+    safe_request_id,
 )
 
 # Under this key, instrumentations of HTTP libraries leave a request alone: they would name its
@@ -103,7 +103,7 @@ class Spans:
         if event.status is not None:
             span.set_attribute("http.response.status_code", event.status)
         if event.request_id is not None:
-            span.set_attribute("capillary.request_id", request_name(event.request_id))
+            span.set_attribute("capillary.request_id", safe_request_id(event.request_id))
         error = error_type(event)
         if error is not None:
             _fail(span, error)
@@ -127,7 +127,7 @@ class Spans:
                 "capillary.shared": event.attempts > 0 and lookup.requests == 0,
             }
         )
-        if event.ending not in AS_IT_SHOULD:
+        if event.ending not in SUCCESSFUL_ENDINGS:
             _fail(lookup.span, event.ending)
         lookup.span.end()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from capillary_interactions.jobs._errors import ExportError
-from capillary_interactions.jobs._store.file_lock import take
+from capillary_interactions.jobs._store.file_lock import try_lock
 from capillary_interactions.jobs._store.schema import APPLICATION
 
 _PUBLIC: Final = 0o666  # less what the user's umask takes away
@@ -37,7 +37,7 @@ def check_target(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, which takes its place when the block is left in peace.
 
     What a killed writer has left there is written over.
@@ -73,18 +73,18 @@ def replacing(path: Path) -> Iterator[Path]:
             os.close(each)
 
 
-def part_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Where a file is written until it is whole."""
     return path.with_name(f".{path.name}.part")
 
 
-def drop_part(path: Path) -> None:
+def remove_stale_temporary(path: Path) -> None:
     """Remove what a killed writer has left of a file, unless somebody is writing it now."""
-    part = part_of(path)
+    part = temporary_path(path)
     with suppress(OSError):
         number = os.open(part, os.O_RDWR | _NO_LINK)
         try:
-            if take(number) and _is_at(number, part):
+            if try_lock(number) and _is_at(number, part):
                 part.unlink()
         finally:
             os.close(number)
@@ -114,7 +114,7 @@ def _refuse_a_job(path: Path) -> None:
 
 
 def _begin(path: Path) -> tuple[Path, int]:
-    part = part_of(path)
+    part = temporary_path(path)
     # Nobody may read a new result who could not read the old one.
     mode = _PRIVATE if path.exists() else _PUBLIC
     while True:
@@ -155,7 +155,7 @@ def _clear(path: Path, part: Path) -> None:
 
 
 def _is_taken(number: int, path: Path, part: Path) -> bool:
-    if not take(number):
+    if not try_lock(number):
         raise ExportError(f"{path} is being written by somebody else at the moment")
     # It may have taken its place between our opening and our locking it.
     return _is_at(number, part)

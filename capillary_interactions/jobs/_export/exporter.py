@@ -13,19 +13,29 @@ from attrs import frozen
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._json.reader import Reader
 from capillary_interactions.jobs._errors import ExportError
-from capillary_interactions.jobs._export.atomic_file import cannot_write, check_target, replacing
+from capillary_interactions.jobs._export.atomic_file import atomic_write, cannot_write, check_target
 from capillary_interactions.jobs._export.flatten import Column, Flattener, columns, given_columns
 from capillary_interactions.jobs._export.parquet_writer import write_parquet
 from capillary_interactions.jobs._export.sqlite_writer import write_sqlite
-from capillary_interactions.jobs._export.target_guard import announce, refuse_own, remember
+from capillary_interactions.jobs._export.target_guard import (
+    record_export_done,
+    record_export_started,
+    refuse_own,
+)
 from capillary_interactions.jobs._export.text_writers import write_csv, write_lines
 from capillary_interactions.jobs._lists.arrow_rows import import_arrow
-from capillary_interactions.jobs._lists.compression import packing
-from capillary_interactions.jobs._lists.query_template import Template
-from capillary_interactions.jobs._store.connection import DAMAGE, connect, translated
-from capillary_interactions.jobs._store.job_settings import template_of, zone_read
-from capillary_interactions.jobs._store.queries import fact
-from capillary_interactions.jobs._store.records import ENDED, Ended, ended, line, masked
+from capillary_interactions.jobs._lists.compression import open_compressor
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._store.connection import DAMAGE, connect, sqlite_errors
+from capillary_interactions.jobs._store.job_settings import template_of, zone_from_text
+from capillary_interactions.jobs._store.queries import metadata
+from capillary_interactions.jobs._store.records import (
+    RESULTS_QUERY,
+    ResultRow,
+    mask_codes_in_json,
+    parse_result_row,
+    to_json_line,
+)
 
 OutFormat = Literal["jsonl", "csv", "parquet", "sqlite"]
 OUT_FORMATS: Final[tuple[OutFormat, ...]] = get_args(OutFormat)
@@ -84,7 +94,7 @@ def check_export(path: Path, form: str | None = None, *, for_spreadsheets: bool 
     try:
         if chosen == "parquet":
             import_arrow()
-        packing(io.BytesIO(), path.name).close()
+        open_compressor(io.BytesIO(), path.name).close()
     except ImportError as missing:
         raise ExportError(str(missing)) from None
     check_target(path)
@@ -120,7 +130,7 @@ class Style:
 class _Origin:
     """What has to be known of a job to write its results."""
 
-    template: Template
+    template: QueryTemplate
     names: tuple[str, ...]
     schema: bytes | None
     reader: Reader
@@ -148,18 +158,18 @@ def export(
     chosen = style.chosen(path.name)
     try:
         with closing(connect(job)) as connection:
-            with translated(job):
+            with sqlite_errors(job):
                 refuse_own(connection, job, path)
-                announce(connection, path)
+                record_export_started(connection, path)
                 origin = _begin(connection)
             rows = _Rows(connection, job, stopped)
-            with replacing(path) as part:
+            with atomic_write(path) as part:
                 try:
                     _WRITERS[chosen](part, path.name, rows, origin, style)
                 except DAMAGE as odd:
                     raise _damaged_row(job, rows.at, odd) from odd
                 rows.end()
-                remember(connection, path, part)
+                record_export_done(connection, path, part)
     except OSError as failed:
         raise cannot_write(path, failed) from None
     return rows.count
@@ -196,15 +206,15 @@ class _Rows:
         self._job = job
         self._stopped = stopped
 
-    def __iter__(self) -> Iterator[Ended]:
+    def __iter__(self) -> Iterator[ResultRow]:
         self.count = 0
         # Its values are the caller's, who knows the row then.
-        with translated(self._job, values=False):
-            for found in self._connection.execute(ENDED):
+        with sqlite_errors(self._job, values=False):
+            for found in self._connection.execute(RESULTS_QUERY):
                 self._check()
                 self.count += 1
                 self.at = found[0]
-                yield ended(found)
+                yield parse_result_row(found)
 
     def end(self) -> None:
         """Let the job go on in time.
@@ -213,7 +223,7 @@ class _Rows:
             ExportError: Nobody wants the rows any more.
         """
         self._check()
-        with translated(self._job):
+        with sqlite_errors(self._job):
             self._connection.execute("COMMIT")
             self._connection.execute("PRAGMA query_only = OFF")
 
@@ -226,17 +236,19 @@ def _begin(connection: sqlite3.Connection) -> _Origin:
     """Stay at one moment of the job, however long this takes and whoever runs it meanwhile."""
     connection.execute("PRAGMA query_only = ON")
     connection.execute("BEGIN")
-    settings, schema = fact(connection, "settings"), fact(connection, "schema")
+    settings, schema = metadata(connection, "settings"), metadata(connection, "schema")
     return _Origin(
         template=template_of(settings),
-        names=tuple(fact(connection, "columns") or ()),
+        names=tuple(metadata(connection, "columns") or ()),
         schema=None if schema is None else bytes.fromhex(schema),
-        reader=Reader(zone_read(settings["timezone"])),
+        reader=Reader(zone_from_text(settings["timezone"])),
     )
 
 
-def _lines(part: Path, name: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
-    written = (line(done, origin.template, codes_masked=style.codes_masked) for done in rows)
+def _lines(part: Path, name: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
+    written = (
+        to_json_line(done, origin.template, codes_masked=style.codes_masked) for done in rows
+    )
     write_lines(part, name, written)
 
 
@@ -245,13 +257,13 @@ def _flattened(origin: _Origin, style: Style) -> tuple[tuple[Column, ...], Flatt
     return columns(given), Flattener(origin.names, origin.reader, codes_masked=style.codes_masked)
 
 
-def _csv(part: Path, name: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+def _csv(part: Path, name: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
     every, flattener = _flattened(origin, style)
     flat = (flat for done in rows for flat in flattener.rows(done))
     write_csv(part, name, every, flat, for_spreadsheets=style.for_spreadsheets)
 
 
-def _parquet(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+def _parquet(part: Path, _: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
     every, flattener = _flattened(origin, style)
 
     def flat() -> Iterator[tuple[Any, ...]]:
@@ -260,14 +272,14 @@ def _parquet(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, style: 
     write_parquet(part, every, flat, origin.schema)
 
 
-def _sqlite(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, style: Style) -> None:
+def _sqlite(part: Path, _: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
     every, flattener = _flattened(origin, style)
 
     def flat() -> Iterator[tuple[tuple[Any, ...], str | None]]:
         for done in rows:
             answer = done.answer
             if answer is not None and style.codes_masked:
-                answer = orjson.dumps(masked(orjson.loads(answer))).decode()
+                answer = orjson.dumps(mask_codes_in_json(orjson.loads(answer))).decode()
             for row in flattener.rows(done):
                 yield row, answer
                 answer = None
@@ -275,7 +287,9 @@ def _sqlite(part: Path, _: str, rows: Iterable[Ended], origin: _Origin, style: S
     write_sqlite(part, every, flat())
 
 
-_WRITERS: Final[dict[OutFormat, Callable[[Path, str, Iterable[Ended], _Origin, Style], None]]] = {
+_WRITERS: Final[
+    dict[OutFormat, Callable[[Path, str, Iterable[ResultRow], _Origin, Style], None]]
+] = {
     "jsonl": _lines,
     "csv": _csv,
     "parquet": _parquet,

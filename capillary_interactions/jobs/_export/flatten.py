@@ -9,13 +9,13 @@ from typing import Any, Final, Literal
 import orjson
 from attrs import frozen
 
-from capillary_interactions._json.reader import Mismatch, Reader
+from capillary_interactions._json.reader import Reader, SchemaMismatch
 from capillary_interactions._model.interactions import CustomerInteractions, Interaction, Message
 from capillary_interactions._text.one_time_codes import mask_codes
-from capillary_interactions.jobs._lists.columns import distinct
+from capillary_interactions.jobs._lists.columns import unique_names
 from capillary_interactions.jobs._lists.json_rows import Number, parsed
-from capillary_interactions.jobs._lists.query_template import storable
-from capillary_interactions.jobs._store.records import Ended
+from capillary_interactions.jobs._lists.query_template import escape_unencodable
+from capillary_interactions.jobs._store.records import ResultRow
 
 Kind = Literal["integer", "real", "text", "boolean", "time"]
 
@@ -78,7 +78,7 @@ def given_columns(names: Sequence[str]) -> tuple[Column, ...]:
     # A name in SQLite holds no NUL, and the tables have the same names everywhere.
     spelled = [name.replace("\0", "") for name in names]
     return tuple(
-        Column(name, "text", place) for place, name in enumerate(distinct(spelled, taken=_OWN))
+        Column(name, "text", place) for place, name in enumerate(unique_names(spelled, taken=_OWN))
     )
 
 
@@ -101,13 +101,13 @@ class Flattener:
         self._reader = reader
         self._codes_masked = codes_masked
 
-    def rows(self, done: Ended) -> Iterator[tuple[Any, ...]]:
+    def rows(self, done: ResultRow) -> Iterator[tuple[Any, ...]]:
         """The rows for one row of the list: one for each message, and one if there is none."""
         reason, answer = done.reason, None
         if done.answer is not None:
             try:
                 answer = self._reader.read(orjson.loads(done.answer))
-            except Mismatch as wrong:  # pragma: no cover - it was read before it was kept
+            except SchemaMismatch as wrong:  # pragma: no cover - it was read before it was kept
                 reason = f"the answer cannot be shown in a table: {wrong}"
         head = (done.row, *self._cells(done.cells), *_outcome(done, reason))
         for message in (_NO_INTERACTION_AT_ALL,) if answer is None else self._messages(answer):
@@ -117,7 +117,7 @@ class Flattener:
         cells = orjson.loads(written) if written.startswith("[") else parsed(written)
         if not isinstance(cells, list):
             # None: it is so deep that it can be read only where little is under way.
-            named = {storable(name): value for name, value in (cells or {}).items()}
+            named = {escape_unencodable(name): value for name, value in (cells or {}).items()}
             return (_text(named.get(name)) for name in self._names)
         width = len(self._names)
         return iter((*cells[:width], *(None,) * (width - len(cells))))
@@ -150,7 +150,7 @@ class Flattener:
 _NO_INTERACTION_AT_ALL: Final = (None,) * len(_MESSAGE)
 
 
-def _outcome(done: Ended, reason: str | None) -> tuple[Any, ...]:
+def _outcome(done: ResultRow, reason: str | None) -> tuple[Any, ...]:
     return (
         done.value,
         done.ending,
@@ -184,7 +184,7 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return storable(str(value))
+        return escape_unencodable(str(value))
     try:
         return _json(value)
     except RecursionError:

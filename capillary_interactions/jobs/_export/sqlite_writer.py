@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import orjson
 
-from capillary_interactions._json.dates import iso
+from capillary_interactions._json.dates import format_iso
 from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._export.flatten import Column
-from capillary_interactions.jobs._lists.columns import distinct
+from capillary_interactions.jobs._lists.columns import unique_names
 
 _GROUP: Final = 5_000
 _OTHERS: Final = "other_columns"
@@ -93,7 +93,7 @@ def _fitted(
     end = given[-1] + 1
     start = end - (len(columns) - most) - 1
     names = [column.name for column in columns]
-    *_, name = distinct([*names, _OTHERS])
+    *_, name = unique_names([*names, _OTHERS])
 
     def shape(row: Sequence[Any]) -> Sequence[Any]:
         over = zip(names[start:end], row[start:end], strict=True)
@@ -108,4 +108,4 @@ def _quoted(name: str) -> str:
 
 
 def _value(value: Any) -> Any:
-    return iso(value) if isinstance(value, datetime) else value
+    return format_iso(value) if isinstance(value, datetime) else value

@@ -14,17 +14,17 @@ from typing import Any, Final
 import orjson
 
 from capillary_interactions.jobs._errors import ExportError, JobError
-from capillary_interactions.jobs._export.atomic_file import drop_part, part_of
+from capillary_interactions.jobs._export.atomic_file import remove_stale_temporary, temporary_path
 from capillary_interactions.jobs._lists.customer_list import path_read
-from capillary_interactions.jobs._lists.query_template import storable
+from capillary_interactions.jobs._lists.query_template import escape_unencodable
 from capillary_interactions.jobs._store.connection import (
     DAMAGE,
     connect,
     remove,
+    sqlite_errors,
     transaction,
-    translated,
 )
-from capillary_interactions.jobs._store.queries import fact
+from capillary_interactions.jobs._store.queries import metadata
 
 EXPORTS: Final = "exports"
 """The fact with the results that were written: for each path, what the last two looked like."""
@@ -34,14 +34,14 @@ _PATIENCE: Final = 500  # ms; somebody may be running the job
 _SUFFIXES: Final = ("", "-wal", "-shm", "-journal", "-lock")
 
 
-def check_own(job: Path, path: Path) -> None:
+def refuse_job_or_list(job: Path, path: Path) -> None:
     """See whether a file is one of a job's own, or its list.
 
     Raises:
         ExportError: It is.
         JobStoreError: The job cannot be read.
     """
-    with closing(connect(job, read_only=True)) as connection, translated(job):
+    with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
         refuse_own(connection, job, path)
 
 
@@ -53,9 +53,9 @@ def refuse_own(connection: sqlite3.Connection, job: Path, path: Path) -> None:
     """
     real = Path(os.path.realpath(job))
     own = [real.with_name(f"{real.name}{suffix}") for suffix in _SUFFIXES]
-    given = [fact(connection, "list") or {}, fact(connection, "stamp") or {}]
+    given = [metadata(connection, "list") or {}, metadata(connection, "stamp") or {}]
     lists = [path_read(each) for each in (given[0].get("source"), given[1].get("path")) if each]
-    for target in (Path(os.path.realpath(path)), part_of(Path(os.path.realpath(path)))):
+    for target in (Path(os.path.realpath(path)), temporary_path(Path(os.path.realpath(path)))):
         if _is_one_of(target, own):
             raise ExportError(f"{path}: it is the job itself")
         if _is_one_of(target, lists):
@@ -73,43 +73,47 @@ def _is_same(path: Path, other: Path) -> bool:
         return str(path) == os.path.realpath(other)
 
 
-def has_written(job: Path, path: Path) -> bool:
+def was_exported_by(job: Path, path: Path) -> bool:
     """Whether what is there is a result as that job has written it; if in doubt it is not."""
     try:
-        with closing(connect(job, read_only=True)) as connection, translated(job):
+        with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
             known = _known(connection)
         return any(_stamp(path) in stamps for stamps in known.values())
     except (JobError, OSError):
         return False
 
 
-def announce(connection: sqlite3.Connection, path: Path) -> None:
+def record_export_started(connection: sqlite3.Connection, path: Path) -> None:
     """Write down that results are about to be written, for whoever clears up if that is killed."""
     _note(connection, path, [])
 
 
-def remember(connection: sqlite3.Connection, path: Path, part: Path) -> None:
+def record_export_done(connection: sqlite3.Connection, path: Path, part: Path) -> None:
     """Write down what results look like that are about to take their place."""
     _note(connection, path, [_stamp(part)])
 
 
-def discard(job: Path) -> dict[str, Any]:
+def delete_job(job: Path) -> dict[str, Any]:
     """Remove a job, and what killed exports of it have left half written; the fact `EXPORTS`.
 
     Raises:
         JobStoreError: That is not possible.
     """
     known: dict[str, Any] = {}
-    with suppress(JobError), closing(connect(job, read_only=True)) as connection, translated(job):
+    with (
+        suppress(JobError),
+        closing(connect(job, read_only=True)) as connection,
+        sqlite_errors(job),
+    ):
         known = _known(connection)
     remove(job)
     for path in known:
-        drop_part(Path(path))
+        remove_stale_temporary(Path(path))
     return known
 
 
 def _note(connection: sqlite3.Connection, path: Path, stamps: list[list[int]]) -> None:
-    name = storable(os.path.realpath(path))
+    name = escape_unencodable(os.path.realpath(path))
     # The result counts for more: somebody else may keep the job busy, or it cannot be written.
     with suppress(sqlite3.Error), _impatient(connection), transaction(connection):
         known = _known(connection)
@@ -131,7 +135,7 @@ def _impatient(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _known(connection: sqlite3.Connection) -> dict[str, list[list[int]]]:
     try:
-        return fact(connection, EXPORTS) or {}
+        return metadata(connection, EXPORTS) or {}
     except DAMAGE:
         return {}  # then it knows none
 

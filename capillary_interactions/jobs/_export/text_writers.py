@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from capillary_interactions._json.dates import iso
+from capillary_interactions._json.dates import format_iso
 from capillary_interactions.jobs._export.flatten import Column
 from capillary_interactions.jobs._export.spreadsheet_cells import MARK, safe_cell
-from capillary_interactions.jobs._lists.compression import packing
+from capillary_interactions.jobs._lists.compression import open_compressor
 
 
 def write_lines(part: Path, name: str, lines: Iterable[bytes]) -> None:
@@ -21,7 +21,7 @@ def write_lines(part: Path, name: str, lines: Iterable[bytes]) -> None:
         name: The name that it will have, whose ending may ask for compression.
         lines: Each with its end.
     """
-    with part.open("r+b", buffering=1 << 16) as file, packing(file, name) as packed:
+    with part.open("r+b", buffering=1 << 16) as file, open_compressor(file, name) as packed:
         for line in lines:
             packed.write(line)
 
@@ -48,7 +48,7 @@ def write_csv(
     delimiter = "\t" if plain.endswith(".tsv") else ","
     with (
         part.open("r+b", buffering=1 << 16) as file,
-        packing(file, name) as packed,
+        open_compressor(file, name) as packed,
         io.TextIOWrapper(packed, "utf-8", errors="backslashreplace", newline="") as text,
     ):
         if for_spreadsheets:
@@ -66,7 +66,7 @@ def write_csv(
 
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
-        return iso(value)
+        return format_iso(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return value

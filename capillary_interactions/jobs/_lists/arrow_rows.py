@@ -8,9 +8,9 @@ from typing import Any, Final
 import orjson
 
 from capillary_interactions.jobs._errors import ListError
-from capillary_interactions.jobs._lists.columns import column_place
-from capillary_interactions.jobs._lists.compression import ARROW, Peeked
-from capillary_interactions.jobs._lists.rows import Row, Rows, Wanted, dumped, number_written
+from capillary_interactions.jobs._lists.columns import find_column
+from capillary_interactions.jobs._lists.compression import ARROW, PeekableFile
+from capillary_interactions.jobs._lists.rows import ListFormat, Row, Rows, cells_to_json, digits_of
 
 _BATCH: Final = 1000
 _EXACT: Final = 1 << 53
@@ -34,7 +34,7 @@ def import_arrow() -> tuple[ModuleType, ModuleType]:
     return pyarrow, parquet
 
 
-def arrow_rows(peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) -> Rows:
+def arrow_rows(peeked: PeekableFile, wanted: ListFormat, before_read: Callable[[], None]) -> Rows:
     """Rows of a Parquet file, or of an Arrow file or stream.
 
     Args:
@@ -62,7 +62,7 @@ def arrow_rows(peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) 
 class _Full:
     """A file whose `read` gives what is asked for, as pyarrow expects of a pipe, too."""
 
-    def __init__(self, file: Peeked) -> None:
+    def __init__(self, file: PeekableFile) -> None:
         self._file = file
         self.read = file.read_full
 
@@ -73,7 +73,7 @@ class _Full:
 
 @contextmanager
 def _opened(
-    arrow: Any, parquet: Any, peeked: Peeked, form: str | None
+    arrow: Any, parquet: Any, peeked: PeekableFile, form: str | None
 ) -> Iterator[tuple[Any, Iterator[Any]]]:
     if form == "arrow" and not peeked.peek().startswith(ARROW):
         stream = arrow.ipc.open_stream(_Full(peeked))
@@ -90,9 +90,13 @@ def _opened(
 
 
 def _rows(
-    arrow: Any, schema: Any, batches: Iterator[Any], wanted: Wanted, before_read: Callable[[], None]
+    arrow: Any,
+    schema: Any,
+    batches: Iterator[Any],
+    wanted: ListFormat,
+    before_read: Callable[[], None],
 ) -> Rows:
-    place = column_place(schema.names, wanted.identifier, wanted.column)
+    place = find_column(schema.names, wanted.identifier, wanted.column)
     wanted.columns[:] = schema.names
     wanted.schema = schema.serialize().to_pybytes()
     number = 0
@@ -104,7 +108,7 @@ def _rows(
             spoken = _speller(arrow, schema.types[place])
             for cells in zip(*columns, strict=True):
                 number += 1
-                yield _row(number, cells[place], dumped(list(cells)), spoken)
+                yield _row(number, cells[place], cells_to_json(list(cells)), spoken)
         before_read()
 
 
@@ -120,7 +124,7 @@ def _row(number: int, value: str | None, cells: str, spoken: Callable[[str], str
 def _speller(arrow: Any, kind: Any) -> Callable[[str], str | None]:
     types = arrow.types
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return number_written
+        return digits_of
     return lambda text: text
 
 

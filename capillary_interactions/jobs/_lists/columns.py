@@ -21,7 +21,7 @@ _FEWEST_DIGITS: Final = 5
 _MAX_CUSTOMER: Final = 200
 
 
-def column_place(names: Sequence[str], identifier: str, column: str | None) -> int:
+def find_column(names: Sequence[str], identifier: str, column: str | None) -> int:
     """The place of the customers' column among a list's columns.
 
     It is the one asked for, by name or by its number counted from 1; else the one named like the
@@ -59,7 +59,7 @@ def column_place(names: Sequence[str], identifier: str, column: str | None) -> i
     )
 
 
-def delimiter_of(header: str, wanted: str) -> str:
+def detect_delimiter(header: str, wanted: str) -> str:
     """What separates the columns of a CSV: a comma, a semicolon, a tab or a bar.
 
     Args:
@@ -76,7 +76,7 @@ def delimiter_of(header: str, wanted: str) -> str:
     return max(known or DELIMITERS, key=fits)
 
 
-def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+def unique_names(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     """The same names, each changed where it is empty or there already, so that all differ.
 
     Args:

@@ -31,7 +31,7 @@ _NO_ZSTD: Final = (
 )
 
 
-class Peeked:
+class PeekableFile:
     """A file whose first bytes have been looked at.
 
     Args:
@@ -98,7 +98,7 @@ class Peeked:
         return found
 
 
-def chunks(file: IO[bytes] | Peeked, before_read: Callable[[], None]) -> Iterator[bytes]:
+def read_chunks(file: IO[bytes] | PeekableFile, before_read: Callable[[], None]) -> Iterator[bytes]:
     """What a file holds, unpacked if it is packed, a little at a time.
 
     Args:
@@ -109,7 +109,7 @@ def chunks(file: IO[bytes] | Peeked, before_read: Callable[[], None]) -> Iterato
         ListError: It is packed, and broken or cut short.
     """
     before_read()
-    peeked = file if isinstance(file, Peeked) else Peeked(file)
+    peeked = file if isinstance(file, PeekableFile) else PeekableFile(file)
     opening = peeked.peek()
     read: Callable[[int], bytes]
     if opening.startswith(_GZIP):
@@ -136,7 +136,7 @@ class _Unzstd:
         file: Packed.
     """
 
-    def __init__(self, file: Peeked) -> None:
+    def __init__(self, file: PeekableFile) -> None:
         try:
             import zstandard  # noqa: PLC0415 - an extra
         except ImportError:
@@ -187,7 +187,7 @@ class _Unzstd:
         return unpacked
 
 
-def packing(file: IO[bytes], name: str) -> IO[bytes]:
+def open_compressor(file: IO[bytes], name: str) -> IO[bytes]:
     """A file that packs what is written to it as its name's ending says.
 
     Closing it leaves the file beneath open.

@@ -25,7 +25,7 @@ _FEW: Final = 12
 _MOST_AGAIN: Final = 1 << 26
 
 
-class CsvLines:
+class RecoverableLines:
     """The lines of a CSV that hold its rows.
 
     Args:

@@ -10,15 +10,15 @@ from attrs import frozen
 
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._lists.columns import (
-    column_place,
-    delimiter_of,
+    detect_delimiter,
+    find_column,
     is_named,
     is_rule,
     is_type_line,
     separator_line,
 )
-from capillary_interactions.jobs._lists.csv_quotes import CsvLines
-from capillary_interactions.jobs._lists.rows import Row, Rows, Wanted, dumped
+from capillary_interactions.jobs._lists.csv_quotes import RecoverableLines
+from capillary_interactions.jobs._lists.rows import ListFormat, Row, Rows, cells_to_json
 from capillary_interactions.jobs._lists.single_column import checked_lines
 from capillary_interactions.jobs._lists.whitespace import seen
 
@@ -71,7 +71,7 @@ class _Table:
         return self.names[self.place] if self.like == "the header" else _NO_NAME
 
 
-def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
+def csv_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
     """Rows of a CSV.
 
     Raises:
@@ -84,13 +84,13 @@ def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         return
     text = "".join(head.lines)
     given = wanted.delimiter or head.delimiter
-    delimiter = given or delimiter_of(text, wanted.column or wanted.identifier)
+    delimiter = given or detect_delimiter(text, wanted.column or wanted.identifier)
     names = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter))
     before = head.before + len(head.lines)
     if not wanted.header:
         names = [f"column_{place}" for place in range(1, len(names) + 1)]
         source, before = chain(head.lines, source), head.before
-    place = column_place(names, wanted.identifier, wanted.column)
+    place = find_column(names, wanted.identifier, wanted.column)
     wanted.columns[:] = names
     if wanted.header:
         # A blank line in place of it: no customer, and the lines are counted as they stand.
@@ -100,7 +100,7 @@ def csv_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
     table = _Table(
         list(map(seen, names)), place, "the header" if wanted.header else "the first row"
     )
-    yield from _rows(CsvLines(source, delimiter, len(names), before), delimiter, table)
+    yield from _rows(RecoverableLines(source, delimiter, len(names), before), delimiter, table)
 
 
 def _head(source: Iterator[str], *, header: bool) -> _Head:
@@ -117,7 +117,7 @@ def _head(source: Iterator[str], *, header: bool) -> _Head:
     return _Head(taken, blank, delimiter, blank + notes)
 
 
-def _rows(lines: CsvLines, delimiter: str, table: _Table) -> Rows:
+def _rows(lines: RecoverableLines, delimiter: str, table: _Table) -> Rows:
     number, held, place, width, name = 0, lines.held, table.place, table.width, table.name
     while True:
         # Strict, or a quote that is never closed would swallow all the rows after it.
@@ -128,7 +128,7 @@ def _rows(lines: CsvLines, delimiter: str, table: _Table) -> Rows:
                 value = cells[place].strip() if len(cells) == width else ""
                 if value and not value.endswith(name):
                     number += 1
-                    yield Row(number, value, None, dumped(cells))
+                    yield Row(number, value, None, cells_to_json(cells))
                 elif _is_blank(cells, width):
                     yield None
                 else:
@@ -173,21 +173,21 @@ def _is_blank(cells: list[str], width: int) -> bool:
     return not any(map(str.strip, cells))
 
 
-def _odd(number: int, cells: list[str], table: _Table, lines: CsvLines) -> Row:
+def _odd(number: int, cells: list[str], table: _Table, lines: RecoverableLines) -> Row:
     """A row that is ragged, has no customer, or repeats the header."""
     count, width = len(cells), table.width
     has_more = any(map(str.strip, cells[width:]))
     value = cells[table.place].strip() if table.place < count else ""
     if has_more or table.place >= count:
         reason = f"the row has {count} {_noun(count)}, {table.like} {width}"
-        return Row(number, value, reason, dumped(cells))
+        return Row(number, value, reason, cells_to_json(cells))
     if count > width:
         lines.widths.add(count)
     # Spreadsheets leave empty cells at the end of a row out, or write more of them.
     cells = [*cells[:width], *repeat("", width - count)]
     # Behind the mark of a file that was appended to another, for instance.
     is_header = table.name != _NO_NAME and list(map(seen, cells)) == table.names
-    return Row(number, value, _REPEATED if is_header else None, dumped(cells))
+    return Row(number, value, _REPEATED if is_header else None, cells_to_json(cells))
 
 
 def _noun(count: int) -> str:

@@ -8,23 +8,23 @@ from typing import IO, Any, Final
 
 from attrs import field, frozen
 
-from capillary_interactions._model.vocabulary import IdentifierName, one_of
+from capillary_interactions._model.vocabulary import IdentifierName, parse_enum
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._lists.arrow_rows import arrow_rows
-from capillary_interactions.jobs._lists.compression import ARROW, PARQUET, Peeked, chunks
+from capillary_interactions.jobs._lists.compression import ARROW, PARQUET, PeekableFile, read_chunks
 from capillary_interactions.jobs._lists.csv_rows import csv_rows
 from capillary_interactions.jobs._lists.file_kinds import check_line
 from capillary_interactions.jobs._lists.json_rows import json_rows
 from capillary_interactions.jobs._lists.rows import (
     FORMATS,
     Format,
+    ListFormat,
     Rows,
-    Wanted,
-    form_of,
-    guess,
+    detect_format,
+    escape_unencodable,
+    format_from_name,
+    line_rows,
     opened,
-    plain_rows,
-    storable,
 )
 from capillary_interactions.jobs._lists.source import is_lasting, look, open_source
 from capillary_interactions.jobs._lists.text import check_encoding, lines
@@ -39,7 +39,7 @@ def _to_column(value: str | int | None) -> str | None:
 
 
 def _to_name(value: object) -> IdentifierName:
-    return one_of(IdentifierName, value, "an identifier's name")
+    return parse_enum(IdentifierName, value, "an identifier's name")
 
 
 def _check_format(_: object, __: object, value: object) -> None:
@@ -99,7 +99,9 @@ class CustomerList:
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return storable(self.label or ("the input" if self.path is None else str(self.path)))
+        return escape_unencodable(
+            self.label or ("the input" if self.path is None else str(self.path))
+        )
 
     def open(self) -> IO[bytes]:
         """The file, unbuffered where that can be, so that a pipe's rows come when they come.
@@ -117,16 +119,16 @@ class CustomerList:
     @property
     def form(self) -> Format | None:
         """How it is written, if that is given or its name tells."""
-        return self.format or (None if self.path is None else form_of(self.path.name))
+        return self.format or (None if self.path is None else format_from_name(self.path.name))
 
-    def rows(self, file: IO[bytes], before_read: Callable[[], None]) -> tuple[Wanted, Rows]:
+    def rows(self, file: IO[bytes], before_read: Callable[[], None]) -> tuple[ListFormat, Rows]:
         """What is known of the list, and its rows, to be iterated over once.
 
         Args:
             file: What `open` gave.
             before_read: Called before each read, which may take for ever.
         """
-        wanted = Wanted(
+        wanted = ListFormat(
             identifier=self.identifier.value,
             column=self.column,
             format=self.form,
@@ -134,15 +136,19 @@ class CustomerList:
             header=self.header,
             delimiter=self.delimiter,
         )
-        return wanted, self._rows(Peeked(file), wanted, before_read)
+        return wanted, self._rows(PeekableFile(file), wanted, before_read)
 
-    def _rows(self, peeked: Peeked, wanted: Wanted, before_read: Callable[[], None]) -> Rows:
+    def _rows(
+        self, peeked: PeekableFile, wanted: ListFormat, before_read: Callable[[], None]
+    ) -> Rows:
         if not wanted.chosen:
             before_read()
             wanted.format = _form_by(peeked.peek()) or wanted.format
         if wanted.format in {"parquet", "arrow"}:
             return (yield from arrow_rows(peeked, wanted, before_read))
-        return (yield from text_rows(lines(chunks(peeked, before_read), self.encoding), wanted))
+        return (
+            yield from text_rows(lines(read_chunks(peeked, before_read), self.encoding), wanted)
+        )
 
     def reading(self) -> dict[str, Any]:
         """How it is read, as plain values: what decides which rows there are."""
@@ -185,7 +191,7 @@ class CustomerList:
         return found and {"path": path_written(self.path), **found}
 
 
-def list_of(written: dict[str, Any]) -> CustomerList:
+def list_from_dict(written: dict[str, Any]) -> CustomerList:
     """The list that `CustomerList.written` wrote down; it must not have come through a pipe."""
     return CustomerList(**{**written, "source": path_read(written["source"])})
 
@@ -193,7 +199,7 @@ def list_of(written: dict[str, Any]) -> CustomerList:
 def path_written(path: Path) -> str | dict[str, str]:
     """A path as JSON can hold it, whole: on some disks it is bytes that are no text."""
     text = str(path.absolute())
-    return text if text == storable(text) else {"hex": os.fsencode(text).hex()}
+    return text if text == escape_unencodable(text) else {"hex": os.fsencode(text).hex()}
 
 
 def path_read(written: str | dict[str, str]) -> Path:
@@ -213,7 +219,7 @@ def _form_by(opening: bytes) -> Format | None:
     return None
 
 
-def text_rows(text: Iterable[str], wanted: Wanted) -> Rows:
+def text_rows(text: Iterable[str], wanted: ListFormat) -> Rows:
     """The rows that lines of text give; the first line is read at once, and tells what it is.
 
     Args:
@@ -226,8 +232,8 @@ def text_rows(text: Iterable[str], wanted: Wanted) -> Rows:
     """
     opening, text = opened(text)
     if wanted.format is None:
-        wanted.format = guess(opening, wanted)
+        wanted.format = detect_format(opening, wanted)
     check_line(opening, wanted.format, chosen=wanted.chosen)
     if wanted.format == "csv":
         return csv_rows(text, wanted)
-    return json_rows(text, wanted) if wanted.format == "jsonl" else plain_rows(text, wanted)
+    return json_rows(text, wanted) if wanted.format == "jsonl" else line_rows(text, wanted)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from capillary_interactions._model.vocabulary import IdentifierName
-from capillary_interactions._text.wording import count
+from capillary_interactions._text.wording import pluralise
 
 NO_DIGITS: Final = "the cell holds no digits, and so no number"
 """Why a row is rejected that has a word in place of a number."""
@@ -50,7 +50,7 @@ def note(reasons: Mapping[str, int]) -> str | None:
     '7 rows hold no digits'
     """
     notes = [
-        f"{count(reasons[reason], 'row')} {'holds' if reasons[reason] == 1 else 'hold'} {what}"
+        f"{pluralise(reasons[reason], 'row')} {'holds' if reasons[reason] == 1 else 'hold'} {what}"
         for reason, what in _NOTES.items()
         if reasons.get(reason)
     ]

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from json import scanner
 from typing import Any, Final
 
-from capillary_interactions.jobs._lists.columns import column_place
-from capillary_interactions.jobs._lists.rows import BadRow, Row, Rows, Wanted, number_written
+from capillary_interactions.jobs._lists.columns import find_column
+from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row, Rows, digits_of
 
 # Python's own reader, in C, lets no other thread run before it is done.
 _LONG: Final = 1 << 17
 _MARK: Final = "\ufeff"
 
 
-def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
+def json_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
     """Rows of JSON lines; the key is chosen by the first object.
 
     Raises:
@@ -34,7 +34,7 @@ def json_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
             continue
         if not key:
             names = list(written)
-            key = names[column_place(names, wanted.identifier, wanted.column)]
+            key = names[find_column(names, wanted.identifier, wanted.column)]
         if not known.issuperset(written):
             wanted.columns.extend(name for name in written if name not in known)
             known.update(written)
@@ -72,7 +72,7 @@ def _row(number: int, written: dict[str, Any], key: str, line: str) -> Row:
         return Row(number, "", f"the object has no key {key!r}", line)
     value = written[key]
     if isinstance(value, Number):
-        whole = number_written(value)
+        whole = digits_of(value)
         if whole is not None:
             return Row(number, whole, None, line)
         reason = f"the number under {key!r} is not written in digits"

@@ -9,9 +9,9 @@ from attrs import field, frozen
 
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoListError
 from capillary_interactions.jobs._lists.customer_list import CustomerList
-from capillary_interactions.jobs._lists.query_template import Template, storable
-from capillary_interactions.jobs._lists.rows import BadRow, Row, Rows, Wanted, dumped
-from capillary_interactions.jobs._lists.source import changed, check_still, is_at_hand
+from capillary_interactions.jobs._lists.query_template import QueryTemplate, escape_unencodable
+from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row, Rows, cells_to_json
+from capillary_interactions.jobs._lists.source import check_still, describe_change, is_at_hand
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
@@ -61,7 +61,7 @@ class Batch:
 
 
 @frozen(kw_only=True)
-class Bookmark:
+class ReadPosition:
     """How far a list has been read.
 
     Attributes:
@@ -91,18 +91,18 @@ class ListReader:
     def __init__(
         self,
         customers: CustomerList,
-        template: Template,
-        bookmark: Bookmark | None = None,
+        template: QueryTemplate,
+        bookmark: ReadPosition | None = None,
         stamp: dict[str, Any] | None = None,
     ) -> None:
         self.stamp: dict[str, Any] | None = None
         self._stamp_before = stamp
         self._customers = customers
         self._template = template
-        self._bookmark = bookmark or Bookmark()
+        self._bookmark = bookmark or ReadPosition()
         self._hash = hashlib.blake2b(digest_size=16)
         self._unhashed: list[str] = []
-        self._wanted: Wanted | None = None
+        self._wanted: ListFormat | None = None
         self._begin()
         self._blank = 0
         self._blank_since = 0
@@ -143,7 +143,7 @@ class ListReader:
         """Look at the very file that is read: its path may soon be another one's."""
         self.stamp = self._customers.stamp_of(file)
         if self.stamp is not None and self._stamp_before is not None:
-            how = changed(self._stamp_before, self.stamp)
+            how = describe_change(self._stamp_before, self.stamp)
             if how is not None:
                 raise _changed(self._customers, how)
 
@@ -204,10 +204,10 @@ class ListReader:
         cells, (value, reason) = row.cells, self._template.taken(row)
         if reason is not None:
             self._reasons[len(self._values)] = reason
-            value = storable(value)
+            value = escape_unencodable(value)
         if isinstance(row, BadRow):
             # Not before it is compared: the fingerprint is of what could be read.
-            cells = dumped([row.raw])
+            cells = cells_to_json([row.raw])
         self._values.append(value)
         self._cells.append(cells)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from capillary_interactions._json.unstructure import to_jsonable
-from capillary_interactions._model.query import Identifier, Query, check_spelling
+from capillary_interactions._model.query import Identifier, Query, check_supported
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
@@ -15,10 +15,10 @@ from capillary_interactions._model.vocabulary import (
     Network,
 )
 from capillary_interactions.jobs._lists.empty_cells import leftover, unlike
-from capillary_interactions.jobs._lists.rows import Row, number_written, storable
+from capillary_interactions.jobs._lists.rows import Row, digits_of, escape_unencodable
 from capillary_interactions.jobs._lists.whitespace import bare
 
-__all__ = ["Template", "storable"]
+__all__ = ["QueryTemplate", "escape_unencodable"]
 
 # What every version can ask, and nearly every list is made of.
 _PLAIN: Final = re.compile(r"[\w.@+-]+", re.ASCII)
@@ -27,7 +27,7 @@ _no_value: Final = re.compile(r"(?!)").fullmatch
 
 
 @frozen(kw_only=True)
-class Template:
+class QueryTemplate:
     """What is asked of every row alike.
 
     Args:
@@ -47,7 +47,7 @@ class Template:
 
     def __attrs_post_init__(self) -> None:
         """Ask for nobody, to see whether the rest can be asked."""
-        check_spelling(self.query("nobody"), self.api)
+        check_supported(self.query("nobody"), self.api)
 
     def query(self, value: str) -> Query:
         """The query for one customer.
@@ -65,7 +65,7 @@ class Template:
         value = value if _PLAIN.fullmatch(value) else bare(value)
         if self.name is IdentifierName.MOBILE:
             # Tables with gaps are often written with .0 behind every number.
-            value = number_written(value) or value
+            value = digits_of(value) or value
         reason = self._refusal(value)
         # What is not asked stays as it is written.
         return (value, None) if reason is None else (row.value, reason)
@@ -83,7 +83,7 @@ class Template:
         reason = leftover(value, self.name)
         if reason is None and not _PLAIN.fullmatch(value):
             try:
-                check_spelling(self.query(value), self.api)
+                check_supported(self.query(value), self.api)
             except ValueError as refused:
                 return str(refused)
         return reason or unlike(value, self.name)

@@ -14,7 +14,7 @@ import orjson
 from attrs import define, field
 
 from capillary_interactions._model.vocabulary import IdentifierName
-from capillary_interactions._text.masking import show_masked
+from capillary_interactions._text.masking import repr_masked
 from capillary_interactions.jobs._lists.columns import DELIMITERS, is_type_line, separator_line
 from capillary_interactions.jobs._lists.single_column import check_drawn, check_whole, is_plausible
 from capillary_interactions.jobs._lists.whitespace import bare
@@ -53,7 +53,7 @@ class Row:
     """
 
     number: int
-    value: str = field(repr=show_masked)
+    value: str = field(repr=repr_masked)
     reason: str | None = None
     cells: str = field(default="[]", repr=False)
 
@@ -73,7 +73,7 @@ Rows = Iterator[Row | None]
 
 
 @define(kw_only=True)
-class Wanted:
+class ListFormat:
     """What is known of a list before its rows are, and its columns once they are found.
 
     Attributes:
@@ -97,7 +97,7 @@ class Wanted:
     schema: bytes | None = None
 
 
-def form_of(name: str) -> Format | None:
+def format_from_name(name: str) -> Format | None:
     """How a file of this name is written, if its suffix tells."""
     path = PurePath(name.lower())
     return _SUFFIXES.get((path.with_suffix("") if path.suffix in _PACKED else path).suffix)
@@ -114,7 +114,7 @@ def opened(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
     return before[-1] if before else "", chain(before, source)
 
 
-def guess(opening: str, wanted: Wanted) -> Format:
+def detect_format(opening: str, wanted: ListFormat) -> Format:
     """How lines are written, by the first that is not blank."""
     if opening.lstrip().startswith("{"):
         return "jsonl"
@@ -129,7 +129,7 @@ def guess(opening: str, wanted: Wanted) -> Format:
     return "csv" if wanted.column or named or split or quoted or separator else "lines"
 
 
-def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
+def line_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
     """Rows of a list that has one customer a line and nothing else."""
     wanted.columns[:] = [wanted.identifier]
     number, looking = 0, not wanted.chosen
@@ -142,7 +142,7 @@ def plain_rows(lines: Iterable[str], wanted: Wanted) -> Rows:
         if looking:
             _check_opening(value, wanted.identifier, number)
             looking = number < _LOOKED_AT and not is_plausible(value, wanted.identifier)
-        yield Row(number, value, None, dumped([line.rstrip("\r\n")]))
+        yield Row(number, value, None, cells_to_json([line.rstrip("\r\n")]))
 
 
 def _is_one(value: str, identifier: str) -> bool:
@@ -161,20 +161,20 @@ def _check_opening(value: str, identifier: str, number: int) -> None:
         check_drawn(value, identifier, f"its line {number}")
 
 
-def dumped(cells: Sequence[str | None]) -> str:
+def cells_to_json(cells: Sequence[str | None]) -> str:
     """Cells as they are kept."""
     try:
         return orjson.dumps(cells).decode()
     except TypeError:  # some encodings, such as UTF-7, can write half a character
-        return orjson.dumps([cell and storable(cell) for cell in cells]).decode()
+        return orjson.dumps([cell and escape_unencodable(cell) for cell in cells]).decode()
 
 
-def storable(value: str) -> str:
+def escape_unencodable(value: str) -> str:
     """A text that can be encoded; what cannot is shown by its number."""
     return value.encode(errors="backslashreplace").decode()
 
 
-def number_written(text: str) -> str | None:
+def digits_of(text: str) -> str | None:
     """The digits of a number as it stands in a list, or None if it is not written in digits.
 
     Tables with gaps are often written with .0 (or ,0) behind every number.

@@ -11,7 +11,7 @@ from typing import Final
 
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.jobs._errors import NoListError
-from capillary_interactions.jobs._lists.columns import cells_of, delimiter_of, is_named
+from capillary_interactions.jobs._lists.columns import cells_of, detect_delimiter, is_named
 from capillary_interactions.jobs._lists.whitespace import shown
 
 # What separates columns in some files, and stands in few names of one.
@@ -66,13 +66,13 @@ def _looked_at(lines: Iterable[str], header: str, identifier: str) -> Iterator[s
 
 
 def _check_header(header: str, line: str, identifier: str, *, is_first: bool) -> None:
-    delimiter = delimiter_of(header, identifier)
+    delimiter = detect_delimiter(header, identifier)
     names = cells_of(header, delimiter)
     if sum(map(bool, map(str.strip, names))) == len(names) == 1:
         if is_first:
             check_only_column(header, line, identifier)
         else:
-            _check_names(header, cells_of(line, delimiter_of(line, identifier)), identifier)
+            _check_names(header, cells_of(line, detect_delimiter(line, identifier)), identifier)
         return
     cells = cells_of(line, delimiter)
     _check_names(header, cells, identifier)
@@ -109,7 +109,7 @@ def check_only_column(header: str, first: str, identifier: str) -> None:
         NoListError: The first row is the header, or has more cells, or both have what may separate
             cells.
     """
-    cells = cells_of(first, delimiter_of(first, identifier))
+    cells = cells_of(first, detect_delimiter(first, identifier))
     spoken = _spoken(header)
     _check_names(header, cells, identifier)
     if len(cells) >= _MANY and sum(map(bool, map(str.strip, cells))) >= _MANY:

@@ -130,13 +130,13 @@ def is_at_hand(file: IO[bytes]) -> bool:
         return False
 
 
-def touched(before: dict[str, Any], now: dict[str, Any]) -> bool:
+def may_be_modified(before: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether a list may have been written to, though it looks the same."""
     # Jobs of an earlier version remember less.
     return any(before.get(each, now[each]) != now[each] for each in _TOUCHED)
 
 
-def changed(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+def describe_change(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     """How a list differs from what it was, in words; None if it does not seem to."""
     if before["size"] != now["size"]:
         return f"it had {before['size']:,} bytes, and has {now['size']:,}"

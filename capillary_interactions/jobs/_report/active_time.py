@@ -22,7 +22,7 @@ _MINUTE: Final = 60.0
 _DAY: Final = 86_400.0
 
 
-def nice(seconds: float, multiple_of: float = 0.1) -> float:
+def nice_interval(seconds: float, multiple_of: float = 0.1) -> float:
     """The shortest time that people count in and that is at least so long."""
     # In tenths, as whole numbers: 0.3 is no multiple of 0.1 otherwise.
     unit = round(10 * multiple_of)
@@ -43,7 +43,7 @@ class Tick:
     label: str
 
 
-class Stretches:
+class ActiveTime:
     """The time in which a job was at work, without long breaks between.
 
     Args:
@@ -76,7 +76,7 @@ class Stretches:
         """Marks at full minutes, hours or days, and at breaks; about so many at most."""
         if not self.spans:
             return ()
-        step = nice(max(1.0, self.seconds / most), 1.0)
+        step = nice_interval(max(1.0, self.seconds / most), 1.0)
         breaks = frozenset(self._begins[1:])
         moments = set[float](breaks)
         for begin, end in self.spans:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from capillary_interactions.jobs._report.inline_svg import COLOURS, Caption, inline
 from capillary_interactions.jobs._report.message_counts import Month
-from capillary_interactions.jobs._report.throughput import Tempo
+from capillary_interactions.jobs._report.throughput import Throughput
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def _month_label(shown: Sequence[Month], ticks: Sequence[int], place: int) -> st
     return month_name(month.month) if told else f"{month_name(month.month)}\n{month.year}"
 
 
-def pace(caption: Caption, tempo: Tempo, *, width: int, per: float) -> str:
+def pace(caption: Caption, tempo: Throughput, *, width: int, per: float) -> str:
     """Requests over time, what they were for, and the quota.
 
     Args:
@@ -154,18 +154,18 @@ def pace(caption: Caption, tempo: Tempo, *, width: int, per: float) -> str:
     return _drawn(draw, (width, 240), caption)
 
 
-def quota_in_sight(tempo: Tempo) -> bool:
+def quota_in_sight(tempo: Throughput) -> bool:
     """Whether the quota can be drawn, for it is not far above everything else."""
     quota = max(each.quota for each in tempo.paces)
     return 0 < quota <= _FAR * max(each.rate for each in tempo.paces)
 
 
-def _highest(tempo: Tempo) -> float:
+def _highest(tempo: Throughput) -> float:
     highest = max(max(each.rate, each.lookups) for each in tempo.paces)
     return max(highest, *(each.quota for each in tempo.paces)) if quota_in_sight(tempo) else highest
 
 
-def _layers(tempo: Tempo) -> dict[str, list[int]]:
+def _layers(tempo: Throughput) -> dict[str, list[int]]:
     """What is drawn one before the other, the largest first."""
     slices = [each.slice for each in tempo.paces]
     return {

@@ -70,7 +70,7 @@ def share(part: int, whole: int) -> Figure:
     return Figure(f"{100 * part / whole:.1f} %" if whole else NOT_TOLD)
 
 
-def tiles(figures: Iterable[tuple[str, str]]) -> str:
+def stat_tiles(figures: Iterable[tuple[str, str]]) -> str:
     """A few figures, each with its name."""
     each = "".join(
         f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in figures
@@ -92,17 +92,17 @@ def note(text: str) -> str:
     return f'<p class="note">{escaped(text)}</p>' if text else ""
 
 
-def beside(drawing: str, figures: str) -> str:
+def figure_with_table(drawing: str, figures: str) -> str:
     """A drawing, and the same in figures next to it."""
     return f'<div class="beside"><figure>{drawing}</figure>{figures}</div>'
 
 
-def ranked(drawing: str, figures: str) -> str:
+def ranked_bars(drawing: str, figures: str) -> str:
     """Bars, and a table whose rows stand beside them."""
     return f'<div class="beside ranked"><figure>{drawing}</figure>{figures}</div>'
 
 
-def folded(summary: str, content: str) -> str:
+def details(summary: str, content: str) -> str:
     """What is shown only to whoever wants it."""
     return f"<details><summary>{escaped(summary)}</summary>{content}</details>"
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
 
-from capillary_interactions._json.dates import dates_in
+from capillary_interactions._json.dates import make_date_parser
 from capillary_interactions._model.vocabulary import Network
 
 OTHERS: Final = "others"
@@ -38,7 +38,7 @@ class Month:
 
 
 @frozen(kw_only=True)
-class Window:
+class MonthRange:
     """Months, one after the other.
 
     Attributes:
@@ -81,7 +81,7 @@ class MessageCounter:
     """
 
     def __init__(self, zone: tzinfo) -> None:
-        self._parse = dates_in(zone)
+        self._parse = make_date_parser(zone)
         self._channels: Counter[Channel] = Counter()
         self._statuses: Counter[str] = Counter()
         self._months: Counter[tuple[int, int]] = Counter()
@@ -135,14 +135,14 @@ def _count(counts: Counter[_Key], key: _Key, others: _Key, number: int = 1) -> N
     counts[key if key in counts or len(counts) < _MOST else others] += number
 
 
-def window(months: Mapping[tuple[int, int], int]) -> Window:
+def window(months: Mapping[tuple[int, int], int]) -> MonthRange:
     """The months that can be shown at once: those years with the most messages, without a gap."""
     if not months:
-        return Window()
+        return MonthRange()
     held = sorted((year * _MONTHS + month - 1, count) for (year, month), count in months.items())
     first, last = _fullest(held)
     shown = dict(held)
-    return Window(
+    return MonthRange(
         months=tuple(
             Month(number // _MONTHS, number % _MONTHS + 1, shown.get(number, 0))
             for number in range(first, last + 1)

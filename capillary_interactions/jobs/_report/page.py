@@ -9,7 +9,7 @@ from typing import Final
 
 from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._text.masking import mask
-from capillary_interactions._text.wording import count, duration, ending_word
+from capillary_interactions._text.wording import ending_label, format_duration, pluralise
 from capillary_interactions.jobs._report.charts import Bar, bars
 from capillary_interactions.jobs._report.html import (
     NOT_TOLD,
@@ -17,16 +17,16 @@ from capillary_interactions.jobs._report.html import (
     Figure,
     escaped,
     note,
-    ranked,
+    ranked_bars,
     section,
     share,
+    stat_tiles,
     table,
-    tiles,
 )
 from capillary_interactions.jobs._report.inline_svg import Caption
 from capillary_interactions.jobs._report.page_messages import message_sections
 from capillary_interactions.jobs._report.page_throughput import tempo_sections
-from capillary_interactions.jobs._report.summary import Overview
+from capillary_interactions.jobs._report.summary import JobSummary
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._store.schema import FAILED
 
@@ -35,7 +35,7 @@ _GAP: Final = ("\N{NO-BREAK SPACE}",) * 3
 _MAX_QUOTA_USED: Final = 1.02
 
 
-def page(overview: Overview) -> str:
+def page(overview: JobSummary) -> str:
     """The report of a job."""
     status = overview.status
     sections = (
@@ -61,20 +61,20 @@ def _template() -> Template:
     return Template(files(__package__).joinpath("report.html").read_text("utf-8"))
 
 
-def _header(overview: Overview) -> str:
+def _header(overview: JobSummary) -> str:
     status, total = overview.status, overview.total
     figures = (
         ("Rows", f"{status.rows:,}" if status.whole else f"{status.rows:,} or more"),
         ("Done", f"{status.done:,}"),
         ("Requests", f"{total.requests:,}"),
         ("Retries", f"{total.retries:,}"),
-        ("Time at work", duration(total.seconds)),
+        ("Time at work", format_duration(total.seconds)),
         ("Quota used", _quota_used(total)),
     )
     return (
         f"<h1>{escaped(_title(status))}</h1>"
         f"<p>{escaped(' · '.join(_facts(overview)))}</p>"
-        f'<p class="state">{escaped(_state(overview))}</p>{tiles(figures)}'
+        f'<p class="state">{escaped(_state(overview))}</p>{stat_tiles(figures)}'
     )
 
 
@@ -88,32 +88,32 @@ def _title(status: JobStatus) -> str:
     return PurePath(status.customers or status.path).name
 
 
-def _facts(overview: Overview) -> Iterator[str]:
+def _facts(overview: JobSummary) -> Iterator[str]:
     status = overview.status
     if overview.runs:
         yield f"since {status.began:%Y-%m-%d %H:%M} UTC"
-    yield count(len(overview.runs), "run")
+    yield pluralise(len(overview.runs), "run")
     if overview.total.throttled:
-        yield f"{count(overview.total.throttled, 'request')} throttled"
+        yield f"{pluralise(overview.total.throttled, 'request')} throttled"
     if status.duplicates:
-        yield f"{count(status.duplicates, 'row')} with the customer of an earlier row"
+        yield f"{pluralise(status.duplicates, 'row')} with the customer of an earlier row"
     if status.blank:
-        yield f"{count(status.blank, 'blank line')} skipped"
+        yield f"{pluralise(status.blank, 'blank line')} skipped"
 
 
-def _state(overview: Overview) -> str:
+def _state(overview: JobSummary) -> str:
     status, stopped = overview.status, overview.total.stopped
     if status.complete:
         return "Every row has ended"
     if status.open:
-        left = f"{count(status.open, 'row')} still open"
+        left = f"{pluralise(status.open, 'row')} still open"
     else:
         left = "The list has not been read to its end"
     return f"{left}; the last run stopped: {stopped}" if stopped else left
 
 
 def _endings(status: JobStatus) -> str:
-    kinds = [(ending_word(name), name, status.endings[name]) for name in ENDINGS]
+    kinds = [(ending_label(name), name, status.endings[name]) for name in ENDINGS]
     if status.open:
         kinds.append(("still open", "open", status.open))
     shown = [
@@ -124,14 +124,14 @@ def _endings(status: JobStatus) -> str:
     return section(
         "endings",
         "How the rows ended",
-        ranked(
+        ranked_bars(
             bars(Caption("endings", "Rows by how they ended", told), shown),
             table("Rows by how they ended", ("Ending", "Rows", "Share"), rows),
         ),
     )
 
 
-def _failures(overview: Overview) -> str:
+def _failures(overview: JobSummary) -> str:
     heading = "Rows that failed"
     failed = sum(overview.status.endings[name] for name in FAILED)
     if not failed:
@@ -148,4 +148,4 @@ def _failures(overview: Overview) -> str:
 
 def _failure(failure: Failure) -> tuple[Cell, ...]:
     who = mask(failure.identifier) if failure.identifier else ""
-    return (Figure(f"{failure.row:,}"), who, ending_word(failure.ending), failure.reason)
+    return (Figure(f"{failure.row:,}"), who, ending_label(failure.ending), failure.reason)

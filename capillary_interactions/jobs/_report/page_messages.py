@@ -6,24 +6,24 @@ from typing import Final
 
 from capillary_interactions._model.vocabulary import Network
 from capillary_interactions._text.masking import mask_text
-from capillary_interactions._text.wording import count
+from capillary_interactions._text.wording import pluralise
 from capillary_interactions.jobs._report.charts import Bar, bars, month_name, months
 from capillary_interactions.jobs._report.html import (
-    beside,
-    folded,
+    details,
+    figure_with_table,
     note,
-    ranked,
+    ranked_bars,
     section,
     share,
+    stat_tiles,
     table,
-    tiles,
 )
 from capillary_interactions.jobs._report.inline_svg import Caption
 from capillary_interactions.jobs._report.message_counts import (
     UNKNOWN,
     Messages,
     Month,
-    Window,
+    MonthRange,
     window,
 )
 
@@ -42,8 +42,8 @@ def message_sections(messages: Messages, zone: str) -> Iterator[str]:
         yield section("messages", "Messages", note("The answers hold no messages."))
         return
     held = (
-        f"{count(messages.total, 'message')} in the answers for "
-        f"{count(messages.customers, 'customer')}; one who stands in several rows counts once."
+        f"{pluralise(messages.total, 'message')} in the answers for "
+        f"{pluralise(messages.customers, 'customer')}; one who stands in several rows counts once."
     )
     yield _ranked("channels", "Messages by channel", "Channel", held, [
         (_channel(network, name), number)
@@ -73,7 +73,7 @@ def _ranked(name: str, title: str, what: str, text: str, counts: Sequence[tuple[
         name,
         title,
         note(text),
-        ranked(
+        ranked_bars(
             bars(Caption(name, title, told), drawn), table(title, (what, "Messages", "Share"), rows)
         ),
     )
@@ -89,11 +89,11 @@ def _months(messages: Messages, zone: str) -> str:
         "months",
         title,
         note(f"By the date of sending, {zone}."),
-        beside(drawn, _figures(seen, messages.undated)),
+        figure_with_table(drawn, _figures(seen, messages.undated)),
     )
 
 
-def _figures(seen: Window, undated: int) -> str:
+def _figures(seen: MonthRange, undated: int) -> str:
     listed = table("Messages by month", ("Month", "Messages"), [
         (_name(each), each.messages) for each in seen.months
     ])  # fmt: skip
@@ -102,17 +102,17 @@ def _figures(seen: Window, undated: int) -> str:
             (str(year), sum(each.messages for each in held))
             for year, held in groupby(seen.months, lambda each: each.year)
         ]
-        months_listed = folded(f"{count(len(seen.months), 'month')} in figures", listed)
+        months_listed = details(f"{pluralise(len(seen.months), 'month')} in figures", listed)
         listed = table("Messages by year", ("Year", "Messages"), years) + months_listed
     busiest = max(seen.months, key=lambda each: each.messages)
     figures = [("Busiest month", f"{_name(busiest)}: {busiest.messages:,}")]
-    return f"<div>{listed}{tiles([*figures, *_beyond(seen, undated)])}</div>"
+    return f"<div>{listed}{stat_tiles([*figures, *_beyond(seen, undated)])}</div>"
 
 
 def _name(month: Month) -> str:
     return f"{month_name(month.month)} {month.year}"
 
 
-def _beyond(seen: Window, undated: int) -> Iterator[tuple[str, str]]:
+def _beyond(seen: MonthRange, undated: int) -> Iterator[tuple[str, str]]:
     kinds = (("Before", seen.earlier), ("After", seen.later), ("Without a date", undated))
     return ((name, f"{number:,}") for name, number in kinds if number)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from capillary_interactions._text.wording import count, duration
+from capillary_interactions._text.wording import format_duration, pluralise
 from capillary_interactions.jobs._report.active_time import utc
 from capillary_interactions.jobs._report.charts import (
     NARROW,
@@ -15,17 +15,17 @@ from capillary_interactions.jobs._report.charts import (
 )
 from capillary_interactions.jobs._report.html import (
     Figure,
-    folded,
+    details,
     legend,
     note,
-    ranked,
+    ranked_bars,
     section,
+    stat_tiles,
     table,
-    tiles,
 )
 from capillary_interactions.jobs._report.inline_svg import Caption
-from capillary_interactions.jobs._report.summary import Overview
-from capillary_interactions.jobs._report.throughput import Pace, Tempo
+from capillary_interactions.jobs._report.summary import JobSummary
+from capillary_interactions.jobs._report.throughput import RateSlice, Throughput
 from capillary_interactions.jobs._report.timeline import Slice
 
 _MINUTE: Final = 60.0
@@ -34,7 +34,7 @@ _PLENTY: Final = 100.0
 _PACE: Final = "Pace and quota over time"
 
 
-def tempo_sections(overview: Overview) -> Iterator[str]:
+def tempo_sections(overview: JobSummary) -> Iterator[str]:
     """The parts of the page that are about time."""
     tempo = overview.tempo
     if not any(each.slice.lookups for each in tempo.paces):
@@ -44,7 +44,7 @@ def tempo_sections(overview: Overview) -> Iterator[str]:
     yield _slowest(tempo)
 
 
-def _pace(overview: Overview) -> str:
+def _pace(overview: JobSummary) -> str:
     tempo = overview.tempo
     per, unit = (_MINUTE, "a minute") if tempo.width >= _MINUTE else (1.0, "a second")
     figures = _figures(overview, per, unit)
@@ -61,19 +61,19 @@ def _pace(overview: Overview) -> str:
         note(_explained(tempo, unit)),
         legend(_legend(tempo)),
         f"<figure>{drawn}</figure>",
-        tiles(figures),
-        folded(f"{count(len(tempo.paces), 'slice')} in figures", slices),
+        stat_tiles(figures),
+        details(f"{pluralise(len(tempo.paces), 'slice')} in figures", slices),
     )
 
 
-def _explained(tempo: Tempo, unit: str) -> str:
+def _explained(tempo: Throughput, unit: str) -> str:
     text = f"Requests {unit} in slices of {_length(tempo.width)}, by when their lookup ended (UTC)."
     if tempo.stretches.breaks:
         text += " Times in which nobody ran the job are left out where a dotted line stands."
     return text
 
 
-def _legend(tempo: Tempo) -> Iterator[tuple[str, str]]:
+def _legend(tempo: Throughput) -> Iterator[tuple[str, str]]:
     yield "lookups", "lookups that ended"
     if any(each.slice.requests > each.slice.lookups for each in tempo.paces):
         yield "further", "further requests for them: retries and pages"
@@ -83,7 +83,7 @@ def _legend(tempo: Tempo) -> Iterator[tuple[str, str]]:
         yield "quota", "quota"
 
 
-def _figures(overview: Overview, per: float, unit: str) -> list[tuple[str, str]]:
+def _figures(overview: JobSummary, per: float, unit: str) -> list[tuple[str, str]]:
     total, tempo = overview.total, overview.tempo
     rates = [per * each.rate for each in tempo.paces]
     asked = total.asked or 1
@@ -92,8 +92,8 @@ def _figures(overview: Overview, per: float, unit: str) -> list[tuple[str, str]]
         (f"Mean {unit}", _rate(per * total.rate)),
         ("Highest slice", _rate(max(rates))),
         ("Lowest slice", _rate(min(rates))),
-        ("Wait per lookup", duration(total.waited / asked)),
-        ("Answer per lookup", duration(total.served / asked)),
+        ("Wait per lookup", format_duration(total.waited / asked)),
+        ("Answer per lookup", format_duration(total.served / asked)),
     ]
 
 
@@ -101,7 +101,7 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= _PLENTY or not rate else f"{rate:,.1f}"
 
 
-def _slice(each: Pace, per: float) -> tuple[str | int | float, ...]:
+def _slice(each: RateSlice, per: float) -> tuple[str | int | float, ...]:
     held = each.slice
     return (
         f"{utc(held.begins):%Y-%m-%d %H:%M:%S}",
@@ -114,7 +114,7 @@ def _slice(each: Pace, per: float) -> tuple[str | int | float, ...]:
     )
 
 
-def _slowest(tempo: Tempo) -> str:
+def _slowest(tempo: Throughput) -> str:
     title = f"The slowest {_GRAINS.get(tempo.grain) or f'slices of {_length(tempo.grain)}'}"
     clock = "%H:%M" if tempo.grain >= _MINUTE else "%H:%M:%S"
 
@@ -123,13 +123,14 @@ def _slowest(tempo: Tempo) -> str:
         return f"{begins.day} {begins:%b} {begins.strftime(clock)}"
 
     shown = [
-        Bar(label=moment(each), value=each.mean, told=duration(each.mean)) for each in tempo.slowest
+        Bar(label=moment(each), value=each.mean, told=format_duration(each.mean))
+        for each in tempo.slowest
     ]
     rows = [
         (
             moment(each),
-            Figure(duration(each.mean)),
-            Figure(duration(each.longest)),
+            Figure(format_duration(each.mean)),
+            Figure(format_duration(each.longest)),
             each.lookups,
             each.failed,
         )
@@ -141,11 +142,11 @@ def _slowest(tempo: Tempo) -> str:
         "slowest",
         title,
         note("Those in which a lookup took longest on average, without its wait for quota."),
-        ranked(bars(Caption("slowest", title, told), shown), table(title, head, rows)),
+        ranked_bars(bars(Caption("slowest", title, told), shown), table(title, head, rows)),
     )
 
 
 def _length(seconds: float) -> str:
     if seconds < _MINUTE:
         return f"{seconds:g} s"
-    return duration(seconds).removesuffix(" 0 s").removesuffix(" 0 min").removesuffix(" 0 h")
+    return format_duration(seconds).removesuffix(" 0 s").removesuffix(" 0 min").removesuffix(" 0 h")

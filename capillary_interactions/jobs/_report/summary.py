@@ -10,14 +10,14 @@ import orjson
 from attrs import frozen
 
 from capillary_interactions.jobs._report.message_counts import MessageCounter, Messages
-from capillary_interactions.jobs._report.throughput import Tempo, tempo
+from capillary_interactions.jobs._report.throughput import Throughput, throughput
 from capillary_interactions.jobs._report.timeline import Timeline
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._store.column_values import is_moment
-from capillary_interactions.jobs._store.connection import connect, translated
+from capillary_interactions.jobs._store.connection import connect, sqlite_errors
 from capillary_interactions.jobs._store.failed_rows import failures
-from capillary_interactions.jobs._store.job_settings import zone_read
-from capillary_interactions.jobs._store.queries import TimedRun, fact, runs, status
+from capillary_interactions.jobs._store.job_settings import zone_from_text
+from capillary_interactions.jobs._store.queries import TimedRun, metadata, runs, status
 from capillary_interactions.jobs._store.schema import FAILED
 
 _SHOWN: Final = 10
@@ -28,7 +28,7 @@ _OUTCOMES: Final = (
 
 
 @frozen(kw_only=True)
-class Overview:
+class JobSummary:
     """A job at one moment.
 
     Attributes:
@@ -45,7 +45,7 @@ class Overview:
     at: datetime
     status: JobStatus
     runs: tuple[TimedRun, ...]
-    tempo: Tempo
+    tempo: Throughput
     messages: Messages
     zone: str
     first_failures: tuple[Failure, ...]
@@ -70,27 +70,27 @@ class Overview:
         )
 
 
-def read_overview(job: Path) -> Overview:
+def read_overview(job: Path) -> JobSummary:
     """A job as it is now, also while it is being run. Blocks; belongs in a thread.
 
     Raises:
         JobStoreError: The job cannot be read.
     """
-    with closing(connect(job, read_only=True)) as connection, translated(job):
+    with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
         # One moment of the job, however long this takes and whoever runs it meanwhile.
         connection.execute("BEGIN")
         return _overview(connection, job)
 
 
-def _overview(connection: sqlite3.Connection, job: Path) -> Overview:
-    zone = zone_read(fact(connection, "settings")["timezone"])
+def _overview(connection: sqlite3.Connection, job: Path) -> JobSummary:
+    zone = zone_from_text(metadata(connection, "settings")["timezone"])
     timeline, messages = _counted(connection, zone)
     began, first_and_last = runs(connection), failures(connection, _SHOWN)
-    return Overview(
+    return JobSummary(
         at=datetime.now(UTC),
         status=status(connection, job),
         runs=began,
-        tempo=tempo(timeline, began),
+        tempo=throughput(timeline, began),
         messages=messages,
         zone=str(zone),
         first_failures=first_and_last[0],

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from capillary_interactions.jobs._report.active_time import Stretches, nice
+from capillary_interactions.jobs._report.active_time import ActiveTime, nice_interval
 from capillary_interactions.jobs._report.timeline import Slice, Timeline, joined
 from capillary_interactions.jobs._store.queries import TimedRun
 
@@ -21,7 +21,7 @@ _CHOICE: Final = 5
 
 
 @frozen(kw_only=True)
-class Pace:
+class RateSlice:
     """A slice of time against the quota.
 
     Attributes:
@@ -44,7 +44,7 @@ class Pace:
 
 
 @frozen(kw_only=True)
-class Tempo:
+class Throughput:
     """How fast a job went.
 
     Attributes:
@@ -55,29 +55,29 @@ class Tempo:
         slowest: The slices in which a lookup took longest on average, slowest first.
     """
 
-    stretches: Stretches
+    stretches: ActiveTime
     width: float
-    paces: tuple[Pace, ...]
+    paces: tuple[RateSlice, ...]
     grain: float
     slowest: tuple[Slice, ...]
 
 
-def tempo(timeline: Timeline, runs: Sequence[TimedRun]) -> Tempo:
+def throughput(timeline: Timeline, runs: Sequence[TimedRun]) -> Throughput:
     """How fast a job went, by its lookups and its runs."""
     slices = timeline.slices()
-    stretches = Stretches(
+    stretches = ActiveTime(
         [(each.begins, each.ends) for each in slices] + [(run.began, run.ended) for run in runs]
     )
     requests = sum(each.requests for each in slices)
     finest = max(stretches.seconds / _SLICES, _REQUESTS * stretches.seconds / max(requests, 1))
-    width = nice(min(finest, stretches.seconds), timeline.width)
+    width = nice_interval(min(finest, stretches.seconds), timeline.width)
     grain = next(
         (each for each in _GRAINS if each >= timeline.width
          and stretches.seconds >= _CHOICE * each),
         max(1.0, timeline.width),
     )  # fmt: skip
     slowest = sorted(_regular(slices, grain), key=lambda each: (-each.mean, each.begins))
-    return Tempo(
+    return Throughput(
         stretches=stretches,
         width=width,
         paces=tuple(_paces(slices, stretches, width, runs)),
@@ -100,8 +100,8 @@ def _middle(each: Slice) -> float:
 
 
 def _paces(
-    slices: Sequence[Slice], stretches: Stretches, width: float, runs: Sequence[TimedRun]
-) -> Iterable[Pace]:
+    slices: Sequence[Slice], stretches: ActiveTime, width: float, runs: Sequence[TimedRun]
+) -> Iterable[RateSlice]:
     cuts = [cut for span in stretches.spans for cut in _cuts(*span, width)]
     begins = [first for first, _ in cuts]
     held = {
@@ -109,7 +109,7 @@ def _paces(
         for number, those in groupby(slices, lambda each: bisect_right(begins, _middle(each)) - 1)
     }
     for number, (first, last) in enumerate(cuts):
-        yield Pace(slice=joined(held.get(number, ()), first, last), quota=_quota(runs, last))
+        yield RateSlice(slice=joined(held.get(number, ()), first, last), quota=_quota(runs, last))
 
 
 def _cuts(begin: float, end: float, width: float) -> Iterable[tuple[float, float]]:

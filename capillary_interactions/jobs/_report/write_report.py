@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from capillary_interactions.jobs._errors import ExportError
-from capillary_interactions.jobs._export.atomic_file import check_target, replacing
-from capillary_interactions.jobs._export.target_guard import check_own
+from capillary_interactions.jobs._export.atomic_file import atomic_write, check_target
+from capillary_interactions.jobs._export.target_guard import refuse_job_or_list
 from capillary_interactions.jobs._report.charts import import_matplotlib
 from capillary_interactions.jobs._report.page import page
 from capillary_interactions.jobs._report.summary import read_overview
-from capillary_interactions.jobs._store.connection import translated
+from capillary_interactions.jobs._store.connection import sqlite_errors
 
 
 def check_report(path: Path) -> None:
@@ -35,8 +35,8 @@ def write_report(job: Path, path: Path) -> None:
         JobStoreError: The job cannot be read.
     """
     check_report(path)
-    check_own(job, path)
-    with translated(job):
+    refuse_job_or_list(job, path)
+    with sqlite_errors(job):
         written = page(read_overview(job))
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text(written, "utf-8")

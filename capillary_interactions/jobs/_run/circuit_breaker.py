@@ -13,13 +13,13 @@ from capillary_interactions.jobs._run.stop_rules import (
     Unanswered,
     is_unanswered,
 )
-from capillary_interactions.jobs._run.work_queue import Item, Queue
+from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 
 # Rules that pause only after a long silence may let thousands end before that.
 _MAX_HELD: Final = 1000
 
 
-class Outage:
+class CircuitBreaker:
     """Tells customers without an answer from an endpoint that gives none.
 
     Lookups that had no answer are held until the next answer comes, and are outcomes then. If it
@@ -45,7 +45,7 @@ class Outage:
     def __init__(
         self,
         rules: StopRules,
-        queue: Queue,
+        queue: WorkQueue,
         *,
         record: Callable[[Item, Outcome], None],
         lookup: Callable[[Item], Awaitable[Outcome]],

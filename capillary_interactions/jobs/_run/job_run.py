@@ -10,22 +10,22 @@ from attrs import frozen
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError, EndpointDownError
-from capillary_interactions._model.outcome import Outcome, Unavailable, counted
+from capillary_interactions._model.outcome import Outcome, Unavailable, with_all_endings
 from capillary_interactions._model.query import Query
 from capillary_interactions.jobs._errors import JobStoreError, ListError, WrongListError
 from capillary_interactions.jobs._lists.list_reader import Batch
-from capillary_interactions.jobs._lists.query_template import Template
-from capillary_interactions.jobs._run.circuit_breaker import Outage
-from capillary_interactions.jobs._run.outcome_writer import Recorder
-from capillary_interactions.jobs._run.run_metrics import Meter
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._run.circuit_breaker import CircuitBreaker
+from capillary_interactions.jobs._run.outcome_writer import OutcomeWriter
+from capillary_interactions.jobs._run.run_metrics import RunMetrics
 from capillary_interactions.jobs._run.stop_rules import StopRules, Unanswered
-from capillary_interactions.jobs._run.thread_feed import Feed
-from capillary_interactions.jobs._run.work_queue import Item, Queue
+from capillary_interactions.jobs._run.thread_feed import ThreadFeed
+from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._store.connection import damaged
-from capillary_interactions.jobs._store.records import Pending
+from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.store import Store
-from capillary_interactions.jobs._store.worker_thread import Thread, outlast
+from capillary_interactions.jobs._store.worker_thread import WorkerThread, outlast
 
 if TYPE_CHECKING:
     from capillary_interactions._client.stream import OutcomeStream
@@ -35,7 +35,7 @@ _AHEAD: Final = 5000
 
 
 @frozen(kw_only=True)
-class Wishes:
+class RunOptions:
     """How somebody wants a job to be run; see `Job.run`."""
 
     in_flight: int | None
@@ -45,7 +45,7 @@ class Wishes:
     progress: Callable[[Progress], None] | None
 
 
-class Run:
+class JobRun:
     """One run of a job.
 
     Args:
@@ -60,12 +60,12 @@ class Run:
     def __init__(
         self,
         store: Store,
-        thread: Thread,
-        feed: Feed[Batch] | None,
+        thread: WorkerThread,
+        feed: ThreadFeed[Batch] | None,
         *,
-        template: Template,
+        template: QueryTemplate,
         client: InteractionsClient,
-        wishes: Wishes,
+        wishes: RunOptions,
     ) -> None:
         self._store = store
         self._thread = thread
@@ -75,7 +75,7 @@ class Run:
         self._wishes = wishes
         self._stops = wishes.stops
         self._loop = asyncio.get_running_loop()
-        self._meter = Meter(client)
+        self._meter = RunMetrics(client)
         self._number = self._settled = 0
         self._judging = self._stops.rejected_share is not None
         self._stopping = False
@@ -84,9 +84,9 @@ class Run:
         self._grounding: asyncio.TimerHandle | None = None
         self._stream: OutcomeStream | None = None
         self._list_error: ListError | None = None
-        self._queue: Queue
-        self._outage: Outage
-        self._recorder: Recorder
+        self._queue: WorkQueue
+        self._outage: CircuitBreaker
+        self._recorder: OutcomeWriter
 
     async def go(self) -> None:
         """Ask for every open row; a cancellation is raised when all that has ended is recorded.
@@ -110,8 +110,8 @@ class Run:
 
     def _start(self) -> "asyncio.Task[None]":
         """Begin to read, ask and record; the task that asks."""
-        self._queue = Queue(self._fetch, self._settled, self._idle)
-        self._outage = Outage(
+        self._queue = WorkQueue(self._fetch, self._settled, self._idle)
+        self._outage = CircuitBreaker(
             self._stops,
             self._queue,
             record=self._record,
@@ -121,7 +121,7 @@ class Run:
             proven=lambda: self._client._lanes.proven,  # noqa: SLF001 - no contract of the client's
             pages=self._client._lanes.pages,  # noqa: SLF001 - as above
         )
-        self._recorder = Recorder(self._write, self._fail, self._tick)
+        self._recorder = OutcomeWriter(self._write, self._fail, self._tick)
         self._reading = self._loop.create_task(self._ingest())
         self._work = self._loop.create_task(self._ask())
         return self._work
@@ -182,7 +182,7 @@ class Run:
         return outcome
 
     def _give_up(self, last: Unanswered) -> None:
-        counts = counted(self._meter.endings)
+        counts = with_all_endings(self._meter.endings)
         status = "" if last.status is None or str(last.status) in last.reason else last.status
         reason = f"{last.reason} (HTTP {status})" if status else last.reason
         self._fail(EndpointDownError(self._meter.unanswered, reason, counts))
@@ -221,7 +221,7 @@ class Run:
     async def _fetch(self, after: int, most: int) -> tuple[list[int], list[str]]:
         return await self._thread(self._store.open_after, after, most)
 
-    async def _write(self, pending: Pending) -> None:
+    async def _write(self, pending: OutcomeBatch) -> None:
         settled, figures = self._queue.settled, self._meter.figures()
         # To its end: what is half cancelled may be written, or may not, and is out of memory.
         await self._thread.finish(self._store.record, pending, settled, self._number, figures)
@@ -298,7 +298,7 @@ class Run:
         finally:
             self._meter.stop(self._why_stopped())
             await self._recorder.aclose()
-        await self._write(Pending())
+        await self._write(OutcomeBatch())
 
     def _why_stopped(self) -> str | None:
         work = self._work

@@ -6,14 +6,14 @@ from contextlib import suppress
 from typing import Final
 
 from capillary_interactions._model.outcome import Outcome
-from capillary_interactions.jobs._store.records import Pending
+from capillary_interactions.jobs._store.records import OutcomeBatch
 
 _EVERY: Final = 0.25
 _MOST: Final = 1000
 _TOO_MANY: Final = 3 * _MOST
 
 
-class Recorder:
+class OutcomeWriter:
     """Outcomes on their way into the store.
 
     Args:
@@ -24,14 +24,14 @@ class Recorder:
 
     def __init__(
         self,
-        write: Callable[[Pending], Awaitable[None]],
+        write: Callable[[OutcomeBatch], Awaitable[None]],
         failed: Callable[[Exception], None],
         tick: Callable[[], Awaitable[None]],
     ) -> None:
         self._write = write
         self._failed = failed
         self._tick = tick
-        self._waiting = Pending()
+        self._waiting = OutcomeBatch()
         self._writing = asyncio.Lock()
         self._full = asyncio.Event()
         self._error: Exception | None = None
@@ -69,7 +69,7 @@ class Recorder:
             self._full.clear()
             if self._error is not None:
                 raise self._error
-            pending, self._waiting = self._waiting, Pending()
+            pending, self._waiting = self._waiting, OutcomeBatch()
             if not pending.numbers:
                 return
             try:

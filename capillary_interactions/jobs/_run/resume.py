@@ -13,25 +13,25 @@ from capillary_interactions._model.vocabulary import (
     Network,
 )
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
-from capillary_interactions.jobs._export.target_guard import EXPORTS, discard
-from capillary_interactions.jobs._lists.customer_list import CustomerList, list_of, path_read
+from capillary_interactions.jobs._export.target_guard import EXPORTS, delete_job
+from capillary_interactions.jobs._lists.customer_list import CustomerList, list_from_dict, path_read
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
-from capillary_interactions.jobs._lists.query_template import Template
-from capillary_interactions.jobs._run.thread_feed import Feed
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 from capillary_interactions.jobs._store.job_settings import (
     Check,
     check_list,
     check_settings,
+    job_settings,
     retold_error,
-    settings_of,
     template_of,
 )
 from capillary_interactions.jobs._store.store import Store
-from capillary_interactions.jobs._store.worker_thread import Thread, outlast
+from capillary_interactions.jobs._store.worker_thread import WorkerThread, outlast
 
 
 @frozen
-class Wanted:
+class JobRequest:
     """What somebody wants to be run: a job's file, and what they say of it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Wanted:
 
 
 @frozen
-class Ready:
+class PreparedJob:
     """A job that can be run.
 
     Attributes:
@@ -60,13 +60,13 @@ class Ready:
     """
 
     store: Store
-    feed: Feed[Batch] | None
-    template: Template
+    feed: ThreadFeed[Batch] | None
+    template: QueryTemplate
 
 
 async def prepare(
-    wanted: Wanted, store: Store | None, thread: Thread, config: ClientConfig
-) -> Ready:
+    wanted: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
+) -> PreparedJob:
     """See whether a job can begin or go on.
 
     Args:
@@ -85,7 +85,7 @@ async def prepare(
     mark, customers = facts["bookmark"], wanted.customers
     if customers is None and not mark.whole:
         customers = _list_of(facts["list"])
-    settings = settings_of(
+    settings = job_settings(
         config, {} if customers is None else customers.reading(), wanted.network, wanted.type
     )
     if wanted.customers is None:
@@ -97,12 +97,12 @@ async def prepare(
         {**settings, "format": form or facts["format"]},
         facts["columns"] or (),
     )
-    ready = Ready(store, None, template_of(settings))
+    ready = PreparedJob(store, None, template_of(settings))
     if customers is not None:
         check = await asyncio.to_thread(_checked, wanted.path, facts, customers, whole=mark.whole)
         if check.read or retold:
-            feed = Feed(ListReader(customers, ready.template, mark, facts["stamp"]).read)
-            ready = Ready(store, feed, ready.template)
+            feed = ThreadFeed(ListReader(customers, ready.template, mark, facts["stamp"]).read)
+            ready = PreparedJob(store, feed, ready.template)
             if check.first or retold:
                 await _compared(feed, retold, _of_another_list(wanted.path, facts, customers))
     try:
@@ -116,7 +116,7 @@ async def prepare(
 
 async def _restated(
     store: Store,
-    thread: Thread,
+    thread: WorkerThread,
     facts: dict[str, Any],
     settings: dict[str, Any],
     customers: CustomerList | None,
@@ -150,7 +150,9 @@ def _of_another_list(
     )
 
 
-async def _compared(feed: Feed[Batch], retold: str | None, other: JobChangedError | None) -> None:
+async def _compared(
+    feed: ThreadFeed[Batch], retold: str | None, other: JobChangedError | None
+) -> None:
     """Begin to read, and see that the rows read before are the same, before anybody is asked."""
     try:
         await feed.ready()
@@ -163,22 +165,22 @@ async def _compared(feed: Feed[Batch], retold: str | None, other: JobChangedErro
 
 
 async def _begun(
-    wanted: Wanted, store: Store | None, thread: Thread, config: ClientConfig
-) -> Ready:
+    wanted: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
+) -> PreparedJob:
     """A new job; nothing is written before the list has given something."""
     customers = wanted.customers
     if customers is None:
         raise NoJobError(f"there is no job at {wanted.path}, and no list to begin one with")
-    settings = settings_of(config, customers.reading(), wanted.network, wanted.type)
+    settings = job_settings(config, customers.reading(), wanted.network, wanted.type)
     template = template_of(settings)
     reader = ListReader(customers, template)
-    feed, before = Feed(reader.read), store
+    feed, before = ThreadFeed(reader.read), store
     written: dict[str, Any] = {}
     try:
         await feed.ready()
         if store is not None and wanted.restart:
             await thread(store.close)
-            written = await thread(discard, wanted.path)
+            written = await thread(delete_job, wanted.path)
             store = None
         if store is None:
             store = await _made(wanted.path, thread)
@@ -195,10 +197,10 @@ async def _begun(
         if store is not None and store is not before:
             await thread.finish(store.close)
         raise
-    return Ready(store, feed, template)
+    return PreparedJob(store, feed, template)
 
 
-async def _made(path: Path, thread: Thread) -> Store:
+async def _made(path: Path, thread: WorkerThread) -> Store:
     """The file of a new job; closed again where the caller is cancelled while it is opened."""
     opening = thread.submit(Store, path, create=True)
     try:
@@ -221,4 +223,4 @@ def _filters(settings: dict[str, Any]) -> dict[str, Any]:
 def _list_of(written: dict[str, Any]) -> CustomerList:
     if written["source"] is None:
         raise ListError("the list came through a pipe; give it again")
-    return list_of(written)
+    return list_from_dict(written)

@@ -9,7 +9,7 @@ from capillary_interactions.jobs._run.stop_rules import is_unanswered
 from capillary_interactions.jobs._status import JobStatus, Progress, RunFigures
 
 
-class Meter:
+class RunMetrics:
     """The figures of one run.
 
     Args:

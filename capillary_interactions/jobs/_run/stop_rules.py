@@ -5,7 +5,7 @@ from typing import Final, TypeGuard
 
 from attrs import frozen
 
-from capillary_interactions._config.validation import seconds, whole
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import ConfigurationError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable
 
@@ -16,7 +16,7 @@ _MAX_REJECTED: Final = 5
 
 def _patience(name: str, value: object) -> None:
     if value != math.inf:
-        seconds(name, value)
+        check_seconds(name, value)
 
 
 @frozen(kw_only=True)
@@ -51,16 +51,16 @@ class StopRules:
     def __attrs_post_init__(self) -> None:
         """Check each of them."""
         if self.unanswered is not None:
-            whole("stops.unanswered", self.unanswered)
+            check_count("stops.unanswered", self.unanswered)
         if self.silence is not None:
             _patience("stops.silence", self.silence)
-        seconds("stops.probe_initial", self.probe_initial)
-        seconds("stops.probe_max", self.probe_max)
+        check_seconds("stops.probe_initial", self.probe_initial)
+        check_seconds("stops.probe_max", self.probe_max)
         if self.give_up_after != 0:
             _patience("stops.give_up_after", self.give_up_after)
-        whole("stops.rejected_of", self.rejected_of)
+        check_count("stops.rejected_of", self.rejected_of)
         share = self.rejected_share
-        if share is not None and seconds("stops.rejected_share", share) > 1:
+        if share is not None and check_seconds("stops.rejected_share", share) > 1:
             raise ConfigurationError(f"stops.rejected_share must be at most 1, not {share!r}")
 
     def probe_delay(self, probes: int) -> float:

@@ -18,7 +18,7 @@ class _Unwanted(Exception):  # noqa: N818 - no error: the thread's way home
     pass
 
 
-class Feed(Generic[_T]):
+class ThreadFeed(Generic[_T]):
     """Batches that a thread makes, to be iterated over once, in the event loop it is made in.
 
     Args:

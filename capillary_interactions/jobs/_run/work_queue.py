@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from attrs import define, field
 
-from capillary_interactions._text.masking import show_masked
+from capillary_interactions._text.masking import repr_masked
 
 _MOST: Final = 2000
 
@@ -26,11 +26,11 @@ class Item:
     """
 
     number: int
-    value: str = field(repr=show_masked)
+    value: str = field(repr=repr_masked)
     again: bool = False
 
 
-class Queue:
+class WorkQueue:
     """Open rows, as an async iterator; each is handed out once, until it is put back.
 
     Args:

@@ -22,7 +22,9 @@ _MOST_VALUES: Final = 32_765
 _MOST_ROWS: Final = 4096
 
 
-def insert(connection: sqlite3.Connection, statement: str, width: int, cells: Sequence[Any]) -> int:
+def bulk_insert(
+    connection: sqlite3.Connection, statement: str, width: int, cells: Sequence[Any]
+) -> int:
     """Insert rows, a few thousand at a step; how many have got in.
 
     Args:

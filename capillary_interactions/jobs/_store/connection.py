@@ -50,7 +50,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
     # A killed process leaves its lock file: there any program may have put the log into the file.
     has_log = any(_beside(path, suffix).exists() for suffix in ("-wal", "-lock"))
     how = "mode=ro&immutable=1" if not create and _is_frozen(path) else "mode=rw"
-    with translated(path):
+    with sqlite_errors(path):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?{how}",
             uri=True,
@@ -58,7 +58,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
             isolation_level=None,
         )
     try:
-        with translated(path):
+        with sqlite_errors(path):
             _prepare(connection, path, create=create, read_only=read_only, has_log=has_log)
             _check_log(connection, path, has_log=has_log)
             if read_only:
@@ -197,7 +197,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def translated(path: Path, *, values: bool = True) -> Iterator[None]:
+def sqlite_errors(path: Path, *, values: bool = True) -> Iterator[None]:
     """SQLite's errors, and those of values that are none of a job's, as errors of the job.
 
     Args:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from capillary_interactions.jobs._errors import JobStoreError
-from capillary_interactions.jobs._store.file_lock import refusal, take
+from capillary_interactions.jobs._store.file_lock import refusal, try_lock
 
 # Closing an ordinary descriptor of the file would give SQLite's locks back, all of this process
 # (https://www.sqlite.org/howtocorrupt.html, 2.2); one of this kind has nothing to do with them.
 _WATCHING: Final[int | None] = getattr(os, "O_PATH", None)
 
 
-class Place:
+class FileGuard:
     """Where a job's file was when it was opened.
 
     Args:
@@ -54,7 +54,7 @@ class Place:
         with suppress(OSError):
             number = os.open(self._wal, os.O_RDWR)
             try:
-                taken = take(number)
+                taken = try_lock(number)
             except OSError:
                 taken = True  # a disk without locks is found out by the lock file
             if not taken:

@@ -24,7 +24,7 @@ else:
     _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN})
 
 
-def take(number: int) -> bool:
+def try_lock(number: int) -> bool:
     """Lock an open file until it is closed; False if somebody else has it.
 
     Raises:
@@ -90,7 +90,7 @@ class Lock:
 
     def _take(self, number: int) -> None:
         try:
-            if take(number):
+            if try_lock(number):
                 return
         except OSError as failed:
             os.close(number)

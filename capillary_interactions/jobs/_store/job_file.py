@@ -8,10 +8,10 @@ from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions.jobs._errors import JobError, NoJobError
 from capillary_interactions.jobs._store.file_lock import Lock
 from capillary_interactions.jobs._store.store import Store
-from capillary_interactions.jobs._store.worker_thread import Thread, outlast
+from capillary_interactions.jobs._store.worker_thread import WorkerThread, outlast
 
 
-class Access:
+class JobFile:
     """One object's way to a job's file, which need not be there yet.
 
     Args:
@@ -25,7 +25,7 @@ class Access:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.thread = Thread()
+        self.thread = WorkerThread()
         self.store: Store | None = None
         self._lock = Lock(path)
 

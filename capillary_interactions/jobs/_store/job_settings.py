@@ -18,11 +18,11 @@ from capillary_interactions._model.vocabulary import (
     Network,
 )
 from capillary_interactions.jobs._errors import JobChangedError, ListError
-from capillary_interactions.jobs._lists.columns import column_place
+from capillary_interactions.jobs._lists.columns import find_column
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._lists.list_reader import changed_error
-from capillary_interactions.jobs._lists.query_template import Template
-from capillary_interactions.jobs._lists.source import changed, touched
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._lists.source import describe_change, may_be_modified
 
 _PORTS: Final = {"http": 80, "https": 443}
 # How the list is read, in words that can differ for the same rows: these decide.
@@ -30,7 +30,7 @@ _RETOLD: Final = frozenset({"column", "delimiter", "encoding"})
 _WAY_ON: Final = "go on with the old settings, or give the new ones a job (and a result) of its own"
 
 
-def settings_of(
+def job_settings(
     config: ClientConfig,
     reading: Mapping[str, Any],
     network: Network | None,
@@ -45,7 +45,7 @@ def settings_of(
         ConfigurationError: The time zone cannot be written down.
     """
     return {
-        "base_url": place_of(config.base_url),
+        "base_url": endpoint_identity(config.base_url),
         "api": config.api.value,
         "network": None if network is None else network.value,
         "type": None if kind is None else kind.value,
@@ -53,19 +53,19 @@ def settings_of(
         "account_id": config.account_id,
         "page_size": config.page_size,
         "max_pages": config.max_pages,
-        "timezone": zone_written(config.timezone),
+        "timezone": zone_to_text(config.timezone),
         **reading,
     }
 
 
-def template_of(settings: dict[str, Any]) -> Template:
+def template_of(settings: dict[str, Any]) -> QueryTemplate:
     """What is asked of each row, from a job's settings.
 
     Raises:
         ValueError: That cannot be asked of anybody.
     """
     kind, network = settings["type"], settings["network"]
-    return Template(
+    return QueryTemplate(
         name=IdentifierName(settings["identifier"]),
         api=ApiVersion(settings["api"]),
         network=None if network is None else Network(network),
@@ -73,7 +73,7 @@ def template_of(settings: dict[str, Any]) -> Template:
     )
 
 
-def place_of(base_url: str) -> str:
+def endpoint_identity(base_url: str) -> str:
     """Where a base URL leads to: on this machine to the same place on every port.
 
     A sandbox, which `--sandbox` starts anew for each run, has another port each time.
@@ -125,7 +125,7 @@ def _is_same_column(before: dict[str, Any], now: dict[str, Any], columns: Sequen
         return True
     try:
         places = {
-            column_place(columns, settings["identifier"], settings.get("column"))
+            find_column(columns, settings["identifier"], settings.get("column"))
             for settings in (before, now)
         }
     except ListError:
@@ -166,10 +166,10 @@ def check_list(before: dict[str, Any] | None, customers: CustomerList, *, whole:
         raise
     if before is None or now is None:
         return Check(read=now is None or not whole, first=now is not None)
-    how = changed(before, now)
+    how = describe_change(before, now)
     if how is not None:
         raise changed_error(customers.name, how)
-    again = touched(before, now)
+    again = may_be_modified(before, now)
     return Check(read=again or not whole, first=again)
 
 
@@ -177,7 +177,7 @@ def _spoken(value: Any) -> str:
     return "not given" if value is None else str(value)
 
 
-def zone_written(zone: tzinfo) -> str:
+def zone_to_text(zone: tzinfo) -> str:
     """A time zone as text that `zone_read` reads.
 
     Raises:
@@ -196,7 +196,7 @@ def zone_written(zone: tzinfo) -> str:
     return f"{offset.total_seconds():+g}"
 
 
-def zone_read(text: str) -> tzinfo:
+def zone_from_text(text: str) -> tzinfo:
     """The time zone that `zone_written` wrote."""
     if text == "UTC":
         return UTC

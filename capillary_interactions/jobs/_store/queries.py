@@ -9,8 +9,8 @@ from typing import Any, Final
 import orjson
 from attrs import asdict, frozen
 
-from capillary_interactions._model.outcome import counted
-from capillary_interactions.jobs._lists.list_reader import Bookmark
+from capillary_interactions._model.outcome import with_all_endings
+from capillary_interactions.jobs._lists.list_reader import ReadPosition
 from capillary_interactions.jobs._status import JobStatus, RunFigures
 from capillary_interactions.jobs._store.column_values import (
     checked_counts,
@@ -42,16 +42,16 @@ class TimedRun:
         return self.began + self.figures.seconds
 
 
-def fact(connection: sqlite3.Connection, name: str) -> Any:
+def metadata(connection: sqlite3.Connection, name: str) -> Any:
     """What was written down under a name, or None."""
     query = "SELECT value FROM fact WHERE name = ?"
     found = connection.execute(query, (name,)).fetchone()
     return None if found is None else checked_fact(name, orjson.loads(found[0]))
 
 
-def bookmark(connection: sqlite3.Connection) -> Bookmark:
+def bookmark(connection: sqlite3.Connection) -> ReadPosition:
     """How far the list has been read."""
-    return Bookmark(**(fact(connection, "bookmark") or {}))
+    return ReadPosition(**(metadata(connection, "bookmark") or {}))
 
 
 def tally(connection: sqlite3.Connection) -> dict[str, int]:
@@ -80,11 +80,11 @@ def status(connection: sqlite3.Connection, path: Path) -> JobStatus:
     counts, mark = tally(connection), bookmark(connection)
     return JobStatus(
         path=str(path),
-        customers=fact(connection, "customers") or "",
-        began=datetime.fromtimestamp(fact(connection, "began") or 0, UTC),
+        customers=metadata(connection, "customers") or "",
+        began=datetime.fromtimestamp(metadata(connection, "began") or 0, UTC),
         rows=mark.rows,
         whole=mark.whole,
         blank=counts.get("blank", 0),
         duplicates=counts.get("duplicates", 0),
-        endings=counted(counts),
+        endings=with_all_endings(counts),
     )

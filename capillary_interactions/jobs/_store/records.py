@@ -11,14 +11,14 @@ from capillary_interactions._json.unstructure import seconds, to_jsonable, witho
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._model.outcome import ENDINGS, Found, Outcome
 from capillary_interactions._text.one_time_codes import mask_codes
-from capillary_interactions.jobs._lists.query_template import Template
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._store.column_values import are_ended
 from capillary_interactions.jobs._store.schema import OUTCOME_COLUMNS, WHY_COLUMNS
 
 _MOST: Final = 2**63
 
 
-class Pending:
+class OutcomeBatch:
     """Outcomes that are still to be kept.
 
     Attributes:
@@ -77,7 +77,7 @@ def _as_told(kept: str) -> str:
 
 
 @frozen(kw_only=True)
-class Ended:
+class ResultRow:
     """A row of a list with its outcome, as the store gives it back.
 
     Attributes:
@@ -116,7 +116,7 @@ class Ended:
 
 
 # Rows of the list that have ended, in its order; all of them come from one reading of the store.
-ENDED: Final = f"""
+RESULTS_QUERY: Final = f"""
 SELECT number, row.value, cells,
     {", ".join(f"outcome.{name}" for name in OUTCOME_COLUMNS[1:])}, row.reason
 FROM row LEFT JOIN outcome ON outcome.first = row.first
@@ -125,7 +125,7 @@ ORDER BY number
 """  # noqa: S608 - our own names
 
 
-def ended(found: tuple[Any, ...]) -> Ended:
+def parse_result_row(found: tuple[Any, ...]) -> ResultRow:
     """A row of `ENDED`.
 
     Raises:
@@ -135,7 +135,7 @@ def ended(found: tuple[Any, ...]) -> Ended:
         raise ValueError("its columns do not hold what they should")
     (row, value, cells, ending, attempts, elapsed, waited, at, request_id) = found[:9]
     reason, status, code, path, retry_after, answer, refusal = found[9:]
-    return Ended(
+    return ResultRow(
         row=row,
         value=value,
         cells=cells,
@@ -157,13 +157,13 @@ def ended(found: tuple[Any, ...]) -> Ended:
 def is_sound(found: tuple[Any, ...]) -> bool:
     """Whether the outcome in a row of `ENDED` is one that this program has written."""
     try:
-        done = ended(found)
+        done = parse_result_row(found)
         return done.ending in ENDINGS and isinstance(orjson.loads(done.answer or "{}"), dict)
     except ValueError:
         return False
 
 
-def line(done: Ended, template: Template, *, codes_masked: bool = False) -> bytes:
+def to_json_line(done: ResultRow, template: QueryTemplate, *, codes_masked: bool = False) -> bytes:
     """The line of output for a row: what `to_jsonable(outcome)` gives, and the row's number."""
     written: dict[str, Any] = {
         "row": done.row,
@@ -175,7 +175,9 @@ def line(done: Ended, template: Template, *, codes_masked: bool = False) -> byte
         answer = orjson.loads(done.answer)
         if not isinstance(answer, dict):
             raise ValueError("an answer is a JSON object")
-        written["answer"] = masked(answer) if codes_masked else orjson.Fragment(done.answer)
+        written["answer"] = (
+            mask_codes_in_json(answer) if codes_masked else orjson.Fragment(done.answer)
+        )
     told = {
         "reason": done.reason,
         "status": done.status,
@@ -190,11 +192,13 @@ def line(done: Ended, template: Template, *, codes_masked: bool = False) -> byte
     return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def masked(written: Any) -> Any:
+def mask_codes_in_json(written: Any) -> Any:
     """JSON without the one-time codes in its subjects, at whatever depth they stand."""
     if isinstance(written, dict):
         return {
-            key: mask_codes(value) if key == "subject" and isinstance(value, str) else masked(value)
+            key: mask_codes(value)
+            if key == "subject" and isinstance(value, str)
+            else mask_codes_in_json(value)
             for key, value in written.items()
         }
-    return [masked(each) for each in written] if isinstance(written, list) else written
+    return [mask_codes_in_json(each) for each in written] if isinstance(written, list) else written

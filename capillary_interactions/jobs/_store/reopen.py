@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from capillary_interactions._model.outcome import ENDINGS
-from capillary_interactions.jobs._store.records import ENDED, is_sound
+from capillary_interactions.jobs._store.records import RESULTS_QUERY, is_sound
 
 _RECOUNT: Final = (
     "INSERT INTO tally SELECT coalesce(ending, 'rejected'), count(*) FROM row "
@@ -30,7 +30,7 @@ def forget(connection: sqlite3.Connection, endings: Sequence[str]) -> None:
 
 def forget_damaged(connection: sqlite3.Connection) -> int:
     """Delete the outcomes that cannot be read, within a transaction; how many rows those are."""
-    odd = [row[0] for row in connection.execute(ENDED) if not is_sound(row)]
+    odd = [row[0] for row in connection.execute(RESULTS_QUERY) if not is_sound(row)]
     connection.execute(
         "DELETE FROM outcome WHERE first IN (SELECT first FROM row WHERE number IN "
         "(SELECT value FROM json_each(?)))",

@@ -12,23 +12,28 @@ import orjson
 from attrs import asdict, astuple
 
 from capillary_interactions.jobs._errors import JobStoreError
-from capillary_interactions.jobs._lists.list_reader import Batch, Bookmark
-from capillary_interactions.jobs._lists.query_template import storable
+from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
+from capillary_interactions.jobs._lists.query_template import escape_unencodable
 from capillary_interactions.jobs._status import Failure, JobStatus, Report, RunFigures
-from capillary_interactions.jobs._store.bulk_insert import insert
+from capillary_interactions.jobs._store.bulk_insert import bulk_insert
 from capillary_interactions.jobs._store.column_values import checked_texts
-from capillary_interactions.jobs._store.connection import connect, mark_log, transaction, translated
+from capillary_interactions.jobs._store.connection import (
+    connect,
+    mark_log,
+    sqlite_errors,
+    transaction,
+)
 from capillary_interactions.jobs._store.failed_rows import failures, noted
-from capillary_interactions.jobs._store.file_guard import Place
+from capillary_interactions.jobs._store.file_guard import FileGuard
 from capillary_interactions.jobs._store.queries import (
     FIGURES,
     bookmark,
-    fact,
     last_run,
+    metadata,
     status,
     tally,
 )
-from capillary_interactions.jobs._store.records import Pending
+from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.reopen import forget, forget_damaged
 from capillary_interactions.jobs._store.schema import FOUND_COLUMNS, OTHER_COLUMNS
 
@@ -77,7 +82,7 @@ def _translating(
     """A method whose errors are a job's errors."""
 
     def called(self: "Store", *arguments: _P.args, **keywords: _P.kwargs) -> _T:
-        with translated(self.path):
+        with sqlite_errors(self.path):
             return method(self, *arguments, **keywords)
 
     return wraps(method)(called)  # type: ignore[return-value] # it is still the same function
@@ -98,7 +103,7 @@ class Store:
         self.path = path
         self._connection = connect(path, create=create)
         try:
-            self._place = Place(path)
+            self._place = FileGuard(path)
         except OSError as failed:
             self._connection.close()
             raise JobStoreError(f"{path} cannot be read: {failed.strerror}") from None
@@ -134,7 +139,7 @@ class Store:
     @_translating
     def fact(self, name: str) -> Any:
         """What was written down under a name, or None."""
-        return fact(self._connection, name)
+        return metadata(self._connection, name)
 
     @_translating
     def state(self, name: str, value: Any) -> None:
@@ -143,7 +148,7 @@ class Store:
             self._set(name, value)
 
     @_translating
-    def bookmark(self) -> Bookmark:
+    def bookmark(self) -> ReadPosition:
         """How far the list has been read."""
         return bookmark(self._connection)
 
@@ -169,7 +174,7 @@ class Store:
             self._turn_page(batch)
 
     def _insert(self, statement: str, width: int, cells: Sequence[Any]) -> int:
-        return insert(self._connection, statement, width, cells)
+        return bulk_insert(self._connection, statement, width, cells)
 
     def _count_again(self, since: int) -> Counter[str]:
         """Count the rows whose customer is there already, some with an outcome."""
@@ -185,17 +190,17 @@ class Store:
         return counts
 
     def _turn_page(self, batch: Batch) -> None:
-        mark = Bookmark(rows=batch.end - 1, digest=batch.digest, whole=batch.last)
+        mark = ReadPosition(rows=batch.end - 1, digest=batch.digest, whole=batch.last)
         self._set("bookmark", asdict(mark))
         if batch.columns != self._columns:
             self._columns = batch.columns
-            self._set("columns", [storable(name) for name in batch.columns])
+            self._set("columns", [escape_unencodable(name) for name in batch.columns])
             self._set("format", batch.format)
             if batch.schema is not None:
                 self._set("schema", batch.schema.hex())
 
     @_translating
-    def record(self, pending: Pending, settled: int, run: int, figures: RunFigures) -> None:
+    def record(self, pending: OutcomeBatch, settled: int, run: int, figures: RunFigures) -> None:
         """Keep outcomes.
 
         Args:
@@ -216,7 +221,7 @@ class Store:
             self._connection.execute(_TELL, (counts, reached, run, *astuple(figures)))
         self._place.check(self._connection)
 
-    def _count_rows(self, pending: Pending) -> Counter[str]:
+    def _count_rows(self, pending: OutcomeBatch) -> Counter[str]:
         counts = pending.endings.copy()
         if self._duplicates is None:
             self._duplicates = bool(tally(self._connection).get("duplicates"))

@@ -13,7 +13,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Thread:
+class WorkerThread:
     """One thread that does one thing after the other."""
 
     def __init__(self) -> None:
@@ -66,21 +66,21 @@ async def outlast(future: asyncio.Future[_T]) -> _T:
     return future.result()
 
 
-async def aside(call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs) -> _T:
+async def run_in_thread(call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs) -> _T:
     """Do something long in a thread of its own, so that nothing else has to wait for it."""
-    thread = Thread()
+    thread = WorkerThread()
     try:
         return await thread(call, *arguments, **keywords)
     finally:
         thread.close()
 
 
-async def stoppable(call: Callable[[Callable[[], bool]], _T]) -> _T:
+async def run_cancellable(call: Callable[[Callable[[], bool]], _T]) -> _T:
     """Do something long aside that looks now and then whether it is still wanted.
 
     Whoever is cancelled while waiting for it waits until it has ended all the same.
     """
-    thread, unwanted = Thread(), threading.Event()
+    thread, unwanted = WorkerThread(), threading.Event()
     doing = thread.submit(call, unwanted.is_set)
     try:
         return await asyncio.shield(doing)

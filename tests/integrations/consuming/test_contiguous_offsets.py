@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from capillary_interactions.integrations._consuming.contiguous_offsets import Prefix
+from capillary_interactions.integrations._consuming.contiguous_offsets import ContiguousOffsets
 
 
 class Partition(RuleBasedStateMachine):
@@ -15,7 +15,7 @@ class Partition(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.prefix = Prefix()
+        self.prefix = ContiguousOffsets()
         self.positions: list[int] = []
         self.finished: set[int] = set()
         self.committed: int | None = None
@@ -59,7 +59,7 @@ TestPartition.settings = settings(max_examples=60, stateful_step_count=40, deadl
 
 def test_refuses_a_position_that_does_not_rise() -> None:
     """A message that comes again has begun already."""
-    prefix = Prefix()
+    prefix = ContiguousOffsets()
     prefix.begin(5)
     with pytest.raises(ValueError, match="5"):
         prefix.begin(5)
@@ -67,7 +67,7 @@ def test_refuses_a_position_that_does_not_rise() -> None:
 
 def test_refuses_to_finish_twice() -> None:
     """Or what has never begun."""
-    prefix = Prefix()
+    prefix = ContiguousOffsets()
     prefix.begin(1)
     prefix.begin(2)
     prefix.finish(2)

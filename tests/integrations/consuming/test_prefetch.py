@@ -4,7 +4,11 @@ import asyncio
 
 import pytest
 
-from capillary_interactions.integrations._consuming.prefetch import BatchedSource, Batches, Keeper
+from capillary_interactions.integrations._consuming.prefetch import (
+    Heartbeat,
+    PrefetchBuffer,
+    PrefetchingSource,
+)
 from capillary_interactions.testing import run_without_waiting
 
 
@@ -32,7 +36,7 @@ def test_fetches_only_when_wanted() -> None:
 
     async def main() -> None:
         shop = Shop()
-        batches = Batches(shop.fetch, shop.give_back)
+        batches = PrefetchBuffer(shop.fetch, shop.give_back)
         assert [await batches.next() for _ in range(3)] == [3, 4, 5]
         await asyncio.sleep(10.0)
         assert shop.fetches == 1
@@ -46,7 +50,7 @@ def test_gives_back_what_nobody_took() -> None:
 
     async def main() -> None:
         shop = Shop()
-        batches = Batches(shop.fetch, shop.give_back)
+        batches = PrefetchBuffer(shop.fetch, shop.give_back)
         for _ in range(3):
             await batches.next()
         reader = asyncio.create_task(batches.next())
@@ -72,7 +76,7 @@ def test_raises_what_fetching_raised() -> None:
                 raise result
             return result
 
-        batches = Batches(fetch, Shop().give_back)
+        batches = PrefetchBuffer(fetch, Shop().give_back)
         with pytest.raises(OSError, match="gone"):
             await batches.next()
         assert await batches.next() == 1
@@ -85,7 +89,7 @@ def test_gives_out_again_and_forgets() -> None:
 
     async def main() -> None:
         shop = Shop()
-        batches = Batches(shop.fetch, shop.give_back)
+        batches = PrefetchBuffer(shop.fetch, shop.give_back)
         batches.put_back(await batches.next())
         assert [await batches.next() for _ in range(2)] == [4, 5]
         batches.put_back(9)
@@ -106,7 +110,7 @@ def test_tells_the_broker_every_so_often(caplog: pytest.LogCaptureFixture) -> No
             told += 1
             raise OSError("secret")
 
-        keeper = Keeper(10.0, tell)
+        keeper = Heartbeat(10.0, tell)
         keeper.start()
         await asyncio.sleep(35.0)
         await keeper.aclose()
@@ -118,7 +122,7 @@ def test_tells_the_broker_every_so_often(caplog: pytest.LogCaptureFixture) -> No
     assert "secret" not in caplog.text
 
 
-class Stall(BatchedSource[int]):
+class Stall(PrefetchingSource[int]):
     """A source whose broker is told everything; it fetches three at a time, or fails."""
 
     def __init__(self, *, fails: bool = False) -> None:
