@@ -9,7 +9,7 @@ import pytest
 import capillary_interactions
 
 _ROOT: Final = Path(capillary_interactions.__file__).parent
-_MAX_LINES: Final = 320
+_MAX_LINES: Final = 330
 _FILES: Final = {str(file.relative_to(_ROOT)): file for file in sorted(_ROOT.rglob("*.py"))}
 
 
