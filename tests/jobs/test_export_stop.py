@@ -35,7 +35,7 @@ async def test_leaves_all_as_it_was_when_it_is_cancelled(
             go_on.wait(5)
         return parse_result_row(found)
 
-    monkeypatch.setattr(exporting, "ended", slowly)
+    monkeypatch.setattr(exporting, "parse_result_row", slowly)
     async with Job.open(tmp_path / "x.job") as job:
         writing = asyncio.create_task(job.export(out))
         await half.wait()
