@@ -185,7 +185,7 @@ class RequestSender:
             return error.verdict, None
 
     def _left(self, trip: LookupState) -> float | None:
-        return trip.deadline.left(asyncio.get_running_loop().time())
+        return trip.deadline.remaining(asyncio.get_running_loop().time())
 
     async def _turn(self, trip: LookupState, lane: CredentialState) -> Spent | None:
         """Wait for a slot and a place; what to tell if the deadline comes first."""
@@ -242,7 +242,7 @@ class RequestSender:
 
     async def _post(self, sending: Sending, url: str) -> Response:
         request = await sending.request(url, knows_departure=self.knows_departure)
-        left = sending.deadline.left(asyncio.get_running_loop().time())
+        left = sending.deadline.remaining(asyncio.get_running_loop().time())
         patience = self.patience if left is None else min(self.patience, max(left, 0.001))
         return await post(self.transport, request, patience)
 

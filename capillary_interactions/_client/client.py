@@ -160,7 +160,7 @@ class InteractionsClient:
             asked = _query(query)
             check_supported(asked, self._config.api)
             limit = self._config.timeouts.total if timeout is None else _limit(timeout)
-            return await self._run(asked, query, limit, urgent=True)
+            return await self._run(asked, query, limit, interactive=True)
         except Exception as error:
             # What is no query may be a plain number.
             del query
@@ -207,7 +207,7 @@ class InteractionsClient:
         if give_up_after is not None:
             check_count("give_up_after", give_up_after)
         limit = None if timeout is None else _limit(timeout)
-        ration = None if share is None else StreamShare(share, self._lanes)
+        stream_share = None if share is None else StreamShare(share, self._lanes)
         self._home.check_open()
 
         async def work(query: Query, item: Any) -> Outcome:
@@ -217,7 +217,9 @@ class InteractionsClient:
                 rejected = Rejected(query=query, item=item, reason=str(refused))
                 return self._ended(rejected, self._observers.begun())
             kept = stream.tolerated
-            return await self._run(query, item, limit, urgent=False, ration=ration, tolerated=kept)
+            return await self._run(
+                query, item, limit, interactive=False, share=stream_share, tolerated=kept
+            )
 
         stream = OutcomeStream(
             work,
@@ -254,8 +256,8 @@ class InteractionsClient:
         item: Any,
         limit: float | None,
         *,
-        urgent: bool,
-        ration: StreamShare | None = None,
+        interactive: bool,
+        share: StreamShare | None = None,
         tolerated: int = 1,
     ) -> Outcome:
         loop = self._home.enter()
@@ -263,7 +265,7 @@ class InteractionsClient:
         deadline = None if limit is None else begun + limit
         landed = None if self._cache is None else self._cache.get(query, begun)
         trip = LookupState(
-            query, Deadline(deadline, urgent, ration), lookup=self._observers.begun()
+            query, Deadline(deadline, interactive, share), lookup=self._observers.begun()
         )
         trip.tolerated = tolerated
         try:
@@ -296,7 +298,7 @@ class InteractionsClient:
         key = query if self._config.single_flight else object()
         try:
             return await self._flights.board(
-                key, own.at, depart, urgent=own.urgent, ration=own.ration
+                key, own.at, depart, interactive=own.interactive, share=own.share
             )
         except WaiterTimeoutError as late:
             return self._late(late.refusal), trip

@@ -98,7 +98,7 @@ class CredentialPool:
         if lane.failures == _MAX_FAILURES and any(
             other.failures < _MAX_FAILURES for other in self._open
         ):
-            lane.pace.dissolve()
+            lane.pace.evict_waiters()
 
     def payer(self, lane: CredentialState, cost: int) -> CredentialState:
         """Which credential pays for a retry: the one that failed, or the one that it goes to."""
@@ -110,7 +110,7 @@ class CredentialPool:
     def relieve(self, lane: CredentialState) -> None:
         """A credential pauses: lookups that wait for it go to the others, if there are others."""
         if len(self._open) > 1:
-            lane.pace.dissolve()
+            lane.pace.evict_waiters()
 
     def refuse(self, lane: CredentialState, denied: Denied) -> None:
         """Leave a credential out.
@@ -130,7 +130,7 @@ class CredentialPool:
             self._open = tuple(other for other in self._all if other.refused is None)
         left = len(self._open)
         if self._open:
-            lane.pace.dissolve()
+            lane.pace.evict_waiters()
         else:
             for other in self._all:
                 other.refused = None

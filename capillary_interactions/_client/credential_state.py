@@ -84,7 +84,7 @@ class CredentialState:
     @property
     def leave(self) -> Callable[[], Awaitable[None]] | None:
         """What to await before a request goes on the wire, if the pace counts there."""
-        return getattr(self.pace, "leave", None)
+        return getattr(self.pace, "before_send", None)
 
     async def leave_in_date(self, patience: float | None) -> Mapping[str, str]:
         """Wait as `leave` does, with headers that are in date when the request leaves.
@@ -151,9 +151,9 @@ class CredentialState:
 
     def runs_short(self, reason: str) -> None:
         """A request could not leave, for this machine lacks something; logged once at a time."""
-        run_short = getattr(self.pace, "run_short", None)
-        if run_short is not None:
-            run_short()
+        connections_exhausted = getattr(self.pace, "connections_exhausted", None)
+        if connections_exhausted is not None:
+            connections_exhausted()
         if self.shortage is None:
             _LOGGER.warning("credential %d sends fewer requests at once: %s", self.place, reason)
         self.shortage = reason
@@ -192,6 +192,6 @@ class CredentialState:
         self.failures = self.probes = 0
         self.pace.answered()
         self._asked_until = 0.0
-        if self.shortage is not None and not getattr(self.pace, "is_short", False):
+        if self.shortage is not None and not getattr(self.pace, "is_narrowed", False):
             self.shortage = None
         self.slowing.show()

@@ -139,12 +139,12 @@ class LookupRunner:
 
     async def _back_off(self, trip: LookupState, seconds: float) -> None:
         """Wait before the next attempt; for a person who joins a stream's call it is over."""
-        deadline, patient = trip.deadline, not trip.deadline.urgent
+        deadline, patient = trip.deadline, not trip.deadline.interactive
         end = asyncio.get_running_loop().time() + seconds
         refusal = Refusal("no time for another attempt before the deadline", seconds)
 
         def is_over() -> bool:
-            if patient and deadline.urgent:
+            if patient and deadline.interactive:
                 return True
             deadline.refuse_before(end, refusal)
             return False
@@ -162,7 +162,7 @@ class LookupRunner:
                 tries.succeeded(lane)
             return None
         now = asyncio.get_running_loop().time()
-        left = trip.deadline.left(now)
+        left = trip.deadline.remaining(now)
         payer = self.sender.lanes.payer(lane, COST_THROTTLED if verdict.throttled else COST)
         decision = decide(
             self.config.retry,

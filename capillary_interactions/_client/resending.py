@@ -25,7 +25,7 @@ async def has_another(deadline: Deadline, trouble: Trouble, before: int) -> bool
 async def _outlast(deadline: Deadline, before: int) -> bool:
     """Wait until this machine may have what it lacked; False where there is no time for it."""
     delay = min(_SHORT_MOST, _SHORT_FIRST * 2.0 ** min(before, 10))
-    left = deadline.left(asyncio.get_running_loop().time())
+    left = deadline.remaining(asyncio.get_running_loop().time())
     if left is not None and left <= delay:
         return False
     await asyncio.sleep(delay)

@@ -34,7 +34,7 @@ class Sending:
             NoHeadersError: There is no token.
             ElsewhereError: A pause has begun.
         """
-        left = self.deadline.left(asyncio.get_running_loop().time())
+        left = self.deadline.remaining(asyncio.get_running_loop().time())
         self.headers = await self.lane.leave_in_date(left)
         return self.headers
 

@@ -62,8 +62,8 @@ class SingleFlight(Generic[_T]):
         deadline: float | None,
         depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
         *,
-        urgent: bool = True,
-        ration: "StreamShare | None" = None,
+        interactive: bool = True,
+        share: "StreamShare | None" = None,
     ) -> _T:
         """What the flight of this key ends in; one departs if none is in the air.
 
@@ -71,9 +71,9 @@ class SingleFlight(Generic[_T]):
             key: What is asked.
             deadline: The loop's time until which this passenger stays, or None.
             depart: Makes the flight; its deadline is that of its most patient passenger, and it
-                is urgent from the moment that one is aboard for whom it is.
-            urgent: Whether a person waits.
-            ration: The part of the rate to keep to, while nothing else is wanted.
+                is interactive from the moment that one is aboard for whom it is.
+            interactive: Whether a person waits.
+            share: The part of the rate to keep to, while nothing else is wanted.
 
         Raises:
             LateError: The deadline came first, or comes before anything else can.
@@ -81,9 +81,9 @@ class SingleFlight(Generic[_T]):
         loop = asyncio.get_running_loop()
         flight = self._flights.get(key)
         if flight is None or flight.task.get_loop() is not loop:
-            flight = self._depart(key, Deadline(deadline, urgent, ration), depart)
+            flight = self._depart(key, Deadline(deadline, interactive, share), depart)
         else:
-            flight.deadline.join(deadline, urgent=urgent, ration=ration)
+            flight.deadline.join(deadline, interactive=interactive, share=share)
         return await self._fly(loop, flight, deadline)
 
     def _depart(
@@ -125,7 +125,7 @@ class SingleFlight(Generic[_T]):
             raise
         finally:
             flight.passengers.discard(passenger)
-            flight.deadline.leave(passenger)
+            flight.deadline.discard(passenger)
             if timer is not None:
                 timer.cancel()
         if flight.task.cancelled():

@@ -16,13 +16,13 @@ async def admit(deadline: Deadline, pace: Pace) -> None:
         TooLateError: Its turn would come after the deadline.
         ElsewhereError: Another credential may come sooner.
     """
-    while (ration := deadline.kept_ration) is not None:
+    while (share := deadline.share) is not None:
         until = deadline.at
         try:
             entered = await unless(
                 deadline,
-                ration.enter(until, deadline.number),
-                lambda kept=ration: deadline.kept_ration is not kept,  # type: ignore[misc] # bound
+                share.acquire(until, deadline.number),
+                lambda kept=share: deadline.share is not kept,  # type: ignore[misc] # bound
             )
         except SlotAfterDeadlineError:
             if deadline.at == until:
@@ -31,9 +31,9 @@ async def admit(deadline: Deadline, pace: Pace) -> None:
         if entered:
             try:
                 await _queue_up(deadline, pace)
-                ration.spend()
+                share.consume()
             finally:
-                ration.leave()
+                share.release()
             return
     await _queue_up(deadline, pace)
 
@@ -45,12 +45,12 @@ async def _queue_up(deadline: Deadline, pace: Pace) -> None:
         await aware(deadline)
         return
     while True:
-        until, urgent = deadline.at, deadline.urgent
+        until, interactive = deadline.at, deadline.interactive
         try:
             if await unless(
                 deadline,
-                pace.acquire(deadline=until, urgent=urgent),
-                lambda before=urgent: deadline.urgent is not before,  # type: ignore[misc] # bound
+                pace.acquire(deadline=until, interactive=interactive),
+                lambda before=interactive: deadline.interactive is not before,  # type: ignore[misc] # bound
             ):
                 return
         except SlotAfterDeadlineError:

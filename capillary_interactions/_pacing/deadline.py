@@ -41,8 +41,8 @@ class Deadline:
 
     Attributes:
         at: The loop's time, or None for never.
-        urgent: Whether a person waits; once one does, one does until the end.
-        ration: The part of the rate that a stream keeps to, or None; not kept to once a person
+        interactive: Whether a person waits; once one does, one does until the end.
+        share: The part of the rate that a stream keeps to; None without one, or once a person
             waits.
         number: Its place in the order of asking, or, since a person has joined a stream's call, in
             the order of joining. It keeps it wherever it queues, and however often.
@@ -51,8 +51,8 @@ class Deadline:
     """
 
     at: float | None = None
-    urgent: bool = True
-    ration: "StreamShare | None" = None
+    interactive: bool = True
+    share: "StreamShare | None" = None
     number: int = field(factory=_NUMBERS.__next__, init=False)
     earliest: float = field(init=False)
     watcher: Callable[[], None] | None = field(default=None, init=False)
@@ -62,28 +62,24 @@ class Deadline:
         """Begin with the deadline of the first caller."""
         self.earliest = math.inf if self.at is None else self.at
 
-    @property
-    def kept_ration(self) -> "StreamShare | None":
-        """The part of the rate to keep to at the moment."""
-        return None if self.urgent else self.ration
-
     def join(
-        self, at: float | None, *, urgent: bool = True, ration: "StreamShare | None" = None
+        self, at: float | None, *, interactive: bool = True, share: "StreamShare | None" = None
     ) -> None:
-        """Count in one more caller: put off, made urgent, freed of a ration as that one needs it.
+        """Count in one more caller: later, interactive or without a share, as that one needs it.
 
         Args:
             at: Its deadline.
-            urgent: Whether it is a person.
-            ration: The part of the rate that it keeps to.
+            interactive: Whether it is a person.
+            share: The part of the rate that it keeps to.
         """
         if self.at is not None and (at is None or at > self.at):
             self.at = at
-        if urgent and not self.urgent:
-            self.urgent = True
+        if interactive and not self.interactive:
+            self.interactive = True
+            self.share = None
             self.number = next(_NUMBERS)
-        if self.ration is not None and (ration is None or ration.share > self.ration.share):
-            self.ration = ration
+        if self.share is not None and (share is None or share.fraction > self.share.fraction):
+            self.share = share
 
     def add(self, caller: Caller, at: float | None) -> None:
         """Know a caller by the future it awaits, so that it can be refused alone."""
@@ -93,7 +89,7 @@ class Deadline:
         if self.watcher is not None:
             self.watcher()
 
-    def leave(self, caller: Caller) -> None:
+    def discard(self, caller: Caller) -> None:
         """Forget a caller."""
         self._callers.pop(caller, None)
 
@@ -108,7 +104,7 @@ class Deadline:
                     caller.set_result(refusal)
         self.earliest = min(self._callers.values(), default=math.inf)
 
-    def left(self, now: float) -> float | None:
+    def remaining(self, now: float) -> float | None:
         """Seconds left, or None for any number."""
         return None if self.at is None else self.at - now
 

@@ -37,14 +37,14 @@ class LocalPace:
 
     Args:
         limit: The quota.
-        places: Requests under way at once.
-        longest_pause: No cool-down lasts longer, in seconds.
+        max_in_flight: Requests under way at once.
+        max_pause: No cool-down lasts longer, in seconds.
     """
 
-    def __init__(self, limit: RateLimit, places: int, longest_pause: float = 3600.0) -> None:
+    def __init__(self, limit: RateLimit, max_in_flight: int, max_pause: float = 3600.0) -> None:
         figures = bucket_parameters(limit)
-        self._places = ConcurrencyLimit(places)
-        self._pressure = AdaptiveRate(figures.rate, longest_pause)
+        self._places = ConcurrencyLimit(max_in_flight)
+        self._pressure = AdaptiveRate(figures.rate, max_pause)
         self._bucket = Bucket(figures.capacity, figures.rate)
         self._departures = SendGate(figures.leaving, figures.rate, self._pause)
         self._lines = WaitQueues()
@@ -57,9 +57,9 @@ class LocalPace:
         # The cool-down after which the bucket has been filled, so that the herd comes out in line.
         self._filled_for = self._pressure.blocked_until
 
-    async def acquire(self, *, deadline: float | None = None, urgent: bool = True) -> None:
+    async def acquire(self, *, deadline: float | None = None, interactive: bool = True) -> None:
         """Wait for a slot and a place; see `Pace.acquire`."""
-        await self.admit(Deadline(deadline, urgent))
+        await self.admit(Deadline(deadline, interactive))
 
     async def admit(self, deadline: Deadline) -> None:
         """Wait for a slot and a place, for a deadline that may change meanwhile.
@@ -81,7 +81,7 @@ class LocalPace:
     async def _queue_up(
         self, loop: asyncio.AbstractEventLoop, now: float, deadline: Deadline
     ) -> None:
-        turn = Waiter(deadline, deadline.number, deadline.urgent, loop.create_future())
+        turn = Waiter(deadline, deadline.number, deadline.interactive, loop.create_future())
         if turn.is_late(now, self._forecast(now, turn)):
             turn.granted.result()
         self._lines.add(turn)
@@ -117,7 +117,7 @@ class LocalPace:
         finally:
             self._unsettled -= 1
 
-    async def leave(self) -> None:
+    async def before_send(self) -> None:
         """Wait until a request that has its turn and its connection may go on the wire.
 
         The quota counts where requests arrive, and opening a connection takes its time.
@@ -130,8 +130,8 @@ class LocalPace:
         if self._lines:
             self._pump()
 
-    def dissolve(self) -> None:
-        """Send whoever waits to another pace; see `Pace.dissolve`."""
+    def evict_waiters(self) -> None:
+        """Send whoever waits to another pace; see `Pace.evict_waiters`."""
         for turn in self._lines.clear():
             if not turn.granted.done():
                 turn.granted.set_exception(WaiterEvictedError())
@@ -149,7 +149,7 @@ class LocalPace:
         self._pressure.answered(now)
         self._places.answered(now)
 
-    def run_short(self) -> None:
+    def connections_exhausted(self) -> None:
         """A request was not sent, for this machine has no further connection; it is released."""
         now = self._now()
         self._places.narrow(now, self._in_flight)
@@ -158,7 +158,7 @@ class LocalPace:
         self._enforcer.renew()
 
     @property
-    def is_short(self) -> bool:
+    def is_narrowed(self) -> bool:
         """Whether fewer requests are under way at once than the setting allows."""
         return self._places.narrowed
 
@@ -275,10 +275,10 @@ class LocalPace:
                 turn.granted.set_exception(SlotAfterDeadlineError(wait))
 
     def _changed(self, turn: Waiter) -> None:
-        """A caller has joined the call that waits here: it is as urgent as that one."""
+        """A caller has joined the call that waits here: it is as interactive as that one."""
         if turn.granted.done():
             return
-        if turn.deadline.urgent and not turn.urgent:
+        if turn.deadline.interactive and not turn.interactive:
             self._lines.promote(turn)
         now = self._now()
         if turn.is_late(now, self._forecast(now, turn)):

@@ -48,12 +48,12 @@ class PaceState:
 class Pace(Protocol):
     """What the client asks of a pace; the shared quota is another one."""
 
-    async def acquire(self, *, deadline: float | None, urgent: bool) -> None:
+    async def acquire(self, *, deadline: float | None, interactive: bool) -> None:
         """Wait for a slot and a place.
 
         Args:
             deadline: The loop's time by which the slot must come, or None.
-            urgent: Whether a person waits, so that it goes before those for whom nobody does.
+            interactive: Whether a person waits, so that it goes before those for whom nobody does.
 
         Raises:
             TooLateError: The slot would come after the deadline; raised as soon as that is known.
@@ -61,7 +61,7 @@ class Pace(Protocol):
         """
         ...
 
-    def dissolve(self) -> None:
+    def evict_waiters(self) -> None:
         """Send whoever waits to another pace, in their order."""
         ...
 

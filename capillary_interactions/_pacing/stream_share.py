@@ -73,7 +73,7 @@ class StreamShare:
         total: The rate of all credentials together.
 
     Attributes:
-        share: The part.
+        fraction: The part.
 
     Raises:
         ConfigurationError: The share is no such part.
@@ -82,14 +82,14 @@ class StreamShare:
     def __init__(self, share: float, total: TotalRate) -> None:
         if check_seconds("share", share) > 1:
             raise ConfigurationError(f"share must be at most 1, not {describe_value(share)}")
-        self.share = share
+        self.fraction = share
         self._total = total
         self._bucket = Bucket(_CATCH_UP, share * total.rate)
         self._line = _OrderedLock()
         self._waiting = 0
 
-    async def enter(self, deadline: float | None, number: int) -> None:
-        """Wait for a part of the rate; whoever has entered leaves again.
+    async def acquire(self, deadline: float | None, number: int) -> None:
+        """Wait for a part of the rate; to be released after the request has its slot.
 
         Args:
             deadline: The loop's time by which it must have come, or None.
@@ -113,12 +113,12 @@ class StreamShare:
         finally:
             self._waiting -= 1
 
-    def spend(self) -> None:
+    def consume(self) -> None:
         """One request goes to the wire."""
         now = asyncio.get_running_loop().time()
         self._current(now).take(now)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let the next one in."""
         self._line.release()
 
@@ -131,7 +131,7 @@ class StreamShare:
             raise
 
     def _current(self, now: float) -> Bucket:
-        rate = self.share * self._total.rate
+        rate = self.fraction * self._total.rate
         if rate != self._bucket.rate:
             self._bucket.change_rate(now, rate)
         return self._bucket

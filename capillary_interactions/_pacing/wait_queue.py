@@ -14,7 +14,7 @@ from capillary_interactions._pacing.pace import SlotAfterDeadlineError, late
 
 _NUMBER: Final = attrgetter("number")
 # Of ten slots, streams keep one, however many single lookups are waiting.
-_URGENT_IN_A_ROW: Final = 9
+_MAX_STREAK: Final = 9
 # So many places of those who have left the front are kept before the list is cut.
 _CUT: Final = 256
 
@@ -26,14 +26,14 @@ class Waiter:
     Attributes:
         deadline: Until when, and how urgently.
         number: Its place in the order.
-        urgent: In which of the two lines it waits.
+        interactive: In which of the two lines it waits.
         granted: What it awaits.
         expiry: What ends its waiting at the deadline.
     """
 
     deadline: Deadline
     number: int
-    urgent: bool
+    interactive: bool
     granted: asyncio.Future[None]
     expiry: asyncio.TimerHandle | None = None
 
@@ -121,12 +121,12 @@ class WaitQueues:
 
     def __init__(self) -> None:
         self.earliest = math.inf
-        self._urgent = WaitQueue()
-        self._patient = WaitQueue()
+        self._interactive = WaitQueue()
+        self._background = WaitQueue()
         self._in_a_row = 0
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._patient)
+        return len(self._interactive) + len(self._background)
 
     def add(self, turn: Waiter) -> None:
         """Let one wait in its place."""
@@ -143,41 +143,41 @@ class WaitQueues:
 
     def pop(self) -> Waiter:
         """The next one, who does not wait any more."""
-        if self._urgent and (not self._patient or self._in_a_row < _URGENT_IN_A_ROW):
+        if self._interactive and (not self._background or self._in_a_row < _MAX_STREAK):
             self._in_a_row += 1
-            return self._urgent.pop()
+            return self._interactive.pop()
         self._in_a_row = 0
-        return self._patient.pop()
+        return self._background.pop()
 
     def clear(self) -> tuple[Waiter, ...]:
         """All of them, none of whom waits any more."""
-        return (*self._urgent.clear(), *self._patient.clear())
+        return (*self._interactive.clear(), *self._background.clear())
 
     def promote(self, turn: Waiter) -> None:
         """Move a stream's turn behind the lookups that wait, unless its own place is better."""
         number = turn.deadline.number
-        if self.ahead_of(turn) > self._ahead(self._urgent.rank(number), urgent=True):
-            self._patient.remove(turn)
-            turn.urgent, turn.number = True, number
-            self._urgent.add(turn)
+        if self.ahead_of(turn) > self._ahead(self._interactive.rank(number), interactive=True):
+            self._background.remove(turn)
+            turn.interactive, turn.number = True, number
+            self._interactive.add(turn)
 
     def ahead_of(self, turn: Waiter) -> int:
         """How many of both lines go before one that waits, or that is about to."""
-        return self._ahead(self._of(turn).rank(turn.number), urgent=turn.urgent)
+        return self._ahead(self._of(turn).rank(turn.number), interactive=turn.interactive)
 
     def in_order(self) -> Iterator[tuple[Waiter, int]]:
         """Each turn, and how many go before it; those removed meanwhile do not."""
-        for line, urgent in ((self._urgent, True), (self._patient, False)):
+        for line, interactive in ((self._interactive, True), (self._background, False)):
             began = len(line)
             for place, turn in enumerate(line):
-                yield turn, self._ahead(place - (began - len(line)), urgent=urgent)
+                yield turn, self._ahead(place - (began - len(line)), interactive=interactive)
 
     def _of(self, turn: Waiter) -> WaitQueue:
-        return self._urgent if turn.urgent else self._patient
+        return self._interactive if turn.interactive else self._background
 
-    def _ahead(self, before: int, *, urgent: bool) -> int:
+    def _ahead(self, before: int, *, interactive: bool) -> int:
         """How many of both queues go first, where `before` of one's own do."""
-        in_a_row = min(self._in_a_row, _URGENT_IN_A_ROW)
-        if urgent:
-            return before + min(len(self._patient), (in_a_row + before) // _URGENT_IN_A_ROW)
-        return before + min(len(self._urgent), (before + 1) * _URGENT_IN_A_ROW - in_a_row)
+        in_a_row = min(self._in_a_row, _MAX_STREAK)
+        if interactive:
+            return before + min(len(self._background), (in_a_row + before) // _MAX_STREAK)
+        return before + min(len(self._interactive), (before + 1) * _MAX_STREAK - in_a_row)

@@ -1,4 +1,4 @@
-"""A lookup that joins a call under way: as urgent as it is, in its place, refused when it is late.
+"""A lookup that joins a call under way: its priority, its position, and when it is refused.
 
 All of it with single-flight, where one call is shared by whoever asks for the same customer.
 """
@@ -30,14 +30,14 @@ class PlainPace:
 
     def __init__(self, rate: str) -> None:
         requests, _, per = rate.partition("/")
-        self._pace = LocalPace(RateLimit(int(requests), float(per)), places=1000)
+        self._pace = LocalPace(RateLimit(int(requests), float(per)), max_in_flight=1000)
 
-    async def acquire(self, *, deadline: float | None, urgent: bool) -> None:
+    async def acquire(self, *, deadline: float | None, interactive: bool) -> None:
         """As the protocol has it."""
-        await self._pace.acquire(deadline=deadline, urgent=urgent)
+        await self._pace.acquire(deadline=deadline, interactive=interactive)
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"admit", "leave"}:
+        if name in {"admit", "before_send"}:
             raise AttributeError(name)
         return getattr(self._pace, name)
 

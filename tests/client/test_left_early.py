@@ -292,7 +292,7 @@ async def test_raises_an_error_of_any_class_from_a_pace(error: type[BaseExceptio
             if next(count) == 5:
                 raise error
 
-    pace = Failing(RateLimit(1000, 1), places=10)
+    pace = Failing(RateLimit(1000, 1), max_in_flight=10)
     config = settings(auth=BasicAuth("a", "b"))
     async with InteractionsClient(config, transport=Server(), pace=pace) as client:
         seen: list[Outcome] = []

@@ -40,10 +40,12 @@ class Airline:
         return name
 
     def board(
-        self, key: str = "key", deadline: float | None = None, *, urgent: bool = True
+        self, key: str = "key", deadline: float | None = None, *, interactive: bool = True
     ) -> asyncio.Task[str]:
         """One passenger more."""
-        return asyncio.ensure_future(self.flights.board(key, deadline, self._depart, urgent=urgent))
+        return asyncio.ensure_future(
+            self.flights.board(key, deadline, self._depart, interactive=interactive)
+        )
 
 
 async def test_shares_one_flight_among_equal_keys() -> None:
@@ -152,24 +154,24 @@ def test_extends_a_deadline_and_never_shortens_it(
     deadline = Deadline(first)
     deadline.join(second)
     assert deadline.at == later
-    assert deadline.left(0.5) == (None if later is None else later - 0.5)
+    assert deadline.remaining(0.5) == (None if later is None else later - 0.5)
 
 
 async def test_is_urgent_once_somebody_urgent_is_aboard() -> None:
-    """A person who boards a stream's flight makes it urgent, and it stays so."""
+    """A person who boards a stream's flight makes it interactive, and it stays so."""
     airline = Airline()
-    patient = airline.board(urgent=False)
+    patient = airline.board(interactive=False)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     (until,) = airline.departed
-    assert not until.urgent
-    person = airline.board(urgent=True)
-    late = airline.board(urgent=False)
+    assert not until.interactive
+    person = airline.board(interactive=True)
+    late = airline.board(interactive=False)
     await asyncio.sleep(0)
-    assert until.urgent
+    assert until.interactive
     person.cancel()
     await asyncio.gather(patient, late)
-    assert until.urgent
+    assert until.interactive
 
 
 async def test_lands_what_is_in_the_air_and_grounds_the_rest() -> None:

@@ -87,10 +87,10 @@ class Machine(RuleBasedStateMachine):
         self.configured = self.pace.rate
         self.burst = self.pace.state().slots_left
 
-    def _customer(self, *, urgent: bool) -> Query:
+    def _customer(self, *, interactive: bool) -> Query:
         self.number += 1
         identifier = fakes.customer(self.number)
-        self.asked[urgent].append(identifier.value)
+        self.asked[interactive].append(identifier.value)
         return Query(identifier)
 
     def _run(self, seconds: float) -> None:
@@ -101,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         """People ask."""
 
         async def one() -> list[Outcome]:
-            return [await self.client.lookup(self._customer(urgent=True), timeout)]
+            return [await self.client.lookup(self._customer(interactive=True), timeout)]
 
         for _ in range(count):
             task = self.loop.create_task(one())
@@ -115,7 +115,7 @@ class Machine(RuleBasedStateMachine):
         async def several() -> list[Outcome]:
             async with self.client.stream(
                 range(count),
-                key=lambda _: self._customer(urgent=False),
+                key=lambda _: self._customer(interactive=False),
                 in_flight=at_once,
                 timeout=timeout,
             ) as outcomes:
@@ -226,7 +226,9 @@ class Machine(RuleBasedStateMachine):
     async def _use_all_of_it(self) -> None:
         count = 3 * self.rate.requests
         began = self.loop.time()
-        outcomes = await self.client.lookup_all([self._customer(urgent=True) for _ in range(count)])
+        outcomes = await self.client.lookup_all(
+            [self._customer(interactive=True) for _ in range(count)]
+        )
         assert all(isinstance(outcome, Found) for outcome in outcomes)
         assert self.loop.time() - began <= 3 * self.rate.per / 0.95
 

@@ -118,19 +118,19 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
     """Cancelled while it waits, in the moment of its turn, or with it: the next one has it."""
     config = settings(rate=RateLimit(100, 1.0))
     async with InteractionsClient(config, transport=Server()) as client:
-        ration = StreamShare(0.01, client._lanes)
+        stream_share = StreamShare(0.01, client._lanes)
         for number in range(2):
-            await ration.enter(None, number)
-            ration.spend()
-            ration.leave()
+            await stream_share.acquire(None, number)
+            stream_share.consume()
+            stream_share.release()
         had: list[int] = []
 
         async def one(number: int) -> None:
-            await ration.enter(None, number)
+            await stream_share.acquire(None, number)
             had.append(number)
             if number == 14:
                 tasks[5].cancel()
-            ration.leave()
+            stream_share.release()
 
         tasks = [asyncio.ensure_future(one(number)) for number in (10, 16, 12, 11, 14, 15)]
         await asyncio.sleep(0.1)
@@ -143,13 +143,13 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
 async def test_takes_a_call_again_whose_number_it_still_knows() -> None:
     """One that was called away from the line and has come back waits like the others."""
     async with InteractionsClient(settings(rate="10/1"), transport=Server()) as client:
-        ration = StreamShare(0.5, client._lanes)
-        await ration.enter(None, 0)
-        first = asyncio.ensure_future(ration.enter(None, 7))
+        stream_share = StreamShare(0.5, client._lanes)
+        await stream_share.acquire(None, 0)
+        first = asyncio.ensure_future(stream_share.acquire(None, 7))
         await asyncio.sleep(0)
         first.cancel()
-        again = asyncio.ensure_future(ration.enter(None, 7))
+        again = asyncio.ensure_future(stream_share.acquire(None, 7))
         await asyncio.sleep(0)
-        ration.leave()
+        stream_share.release()
         await again
         assert first.cancelled()

@@ -28,7 +28,7 @@ async def _herd(pace: LocalPace, count: int, admitted: list[float]) -> list[asyn
 
 async def test_lets_nobody_through_in_a_cool_down() -> None:
     """Those who waited already and those who come meanwhile wait until it is over."""
-    pace = LocalPace(RateLimit(100, 1, burst=20), places=100)
+    pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     pace.throttled(now(), 2.0)
     admitted: list[float] = []
     tasks = await _herd(pace, 10, admitted)
@@ -40,7 +40,7 @@ async def test_lets_nobody_through_in_a_cool_down() -> None:
 
 async def test_releases_the_herd_at_the_pace() -> None:
     """After the cool-down there is no burst, not even the one that is usual after a pause."""
-    pace = LocalPace(RateLimit(100, 1, burst=20), places=100)
+    pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     admitted: list[float] = []
     await asyncio.wait(await _herd(pace, 1, admitted))
     pace.throttled(now(), 2.0)
@@ -55,7 +55,7 @@ async def test_releases_the_herd_at_the_pace() -> None:
 
 async def test_releases_in_line_also_when_nobody_waited_through_the_cool_down() -> None:
     """A crowd that comes right after it finds the bucket full, and one that comes late does not."""
-    pace = LocalPace(RateLimit(100, 1, burst=20), places=100)
+    pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     pace.throttled(now(), 2.0)
     await asyncio.sleep(2)
     assert pace.state().slots_left == 0
@@ -68,7 +68,7 @@ async def test_releases_in_line_also_when_nobody_waited_through_the_cool_down() 
 
 async def test_is_extended_by_a_longer_hint_while_a_herd_waits() -> None:
     """Whoever was to go at two seconds goes at five; a shorter hint changes nothing."""
-    pace = LocalPace(RateLimit(100, 1), places=100)
+    pace = LocalPace(RateLimit(100, 1), max_in_flight=100)
     pace.throttled(now(), 2.0)
     admitted: list[float] = []
     tasks = await _herd(pace, 3, admitted)
@@ -81,14 +81,14 @@ async def test_is_extended_by_a_longer_hint_while_a_herd_waits() -> None:
 
 async def test_keeps_to_the_longest_pause() -> None:
     """A server that asks for a year gets as long as the setting says."""
-    pace = LocalPace(RateLimit(100, 1), places=1, longest_pause=30.0)
+    pace = LocalPace(RateLimit(100, 1), max_in_flight=1, max_pause=30.0)
     pace.throttled(now(), 365 * 86_400.0)
     assert pace.state().cool_down == 30
 
 
 async def test_refuses_waiters_at_once_that_a_cool_down_makes_late() -> None:
     """Those with a deadline within it end now; the others stay."""
-    pace = LocalPace(RateLimit(1, 1), places=10)
+    pace = LocalPace(RateLimit(1, 1), max_in_flight=10)
     await pace.acquire()
     waiting = [
         asyncio.ensure_future(pace.acquire(deadline=deadline)) for deadline in (1.5, 20.0, None)
@@ -108,7 +108,7 @@ async def test_refuses_waiters_at_once_that_the_servers_own_count_makes_late(
     remaining: int,
 ) -> None:
     """Headers that tell of less quota count as much as a refusal."""
-    pace = LocalPace(RateLimit(10, 1), places=10)
+    pace = LocalPace(RateLimit(10, 1), max_in_flight=10)
     while not pace.delay():
         await pace.acquire()
     waiting = [asyncio.ensure_future(pace.acquire(deadline=1.0)) for _ in range(5)]
@@ -122,7 +122,7 @@ async def test_refuses_waiters_at_once_that_the_servers_own_count_makes_late(
 
 async def test_refuses_only_whom_the_refusal_of_others_does_not_save() -> None:
     """Those who are refused make room for those behind them."""
-    pace = LocalPace(RateLimit(10, 1), places=10)
+    pace = LocalPace(RateLimit(10, 1), max_in_flight=10)
     while not pace.delay():
         await pace.acquire()
         pace.release()
@@ -137,7 +137,7 @@ async def test_refuses_only_whom_the_refusal_of_others_does_not_save() -> None:
 
 async def test_refuses_a_newcomer_whose_deadline_lies_within_a_cool_down() -> None:
     """It is told when there would have been a slot."""
-    pace = LocalPace(RateLimit(10, 1), places=10)
+    pace = LocalPace(RateLimit(10, 1), max_in_flight=10)
     pace.throttled(now(), 30.0)
     with pytest.raises(SlotAfterDeadlineError) as refused:
         await pace.acquire(deadline=now() + 29)
@@ -146,7 +146,7 @@ async def test_refuses_a_newcomer_whose_deadline_lies_within_a_cool_down() -> No
 
 async def test_comes_back_soon_after_the_pause_of_a_slow_quota() -> None:
     """With one request a minute, the end of the pause is the slot, and not a minute later."""
-    pace, admitted = LocalPace(RateLimit(1, 60.0), places=8), list[float]()
+    pace, admitted = LocalPace(RateLimit(1, 60.0), max_in_flight=8), list[float]()
     await _through(pace, admitted)
     pace.throttled(0.0, 90.0)
     await _through(pace, admitted)
@@ -157,7 +157,7 @@ async def test_comes_back_soon_after_the_pause_of_a_slow_quota() -> None:
 
 async def test_goes_on_at_a_lower_rate_after_repeated_refusals() -> None:
     """The second cascade within two minutes cuts the rate to seven tenths."""
-    pace = LocalPace(RateLimit(100, 1), places=100)
+    pace = LocalPace(RateLimit(100, 1), max_in_flight=100)
     before = pace.rate
     pace.throttled(now(), 1.0)
     await asyncio.sleep(2)
@@ -174,7 +174,7 @@ async def test_goes_on_at_a_lower_rate_after_repeated_refusals() -> None:
 
 async def test_lets_those_with_their_connections_out_in_line() -> None:
     """Who had a turn before the pause and its connection within it makes no burst after it."""
-    pace = LocalPace(RateLimit(100, 1, burst=20), places=100)
+    pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     for _ in range(10):
         await pace.acquire()
     pace.throttled(now(), 2.0)
@@ -182,10 +182,10 @@ async def test_lets_those_with_their_connections_out_in_line() -> None:
 
     async def leave() -> None:
         with pytest.raises(WaiterEvictedError):
-            await pace.leave()
+            await pace.before_send()
         pace.release()
         await pace.acquire()
-        await pace.leave()
+        await pace.before_send()
         left.append(now())
 
     await asyncio.gather(*(leave() for _ in range(10)))

@@ -30,25 +30,25 @@ class _Crowd:
         self.through: list[str] = []
 
     def send(
-        self, name: str, *, deadline: float | None = None, urgent: bool = True
+        self, name: str, *, deadline: float | None = None, interactive: bool = True
     ) -> asyncio.Task[None]:
         """One more waiter."""
-        return asyncio.ensure_future(self._wait(name, deadline, urgent=urgent))
+        return asyncio.ensure_future(self._wait(name, deadline, interactive=interactive))
 
-    async def _wait(self, name: str, deadline: float | None, *, urgent: bool) -> None:
-        await self.pace.acquire(deadline=deadline, urgent=urgent)
+    async def _wait(self, name: str, deadline: float | None, *, interactive: bool) -> None:
+        await self.pace.acquire(deadline=deadline, interactive=interactive)
         self.through.append(name)
         self.pace.release()
 
 
-@pytest.mark.parametrize("urgent", [True, False])
-async def test_serves_in_the_order_of_arrival(urgent: bool) -> None:
+@pytest.mark.parametrize("interactive", [True, False])
+async def test_serves_in_the_order_of_arrival(interactive: bool) -> None:
     """Nobody overtakes, newcomers that find a slot free included."""
-    pace = LocalPace(LIMIT, places=100)
+    pace = LocalPace(LIMIT, max_in_flight=100)
     crowd = _Crowd(pace)
     tasks = []
     for number in range(40):
-        tasks.append(crowd.send(str(number), urgent=urgent))
+        tasks.append(crowd.send(str(number), interactive=interactive))
         await asyncio.sleep(0.03)
     await asyncio.wait(tasks)
     assert crowd.through == [str(number) for number in range(40)]
@@ -56,7 +56,7 @@ async def test_serves_in_the_order_of_arrival(urgent: bool) -> None:
 
 async def test_serves_in_the_order_of_arrival_where_places_are_short() -> None:
     """A place that becomes free goes to whoever has waited longest."""
-    pace = LocalPace(RateLimit(1000, 1), places=1)
+    pace = LocalPace(RateLimit(1000, 1), max_in_flight=1)
     await pace.acquire()
     crowd = _Crowd(pace)
     tasks = [crowd.send(str(number)) for number in range(5)]
@@ -70,10 +70,10 @@ async def test_serves_in_the_order_of_arrival_where_places_are_short() -> None:
 
 async def test_lets_lookups_go_ahead_of_streams_and_one_in_ten_of_these_between() -> None:
     """While lookups wait, every tenth slot is a stream's."""
-    pace = LocalPace(LIMIT, places=100)
+    pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     crowd = _Crowd(pace)
-    tasks = [crowd.send("stream", urgent=False) for _ in range(10)]
+    tasks = [crowd.send("stream", interactive=False) for _ in range(10)]
     await asyncio.sleep(0)
     tasks += [crowd.send("lookup") for _ in range(40)]
     await asyncio.wait(tasks)
@@ -83,7 +83,7 @@ async def test_lets_lookups_go_ahead_of_streams_and_one_in_ten_of_these_between(
 
 async def test_gives_the_slot_of_a_cancelled_waiter_to_the_next() -> None:
     """Whoever leaves the queue costs those behind it nothing."""
-    pace = LocalPace(LIMIT, places=100)
+    pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     slot = pace.delay()
     crowd = _Crowd(pace)
@@ -98,7 +98,7 @@ async def test_gives_the_slot_of_a_cancelled_waiter_to_the_next() -> None:
 
 async def test_gets_a_slot_back_that_was_granted_in_the_moment_of_the_cancellation() -> None:
     """Granted, and cancelled before it could run: slot and place are free again."""
-    pace = LocalPace(RateLimit(50, 1), places=1)
+    pace = LocalPace(RateLimit(50, 1), max_in_flight=1)
     await pace.acquire()
     crowd = _Crowd(pace)
     waiter = crowd.send("waiter")
@@ -114,7 +114,7 @@ async def test_gets_a_slot_back_that_was_granted_in_the_moment_of_the_cancellati
 
 async def test_gives_nothing_back_for_a_waiter_cancelled_before_its_turn_came_up() -> None:
     """Cancelled, and its turn comes before it could run: it never had a slot to give back."""
-    pace = LocalPace(LIMIT, places=2)
+    pace = LocalPace(LIMIT, max_in_flight=2)
     await pace.acquire()
     await pace.acquire()
     crowd = _Crowd(pace)
@@ -131,7 +131,7 @@ async def test_gives_nothing_back_for_a_waiter_cancelled_before_its_turn_came_up
 
 async def test_gives_nothing_back_for_a_waiter_cancelled_when_it_was_just_refused() -> None:
     """Refused for its deadline and cancelled in the same moment: nothing was granted."""
-    pace = LocalPace(LIMIT, places=5)
+    pace = LocalPace(LIMIT, max_in_flight=5)
     await pace.acquire()
     await _empty(pace)
     crowd = _Crowd(pace)
@@ -146,7 +146,7 @@ async def test_gives_nothing_back_for_a_waiter_cancelled_when_it_was_just_refuse
 
 async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
     """Cancelled, and too late before it could leave the queue: the refusal of others goes on."""
-    pace = LocalPace(LIMIT, places=5)
+    pace = LocalPace(LIMIT, max_in_flight=5)
     await pace.acquire()
     await _empty(pace)
     crowd = _Crowd(pace)
@@ -177,10 +177,10 @@ def test_loses_and_doubles_no_slot_whoever_leaves_when(
         loop = asyncio.get_running_loop()
         crowd = _Crowd(pace)
         tasks = []
-        for arrives, leaves, urgent, hurried in sorted(waiters):
+        for arrives, leaves, interactive, hurried in sorted(waiters):
             await asyncio.sleep(max(0.0, arrives - now()))
             deadline = now() + leaves if hurried else None
-            task = crowd.send("", deadline=deadline, urgent=urgent)
+            task = crowd.send("", deadline=deadline, interactive=interactive)
             loop.call_at(now() + leaves, task.cancel)
             tasks.append(task)
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -194,7 +194,7 @@ def test_loses_and_doubles_no_slot_whoever_leaves_when(
 
 async def test_refuses_at_once_whose_slot_lies_beyond_its_deadline() -> None:
     """Not at the deadline: now, and with the wait that it would have had."""
-    pace = LocalPace(RateLimit(1, 10), places=5)
+    pace = LocalPace(RateLimit(1, 10), max_in_flight=5)
     await pace.acquire()
     began = now()
     with pytest.raises(SlotAfterDeadlineError) as refused:
@@ -206,7 +206,7 @@ async def test_refuses_at_once_whose_slot_lies_beyond_its_deadline() -> None:
 
 async def test_counts_those_ahead_before_it_refuses() -> None:
     """A queue of twenty at ten a second is two seconds long, for whoever comes then."""
-    pace = LocalPace(LIMIT, places=100)
+    pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     crowd = _Crowd(pace)
     tasks = [crowd.send(str(number)) for number in range(20)]
@@ -221,22 +221,22 @@ async def test_counts_those_ahead_before_it_refuses() -> None:
 
 async def test_refuses_no_stream_that_makes_its_deadline_on_the_tenth_slot() -> None:
     """Behind a hundred lookups, the first of the streams waits for nine of them only."""
-    pace = LocalPace(LIMIT, places=100)
+    pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     crowd = _Crowd(pace)
     tasks = [crowd.send("lookup") for _ in range(100)]
     await asyncio.sleep(0)
-    tasks.append(crowd.send("stream", deadline=now() + 1.2, urgent=False))
+    tasks.append(crowd.send("stream", deadline=now() + 1.2, interactive=False))
     await asyncio.gather(*tasks)
     assert crowd.through.index("stream") == 9
 
 
 async def test_counts_the_streams_between_before_it_refuses_a_lookup() -> None:
     """A lookup behind eighteen others waits for two streams as well."""
-    pace = LocalPace(LIMIT, places=100)
+    pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     crowd = _Crowd(pace)
-    tasks = [crowd.send("lookup", urgent=place >= 9) for place in range(27)]
+    tasks = [crowd.send("lookup", interactive=place >= 9) for place in range(27)]
     await asyncio.sleep(0)
     slot = 1 / pace.rate
     with pytest.raises(SlotAfterDeadlineError):
@@ -248,7 +248,7 @@ async def test_counts_the_streams_between_before_it_refuses_a_lookup() -> None:
 
 async def test_ends_at_its_deadline_where_no_place_becomes_free() -> None:
     """When a place will be free cannot be foretold; the deadline holds all the same."""
-    pace = LocalPace(RateLimit(1000, 1), places=1)
+    pace = LocalPace(RateLimit(1000, 1), max_in_flight=1)
     await pace.acquire()
     began = now()
     with pytest.raises(SlotAfterDeadlineError):
@@ -259,7 +259,7 @@ async def test_ends_at_its_deadline_where_no_place_becomes_free() -> None:
 
 async def test_shows_its_state() -> None:
     """Rate, slots, queue, places and cool-down are what they are."""
-    pace = LocalPace(RateLimit(100, 1, burst=5), places=2)
+    pace = LocalPace(RateLimit(100, 1, burst=5), max_in_flight=2)
     tasks = [asyncio.ensure_future(pace.acquire()) for _ in range(4)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -281,5 +281,5 @@ async def test_shows_its_state() -> None:
 
 def test_shows_its_state_before_it_was_ever_used() -> None:
     """Nothing is in use, and a hundredth of the quota may leave at once."""
-    state = LocalPace(RateLimit(1000, 60), places=5).state()
+    state = LocalPace(RateLimit(1000, 60), max_in_flight=5).state()
     assert (state.waiting, state.in_flight, state.slots_left, state.cool_down) == (0, 0, 10, 0)

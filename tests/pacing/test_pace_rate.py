@@ -24,19 +24,19 @@ LIMITS = st.builds(
 CROWDS = st.lists(st.tuples(st.integers(0, 60), st.floats(0, 3)), min_size=1, max_size=6)
 
 
-async def _let_through(pace: LocalPace, admitted: list[float], *, urgent: bool = True) -> None:
-    await pace.acquire(urgent=urgent)
+async def _let_through(pace: LocalPace, admitted: list[float], *, interactive: bool = True) -> None:
+    await pace.acquire(interactive=interactive)
     admitted.append(now())
     pace.release()
 
 
 async def _crowds(limit: RateLimit, crowds: list[tuple[int, float]]) -> list[float]:
-    pace = LocalPace(limit, places=1000)
+    pace = LocalPace(limit, max_in_flight=1000)
     admitted: list[float] = []
     async with asyncio.TaskGroup() as group:
         for count, windows in crowds:
             for place in range(count):
-                group.create_task(_let_through(pace, admitted, urgent=place % 3 > 0))
+                group.create_task(_let_through(pace, admitted, interactive=place % 3 > 0))
             await asyncio.sleep(windows * limit.per)
     return admitted
 
@@ -85,7 +85,7 @@ async def test_spaces_a_small_quota_evenly() -> None:
 async def test_keeps_the_quota_when_waiters_leave_at_any_time() -> None:
     """Slots of those who left are used again, and never twice."""
     limit = RateLimit(20, 1.0)
-    pace = LocalPace(limit, places=1000)
+    pace = LocalPace(limit, max_in_flight=1000)
     admitted: list[float] = []
     tasks = [asyncio.ensure_future(_let_through(pace, admitted)) for _ in range(300)]
     for place, task in enumerate(tasks):
@@ -99,7 +99,7 @@ async def test_keeps_the_quota_when_waiters_leave_at_any_time() -> None:
 
 async def test_lets_through_no_more_than_there_are_places() -> None:
     """However much quota there is, no more requests are under way than places."""
-    pace = LocalPace(RateLimit(1000, 1), places=3)
+    pace = LocalPace(RateLimit(1000, 1), max_in_flight=3)
     under_way = most = 0
 
     async def request() -> None:
@@ -120,7 +120,7 @@ async def test_lets_through_no_more_than_there_are_places() -> None:
 
 async def test_follows_a_rate_that_changes() -> None:
     """A crowd leaves at the rate that a server's headers leave it, then at its own again."""
-    pace = LocalPace(RateLimit(100, 1), places=1000)
+    pace = LocalPace(RateLimit(100, 1), max_in_flight=1000)
     await _let_through(pace, [])
     pace.quota_left(20, 4.0)
     began, admitted = now(), [0.0]
@@ -135,7 +135,7 @@ async def test_follows_a_rate_that_changes() -> None:
 
 def test_goes_on_in_another_event_loop() -> None:
     """One loop after the other may use a pace; what was used in the last one still counts."""
-    pace = LocalPace(RateLimit(10, 1), places=2)
+    pace = LocalPace(RateLimit(10, 1), max_in_flight=2)
     first: list[float] = []
     second: list[float] = []
 

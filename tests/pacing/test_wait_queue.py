@@ -28,8 +28,8 @@ STEPS = st.lists(
 )
 
 
-def _turn(loop: asyncio.AbstractEventLoop, number: int, *, urgent: bool = True) -> Waiter:
-    return Waiter(Deadline(None, urgent), number, urgent, loop.create_future())
+def _turn(loop: asyncio.AbstractEventLoop, number: int, *, interactive: bool = True) -> Waiter:
+    return Waiter(Deadline(None, interactive), number, interactive, loop.create_future())
 
 
 @settings(max_examples=25, deadline=None)
@@ -63,7 +63,7 @@ async def test_counts_who_goes_first_as_they_go() -> None:
     loop = asyncio.get_running_loop()
     lines = WaitQueues()
     for number in range(50):
-        lines.add(_turn(loop, number, urgent=number % 3 > 0))
+        lines.add(_turn(loop, number, interactive=number % 3 > 0))
     foretold = dict(lines.in_order())
     assert all(lines.ahead_of(turn) == ahead for turn, ahead in foretold.items())
     order = [lines.pop() for _ in range(50)]

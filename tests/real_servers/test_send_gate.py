@@ -19,7 +19,7 @@ async def _on_the_wire(
     limit: RateLimit, late: Sequence[float], *, told: bool = True
 ) -> list[float]:
     """When requests leave that are late by so much, all of them wanting to leave at once."""
-    pace = LocalPace(limit, places=64)
+    pace = LocalPace(limit, max_in_flight=64)
     left = list[float]()
     now: Callable[[], float] = asyncio.get_running_loop().time
 
@@ -27,7 +27,7 @@ async def _on_the_wire(
         await pace.acquire()
         await asyncio.sleep(delay)
         if told:
-            await pace.leave()
+            await pace.before_send()
         left.append(now())
         # An answer takes its time too.
         await asyncio.sleep(0.05)
@@ -83,8 +83,8 @@ def test_lose_next_to_nothing_where_each_opens_a_connection(most: float) -> None
 
 async def test_leave_not_in_a_cool_down() -> None:
     """Who had a turn and was opening its connection stands in the queue again, and is told so."""
-    pace = LocalPace(RateLimit(100, 1.0), places=8)
+    pace = LocalPace(RateLimit(100, 1.0), max_in_flight=8)
     await pace.acquire()
     pace.throttled(asyncio.get_running_loop().time(), 0.03)
     with pytest.raises(WaiterEvictedError):
-        await pace.leave()
+        await pace.before_send()

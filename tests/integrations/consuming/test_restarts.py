@@ -29,10 +29,10 @@ def _sent(limit: RateLimit, *, lives: float, delay: float) -> list[float]:
     async def main() -> list[float]:
         loop, times = asyncio.get_running_loop(), list[float]()
         for _ in range(_STARTS):
-            pace, until = LocalPace(limit, places=1000), loop.time() + lives
+            pace, until = LocalPace(limit, max_in_flight=1000), loop.time() + lives
             while loop.time() < until:
                 await pace.acquire()
-                await pace.leave()
+                await pace.before_send()
                 pace.release()
                 times.append(loop.time())
             await asyncio.sleep(delay)
