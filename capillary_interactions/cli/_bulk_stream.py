@@ -126,7 +126,7 @@ class _Run:
 
     async def _first_row(self) -> None:
         try:
-            await self._feed.ready()
+            await self._feed.wait_first()
         except ListError as wrong:
             raise CannotStartError(str(wrong)) from None
 

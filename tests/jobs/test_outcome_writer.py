@@ -50,7 +50,7 @@ async def _left_alone(store: _Store) -> OutcomeWriter:
     recorder = OutcomeWriter(store.write, lambda _: None, _nothing)
     recorder.add(1, not_found())
     flushing = asyncio.create_task(recorder.flush())
-    while recorder.crowded or recorder._waiting.numbers:
+    while recorder.is_full or recorder._waiting.numbers:
         await asyncio.sleep(0)
     flushing.cancel()
     await asyncio.wait({flushing})

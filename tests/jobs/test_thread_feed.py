@@ -38,7 +38,7 @@ async def test_hands_on_what_a_pipe_holds_before_it_reads_further() -> None:
     with io.FileIO(theirs, "rb") as pipe:
         feed = _feed(pipe)
         os.write(ours, b"919\n92")
-        await feed.ready()
+        await feed.wait_first()
         batches = aiter(feed)
 
         assert [row.value for row in (await anext(batches)).rows()] == ["919"]
@@ -60,7 +60,7 @@ async def test_reads_only_a_little_ahead() -> None:
             put(made)
 
     feed = ThreadFeed(endless)
-    await feed.ready()
+    await feed.wait_first()
     batches = aiter(feed)
     assert await anext(batches) == 1
     for _ in range(20):
@@ -76,10 +76,10 @@ async def test_stops_in_front_of_a_silent_pipe() -> None:
     theirs, ours = os.pipe()
     with io.FileIO(theirs, "rb", closefd=False) as pipe:
         feed = _feed(pipe)
-        ready = asyncio.create_task(feed.ready())
+        waiting = asyncio.create_task(feed.wait_first())
         await asyncio.sleep(0)
         feed.stop()
-        await ready
+        await waiting
 
         assert await _values(feed) == []
     os.close(ours)
@@ -90,7 +90,7 @@ async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
     # Those of other tests may sit in front of silent pipes.
     before = set(threading.enumerate())
     feed = _feed(io.BytesIO(b"919\n" * 100_000))
-    await feed.ready()
+    await feed.wait_first()
     feed.stop()
 
     for _ in range(1000):
@@ -105,7 +105,7 @@ async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
 async def test_says_before_the_first_row_that_there_is_none(content: bytes) -> None:
     """A run need not begin for a list of nothing."""
     with pytest.raises(ListError, match="it: it holds no rows"):
-        await _feed(io.BytesIO(content)).ready()
+        await _feed(io.BytesIO(content)).wait_first()
 
 
 async def test_gives_the_rows_before_it_gives_the_error_after_them() -> None:
@@ -144,4 +144,4 @@ async def test_tells_what_went_wrong_in_its_thread(
 ) -> None:
     """No error of the reader is lost in a thread that nobody looks at."""
     with pytest.raises(kind, match=said):
-        await _feed(cast("IO[bytes]", _Failing(error))).ready()
+        await _feed(cast("IO[bytes]", _Failing(error))).wait_first()

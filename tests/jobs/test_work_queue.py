@@ -18,16 +18,16 @@ def test_is_settled_up_to_the_first_row_that_is_open(dice: random.Random, rows: 
     out: list[Item] = []
     open_rows = set(range(1, rows + 1))
     for _ in range(4 * rows):
-        if dice.random() < 0.5 and (item := queue.take()) is not None:
+        if dice.random() < 0.5 and (item := queue.pop_nowait()) is not None:
             out.append(item)
         elif out:
             item = out.pop(dice.randrange(len(out)))
             if dice.random() < 0.2:
-                queue.put_back(item)
+                queue.requeue(item)
             else:
-                queue.settle(item.number)
+                queue.mark_done(item.number)
                 open_rows.discard(item.number)
         handed = max((item.number for item in out), default=0)
-        assert queue.settled < min(open_rows, default=rows + 1)
-        assert queue.settled >= min([*open_rows, handed, rows]) - 1
-        assert queue.out == len(out)
+        assert queue.low_watermark < min(open_rows, default=rows + 1)
+        assert queue.low_watermark >= min([*open_rows, handed, rows]) - 1
+        assert queue.in_progress == len(out)

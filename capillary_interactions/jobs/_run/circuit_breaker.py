@@ -99,7 +99,7 @@ class CircuitBreaker:
 
     def _hold(self, item: Item, outcome: Outcome) -> None:
         self._held.append((item, outcome))
-        self._queue.look_again()
+        self._queue.wake()
         if len(self._held) > _MAX_HELD:
             self._record(*self._held.popleft())
 
@@ -125,7 +125,7 @@ class CircuitBreaker:
 
     def idle(self) -> None:
         """There is nothing more to hand out: if everything that is out is held, that is all."""
-        if self._queue.out != len(self._held):
+        if self._queue.in_progress != len(self._held):
             return
         proven = self._proven()
         pages = [] if proven else [one for one in self._held if is_page(one[1])]
@@ -158,7 +158,7 @@ class CircuitBreaker:
     def _hand_back(self) -> None:
         held, self._held = self._held, deque()
         for item, _ in held:
-            self._queue.put_back(item)
+            self._queue.requeue(item)
 
     def _pause(self, last: Unanswered) -> None:
         self._hand_back()
@@ -191,7 +191,7 @@ class CircuitBreaker:
             self._give_up(last)
 
     async def _ask_one(self, last: Unanswered) -> Unanswered:
-        item = self._queue.take()
+        item = self._queue.pop_nowait()
         if item is None:
             self._resume()
             return last
@@ -199,7 +199,7 @@ class CircuitBreaker:
             outcome = await self._lookup(item)
         except asyncio.CancelledError:
             # Another lookup has had an answer meanwhile; this customer is still to be asked for.
-            self._queue.put_back(item, again=False)
+            self._queue.requeue(item, again=False)
             raise
         self.take(item, outcome)
         return outcome if is_unanswered(outcome) else last

@@ -147,7 +147,7 @@ class JobRun:
                 self._stream.stop_reading()
             async for outcome in self._stream:
                 self._take(outcome)
-                if self._recorder.crowded:
+                if self._recorder.is_full:
                     await self._recorder.flush()
         self._outage.release()
         await self._recorder.flush()
@@ -162,23 +162,23 @@ class JobRun:
             raise JobStoreError(damaged(self._store.path, odd)) from odd
 
     def _take(self, outcome: Outcome) -> None:
-        self._meter.note(outcome)
+        self._meter.record(outcome)
         if isinstance(outcome, Unavailable) and self._client._home.closed:  # noqa: SLF001
             # It was broken off with the client: that is about no customer.
-            self._queue.put_back(outcome.item)
+            self._queue.requeue(outcome.item)
         else:
             self._outage.take(outcome.item, outcome)
 
     def _record(self, item: Item, outcome: Outcome) -> None:
         self._recorder.add(item.number, outcome)
-        self._queue.settle(item.number)
+        self._queue.mark_done(item.number)
 
     def _idle(self) -> None:
         self._outage.idle()
 
     async def _lookup(self, item: Item) -> Outcome:
         outcome = await self._client.lookup(self._query(item))
-        self._meter.note(outcome)
+        self._meter.record(outcome)
         return outcome
 
     def _give_up(self, last: Unanswered) -> None:
@@ -198,21 +198,21 @@ class JobRun:
             self._list_error = wrong
         except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
             self._fail(error)
-        self._queue.grow(whole=True)
+        self._queue.rows_added(whole=True)
 
     async def _keep(self, batch: Batch) -> None:
         begun = self._loop.time()
         await self._thread(self._store.add, batch)
-        self._queue.grow()
+        self._queue.rows_added()
         await self._tick()
         if self._judging:
             await self._judge()
-        if batch.end - self._queue.settled > _AHEAD:
+        if batch.end - self._queue.low_watermark > _AHEAD:
             await self._rest(self._loop.time() - begun)
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.hungry.wait(), seconds)
+            await asyncio.wait_for(self._queue.needs_rows.wait(), seconds)
 
     def _fail(self, error: BaseException) -> None:
         if self._stream is not None:
@@ -222,7 +222,7 @@ class JobRun:
         return await self._thread(self._store.open_after, after, most)
 
     async def _write(self, pending: OutcomeBatch) -> None:
-        settled, figures = self._queue.settled, self._meter.figures()
+        settled, figures = self._queue.low_watermark, self._meter.figures()
         # To its end: what is half cancelled may be written, or may not, and is out of memory.
         await self._thread.finish(self._store.record, pending, settled, self._number, figures)
         if self._judging:

@@ -50,7 +50,7 @@ class OutcomeWriter:
             self._full.set()
 
     @property
-    def crowded(self) -> bool:
+    def is_full(self) -> bool:
         """Whether it is time to wait for `flush`."""
         return len(self._waiting.numbers) >= _TOO_MANY
 

@@ -155,7 +155,7 @@ async def _compared(
 ) -> None:
     """Begin to read, and see that the rows read before are the same, before anybody is asked."""
     try:
-        await feed.ready()
+        await feed.wait_first()
     except (JobChangedError, ListError) as wrong:
         moved = None if isinstance(wrong, ListError) else other
         raise (retold_error(retold) if retold else moved or wrong) from None
@@ -177,7 +177,7 @@ async def _begun(
     feed, before = ThreadFeed(reader.read), store
     written: dict[str, Any] = {}
     try:
-        await feed.ready()
+        await feed.wait_first()
         if store is not None and wanted.restart:
             await thread(store.close)
             written = await thread(delete_job, wanted.path)

@@ -32,7 +32,7 @@ class RunMetrics:
         config = self._client.config
         return len(config.credentials) * config.rate.requests / config.rate.per
 
-    def note(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """A lookup has ended."""
         self.endings[outcome.ending] += 1
         self.unanswered = self.unanswered + 1 if is_unanswered(outcome) else 0

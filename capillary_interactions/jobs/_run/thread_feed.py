@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Generic, TypeVar
 
-_AHEAD: Final = 1
+_MAX_AHEAD: Final = 1
 
 _T = TypeVar("_T")
 
 
-class _Unwanted(Exception):  # noqa: N818 - no error: the thread's way home
+class _Stopped(Exception):  # noqa: N818 - no error: the thread's way home
     pass
 
 
@@ -30,27 +30,27 @@ class ThreadFeed(Generic[_T]):
         self._produce = produce
         self._loop = asyncio.get_running_loop()
         self._batches: deque[_T] = deque()
-        self._room = threading.Semaphore(_AHEAD)
-        self._news = asyncio.Event()
+        self._free_slots = threading.Semaphore(_MAX_AHEAD)
+        self._changed = asyncio.Event()
         self._error: Exception | None = None
         self._begun = False
         self._ended = False
         self._stopped = False
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Begin to read."""
         if not self._begun:
             self._begun = True
             # A daemon: it may sit in front of a silent pipe when everything else is over.
             threading.Thread(target=self._run, name="list", daemon=True).start()
 
-    async def ready(self) -> None:
+    async def wait_first(self) -> None:
         """Begin to read, and wait until there is a batch or will be none.
 
         Raises:
             Exception: What the thread has raised before there was any.
         """
-        self.begin()
+        self.start()
         while not (self._batches or self._ended or self._stopped):
             await self._wait()
         if not self._batches and self._error is not None:
@@ -59,15 +59,15 @@ class ThreadFeed(Generic[_T]):
     def stop(self) -> None:
         """Give no more."""
         self._stopped = True
-        self._news.set()
-        self._room.release()
+        self._changed.set()
+        self._free_slots.release()
 
     async def __aiter__(self) -> AsyncIterator[_T]:
         """The batches."""
-        self.begin()
+        self.start()
         while not self._stopped:
             if self._batches:
-                self._room.release()
+                self._free_slots.release()
                 yield self._batches.popleft()
             elif self._ended:
                 if self._error is not None:
@@ -77,38 +77,38 @@ class ThreadFeed(Generic[_T]):
                 await self._wait()
 
     async def _wait(self) -> None:
-        self._news.clear()
-        await self._news.wait()
+        self._changed.clear()
+        await self._changed.wait()
 
     def _run(self) -> None:
         """Everything, and then the end; this and what it calls run in the thread."""
         error: Exception | None = None
         try:
             self._produce(self._put)
-        except _Unwanted:
+        except _Stopped:
             return
         except Exception as raised:  # noqa: BLE001 - raised again where the batches are taken
             error = raised
-        self._tell(self._end, error)
+        self._call_in_loop(self._end, error)
 
     def _put(self, batch: _T) -> None:
-        self._room.acquire()
+        self._free_slots.acquire()
         if self._stopped:
-            raise _Unwanted
-        if not self._tell(self._arrive, batch):
-            raise _Unwanted
+            raise _Stopped
+        if not self._call_in_loop(self._on_batch, batch):
+            raise _Stopped
 
-    def _tell(self, call: Callable[..., None], *arguments: object) -> bool:
+    def _call_in_loop(self, call: Callable[..., None], *arguments: object) -> bool:
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:  # the loop is closed
             return False
         return True
 
-    def _arrive(self, batch: _T) -> None:
+    def _on_batch(self, batch: _T) -> None:
         self._batches.append(batch)
-        self._news.set()
+        self._changed.set()
 
     def _end(self, error: Exception | None) -> None:
         self._ended, self._error = True, error
-        self._news.set()
+        self._changed.set()

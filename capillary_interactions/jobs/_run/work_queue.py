@@ -9,7 +9,7 @@ from attrs import define, field
 
 from capillary_interactions._text.masking import repr_masked
 
-_MOST: Final = 2000
+_MAX_FETCHED: Final = 2000
 
 _Rows = tuple[list[int], list[str]]
 _Fetch = Callable[[int, int], Awaitable[_Rows]]
@@ -55,31 +55,31 @@ class WorkQueue:
         self._order: deque[int] = deque()
         self._again: deque[Item] = deque()
         self._news = asyncio.Event()
-        self._going = asyncio.Event()
-        self._going.set()
+        self._running = asyncio.Event()
+        self._running.set()
         self._whole = False
-        self.hungry = asyncio.Event()
+        self.needs_rows = asyncio.Event()
 
     @property
-    def out(self) -> int:
+    def in_progress(self) -> int:
         """How many have been handed out and have not come back."""
         return len(self._out)
 
     @property
-    def settled(self) -> int:
+    def low_watermark(self) -> int:
         """A row up to which none is open or out."""
         while self._order and self._order[0] not in self._unsettled:
             self._order.popleft()
         return self._order[0] - 1 if self._order else self._handed
 
-    def settle(self, number: int) -> None:
+    def mark_done(self, number: int) -> None:
         """One has come back with an outcome."""
         self._out.pop(number, None)
         self._unsettled.discard(number)
         if not self._news.is_set():
             self._news.set()
 
-    def put_back(self, item: Item, *, again: bool = True) -> None:
+    def requeue(self, item: Item, *, again: bool = True) -> None:
         """One has come back without an outcome; it is handed out once more.
 
         Args:
@@ -90,28 +90,28 @@ class WorkQueue:
         self._out.pop(item.number, None)
         self._news.set()
 
-    def take(self) -> Item | None:
+    def pop_nowait(self) -> Item | None:
         """One that is at hand, even during a pause; rather one that has never been asked for."""
         if self._numbers:
             return self._next()
-        return self._hand_out(self._again.popleft()) if self._again else None
+        return self._dispatch(self._again.popleft()) if self._again else None
 
-    def grow(self, *, whole: bool = False) -> None:
+    def rows_added(self, *, whole: bool = False) -> None:
         """There are more rows than before, or there will be no more."""
         self._whole = self._whole or whole
         self._news.set()
 
-    def look_again(self) -> None:
+    def wake(self) -> None:
         """Something has changed that `idle` may want to know."""
         self._news.set()
 
     def pause(self) -> None:
         """Hand out nothing."""
-        self._going.clear()
+        self._running.clear()
 
     def resume(self) -> None:
         """Go on."""
-        self._going.set()
+        self._running.set()
 
     async def aclose(self) -> None:
         """Read nothing more."""
@@ -123,25 +123,25 @@ class WorkQueue:
         return self
 
     async def __anext__(self) -> Item:
-        if not self._going.is_set():
-            await self._going.wait()
+        if not self._running.is_set():
+            await self._running.wait()
         while not (self._numbers or self._again):
             await self._fill()
-            await self._going.wait()
+            await self._running.wait()
         if self._again:
-            return self._hand_out(self._again.popleft())
+            return self._dispatch(self._again.popleft())
         return self._next()
 
     def _next(self) -> Item:
-        return self._hand_out(Item(self._numbers.popleft(), self._values.popleft()))
+        return self._dispatch(Item(self._numbers.popleft(), self._values.popleft()))
 
-    def _hand_out(self, item: Item) -> Item:
+    def _dispatch(self, item: Item) -> Item:
         self._out[item.number] = None
         if item.number > self._handed:
             self._handed = item.number
             self._unsettled.add(item.number)
             self._order.append(item.number)
-            if len(self._order) > _MOST + 2 * len(self._unsettled):
+            if len(self._order) > _MAX_FETCHED + 2 * len(self._unsettled):
                 self._order = deque(each for each in self._order if each in self._unsettled)
         return item
 
@@ -153,8 +153,8 @@ class WorkQueue:
             self._numbers.extend(numbers)
             self._values.extend(values)
             self._fetched = numbers[-1]
-            if len(numbers) == _MOST:
-                self._ahead = asyncio.ensure_future(self._fetch(self._fetched, _MOST))
+            if len(numbers) == _MAX_FETCHED:
+                self._ahead = asyncio.ensure_future(self._fetch(self._fetched, _MAX_FETCHED))
         elif not whole:
             await self._wait_for_more()
         elif self._out:
@@ -165,12 +165,12 @@ class WorkQueue:
             raise StopAsyncIteration
 
     async def _wait_for_more(self) -> None:
-        self.hungry.set()
+        self.needs_rows.set()
         try:
             await self._news.wait()
         finally:
-            self.hungry.clear()
+            self.needs_rows.clear()
 
     async def _next_rows(self) -> _Rows:
         ahead, self._ahead = self._ahead, None
-        return await (self._fetch(self._fetched, _MOST) if ahead is None else ahead)
+        return await (self._fetch(self._fetched, _MAX_FETCHED) if ahead is None else ahead)
