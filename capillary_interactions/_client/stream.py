@@ -1,10 +1,12 @@
 """Outcomes of many lookups, as they end: the fan-out, dressed for customers."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
+from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.fan_out import FanOut, Source
 from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions._client.refusal_evidence import MAX_REFUSED, Pages, doubted, is_page
@@ -50,9 +52,8 @@ class OutcomeStream:
         self._fan: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
             self._counted, source, prepare=self._prepared, at_once=at_once, ordered=ordered
         )
-        self._give_up_after = give_up_after
+        self._breaker = CircuitBreaker(give_up_after)
         self._endings: Counter[str] = Counter()
-        self._unavailable = 0
         self._down: EndpointDownError | None = None
         self._entered = False
 
@@ -113,15 +114,14 @@ class OutcomeStream:
         if isinstance(outcome, Rejected) and self._pages.are_everywhere():
             self._stop_for(outcome)
         self._endings[outcome.ending] += 1
+        now = asyncio.get_running_loop().time()
         if not isinstance(outcome, Unavailable):
-            self._unavailable = 0
+            self._breaker.record_answer(now)
             return outcome
-        self._unavailable += 1
-        if self._give_up_after is not None and self._unavailable >= self._give_up_after:
-            down = EndpointDownError(
-                self._unavailable, outcome.reason, with_all_endings(self._endings)
-            )
-            self._down = self._down or down
+        self._breaker.record_failure(now)
+        if self._breaker.state is BreakerState.OPEN and self._down is None:
+            counts = with_all_endings(self._endings)
+            self._down = EndpointDownError(self._breaker.failures, outcome.reason, counts)
             self._fan.stop_reading(self._down)
         return outcome
 

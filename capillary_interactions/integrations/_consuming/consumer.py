@@ -104,6 +104,7 @@ class Consumer(Generic[_M]):
             on_error=on_error,
             in_order=ordered_by is not None,
             distrust_after=distrust_after,
+            max_unanswered=self._in_flight,
             lend=self._lend,
         )
         self._source = source
@@ -200,7 +201,7 @@ class Consumer(Generic[_M]):
     async def _read_all(self, source: AsyncIterator[_M]) -> None:
         while True:
             await self._places.acquire()
-            await self._desk.recovery(self._in_flight)
+            await self._desk.wait_until_available()
             try:
                 message = await anext(source)
             except StopAsyncIteration:

@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar, assert_never
 
 from attrs import define, field, frozen
 
+from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED, doubted, is_page
 from capillary_interactions._model.outcome import (
@@ -114,6 +115,7 @@ class MessageProcessor(Generic[_M]):
         on_error: Told when `handle` raises.
         in_order: Whether a message without an answer is asked for again in its place.
         distrust_after: Failures in a row after which it is the settings; see `Distrust`.
+        max_unanswered: Lookups in a row without an answer after which no more messages are read.
         lend: Lets one more message be read than may be held, while this one says nothing of
             itself.
     """
@@ -129,6 +131,7 @@ class MessageProcessor(Generic[_M]):
         on_error: Callable[[_M, Exception], None] | None,
         in_order: bool,
         distrust_after: int | None,
+        max_unanswered: int,
         lend: Callable[[MessageTask[_M]], None],
     ) -> None:
         self._client = client
@@ -142,9 +145,8 @@ class MessageProcessor(Generic[_M]):
         self._settings = distrust_of_settings(distrust_after)
         self._functions = distrust_of_functions(distrust_after)
         self._lend = lend
-        self._unavailable = 0
-        self._recovers_at = 0.0
-        self._answered = asyncio.Event()
+        self._breaker = CircuitBreaker(max_unanswered, on_change=self._breaker_changed)
+        self._closed = asyncio.Event()
         self.counts: Counter[str] = Counter()
         self.stopping = asyncio.Event()
         # Nothing is begun any more: a task that is cancelled before its first step would never
@@ -176,19 +178,23 @@ class MessageProcessor(Generic[_M]):
             finally:
                 errand.end()
 
-    async def recovery(self, most: int) -> None:
-        """Wait while the last `most` lookups had no answer and none is to be expected yet.
+    async def wait_until_available(self) -> None:
+        """Wait while lookups have had no answer and none is to be expected yet.
 
-        A minute at most after the last of them: then one more message is read, as a probe.
+        A minute at most after the last of them: then the next messages are looked up as probes.
         """
-        while self._unavailable >= most:
-            ahead = self._recovers_at - asyncio.get_running_loop().time()
-            if ahead <= 0:
-                return
-            self._answered.clear()
+        loop = asyncio.get_running_loop()
+        while (pause := self._breaker.remaining_pause(loop.time())) > 0:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ahead):
-                    await self._answered.wait()
+                async with asyncio.timeout(pause):
+                    await self._closed.wait()
+        self._breaker.start_probe()
+
+    def _breaker_changed(self, state: BreakerState) -> None:
+        if state is BreakerState.CLOSED:
+            self._closed.set()
+        else:
+            self._closed.clear()
 
     def stop(self) -> None:
         """Ask for nothing again."""
@@ -237,9 +243,11 @@ class MessageProcessor(Generic[_M]):
         ) as outcomes:
             outcomes.tolerated, outcomes.waits_out = MAX_TOLERATED, True
             outcome = await anext(outcomes)
-        if not isinstance(outcome, Unavailable):
-            self._unavailable = 0
-            self._answered.set()
+        now = asyncio.get_running_loop().time()
+        if isinstance(outcome, Unavailable):
+            self._breaker.record_failure(now, min(self._delay(outcome), _MAX_PAUSE))
+        else:
+            self._breaker.record_answer(now)
         if isinstance(outcome, Found | NotFound):
             if not self._pages.may_be_everywhere():
                 self._settings.clear()
@@ -275,11 +283,7 @@ class MessageProcessor(Generic[_M]):
 
     def _delay(self, outcome: Unavailable) -> float:
         # "At once" (0, or a moment that is past) has been tried by now: all retries have failed.
-        delay = outcome.retry_after or self._redelivery_delay
-        self._unavailable += 1
-        now = asyncio.get_running_loop().time()
-        self._recovers_at = max(self._recovers_at, now + min(delay, _MAX_PAUSE))
-        return delay
+        return outcome.retry_after or self._redelivery_delay
 
     async def _handled(self, errand: MessageTask[_M], outcome: Outcome) -> Settlement:
         errand.stage = Stage.HANDLING

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from typing import Final, TypeGuard
 
+from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._config.validation import check_count
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.outcome import Outcome, Rejected, Unreadable
@@ -28,16 +29,17 @@ class Distrust:
     """
 
     def __init__(self, most: int | None, verdict: str) -> None:
-        self._most = None if most is None else check_count("distrust_after", most)
+        if most is not None:
+            check_count("distrust_after", most)
+        self._breaker = CircuitBreaker(most)
         self._verdict = verdict
-        self._in_a_row = 0
         self._news = asyncio.Event()
         self._used_up = False
         self._stopping = False
 
     def clear(self) -> None:
         """The settings work: an event has succeeded."""
-        self._in_a_row = 0
+        self._breaker.record_answer(asyncio.get_running_loop().time())
         self._wake()
 
     def suspect(self, failure: str, *, sure: bool = False) -> None:
@@ -50,18 +52,18 @@ class Distrust:
         Raises:
             ConfigurationError: It is the settings.
         """
-        if self._most is None:
+        if self._breaker.max_failures is None:
             return
-        self._in_a_row += 1
-        if sure or self._in_a_row >= self._most:
-            seen = self._verdict.format(count=self._in_a_row, last=failure)
+        self._breaker.record_failure(asyncio.get_running_loop().time())
+        if sure or self._breaker.state is BreakerState.OPEN:
+            seen = self._verdict.format(count=self._breaker.failures, last=failure)
             raise ConfigurationError(
                 f"{seen}; distrust_after=None would make dead letters of these"
             )
 
     async def believes(self) -> bool:
         """Wait until it is known whether the event is at fault; else it is to be given back."""
-        if self._most is None:
+        if self._breaker.max_failures is None:
             return True
         if not self._used_up and not self._stopping:
             with contextlib.suppress(TimeoutError):

@@ -15,7 +15,7 @@ from capillary_interactions._model.query import Query
 from capillary_interactions.jobs._errors import JobStoreError, ListError, WrongListError
 from capillary_interactions.jobs._lists.list_reader import Batch
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._run.circuit_breaker import CircuitBreaker
+from capillary_interactions.jobs._run.outage import OutageHandler
 from capillary_interactions.jobs._run.outcome_writer import OutcomeWriter
 from capillary_interactions.jobs._run.run_metrics import RunMetrics
 from capillary_interactions.jobs._run.stop_rules import StopRules, Unanswered
@@ -85,7 +85,7 @@ class JobRun:
         self._stream: OutcomeStream | None = None
         self._list_error: ListError | None = None
         self._queue: WorkQueue
-        self._outage: CircuitBreaker
+        self._outage: OutageHandler
         self._recorder: OutcomeWriter
 
     async def go(self) -> None:
@@ -111,7 +111,7 @@ class JobRun:
     def _start(self) -> "asyncio.Task[None]":
         """Begin to read, ask and record; the task that asks."""
         self._queue = WorkQueue(self._fetch, self._settled, self._idle)
-        self._outage = CircuitBreaker(
+        self._outage = OutageHandler(
             self._stops,
             self._queue,
             record=self._record,

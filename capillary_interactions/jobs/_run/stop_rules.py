@@ -72,18 +72,6 @@ class StopRules:
         """Whether any number of lookups without an answer, or any silence, makes a run pause."""
         return self.unanswered is not None or (self.silence or math.inf) < math.inf
 
-    def is_silent(self, unanswered: int, seconds_since: float) -> bool:
-        """Whether it is time to pause.
-
-        Args:
-            unanswered: Lookups in a row that have ended without an answer.
-            seconds_since: Seconds since the last answer.
-        """
-        if not unanswered:
-            return False
-        many = self.unanswered is not None and unanswered >= self.unanswered
-        return many or (self.silence is not None and seconds_since >= self.silence)
-
     def is_wrong_list(self, rows: int, rejected: int) -> bool:
         """Whether the list or the column must be the wrong one.
 

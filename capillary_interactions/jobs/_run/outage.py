@@ -1,10 +1,11 @@
-"""What if nobody answers any more? The list is spared, and now and then a customer asked for."""
+"""What a run does during an outage: it keeps the rows open, and looks one up now and then."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.refusal_evidence import Pages, doubted, is_page
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.jobs._run.stop_rules import (
@@ -19,7 +20,7 @@ from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 _MAX_HELD: Final = 1000
 
 
-class CircuitBreaker:
+class OutageHandler:
     """Tells customers without an answer from an endpoint that gives none.
 
     Lookups that had no answer are held until the next answer comes, and are outcomes then. If it
@@ -29,17 +30,17 @@ class CircuitBreaker:
     Args:
         rules: When that is so.
         queue: Where customers come from.
-        record: Keeps an outcome.
-        lookup: Asks for one customer.
-        give_up: Called with the last outcome when there is no patience left.
-        fail: Called with whatever else goes wrong.
-        proven: Whether the credentials have had an answer. Refusals that are not the API's own
-            word are held until the next answer, too; if none comes, they are no outcomes, but for
-            the few at the end of a list whose other customers were answered.
+        record: Stores an outcome.
+        lookup: Looks one customer up.
+        give_up: Called with the last outcome when the rules allow no further probe.
+        fail: Called with any other error.
+        proven: Whether the credentials have had an answer. Refusals that do not come from the API
+            itself are held until the next answer, too; if none comes, they are no outcomes, but
+            for the few at the end of a list whose other customers were answered.
         pages: The customers who have met such a refusal since the last answer.
 
     Attributes:
-        reason: Why nothing is asked at the moment, or None.
+        reason: Why nothing is looked up at the moment, or None.
     """
 
     def __init__(
@@ -64,10 +65,14 @@ class CircuitBreaker:
         self._proven = proven
         self._pages = Pages() if pages is None else pages
         self._held: deque[tuple[Item, Outcome]] = deque()
-        self._unanswered = 0
         self._first = FirstAnswer()
         self._loop = asyncio.get_running_loop()
-        self._answered_at = self._loop.time()
+        self._breaker = CircuitBreaker(
+            rules.unanswered,
+            rules.silence,
+            probe_delay=rules.probe_delay,
+            answered_at=self._loop.time(),
+        )
         self._probing: asyncio.Task[None] | None = None
         self._probes: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -80,7 +85,6 @@ class CircuitBreaker:
         if not is_unanswered(outcome):
             self._answered(item, outcome)
             return
-        self._unanswered += 1
         if self._first.is_wrong(outcome) and not self._closed:
             # All of them stay open, for the time when the setting is right.
             self._hold(item, outcome)
@@ -93,8 +97,8 @@ class CircuitBreaker:
             self._hold(item, outcome)
         else:
             self._record(item, outcome)
-        since = self._loop.time() - self._answered_at
-        if self.reason is not None or self._rules.is_silent(self._unanswered, since):
+        self._breaker.record_failure(self._loop.time())
+        if self._breaker.state is BreakerState.OPEN:
             self._pause(outcome)
 
     def _hold(self, item: Item, outcome: Outcome) -> None:
@@ -147,7 +151,7 @@ class CircuitBreaker:
         self.release()
 
     def _answered(self, item: Item, outcome: Outcome) -> None:
-        self._answered_at, self._unanswered = self._loop.time(), 0
+        self._breaker.record_answer(self._loop.time())
         self._first.is_wrong(outcome)
         if self._held:
             self._release_answered()
@@ -176,13 +180,13 @@ class CircuitBreaker:
             self._probing.cancel()
 
     async def _probe(self, last: Unanswered) -> None:
-        """Ask for one customer now and then, until there is an answer or no patience left."""
-        begun, probes = self._loop.time(), 0
+        """Look one customer up now and then, until there is an answer or it is time to give up."""
+        give_up_at = self._loop.time() + self._rules.give_up_after
         try:
-            while (left := begun + self._rules.give_up_after - self._loop.time()) > 0:
-                await asyncio.sleep(min(self._rules.probe_delay(probes), left))
-                probes += 1
-                last = await self._ask_one(last)
+            while (remaining := give_up_at - (now := self._loop.time())) > 0:
+                await asyncio.sleep(min(self._breaker.remaining_pause(now), remaining))
+                self._breaker.start_probe()
+                last = await self._look_up_one(last)
                 if self.reason is None:
                     return
         except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
@@ -190,16 +194,20 @@ class CircuitBreaker:
         else:
             self._give_up(last)
 
-    async def _ask_one(self, last: Unanswered) -> Unanswered:
+    async def _look_up_one(self, last: Unanswered) -> Unanswered:
         item = self._queue.pop_nowait()
         if item is None:
+            # Rows are read from the store only where the queue runs: the next lookup is the probe.
             self._resume()
             return last
         try:
             outcome = await self._lookup(item)
         except asyncio.CancelledError:
-            # Another lookup has had an answer meanwhile; this customer is still to be asked for.
+            # Another lookup has had an answer meanwhile; this customer is still to be looked up.
             self._queue.requeue(item, again=False)
             raise
         self.take(item, outcome)
+        if is_page(outcome):
+            # Held, so `take` has not counted it; without this the next probe would come at once.
+            self._breaker.record_failure(self._loop.time())
         return outcome if is_unanswered(outcome) else last

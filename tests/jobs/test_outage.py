@@ -1,4 +1,4 @@
-"""What does a run do when nobody answers?"""
+"""A run pauses while the endpoint is down, probes it, and goes on or gives up."""
 
 import asyncio
 import math
@@ -18,7 +18,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._protocol.messages import Request
 from capillary_interactions.jobs import CustomerList, Job, Progress, StopRules
-from capillary_interactions.jobs._run import circuit_breaker
+from capillary_interactions.jobs._run import outage
 from capillary_interactions.jobs._run.job_run import JobRun
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.testing import FakeTransport, Response, interactions
@@ -174,7 +174,7 @@ async def test_records_at_once_where_it_never_pauses(
     tmp_path: Path, job_path: Path, rules: StopRules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What ends is recorded soon whatever the endpoint does, and memory stays flat."""
-    monkeypatch.setattr(circuit_breaker, "_MAX_HELD", 10)
+    monkeypatch.setattr(outage, "_MAX_HELD", 10)
     behind: list[int] = []
 
     def watch(progress: Progress) -> None:
@@ -226,15 +226,6 @@ async def test_loses_no_customer_who_was_asked_for_when_the_answers_came_back(
     ):
         report = await job.run(client, stops=rules)
     assert report.complete
-
-
-@pytest.mark.parametrize(
-    ("unanswered", "since", "expected"),
-    [(0, 1e9, False), (4, 1.0, False), (5, 0.0, True), (1, 10.0, True), (1, 9.9, False)],
-)
-def test_is_silent_after_a_number_or_a_time(unanswered: int, since: float, expected: bool) -> None:
-    """Either is enough, but without a failure nothing is."""
-    assert StopRules(unanswered=5, silence=10.0).is_silent(unanswered, since) is expected
 
 
 def test_doubles_the_time_between_probes() -> None:
