@@ -1,4 +1,4 @@
-"""Who is asking, and have they proven it?
+"""Credentials and tokens: for which account does a request count, and is it authenticated?
 
 Basic credentials are `base64(username:md5hex(password))`, tokens come from the token endpoint
 (docs.capillarytech.com, "Authentication").
@@ -25,7 +25,6 @@ def _authorization(username: str, password: str) -> str:
 
 
 def _username(authorization: str) -> str:
-    """The user name that a header claims, or nothing if it cannot be read."""
     try:
         claimed = base64.b64decode(authorization.partition(" ")[2], validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -37,13 +36,15 @@ class Accounts:
     """The accounts, the OAuth clients, and the tokens that are good now."""
 
     def __init__(self, accounts: Mapping[str, str], oauth: Mapping[str, str]) -> None:
-        self._accounts = {_authorization(name, word): name for name, word in accounts.items()}
+        self._accounts = {
+            _authorization(name, password): name for name, password in accounts.items()
+        }
         self._names = frozenset(accounts)
         self._oauth = dict(oauth)
         self._tokens: dict[str, tuple[str, float]] = {}
 
     def identify(self, headers: Mapping[str, str], now: float) -> tuple[str, bool]:
-        """The credential to count a request under, and whether it is proven.
+        """The credential that a request counts for, and whether it is authenticated.
 
         A wrong password still counts for the account it names, and an expired token for its key.
         """
@@ -61,20 +62,18 @@ class Accounts:
     def issue(self, body: bytes, now: float, ttl: float) -> Answer:
         """The token endpoint's answer; a token differs on every call."""
         try:
-            asked = orjson.loads(body)
+            request = orjson.loads(body)
         except orjson.JSONDecodeError:
-            asked = None
-        key, secret = (
-            (asked.get("key"), asked.get("secret")) if isinstance(asked, dict) else (None, None)
-        )
-        if not isinstance(key, str) or key not in self._oauth or self._oauth[key] != secret:
+            request = None
+        request = request if isinstance(request, dict) else {}
+        key = request.get("key")
+        if not isinstance(key, str) or self._oauth.get(key, ...) != request.get("secret"):
             return error_answer(401, 401, "Invalid key or secret", data=None)
-        self._tokens = {text: held for text, held in self._tokens.items() if now < held[1]}
-        token = secrets.token_urlsafe(24)
-        self._tokens[token] = (key, now + ttl)
-        granted = {"accessToken": token, "ttlSeconds": math.ceil(ttl)}
-        return Answer(orjson.dumps({"data": granted, "errors": None}))
+        self._tokens = {text: token for text, token in self._tokens.items() if now < token[1]}
+        text = secrets.token_urlsafe(24)
+        self._tokens[text] = (key, now + ttl)
+        data = {"accessToken": text, "ttlSeconds": math.ceil(ttl)}
+        return Answer(orjson.dumps({"data": data, "errors": None}))
 
     def revoke(self) -> None:
-        """Make every token issued so far worthless."""
         self._tokens.clear()

@@ -1,4 +1,4 @@
-"""How is a connection spoilt while an answer is on its way?
+"""Faults that break the connection while an answer is being sent.
 
 aiohttp will not send an answer that is wrong on the wire, so these write to its transport
 themselves and then tell it that the connection is gone.
@@ -24,20 +24,19 @@ _PIECES: Final = 20
 
 
 class BrokenResponse(web.StreamResponse):
-    """An answer that acts on the connection and leaves it unusable."""
+    """An answer that acts on the connection, after which aiohttp closes it."""
 
-    def __init__(self, act: ConnectionAction | None = None) -> None:
+    def __init__(self, action: ConnectionAction | None = None) -> None:
         super().__init__()
-        self._act = act
+        self._action = action
 
     async def prepare(self, request: web.BaseRequest) -> NoReturn:
-        """Act, then have aiohttp close what is left of the connection."""
-        if self._act is not None and request.transport is not None:
-            await self._act(request.transport)
+        if self._action is not None and request.transport is not None:
+            await self._action(request.transport)
         raise ConnectionResetError
 
 
-def head(answer: Answer, request_id: str, *, length: int | None) -> bytes:
+def _head(answer: Answer, request_id: str, *, length: int | None) -> bytes:
     """The first lines of an answer, chunked if it has no length."""
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     lines = (
@@ -57,79 +56,67 @@ def _reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-def reset_before(_answer: Answer, _request_id: str, _seconds: float) -> ConnectionAction:
+async def reset_before(
+    transport: asyncio.Transport, _answer: Answer, _request_id: str, _seconds: float
+) -> None:
     """RST before the head."""
-
-    async def act(transport: asyncio.Transport) -> None:
-        _reset(transport)
-
-    return act
+    _reset(transport)
 
 
-def reset_mid_body(answer: Answer, request_id: str, _seconds: float) -> ConnectionAction:
+async def reset_mid_body(
+    transport: asyncio.Transport, answer: Answer, request_id: str, _seconds: float
+) -> None:
     """Head, half the body, RST."""
     body = answer.body
-
-    async def act(transport: asyncio.Transport) -> None:
-        transport.write(head(answer, request_id, length=len(body)) + body[: len(body) // 2])
-        # Let the caller meet the head before the reset, as it would over a network.
-        await asyncio.sleep(0.005)
-        _reset(transport)
-
-    return act
+    transport.write(_head(answer, request_id, length=len(body)) + body[: len(body) // 2])
+    # Let the caller meet the head before the reset, as it would over a network.
+    await asyncio.sleep(0.005)
+    _reset(transport)
 
 
-def truncated(answer: Answer, request_id: str, _seconds: float) -> ConnectionAction:
+async def truncated(
+    transport: asyncio.Transport, answer: Answer, request_id: str, _seconds: float
+) -> None:
     """Half the body that Content-Length promises, FIN."""
     body = answer.body
-
-    async def act(transport: asyncio.Transport) -> None:
-        # One more than there is, so that even an empty body falls short.
-        transport.write(head(answer, request_id, length=len(body) + 1) + body[: len(body) // 2])
-
-    return act
+    # One more than there is, so that even an empty body falls short.
+    transport.write(_head(answer, request_id, length=len(body) + 1) + body[: len(body) // 2])
 
 
-def cut_chunked(answer: Answer, request_id: str, _seconds: float) -> ConnectionAction:
+async def cut_chunked(
+    transport: asyncio.Transport, answer: Answer, request_id: str, _seconds: float
+) -> None:
     """One chunk, FIN without the last chunk."""
-
-    async def act(transport: asyncio.Transport) -> None:
-        chunk = answer.body[: len(answer.body) // 2 + 1] or b" "
-        written = b"%x\r\n%b\r\n" % (len(chunk), chunk)
-        transport.write(head(answer, request_id, length=None) + written)
-
-    return act
+    chunk = answer.body[: len(answer.body) // 2 + 1] or b" "
+    head = _head(answer, request_id, length=None)
+    transport.write(head + b"%x\r\n%b\r\n" % (len(chunk), chunk))
 
 
-def slow_body(answer: Answer, request_id: str, seconds: float) -> ConnectionAction:
-    """The whole body, a little at a time."""
+async def slow_body(
+    transport: asyncio.Transport, answer: Answer, request_id: str, seconds: float
+) -> None:
+    """The complete body, a little at a time."""
     body = answer.body
-
-    async def act(transport: asyncio.Transport) -> None:
-        transport.write(head(answer, request_id, length=len(body)))
-        step = len(body) // _PIECES + 1
-        for start in range(0, len(body), step):
-            await asyncio.sleep(seconds / _PIECES)
-            transport.write(body[start : start + step])
-
-    return act
+    transport.write(_head(answer, request_id, length=len(body)))
+    step = len(body) // _PIECES + 1
+    for start in range(0, len(body), step):
+        await asyncio.sleep(seconds / _PIECES)
+        transport.write(body[start : start + step])
 
 
-def hang(_answer: Answer, _request_id: str, _seconds: float) -> ConnectionAction:
-    """Nothing, until the caller goes away or the sandbox is stopped."""
-
-    async def act(_: asyncio.Transport) -> None:
-        await asyncio.get_running_loop().create_future()
-
-    return act
+async def hang(
+    _transport: asyncio.Transport, _answer: Answer, _request_id: str, _seconds: float
+) -> None:
+    """Nothing, until the caller disconnects or the sandbox is stopped."""
+    await asyncio.get_running_loop().create_future()
 
 
-CONNECTION_FAULTS: Final[Mapping[str, Callable[[Answer, str, float], ConnectionAction]]] = (
-    MappingProxyType(
-        {
-            cut.__name__: cut
-            for cut in (reset_before, reset_mid_body, truncated, cut_chunked, slow_body, hang)
-        }
-    )
+ConnectionFault = Callable[[asyncio.Transport, Answer, str, float], Awaitable[None]]
+
+CONNECTION_FAULTS: Final[Mapping[str, ConnectionFault]] = MappingProxyType(
+    {
+        fault.__name__: fault
+        for fault in (reset_before, reset_mid_body, truncated, cut_chunked, slow_body, hang)
+    }
 )
-"""What each fault does, given the right answer, the request's name and `slow_body` seconds."""
+"""What each fault does, given the connection, the right answer, its id and `slow_body` seconds."""

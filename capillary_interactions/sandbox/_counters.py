@@ -1,15 +1,14 @@
-"""What has come in, and how did it end?"""
+"""Request counts, times of arrival, and the quota as a sliding window."""
 
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from heapq import merge
 
 from attrs import frozen
 
-from capillary_interactions.sandbox._quota import most_in_any_window
-
 UNKNOWN_CREDENTIAL = ""
-"""The credential that requests without a known one are counted under."""
+"""The credential that requests without a known one count for."""
 
 
 @frozen(kw_only=True)
@@ -17,7 +16,7 @@ class Counts:
     """What a sandbox has seen so far.
 
     Each request received ends in exactly one of answered, throttled, faulted, refused and dropped,
-    unless its caller goes away first. Token requests are not among those received.
+    unless its caller disconnects first. Token requests are not among those received.
 
     Attributes:
         received: Requests that arrived, whatever became of them.
@@ -41,46 +40,31 @@ class Counts:
 
 
 class Counters:
-    """The sandbox's own book-keeping, in memory only.
+    """Eight bytes a request and one entry an identifier, in memory only.
 
-    Eight bytes a request and one entry an identifier: the customers themselves are not stored.
+    Attributes:
+        ended: How requests have ended, by the names of `Counts`.
     """
 
     def __init__(self) -> None:
-        self.answered = 0
-        self.throttled = 0
-        self.faulted = 0
-        self.refused = 0
-        self.dropped = 0
-        self.tokens_issued = 0
+        self.ended: Counter[str] = Counter()
         self._arrivals: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
         self._identifiers: Counter[str] = Counter()
 
-    def note(self, credential: str, now: float, identifier: str | None) -> None:
-        """Write down an arrival."""
+    def record_arrival(self, credential: str, now: float, identifier: str | None) -> None:
         self._arrivals[credential].append(now)
         if identifier is not None:
             self._identifiers[identifier] += 1
 
     def counts(self, connections: int) -> Counts:
-        """The figures of this moment."""
-        return Counts(
-            received=sum(map(len, self._arrivals.values())),
-            answered=self.answered,
-            throttled=self.throttled,
-            faulted=self.faulted,
-            refused=self.refused,
-            dropped=self.dropped,
-            tokens_issued=self.tokens_issued,
-            connections=connections,
-        )
+        received = sum(map(len, self._arrivals.values()))
+        return Counts(received=received, connections=connections, **self.ended)
 
     def received_for(self, identifier: str) -> int:
-        """How often this identifier was asked for."""
         return self._identifiers[identifier]
 
     def arrivals(self, credential: str | None) -> tuple[float, ...]:
-        """Times of arrival in rising order, of one credential or of all."""
+        """Times of arrival in rising order."""
         if credential is not None:
             return tuple(self._arrivals.get(credential, ()))
         return tuple(merge(*self._arrivals.values()))
@@ -90,3 +74,43 @@ class Counters:
         if credential is not None:
             return most_in_any_window(self._arrivals.get(credential, ()), per)
         return max((most_in_any_window(times, per) for times in self._arrivals.values()), default=0)
+
+
+class Quota:
+    """A strict sliding window for each credential.
+
+    Only admitted requests fill the window: a request answered with 429 is counted as received
+    elsewhere, but does not push the next free slot away. Otherwise a caller that keeps asking too
+    early would never be served again.
+    """
+
+    def __init__(self) -> None:
+        self._admitted: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def wait(self, credential: str, now: float, rate: tuple[int, float] | None) -> float:
+        """Seconds until a slot is free; 0.0 means that the request took one."""
+        if rate is None:
+            return 0.0
+        requests, per = rate
+        admitted = self._admitted[credential]
+        # The same subtraction as in `most_in_any_window`, so that both round alike.
+        while admitted and now - admitted[0] >= per:
+            admitted.popleft()
+        if len(admitted) < requests:
+            admitted.append(now)
+            return 0.0
+        # The rate may have been lowered meanwhile: the slot then comes free later than the first.
+        return admitted[len(admitted) - requests] + per - now
+
+    def clear(self) -> None:
+        self._admitted.clear()
+
+
+def most_in_any_window(times: Sequence[float], per: float) -> int:
+    """The most of these rising times that lie in any half-open window of `per` seconds."""
+    most = first = 0
+    for last, time in enumerate(times):
+        while time - times[first] >= per:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

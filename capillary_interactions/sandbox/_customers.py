@@ -1,4 +1,4 @@
-"""Who is behind an identifier, and what was sent to them?
+"""The customer behind an identifier, and the messages that were sent to them.
 
 A customer is computed from a hash of the identifier, so that there are as many as anyone asks
 for, each the same every time, and none is stored.
@@ -76,7 +76,7 @@ class Population:
 
     Attributes:
         seed: Another seed, other histories.
-        unknown: The share of identifiers that are nobody's.
+        unknown: The share of identifiers without a customer.
         messages: The number of e-mails (and of all messages) of each customer; None for some.
     """
 
@@ -88,76 +88,76 @@ class Population:
         """The customer with this identifier, or None for an unknown one."""
         text = identifier.encode(errors="backslashreplace")
         digest = hashlib.blake2b(text, digest_size=24, key=str(self.seed).encode()[:64]).digest()
-        # The share has bytes of its own: changing it changes nobody's history.
+        # The share has bytes of its own: changing it changes no history.
         if int.from_bytes(digest[:8]) / _WHOLE < self.unknown:
             return None
         return _history(identifier, random.Random(int.from_bytes(digest[8:])), self.messages)  # noqa: S311
 
 
-def _history(identifier: str, dice: random.Random, messages: int | None) -> CustomerHistory:
-    number = dice.randrange(1, 100_000)
+def _history(identifier: str, rng: random.Random, messages: int | None) -> CustomerHistory:
+    number = rng.randrange(1, 100_000)
     mobile = identifier if identifier.lstrip("+").isdecimal() else f"9190000{number:05d}"
     email = identifier if "@" in identifier else f"customer.{number}@example.com"
-    user = dice.randrange(100_000_000, 200_000_000)
+    user_id = rng.randrange(100_000_000, 200_000_000)
     # In steps of two hundred thousand: no two customers of a test are likely to share a number.
-    first = 1_600_000_000_000 + dice.randrange(1_000_000) * 200_000
+    first = 1_600_000_000_000 + rng.randrange(1_000_000) * 200_000
     ids = iter(range(first, first + 200_000_000))
-    counts = _counts(dice) if messages is None else [("email", messages)]
+    counts = _counts(rng) if messages is None else [("email", messages)]
     channels = tuple(
-        (name, tuple(_messages(dice, ids, email if name in _BY_ADDRESS else mobile, user, count)))
+        (name, tuple(_messages(rng, ids, email if name in _BY_ADDRESS else mobile, user_id, count)))
         for name, count in counts
         if count
     )
     return CustomerHistory(
-        id=user % 1_000_000,
+        id=user_id % 1_000_000,
         mobile=mobile,
         email=email,
         external_id="" if number % 2 else f"EXT{number}",
         channels=channels,
-        social=_social(dice) if number % 5 == 0 else (),
-        scores=tuple(dice.choices(range(11), k=number % 3)) if number % 7 == 0 else (),
+        social=_social(rng) if number % 5 == 0 else (),
+        scores=tuple(rng.choices(range(11), k=number % 3)) if number % 7 == 0 else (),
     )
 
 
-def _counts(dice: random.Random) -> list[tuple[str, int]]:
-    used = dice.sample(_CHANNELS, dice.choice((0, 1, 1, 2, 3)))
-    return [(name, dice.randint(0, dice.choice(_FEW))) for name in _CHANNELS if name in used]
+def _counts(rng: random.Random) -> list[tuple[str, int]]:
+    used = rng.sample(_CHANNELS, rng.choice((0, 1, 1, 2, 3)))
+    return [(name, rng.randint(0, rng.choice(_FEW))) for name in _CHANNELS if name in used]
 
 
-def _social(dice: random.Random) -> tuple[tuple[str, str, int], ...]:
+def _social(rng: random.Random) -> tuple[tuple[str, str, int], ...]:
     return (
-        ("facebook", "checkin", dice.randint(1, 3)),
-        ("twitter", "tweet", dice.randint(1, 20)),
-        ("twitter", "retweet", dice.randint(1, 9)),
+        ("facebook", "checkin", rng.randint(1, 3)),
+        ("twitter", "tweet", rng.randint(1, 20)),
+        ("twitter", "retweet", rng.randint(1, 9)),
     )
 
 
 def _messages(
-    dice: random.Random, ids: Iterator[int], receiver: str, user: int, count: int
+    rng: random.Random, ids: Iterator[int], receiver: str, user_id: int, count: int
 ) -> Iterator[SentMessage]:
-    roll = dice.random
-    sent_at = _NEWEST - timedelta(seconds=int(roll() * 1_000_000))
+    draw = rng.random
+    sent_at = _NEWEST - timedelta(seconds=int(draw() * 1_000_000))
     for _ in range(count):
-        delivered = roll() < 0.7  # noqa: PLR2004 - most messages arrive
+        delivered = draw() < 0.7  # noqa: PLR2004 - most messages arrive
         statuses = _DELIVERED if delivered else _UNDELIVERED
-        delay = timedelta(seconds=int(roll() * 20))
-        campaign = int(roll() * 500) if roll() < 0.5 else -1  # noqa: PLR2004 - every second
+        delay = timedelta(seconds=int(draw() * 20))
+        campaign = int(draw() * 500) if draw() < 0.5 else -1  # noqa: PLR2004 - every second
         yield SentMessage(
             id=next(ids),
             receiver=receiver,
-            subject=_subject(roll(), campaign),
+            subject=_subject(draw(), campaign),
             campaign_id=campaign,
-            status=statuses[int(roll() * len(statuses))],
+            status=statuses[int(draw() * len(statuses))],
             sent_at=sent_at,
             delivered_at=sent_at + delay if delivered else None,
-            user_id=user if roll() < 0.8 else -1,  # noqa: PLR2004 - some have no user
+            user_id=user_id if draw() < 0.8 else -1,  # noqa: PLR2004 - some have no user
         )
-        sent_at -= timedelta(seconds=int(roll() * 400_000) + 1)
+        sent_at -= timedelta(seconds=int(draw() * 400_000) + 1)
 
 
-def _subject(roll: float, campaign: int) -> str:
+def _subject(draw: float, campaign: int) -> str:
     if campaign != -1:
-        return _CAMPAIGNS[int(roll * len(_CAMPAIGNS))]
-    if roll < 0.2:  # noqa: PLR2004 - one in five carries a code, which nobody should log
-        return f"{100_000 + int(roll * 4_000_000)} is your code"
-    return _TRANSACTIONS[int(roll * len(_TRANSACTIONS))]
+        return _CAMPAIGNS[int(draw * len(_CAMPAIGNS))]
+    if draw < 0.2:  # noqa: PLR2004 - one in five carries a code
+        return f"{100_000 + int(draw * 4_000_000)} is your code"
+    return _TRANSACTIONS[int(draw * len(_TRANSACTIONS))]

@@ -1,14 +1,20 @@
-"""Which ways of misbehaving exist, and whose turn is it?
+"""Faults by name: which one is next, and the well-formed but wrong answers among them.
 
-How each one looks on the wire is the question of `_replies.py` and `_cuts.py`.
+Those that break the connection are in `_broken_connections.py`.
 """
 
+import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from attrs import frozen
+import orjson
+from attrs import evolve, frozen
+
+from capillary_interactions.sandbox._responses import ALL_FAILED, Answer, error_answer, failed
+
+_HTML: Final = "text/html; charset=utf-8"
 
 
 @frozen
@@ -94,15 +100,78 @@ def to_faults(value: float | Mapping[str, float]) -> float | Mapping[str, float]
     return MappingProxyType(chances) if isinstance(value, Mapping) else value
 
 
-def pick_fault(faults: float | Mapping[str, float], dice: random.Random) -> str | None:
-    """The fault that a throw of the dice picks, or None for good behaviour."""
+def pick_fault(faults: float | Mapping[str, float], rng: random.Random) -> str | None:
+    """A fault with its probability, or None for the right answer."""
     if not faults:
         return None
-    roll = dice.random()
+    draw = rng.random()
     if not isinstance(faults, Mapping):
-        return dice.choice(MIXED_FAULTS) if roll < faults else None
+        return rng.choice(MIXED_FAULTS) if draw < faults else None
     for name, chance in faults.items():
-        roll -= chance
-        if roll < 0:
+        draw -= chance
+        if draw < 0:
             return name
     return None
+
+
+def _page(title: str) -> bytes:
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+
+
+def _wrong_types(answer: Answer) -> Answer:
+    body = orjson.dumps(_rewritten(orjson.loads(answer.body), _with_count_as_text))
+    default = {"name": "capillary", "interaction": [{"count": "many", "name": "email"}]}
+    return evolve(answer, body=body if b'"many"' in body else orjson.dumps(default))
+
+
+def _with_count_as_text(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "count": "many"} if "count" in value else value
+
+
+def _unknown_fields(answer: Answer) -> Answer:
+    body = _rewritten(orjson.loads(answer.body), lambda value: {**value, "addedLater": {"x": 1}})
+    return evolve(answer, body=orjson.dumps(body))
+
+
+def _rewritten(value: Any, write: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """The value with each object in it, itself included, rewritten."""
+    if isinstance(value, dict):
+        return write({key: _rewritten(member, write) for key, member in value.items()})
+    if isinstance(value, list):
+        return [_rewritten(item, write) for item in value]
+    return value
+
+
+def _error_in_body(_: Answer) -> Answer:
+    return Answer(orjson.dumps(failed("envelope", 500, ALL_FAILED)))
+
+
+RESPONSE_FAULTS: Final[Mapping[str, Callable[[Answer], Answer]]] = MappingProxyType(
+    {
+        "error_500": lambda _: error_answer(500, 500, "Internal server error"),
+        "html_502": lambda _: Answer(_page("502 Bad Gateway"), status=502, content_type=_HTML),
+        "error_503": lambda _: error_answer(503, 503, "Service unavailable"),
+        "throttle_429_bare": lambda _: error_answer(429, 429, "Too many requests"),
+        "malformed_json": lambda _: Answer(b'{"name": "capillary", "interaction": [{"count": 2, '),
+        "html_200": lambda _: Answer(_page("One moment, please"), content_type=_HTML),
+        "wrong_types": _wrong_types,
+        "empty_200": lambda _: Answer(b""),
+        "unknown_fields": _unknown_fields,
+        "error_in_200": _error_in_body,
+    }
+)
+
+
+def unavailable(seconds: float) -> Answer:
+    """503 with Retry-After, in whole seconds as the header wants them."""
+    return error_answer(503, 503, "Service unavailable", retry_after=math.ceil(seconds))
+
+
+def throttled(seconds: float | None) -> Answer:
+    """429, of the quota or on purpose; no body is published, so it is a short one.
+
+    Args:
+        seconds: For the Retry-After header, rounded up; None leaves it out.
+    """
+    retry_after = None if seconds is None else math.ceil(seconds)
+    return error_answer(429, 429, "Too many requests", retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""How does a sandbox run in a process of its own, and never outlive its owner?"""
+"""A sandbox in a process of its own, which never outlives its owner."""
 
 import asyncio
 import os
@@ -6,18 +6,19 @@ import site
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from http.client import HTTPConnection
+from inspect import signature
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
 
 from capillary_interactions.sandbox._control import CONTENT_TYPE, PREFIX
 from capillary_interactions.sandbox._counters import Counts
-from capillary_interactions.sandbox._faults import check_name
+from capillary_interactions.sandbox._server import Sandbox
 from capillary_interactions.sandbox._settings import SandboxSettings, client_config
 
 if TYPE_CHECKING:
@@ -25,17 +26,35 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 # Variables that may hold credentials; the sandbox needs none of them.
-_OURS: Final = "CAPILLARY_"
-_START: Final = 30.0
-_STOP: Final = 5.0
-_ANSWER: Final = 30.0
+_PREFIX: Final = "CAPILLARY_"
+_START_TIMEOUT: Final = 30.0
+_STOP_TIMEOUT: Final = 5.0
+_ANSWER_TIMEOUT: Final = 30.0
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _remote(
+    method: Callable[Concatenate[Sandbox, _P], _T],
+) -> Callable[Concatenate["SandboxProcess", _P], _T]:
+    """A method of `Sandbox`, called in the other process: same arguments, same result."""
+    bind = signature(method).bind
+
+    @wraps(method)
+    def call(self: "SandboxProcess", /, *args: _P.args, **kwargs: _P.kwargs) -> Any:
+        arguments = bind(self, *args, **kwargs).arguments
+        del arguments["self"]
+        return self._call(method.__name__, **arguments)
+
+    return call
 
 
 class SandboxProcess:
     """A sandbox in another process, so that it and the client do not share one core.
 
-    A context manager, sync and async. What it has seen is asked over its own port, by calls that
-    block for a moment. The process ends when this one does, however that comes about.
+    A context manager, sync and async. Its methods are calls over its own port, which block for a
+    moment. The process ends when this one does, for whatever reason.
 
     Args:
         settings: The keyword arguments of `Sandbox`.
@@ -50,39 +69,24 @@ class SandboxProcess:
         self._base_url: str | None = None
 
     def __enter__(self) -> Self:
-        """Start it."""
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop it."""
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        """Start it, without blocking the loop."""
         await asyncio.to_thread(self.start)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop it, without blocking the loop."""
+    async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
 
     def start(self) -> None:
         """Run it and wait until it listens.
 
         Raises:
-            RuntimeError: It runs already, or could not be started; what it had to say about that
-                is on stderr.
+            RuntimeError: It runs already, or could not be started; its own error is on stderr.
         """
         if self._process is not None:
             raise RuntimeError("this sandbox is running already")
@@ -94,17 +98,17 @@ class SandboxProcess:
             env=_environment(os.environ),
         )
         try:
-            self._base_url = self._introduce(self._process)
+            self._base_url = self._handshake(self._process)
         except BaseException:
             self.stop()
             raise
 
-    def _introduce(self, process: "subprocess.Popen[bytes]") -> str:
+    def _handshake(self, process: "subprocess.Popen[bytes]") -> str:
         """Hand over the settings and read the address."""
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
-        patience = threading.Timer(_START, process.kill)
-        patience.start()
+        timeout = threading.Timer(_START_TIMEOUT, process.kill)
+        timeout.start()
         try:
             # Through a pipe: everyone on the machine can read a command line.
             process.stdin.write(orjson.dumps(self._settings.to_json()) + b"\n")
@@ -113,8 +117,8 @@ class SandboxProcess:
         except BrokenPipeError:
             line = b""
         finally:
-            patience.cancel()
-            patience.join()
+            timeout.cancel()
+            timeout.join()
         if not line:
             raise RuntimeError("the sandbox's process ended before it listened")
         return str(orjson.loads(line)["base_url"])
@@ -126,7 +130,7 @@ class SandboxProcess:
             return
         try:
             # The end of its input is what it waits for.
-            process.communicate(timeout=_STOP)
+            process.communicate(timeout=_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -153,36 +157,18 @@ class SandboxProcess:
 
     def counts(self) -> Counts:
         """As `Sandbox.counts`."""
-        return Counts(**self._ask("counts"))
-
-    def most_in_any_window(self, per: float, credential: str | None = None) -> int:
-        """As `Sandbox.most_in_any_window`."""
-        return int(self._ask("most_in_any_window", per=per, credential=credential))
+        return Counts(**self._call("counts"))
 
     def arrivals(self, credential: str | None = None) -> tuple[float, ...]:
         """As `Sandbox.arrivals`; on one machine the clocks of processes agree."""
-        return tuple(self._ask("arrivals", credential=credential))
+        return tuple(self._call("arrivals", credential=credential))
 
-    def received_for(self, identifier: str) -> int:
-        """As `Sandbox.received_for`."""
-        return int(self._ask("received_for", identifier=identifier))
-
-    def expected(self, identifier: str) -> dict[str, Any] | None:
-        """As `Sandbox.expected`."""
-        answer: dict[str, Any] | None = self._ask("expected", identifier=identifier)
-        return answer
-
-    def inject(self, *names: str | None) -> None:
-        """As `Sandbox.inject`."""
-        self._ask("inject", names=[name if name is None else check_name(name) for name in names])
-
-    def revoke_tokens(self) -> None:
-        """As `Sandbox.revoke_tokens`."""
-        self._ask("revoke_tokens")
-
-    def reset_counts(self) -> None:
-        """As `Sandbox.reset_counts`."""
-        self._ask("reset_counts")
+    most_in_any_window = _remote(Sandbox.most_in_any_window)
+    received_for = _remote(Sandbox.received_for)
+    expected = _remote(Sandbox.expected)
+    inject = _remote(Sandbox.inject)
+    revoke_tokens = _remote(Sandbox.revoke_tokens)
+    reset_counts = _remote(Sandbox.reset_counts)
 
     def change(self, **settings: Any) -> None:
         """Change settings while it runs.
@@ -193,15 +179,15 @@ class SandboxProcess:
         """
         for name, value in settings.items():
             setattr(self._settings, name, value)
-        written = self._settings.to_json()
-        self._ask("change", **{name: written[name] for name in settings})
+        changed = self._settings.to_json()
+        self._call("change", **{name: changed[name] for name in settings})
 
-    def _ask(self, question: str, **arguments: Any) -> Any:
+    def _call(self, name: str, /, **arguments: Any) -> Any:
         address = urlsplit(self.base_url)
-        connection = HTTPConnection(address.hostname or "", address.port, timeout=_ANSWER)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=_ANSWER_TIMEOUT)
         try:
             headers = {"Content-Type": CONTENT_TYPE, "Host": "localhost"}
-            connection.request("POST", PREFIX + question, orjson.dumps(arguments), headers)
+            connection.request("POST", PREFIX + name, orjson.dumps(arguments), headers)
             response = connection.getresponse()
             body = orjson.loads(response.read())
         finally:
@@ -211,16 +197,12 @@ class SandboxProcess:
         return body
 
 
-def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of the process: without credentials, and with this very package to import."""
-    kept = {name: value for name, value in ours.items() if not name.upper().startswith(_OURS)}
+    kept = {name: value for name, value in environ.items() if not name.upper().startswith(_PREFIX)}
     # An empty part means the current folder, and is in most cases an accident ("$UNSET:/lib").
     path = [part for part in kept.pop("PYTHONPATH", "").split(os.pathsep) if part]
-    if str(_ROOT) not in map(os.path.abspath, _installed()):
+    installed = [*site.getsitepackages(), site.getusersitepackages()]
+    if str(_ROOT) not in map(os.path.abspath, installed):
         path.insert(0, str(_ROOT))
     return {**kept, "PYTHONPATH": os.pathsep.join(path)} if path else kept
-
-
-def _installed() -> list[str]:
-    """Where the interpreter looks for packages by itself."""
-    return [*site.getsitepackages(), site.getusersitepackages()]

@@ -1,4 +1,4 @@
-"""What does a request ask, and is it a request at all?
+"""A query string, parsed: the customer it asks for, or why it is invalid.
 
 Written from the vendor's pages and not from the client's code, for it is here to judge that code.
 """
@@ -36,8 +36,8 @@ class ParsedRequest:
         identifier: The identifier.
         network: Only this network.
         type: Only this type of interaction.
-        limit: At most so many messages in each interaction; None leaves it to the server.
-        offset: So many messages of each interaction are skipped.
+        limit: The maximum number of messages in each interaction; None leaves it to the server.
+        offset: How many messages of each interaction are skipped.
     """
 
     name: str
@@ -50,12 +50,12 @@ class ParsedRequest:
 
 @frozen(kw_only=True)
 class InvalidRequest:
-    """Why a request is none.
+    """Why a request is invalid.
 
     Attributes:
         code: Capillary's code.
         message: What is wrong.
-        identifier: Whom it was about, if it got that far.
+        identifier: The customer it asked for, if it named one.
     """
 
     code: int
@@ -77,13 +77,13 @@ def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
         return InvalidRequest(code=1104, message="Invalid input: an identifier is mandatory")
     if name not in names:
         return InvalidRequest(code=400, message=f"identifierName must be one of {', '.join(names)}")
-    spelled = name if path == V1_1 else "identifierValue"
-    identifier = parameters.get(spelled, "")
+    parameter = name if path == V1_1 else "identifierValue"
+    identifier = parameters.get(parameter, "")
     if not identifier.strip():
-        return InvalidRequest(code=1104, message=f"Invalid input: {spelled} is mandatory")
-    wrong = _wrong(path, identifier, parameters)
-    if wrong is not None:
-        return InvalidRequest(code=400, message=wrong, identifier=identifier)
+        return InvalidRequest(code=1104, message=f"Invalid input: {parameter} is mandatory")
+    problem = _problem(path, identifier, parameters)
+    if problem is not None:
+        return InvalidRequest(code=400, message=problem, identifier=identifier)
     paged = path == V1_1
     return ParsedRequest(
         name=name,
@@ -97,32 +97,33 @@ def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
 
 def _name_v1_1(parameters: Mapping[str, str]) -> str:
     # `email=a%40b.co` alone is published as well as `identifierName=email&email=...`.
-    given = parameters.get("identifierName")
-    return given or next((name for name in _NAMES_V1_1 if name in parameters), "")
+    return parameters.get("identifierName") or next(
+        (name for name in _NAMES_V1_1 if name in parameters), ""
+    )
 
 
-def _wrong(path: str, identifier: str, parameters: Mapping[str, str]) -> str | None:
-    network, kind = parameters.get("network"), parameters.get("type")
+def _problem(path: str, identifier: str, parameters: Mapping[str, str]) -> str | None:
+    network, type_ = parameters.get("network"), parameters.get("type")
     if network is not None and network not in NETWORKS:
         return f"network must be one of {', '.join(NETWORKS)}"
-    if kind is not None and kind not in _TYPES:
+    if type_ is not None and type_ not in _TYPES:
         return f"type must be one of {', '.join(_TYPES)}"
-    return None if path == V2 else _wrong_v1_1(identifier, parameters)
+    return None if path == V2 else _problem_v1_1(identifier, parameters)
 
 
-def _wrong_v1_1(identifier: str, parameters: Mapping[str, str]) -> str | None:
+def _problem_v1_1(identifier: str, parameters: Mapping[str, str]) -> str | None:
     # A sibling of the v1.1 call reads a comma as several customers.
     if "," in identifier:
         return "this call is for one customer: no comma in the identifier"
     if parameters.get("format", "json") != "json":
-        return "the sandbox speaks format=json only"
-    for name, least in (("limit", 1), ("offset", 0)):
+        return "the sandbox answers with format=json only"
+    for name, minimum in (("limit", 1), ("offset", 0)):
         text = parameters.get(name)
-        if text is not None and not (_is_whole(text) and int(text) >= least):
-            return f"{name} must be a whole number of {least} or more"
+        if text is not None and not (_is_integer(text) and int(text) >= minimum):
+            return f"{name} must be a whole number of {minimum} or more"
     return None
 
 
-def _is_whole(text: str) -> bool:
+def _is_integer(text: str) -> bool:
     # Python refuses to read numbers of some thousand digits, and raises.
     return text.isascii() and text.isdecimal() and len(text) < 10  # noqa: PLR2004

@@ -1,4 +1,7 @@
-"""What is an answer before it is on the wire?"""
+"""The answer to a query string when all goes well, and what an answer is before it is sent.
+
+`look_up` is a pure function of its arguments, so that a bounded cache may stand in front of it.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -6,7 +9,17 @@ from typing import Any, Final, Self
 import orjson
 from attrs import evolve, field, frozen
 
+from capillary_interactions.sandbox._customers import CustomerHistory, Population
+from capillary_interactions.sandbox._requests import (
+    V1_1,
+    InvalidRequest,
+    ParsedRequest,
+    parse_request,
+)
+from capillary_interactions.sandbox._shapes import SHAPES, Json, Shape, flat
+
 JSON: Final = "application/json"
+ALL_FAILED: Final = "All requests have failed due to errors"
 
 
 @frozen(kw_only=True)
@@ -18,7 +31,7 @@ class Answer:
         status: The HTTP status.
         content_type: Its media type.
         headers: Further headers.
-        identifier: Whom it is about, where the request told.
+        identifier: The customer that was asked for, where the request named one.
     """
 
     body: bytes = field(kw_only=False)
@@ -28,7 +41,6 @@ class Answer:
     identifier: str | None = field(default=None, repr=False)
 
     def about(self, identifier: str | None) -> Self:
-        """The same answer, about this identifier."""
         return evolve(self, identifier=identifier)
 
 
@@ -48,7 +60,7 @@ def error_answer(
         code: The code in the body.
         message: The text in the body.
         retry_after: Seconds for the Retry-After header; None leaves it out.
-        identifier: Whom it is about.
+        identifier: The customer that was asked for.
         beside: Further members of the body.
     """
     body = {**beside, "errors": [{"status": False, "code": code, "message": message}]}
@@ -68,15 +80,86 @@ def to_answers(value: Mapping[str, Any] | None) -> dict[str, Answer]:
 def _canned(value: Any) -> Answer:
     if isinstance(value, Answer):
         return value
-    status: int = 200
-    given: Mapping[str, str] = {}
+    status, headers = 200, dict[str, str]()
     if isinstance(value, tuple):
-        status, given, value = value
-    headers = {name.title(): text for name, text in given.items()}
+        status, sent, value = value
+        headers = {name.title(): text for name, text in sent.items()}
     try:
         body = value if isinstance(value, bytes) else orjson.dumps(value)
-    except TypeError as unwritable:
-        raise ValueError(f"a canned answer must be JSON or bytes: {unwritable}") from None
+    except TypeError as error:
+        raise ValueError(f"a canned answer must be JSON or bytes: {error}") from None
     return Answer(
         body, status=status, content_type=headers.pop("Content-Type", JSON), headers=headers
     )
+
+
+@frozen(kw_only=True)
+class AnswerFormat:
+    """How answers are paged and written.
+
+    Attributes:
+        shape: Flat, envelope or old envelope.
+        page_size: Messages a page where the request does not say.
+        ignore_offset: Whether every page is the first one.
+    """
+
+    shape: Shape
+    page_size: int
+    ignore_offset: bool
+
+
+def look_up(path: str, query: str, population: Population, format_: AnswerFormat) -> Answer:
+    """The answer to a query string on one of the two paths."""
+    request = parse_request(path, query)
+    if isinstance(request, InvalidRequest):
+        return _invalid(request, format_.shape)
+    history = population.find(request.identifier)
+    if history is None:
+        return _not_found(request, format_.shape)
+    # v2 documents no paging: it gives the first page, whose `count` tells that there is more.
+    start = 0 if path != V1_1 or format_.ignore_offset else request.offset
+    page = slice(start, start + (request.limit or format_.page_size))
+    body = SHAPES[format_.shape](history, request, page)
+    return Answer(orjson.dumps(body), identifier=request.identifier)
+
+
+def complete_body(history: CustomerHistory, identifier: str) -> Json:
+    """Everything a customer has, on one page, in the flat shape."""
+    return flat(history, ParsedRequest(name="", identifier=identifier), slice(None))
+
+
+def _invalid(request: InvalidRequest, shape: Shape) -> Answer:
+    code, message = request.code, request.message
+    if shape == "flat":
+        return error_answer(400, code, message, identifier=request.identifier)
+    if code == 400:  # noqa: PLR2004 - about the request, not about a customer
+        body = failed(shape, code, message)
+    else:
+        body = failed(shape, 500, ALL_FAILED)
+        body["response"]["customer"] = {"item_status": _item_status(shape, code, message)}
+    return Answer(orjson.dumps(body), status=400, identifier=request.identifier)
+
+
+def _not_found(request: ParsedRequest, shape: Shape) -> Answer:
+    # 200: the vendor's pages show failures in the body of a success as the common case.
+    if shape == "flat":
+        message = "Customer not found for the given identifiers"
+        return error_answer(200, 8015, message, identifier=request.identifier)
+    body = failed(shape, 500, ALL_FAILED)
+    body["response"]["customer"] = {
+        request.name: request.identifier,
+        "item_status": _item_status(
+            shape, 1012, "Cannot find customer for provided mobile/external-id/e-mail/id"
+        ),
+    }
+    return Answer(orjson.dumps(body), identifier=request.identifier)
+
+
+def failed(shape: Shape, code: int, message: str) -> Json:
+    coded: Json = {"response_code": str(code)} if shape == "envelope_old" else {"code": code}
+    return {"response": {"status": {"success": "false", **coded, "message": message}}}
+
+
+def _item_status(shape: Shape, code: int, message: str) -> Json:
+    sent = str(code) if shape == "envelope_old" else code
+    return {"success": "false", "code": sent, "message": message}

@@ -1,22 +1,63 @@
-"""The sandbox itself: when does it run, and what has it seen?"""
+"""The sandbox itself: when it runs, and what it has received."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 from aiohttp import web
-from attrs import define, field
+from attrs import asdict, define, field, fields
 
-from capillary_interactions.sandbox._book import whole
 from capillary_interactions.sandbox._control import answer_control, is_control
 from capillary_interactions.sandbox._counters import Counts
-from capillary_interactions.sandbox._door import ConnectionServer
 from capillary_interactions.sandbox._faults import check_name
 from capillary_interactions.sandbox._handler import RequestHandler, population
-from capillary_interactions.sandbox._settings import SandboxSettings, client_config
+from capillary_interactions.sandbox._responses import complete_body
+from capillary_interactions.sandbox._settings import SandboxSettings, client_config, read_json
 
 if TYPE_CHECKING:
     from capillary_interactions._config.client_config import ClientConfig
+
+_SETTINGS: Final = frozenset(field.name for field in fields(SandboxSettings))
+# aiohttp logs request lines that it cannot read, and those may hold phone numbers.
+_SILENT: Final = logging.getLogger(__name__)
+_SILENT.setLevel(logging.CRITICAL + 1)
+
+
+class _ConnectionServer(web.Server):
+    """A server of aiohttp that counts its connections and logs nothing.
+
+    Attributes:
+        accepted: TCP connections accepted, those of the control path left out.
+    """
+
+    def __init__(self, receive: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        # Cancellation frees a request that hangs as soon as its caller disconnects.
+        super().__init__(receive, handler_cancellation=True, access_log=None, logger=_SILENT)
+        self.accepted = 0
+        self._used: set[web.RequestHandler] = set()
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        self.accepted += 1
+        super().connection_made(handler, transport)
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        self._used.discard(handler)
+        super().connection_lost(handler, exc)
+
+    def is_reused(self, connection: web.RequestHandler) -> bool:
+        """Whether a connection has carried a request before this one."""
+        if connection in self._used:
+            return True
+        self._used.add(connection)
+        return False
+
+    def uncount(self, connection: web.RequestHandler) -> None:
+        if not self.is_reused(connection):
+            self.accepted -= 1
 
 
 @define(kw_only=True, slots=False, eq=False, repr=False)
@@ -33,13 +74,13 @@ class Sandbox(SandboxSettings):
         latency: Seconds before an answer; a pair is drawn from uniformly.
         faults: The probability of one of `MIXED_FAULTS`, or a probability for each name.
         script: Faults for the next requests that pass credentials and quota, in order; None means
-            a right answer. After that the dice are thrown again.
-        seed: Another seed, other customers and other dice.
+            a right answer. After that faults are drawn again.
+        seed: Another seed, other customers and other draws.
         accounts: Plain passwords by user name.
         oauth: Secrets by client key.
         token_ttl: Seconds for which a token is good.
         shape: "flat", "envelope" or "envelope_old".
-        unknown: The share of identifiers that are nobody's.
+        unknown: The share of identifiers without a customer.
         messages: If given, each customer has exactly this many e-mails and nothing else.
         page_size: Messages a page where a request does not say.
         ignore_offset: Whether every page is the first one.
@@ -57,31 +98,23 @@ class Sandbox(SandboxSettings):
         ValueError: A setting cannot be; the message names it.
     """
 
-    _desk: RequestHandler = field(init=False)
-    _door: ConnectionServer | None = field(init=False, default=None)
+    _handler: RequestHandler = field(init=False)
+    _connections: _ConnectionServer | None = field(init=False, default=None)
     _runner: web.ServerRunner | None = field(init=False, default=None)
     _base_url: str | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        """Make what the settings do not hold."""
-        self._desk = RequestHandler(self)
+        self._handler = RequestHandler(self)
 
     def __repr__(self) -> str:
         """Its address; the settings hold secrets."""
         return f"<Sandbox {self._base_url or 'not running'}>"
 
     async def __aenter__(self) -> Self:
-        """Start it."""
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop it."""
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self) -> None:
@@ -93,9 +126,9 @@ class Sandbox(SandboxSettings):
         """
         if self._runner is not None:
             raise RuntimeError("this sandbox is running already")
-        self._door = ConnectionServer(self._receive)
+        self._connections = _ConnectionServer(self._receive)
         # What still runs when the sandbox stops is cancelled first, so nothing needs the time.
-        runner = web.ServerRunner(self._door, shutdown_timeout=0.2)
+        runner = web.ServerRunner(self._connections, shutdown_timeout=0.2)
         await runner.setup()
         try:
             await web.TCPSite(runner, self.host, self.port, backlog=1024).start()
@@ -111,10 +144,10 @@ class Sandbox(SandboxSettings):
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        await self._desk.abandon()
+        await self._handler.cancel_pending()
         await runner.cleanup()
         # Once more, for what came in while the port was closing.
-        await self._desk.abandon()
+        await self._handler.cancel_pending()
 
     @property
     def base_url(self) -> str:
@@ -136,27 +169,29 @@ class Sandbox(SandboxSettings):
         self.script.extend([name if name is None else check_name(name) for name in names])
 
     def revoke_tokens(self) -> None:
-        """Make every token issued so far worthless, as if it had expired."""
-        self._desk.revoke_tokens()
+        """Invalidate every token issued so far, as if it had expired."""
+        self._handler.revoke_tokens()
 
     @property
     def counts(self) -> Counts:
-        """What it has seen since it was made, or since `reset_counts`."""
-        return self._desk.tally.counts(0 if self._door is None else self._door.accepted)
+        """Requests since it was made, or since `reset_counts`."""
+        return self._handler.counters.counts(
+            0 if self._connections is None else self._connections.accepted
+        )
 
     def reset_counts(self) -> None:
-        """Begin counting anew; the quota is as if nothing had been asked."""
-        self._desk.reset()
-        if self._door is not None:
-            self._door.accepted = 0
+        """Set every count to zero; the quota is free again."""
+        self._handler.reset()
+        if self._connections is not None:
+            self._connections.accepted = 0
 
     def received_for(self, identifier: str) -> int:
         """How many requests asked for this identifier."""
-        return self._desk.tally.received_for(identifier)
+        return self._handler.counters.received_for(identifier)
 
     def arrivals(self, credential: str | None = None) -> tuple[float, ...]:
         """Monotonic times of arrival, of one user name or client key, or of all."""
-        return self._desk.tally.arrivals(credential)
+        return self._handler.counters.arrivals(credential)
 
     def most_in_any_window(self, per: float, credential: str | None = None) -> int:
         """The most requests received in any half-open window of `per` seconds.
@@ -167,7 +202,7 @@ class Sandbox(SandboxSettings):
             per: Seconds.
             credential: A user name or client key; None for the one with the most.
         """
-        return self._desk.tally.most_in_any_window(per, credential)
+        return self._handler.counters.most_in_any_window(per, credential)
 
     def expected(self, identifier: str) -> dict[str, Any] | None:
         """All that it serves for an identifier, in the flat shape and on one page.
@@ -183,13 +218,34 @@ class Sandbox(SandboxSettings):
                 return None
             return body if isinstance(body, dict) else None
         history = population(self).find(identifier)
-        return None if history is None else whole(history, identifier)
+        return None if history is None else complete_body(history, identifier)
 
     async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
-        door = self._door
-        if door is None:
-            raise RuntimeError("a request came in before the sandbox was started")
+        connections = self._connections
+        if connections is None:
+            raise RuntimeError("a request arrived before the sandbox was started")
         if is_control(request):
-            door.uncount(request.protocol)
-            return await answer_control(self, request)
-        return await self._desk.receive(request, reused=door.is_reused(request.protocol))
+            connections.uncount(request.protocol)
+            return await answer_control(request, self._control_calls())
+        reused = connections.is_reused(request.protocol)
+        return await self._handler.receive(request, reused=reused)
+
+    def _control_calls(self) -> dict[str, Callable[..., Any]]:
+        """What `SandboxProcess` may call, by name; arguments and results are JSON."""
+        return {
+            "counts": lambda: asdict(self.counts),
+            "most_in_any_window": self.most_in_any_window,
+            "arrivals": self.arrivals,
+            "received_for": self.received_for,
+            "expected": self.expected,
+            "inject": lambda names: self.inject(*names),
+            "revoke_tokens": self.revoke_tokens,
+            "reset_counts": self.reset_counts,
+            "change": self._change,
+        }
+
+    def _change(self, **settings: Any) -> None:
+        if unknown := settings.keys() - _SETTINGS:
+            raise KeyError(f"{', '.join(sorted(unknown))}: there is no such setting")
+        for name, value in read_json(settings).items():
+            setattr(self, name, value)

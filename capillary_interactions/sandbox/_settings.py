@@ -1,4 +1,4 @@
-"""How does a sandbox behave? Checked when it is made and again when it is changed.
+"""The settings of a sandbox, checked when it is made and when one is changed.
 
 Every duration is a float of seconds.
 """
@@ -35,10 +35,10 @@ def to_rate(value: "tuple[int, float] | RateLimit | str | None") -> Rate | None:
     if value is None:
         return None
     if isinstance(value, str):
-        found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*", value, re.ASCII)
-        if found is None:
+        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*", value, re.ASCII)
+        if match is None:
             raise ValueError("rate must be written REQUESTS/SECONDS, such as 1000/60")
-        requests, per = int(found[1]), float(found[2])
+        requests, per = int(match[1]), float(match[2])
     elif isinstance(value, tuple | list):
         requests, per = value
     else:
@@ -70,15 +70,15 @@ def _to_oauth(value: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _between(
-    low: float, high: float, *besides: object, whole: bool = False
+    low: float, high: float, *others: object, integer: bool = False
 ) -> "Callable[[object, Attribute[Any], Any], None]":
-    """A validator that takes (whole) numbers in a range, and what is named besides."""
-    kind = int if whole else int | float
+    """A validator that accepts numbers (integers) in a range, and the other values."""
+    type_ = int if integer else int | float
 
     def check(_: object, attribute: "Attribute[Any]", value: Any) -> None:
-        if any(value is one for one in besides):
+        if any(value is other for other in others):
             return
-        if not isinstance(value, kind) or not low <= value <= high:
+        if not isinstance(value, type_) or not low <= value <= high:
             raise ValueError(f"{attribute.name} must be from {low:g} to {high:g}, not {value!r}")
 
     return check
@@ -113,8 +113,8 @@ class SandboxSettings:
     token_ttl: float = field(default=300.0, validator=_SECONDS)
     shape: Shape = field(default="flat", validator=_check_shape)
     unknown: float = field(default=0.05, validator=_SHARE)
-    messages: int | None = field(default=None, validator=_between(0, 1_000_000, None, whole=True))
-    page_size: int = field(default=50, validator=_between(1, 1_000_000, whole=True))
+    messages: int | None = field(default=None, validator=_between(0, 1_000_000, None, integer=True))
+    page_size: int = field(default=50, validator=_between(1, 1_000_000, integer=True))
     ignore_offset: bool = False
     retry_after: float | EllipsisType | None = field(
         default=..., validator=_between(0, 1e9, None, ...)
@@ -126,14 +126,14 @@ class SandboxSettings:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON, for a sandbox in another process."""
-        # What a running sandbox holds beside its settings is not for writing.
-        written = asdict(self, recurse=False, filter=lambda attribute, _: attribute.init)
+        # Not the attributes that a `Sandbox` adds to run.
+        settings = asdict(self, recurse=False, filter=lambda attribute, _: attribute.init)
         if self.retry_after is ...:
-            written["retry_after"] = _AUTO
+            settings["retry_after"] = _AUTO
         if isinstance(self.faults, Mapping):
-            written["faults"] = dict(self.faults)
-        written["script"] = list(self.script)
-        written["answers"] = {
+            settings["faults"] = dict(self.faults)
+        settings["script"] = list(self.script)
+        settings["answers"] = {
             identifier: {
                 "status": answer.status,
                 "headers": {**answer.headers, "Content-Type": answer.content_type},
@@ -141,17 +141,16 @@ class SandboxSettings:
             }
             for identifier, answer in self.answers.items()
         }
-        return written
+        return settings
 
     @classmethod
-    def from_json(cls, written: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote."""
-        return cls(**read_json(written))
+    def from_json(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(**read_json(settings))
 
 
-def read_json(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name, from what `Settings.to_json` wrote of them."""
-    settings = dict(written)
+def read_json(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Some settings as arguments, from what `SandboxSettings.to_json` returns."""
+    settings = dict(sent)
     if settings.get("retry_after") == _AUTO:
         settings["retry_after"] = ...
     if "answers" in settings:

@@ -1,4 +1,4 @@
-"""How is a history written down? In the flat shape, and in the old and new envelope.
+"""A customer's history as JSON: in the flat shape, and in the old and new envelope.
 
 The field names, their order and their oddities follow the published examples.
 """
@@ -18,30 +18,30 @@ _SOCIAL_TYPES: Final = frozenset({"checkin", "like", "comment", "mention", "retw
 
 
 def _channels(
-    history: CustomerHistory, kind: str | None
+    history: CustomerHistory, type_: str | None
 ) -> list[tuple[str, tuple[SentMessage, ...]]]:
     """Every interaction of the capillary network that an answer lists, empty ones included."""
-    held = dict(history.channels)
-    names = dict.fromkeys((*LISTED, *held)) if kind is None else (kind,)
-    return [(name, held.get(name, ())) for name in names if name not in _SOCIAL_TYPES]
+    channels = dict(history.channels)
+    names = dict.fromkeys((*LISTED, *channels)) if type_ is None else (type_,)
+    return [(name, channels.get(name, ())) for name in names if name not in _SOCIAL_TYPES]
 
 
-def _social(history: CustomerHistory, network: str, kind: str | None) -> list[tuple[str, int]]:
+def _social(history: CustomerHistory, network: str, type_: str | None) -> list[tuple[str, int]]:
     return [
         (name, count)
-        for where, name, count in history.social
-        if where == network and kind in (None, name)
+        for social_network, name, count in history.social
+        if social_network == network and type_ in (None, name)
     ]
 
 
-def flat(history: CustomerHistory, question: ParsedRequest, page: slice) -> Json:
+def flat(history: CustomerHistory, request: ParsedRequest, page: slice) -> Json:
     """The shape of the page's own example."""
-    network = question.network or "capillary"
+    network = request.network or "capillary"
     interactions: list[Json] = [
         _flat_interaction(name, sent, page)
-        for name, sent in (_channels(history, question.type) if network == "capillary" else ())
+        for name, sent in (_channels(history, request.type) if network == "capillary" else ())
     ]
-    for name, count in _social(history, network, question.type):
+    for name, count in _social(history, network, request.type):
         interactions.append({"count": count, "name": name})
     return {"name": network, "interaction": interactions, "warnings": []}
 
@@ -51,7 +51,7 @@ def _flat_interaction(name: str, sent: Sequence[SentMessage], page: slice) -> Js
         return {"count": 0, "name": name, "surveys": []}
     if name == "missed_call":
         return {"count": 0, "name": name, "usedStatus": False}
-    messages = [_flat_message(one) for one in sent[page]]
+    messages = [_flat_message(message) for message in sent[page]]
     return {"count": len(sent), "name": name, "messageList": messages}
 
 
@@ -70,11 +70,11 @@ def _flat_message(sent: SentMessage) -> Json:
     return message
 
 
-def envelope(history: CustomerHistory, question: ParsedRequest, page: slice) -> Json:
+def envelope(history: CustomerHistory, request: ParsedRequest, page: slice) -> Json:
     """The shape of the newer pages: numbers as numbers, lists as lists."""
     networks = [
         {"name": network, "interaction": interactions}
-        for network, interactions in _networks(history, question, page, _new_message)
+        for network, interactions in _networks(history, request, page, _new_message)
     ]
     answer = _wrapped(history, {"success": "true", "code": 200, "message": "Success"}, networks)
     answer["response"]["customer"]["item_status"] = {
@@ -85,11 +85,14 @@ def envelope(history: CustomerHistory, question: ParsedRequest, page: slice) -> 
     return answer
 
 
-def envelope_old(history: CustomerHistory, question: ParsedRequest, page: slice) -> Json:
+def envelope_old(history: CustomerHistory, request: ParsedRequest, page: slice) -> Json:
     """The shape of the older books: numbers as strings, lists of one collapsed."""
     networks = [
-        {"name": network, "interaction": _collapsed([_aged(one) for one in interactions])}
-        for network, interactions in _networks(history, question, page, _old_message)
+        {
+            "name": network,
+            "interaction": _aged(interactions),
+        }
+        for network, interactions in _networks(history, request, page, _old_message)
     ]
     status = {"success": "true", "response_code": "200", "message": "Success"}
     return _wrapped(history, status, _collapsed(networks))
@@ -108,20 +111,20 @@ def _wrapped(history: CustomerHistory, status: Json, networks: object) -> Json:
 
 def _networks(
     history: CustomerHistory,
-    question: ParsedRequest,
+    request: ParsedRequest,
     page: slice,
     write: Callable[[SentMessage], Json],
 ) -> Iterator[tuple[str, list[Json]]]:
     """Each network asked for, with its interactions as the newer pages spell them."""
-    for network in NETWORKS if question.network is None else (question.network,):
+    for network in NETWORKS if request.network is None else (request.network,):
         if network == "capillary":
-            channels = _channels(history, question.type)
+            channels = _channels(history, request.type)
             yield (
                 network,
                 [_interaction(history, name, sent, page, write) for name, sent in channels],
             )
-        elif (found := _social(history, network, question.type)) or question.network is not None:
-            yield network, [_social_interaction(history, name, count) for name, count in found]
+        elif (social := _social(history, network, request.type)) or request.network is not None:
+            yield network, [_social_interaction(history, name, count) for name, count in social]
 
 
 def _interaction(
@@ -133,7 +136,7 @@ def _interaction(
 ) -> Json:
     interaction: Json = {"last_interaction_time": "null", "used_status": False, "count": len(sent)}
     if sent:
-        interaction["messages"] = {"message": [write(one) for one in sent[page]]}
+        interaction["messages"] = {"message": [write(message) for message in sent[page]]}
     if name == "survey" and history.scores:
         interaction["count"] = len(history.scores)
         interaction["latest_nps_score"] = history.scores[0]
@@ -155,10 +158,10 @@ def _survey(score: int) -> Json:
 def _social_interaction(history: CustomerHistory, name: str, count: int) -> Json:
     interaction: Json = {"type": name, "count": count}
     if name == "checkin":
-        place = history.id % 90
+        degrees = history.id % 90
         interaction["locs"] = {
             "loc": [
-                {"lat": place + 0.25, "long": place + 0.5, "time": f"2025-3-{day + 1} 11:33:23"}
+                {"lat": degrees + 0.25, "long": degrees + 0.5, "time": f"2025-3-{day + 1} 11:33:23"}
                 for day in range(count)
             ]
         }
@@ -201,9 +204,9 @@ def _stamp(time: datetime | None) -> str:
 def _aged(value: Any) -> Any:
     """The value with its numbers as strings and its lists of one collapsed."""
     if isinstance(value, dict):
-        return {key: _aged(held) for key, held in value.items()}
+        return {key: _aged(member) for key, member in value.items()}
     if isinstance(value, list):
-        return _collapsed([_aged(held) for held in value])
+        return _collapsed([_aged(item) for item in value])
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value

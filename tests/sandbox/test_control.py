@@ -101,7 +101,7 @@ async def test_answers(question: str, arguments: dict[str, Any], answer: object)
         ("inject", {}, 400, "names"),
         ("inject", {"names": ["fire"]}, 400, "fire"),
         ("change", {"page_size": 0}, 400, "page_size"),
-        ("counts", "text", 200, "received"),
+        ("counts", "text", 400, "mapping"),
     ],
 )
 async def test_says_what_is_wrong(question: str, body: object, status: int, word: str) -> None:
@@ -162,9 +162,9 @@ async def test_takes_nothing_from_a_web_page(headers: dict[str, str], status: in
 @pytest.mark.parametrize(
     "name",
     [
-        "_desk",
+        "_handler",
         "_runner",
-        "_door",
+        "_connections",
         "_base_url",
         "stop",
         "__class__",

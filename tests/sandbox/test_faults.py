@@ -204,7 +204,7 @@ async def test_frees_a_hanging_request_when_its_caller_leaves() -> None:
                 await ask(sandbox.base_url, "1")
         for _ in range(5):
             await asyncio.sleep(0.001)
-        assert not sandbox._desk._pausing
+        assert not sandbox._handler._pending
 
 
 async def test_plays_the_script_in_order_and_then_behaves() -> None:

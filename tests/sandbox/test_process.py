@@ -104,7 +104,7 @@ async def test_revokes_tokens_and_configures_a_client(fresh: SandboxProcess) -> 
 def test_tells_what_the_other_process_says(fresh: SandboxProcess) -> None:
     """A question that it cannot answer is an error here."""
     with pytest.raises(ValueError, match="received_for"):
-        fresh._ask("shutdown")
+        fresh._call("shutdown")
 
 
 def test_is_started_once(fresh: SandboxProcess) -> None:
@@ -153,7 +153,7 @@ def test_ends_a_process_that_has_died_already() -> None:
 
 def test_kills_a_process_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that cannot hear is killed when its time is up."""
-    monkeypatch.setattr(process_module, "_STOP", 0.02)
+    monkeypatch.setattr(process_module, "_STOP_TIMEOUT", 0.02)
     sandbox = SandboxProcess()
     sandbox.start()
     pid = sandbox.pid
@@ -189,7 +189,7 @@ def test_gives_up_on_a_process_that_never_listens(
     python.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setattr(process_module, "_START", 0.05)
+    monkeypatch.setattr(process_module, "_START_TIMEOUT", 0.05)
     with pytest.raises(RuntimeError, match="ended before it listened"):
         SandboxProcess().start()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.sandbox import Sandbox
-from capillary_interactions.sandbox._quota import Quota, most_in_any_window
+from capillary_interactions.sandbox._counters import Quota, most_in_any_window
 
 from .asking import ask, basic, get
 
