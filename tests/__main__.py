@@ -39,9 +39,12 @@ def _wheel() -> None:
         python = here / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
         wheel = next(here.glob("*.whl"))
         _run("install", python, "-m", "pip", "-q", "install", f"{wheel}[cli]", cwd=here)
-        told = "import capillary_interactions as c, pathlib; print(c.__file__);"
-        typed = "assert (pathlib.Path(c.__file__).parent / 'py.typed').exists()"
-        _run("import", python, "-c", f"{told} {typed}", cwd=here)
+        check = (
+            "import capillary_interactions as c, pathlib; print(c.__file__);"
+            "package = pathlib.Path(c.__file__).parent;"
+            "assert (package / 'py.typed').exists() and (package / 'jobs/README.md').exists()"
+        )
+        _run("import", python, "-c", check, cwd=here)
         _run("program", python, "-m", "capillary_interactions", "--help", cwd=here)
 
 

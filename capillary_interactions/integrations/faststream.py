@@ -1,8 +1,8 @@
 """How does an outcome end a message in FastStream, whatever the broker (extra `faststream`)?
 
-FastStream acknowledges when a handler has returned, so a handler is three lines; the README has
-them. Here is only what is easily got wrong: which ending is which, and that a message without an
-answer, or one that no handler can take, must not come again at once.
+FastStream acknowledges when a handler has returned, so a handler is three lines; the README beside
+this file has them. Here is only what is easily got wrong: which ending is which, and that a message
+without an answer, or one that no handler can take, must not come again at once.
 """
 
 import asyncio

@@ -31,8 +31,8 @@ from capillary_interactions.testing import (
     interactions,
     run_without_waiting,
 )
+from tests.docs import readme
 from tests.integrations.consuming.conftest import Address
-from tests.integrations.web import recipes
 
 _CUSTOMER = Identifier.mobile("919738522695")
 _GOOD = b'{"mobile": "919738522695"}'
@@ -102,7 +102,7 @@ async def bus(request: pytest.FixtureRequest, address: Address) -> AsyncIterator
 
 def run(name: str, **instead: Any) -> dict[str, Any]:
     """What a block of the README defines, with something in the place of something else."""
-    defined = recipes.run(name)
+    defined = readme.run(name)
     assert defined.keys() >= instead.keys()
     defined.update(instead)
     return defined

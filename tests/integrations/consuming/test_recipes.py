@@ -1,13 +1,11 @@
-"""The README's recipes for events run as they stand there, on real brokers."""
+"""Recipes for events run, on real brokers."""
 
 import asyncio
 import os
-import re
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import nats
@@ -29,19 +27,10 @@ from capillary_interactions import (
 )
 from capillary_interactions.integrations.consume import ConsumerReport
 from capillary_interactions.sandbox import Sandbox
+from tests.docs.readme import run, set_environment
 from tests.integrations.consuming.conftest import Address
 
-_README = Path(__file__).parents[3] / "README.md"
 _NOT_FOUND = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
-
-
-def _block(name: str) -> dict[str, Any]:
-    """What a block of the README defines."""
-    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", _README.read_text(), re.DOTALL)
-    assert found is not None, f"README.md has no block {name}"
-    namespace: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(found[1], f"README.md ({name})", "exec"), namespace)  # noqa: S102 - ours
-    return namespace
 
 
 @pytest.fixture
@@ -49,10 +38,7 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     """What the environment of a reader of the README points at."""
     answers: Any = {"404": _NOT_FOUND, "wrong": (400, {}, b"{}")}
     async with Sandbox(unknown=0, answers=answers) as running:
-        monkeypatch.setenv("CAPILLARY_BASE_URL", running.base_url)
-        monkeypatch.setenv("CAPILLARY_USERNAME", "sandbox")
-        monkeypatch.setenv("CAPILLARY_PASSWORD", "sandbox")
-        monkeypatch.setenv("CAPILLARY_RATE", "1000/1")
+        set_environment(monkeypatch, running.base_url)
         yield running
 
 
@@ -76,7 +62,7 @@ async def test_consumes_a_stream_until_a_signal_comes(
             ("mobile", "wrong"),
         ):
             await redis.xadd("customers", {name: value})
-        namespace = _block("consumer")
+        namespace = run("consumer")
         printed: list[str] = []
         namespace["print"] = lambda *words: printed.append(str(words[-1]))
         running = asyncio.create_task(namespace["main"](url))
@@ -103,7 +89,7 @@ async def test_reads_kafka_in_its_order(address: Address, sandbox: Sandbox) -> N
         await asyncio.sleep(0.001 * (event.record.offset % 3))
         stored.setdefault(event.partition, []).append(event.record.offset)
 
-    namespace = _block("kafka")
+    namespace = run("kafka")
     # Tansu lets the first member of a group wait for half a session.
     namespace["AIOKafkaConsumer"] = partial(
         AIOKafkaConsumer, session_timeout_ms=1500, heartbeat_interval_ms=200
@@ -142,7 +128,7 @@ _FASTSTREAM = {"rabbitmq": ("on_rabbit", _rabbit), "nats": ("on_nats", _nats),
 
 @pytest.mark.parametrize("kind", _FASTSTREAM)
 async def test_runs_one_faststream_handler(kind: str, address: Address, sandbox: Sandbox) -> None:
-    """Answers are stored, one that came late comes again, and what is about nobody does not."""
+    """Answers are stored, a late one is redelivered, and events without a customer are not."""
     subscribe, make = _FASTSTREAM[kind]
     broker, publish = await make(address(kind))
     stored: list[Found | NotFound] = []
@@ -150,7 +136,7 @@ async def test_runs_one_faststream_handler(kind: str, address: Address, sandbox:
     async def store(outcome: Found | NotFound) -> None:
         stored.append(outcome)
 
-    namespace = _block("faststream")
+    namespace = run("faststream")
     identified, seen = namespace["identified"], Counter[Any]()
 
     def identify(name: str, value: str | None) -> Identifier:

@@ -1,4 +1,4 @@
-"""Each recipe of the README for web applications and for tools runs, with a sandbox behind it."""
+"""Recipes for web applications and telemetry run, with a sandbox behind them."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from capillary_interactions import InteractionsClient
+from capillary_interactions import Identifier, InteractionsClient
 from capillary_interactions.sandbox import Sandbox
+from tests.docs.readme import run, set_environment
 
-from .recipes import run
-from .serving import environment, here
+from .serving import here
 
 MOBILE = "919738522695"
 PATH = f"/customers/{MOBILE}/interactions"
@@ -32,9 +32,7 @@ UNKNOWN = {"errors": [{"status": False, "code": 8015, "message": "Customer not f
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     """A sandbox, and the environment that points at it."""
     async with Sandbox(unknown=0, messages=3, answers={"404": UNKNOWN}) as running:
-        for name, value in environment(running.base_url, CAPILLARY_RATE="1000/1").items():
-            if name.startswith("CAPILLARY_"):
-                monkeypatch.setenv(name, value)
+        set_environment(monkeypatch, running.base_url)
         yield running
 
 
@@ -65,7 +63,7 @@ async def check(session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("name", ["web", "web_litestar"])
 async def test_answers_under_uvicorn(name: str, sandbox: Sandbox) -> None:
-    """Each outcome becomes the status of the table, and 503 tells when to come again."""
+    """Each outcome becomes the status of the table; 503 says when to try again."""
     async with here(run(name)["app"]) as session:
         await check(session, sandbox)
 
@@ -90,10 +88,10 @@ async def test_lives_in_a_lifespan_of_the_applications_own(sandbox: Sandbox) -> 
     """Beside whatever else the application keeps there."""
     async with run("own_lifespan")["lifespan"](object()) as state:
         assert set(state) == {"interactions", "what"}
-        outcome = await state["interactions"].lookup(_query())
+        outcome = await state["interactions"].lookup(Identifier.mobile(MOBILE))
         assert outcome.ending == "found"
     with pytest.raises(RuntimeError, match="closed"):
-        await state["interactions"].lookup(_query())
+        await state["interactions"].lookup(Identifier.mobile(MOBILE))
 
 
 async def test_is_observed(sandbox: Sandbox) -> None:
@@ -107,7 +105,7 @@ async def test_is_observed(sandbox: Sandbox) -> None:
 
 
 async def test_serves_prometheus(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page that is scraped tells of the lookup."""
+    """The page that is scraped counts the lookup."""
     async with AsyncExitStack() as stack:
         providers: list[Any] = []
         monkeypatch.setattr(metrics, "set_meter_provider", providers.append)
@@ -139,15 +137,15 @@ async def test_keeps_the_url_out_of_the_stock_instrumentation(sandbox: Sandbox) 
     spans = InMemorySpanExporter()
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(spans))
-    told: list[Any] = []
+    arguments: dict[str, Any] = {}
     instrumentor = AioHttpClientInstrumentor()
     instrument = instrumentor.instrument
-    instrumentor.instrument = lambda **given: told.append(given)
+    instrumentor.instrument = arguments.update
     try:
         run("url_filter")
     finally:
         instrumentor.instrument = instrument
-    instrumentor.instrument(tracer_provider=tracers, **told[0])
+    instrumentor.instrument(tracer_provider=tracers, **arguments)
     try:
         async with InteractionsClient(sandbox.client_config()) as client:
             await _found(client)
@@ -156,11 +154,6 @@ async def test_keeps_the_url_out_of_the_stock_instrumentation(sandbox: Sandbox) 
     (span,) = spans.get_finished_spans()
     assert "/v1.1/customer/interaction" in span.to_json()
     assert MOBILE not in span.to_json()
-
-
-def test_builds_outcomes() -> None:
-    """The block passes its own assertions."""
-    run("testing_outcomes")
 
 
 def test_shows_how_to_test_with_fastapi() -> None:
@@ -181,14 +174,8 @@ def test_shows_how_to_test_with_litestar() -> None:
     run("testing_litestar")["check"](recipe["customer"])
 
 
-def _query() -> Any:
-    from capillary_interactions import Identifier  # noqa: PLC0415 - as in the recipes
-
-    return Identifier.mobile(MOBILE)
-
-
 async def _found(client: InteractionsClient) -> None:
-    assert (await client.lookup(_query())).ending == "found"
+    assert (await client.lookup(Identifier.mobile(MOBILE))).ending == "found"
 
 
 def _free_port() -> int:

@@ -1,0 +1,36 @@
+"""The Python blocks of every README, by their names."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+PACKAGE: Final = ROOT / "capillary_interactions"
+FRONT: Final = ROOT / "README.md"
+READMES: Final = (FRONT, ROOT / "benchmarks" / "README.md", *sorted(PACKAGE.rglob("README.md")))
+TEXTS: Final = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in READMES}
+_BLOCK: Final = re.compile(r"<!-- (\w+) -->\n```python\n(.*?)```", re.DOTALL)
+BLOCKS: Final = dict(_BLOCK.findall("\n".join(TEXTS.values())))
+
+
+def run(name: str) -> dict[str, Any]:
+    """Run a block; return the namespace it defines."""
+    # A module of its own: some frameworks look up there what the annotations of a handler mean.
+    module = sys.modules[f"readme_{name}"] = ModuleType(f"readme_{name}")
+    exec(compile(BLOCKS[name], f"README ({name})", "exec"), vars(module))  # noqa: S102 - ours
+    return vars(module)
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
+    """Set what a reader of the README would have set."""
+    for name, value in {
+        "BASE_URL": base_url,
+        "USERNAME": "sandbox",
+        "PASSWORD": "sandbox",
+        "RATE": "1000/1",
+    }.items():
+        monkeypatch.setenv(f"CAPILLARY_{name}", value)

@@ -1,0 +1,63 @@
+"""What the READMEs refer to exists: paths, commands with their flags, links, rooms."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from .readme import PACKAGE, READMES, ROOT, TEXTS
+
+_PATH = re.compile(r"`([\w./]+(?:/|\.py|\.md))`")
+_MODULE = re.compile(r"python -m (benchmarks\.\w+|tests\b)((?: --\w+)*)")
+_LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+
+
+def _anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", READMES, ids=TEXTS)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Files relative to the README, and their headings."""
+    for target, anchor in _LINK.findall(path.read_text("utf-8")):
+        linked = path.parent / target if target else path
+        assert linked.is_file(), target
+        assert not anchor or anchor in _anchors(linked), anchor
+
+
+@pytest.mark.parametrize("path", [*READMES, ROOT / "CHANGELOG.md"], ids=[*TEXTS, "CHANGELOG.md"])
+def test_names_modules_that_exist(path: Path) -> None:
+    """Every `python -m benchmarks.…` is a module, and takes the flags that stand behind it."""
+    for module, flags in _MODULE.findall(path.read_text("utf-8")):
+        spec = find_spec(module)
+        assert spec is not None, module
+        assert spec.origin is not None
+        source = Path(spec.origin).read_text("utf-8")
+        assert [flag for flag in flags.split() if f'"{flag}"' not in source] == []
+
+
+def test_names_files_that_exist() -> None:
+    """Paths begin at the root of the project, or at that of the package."""
+    for path in _PATH.findall(TEXTS["README.md"]):
+        assert (ROOT / path).exists() or (PACKAGE / path).exists(), path
+
+
+def test_the_picture_shows_every_room() -> None:
+    """All packages and modules of the package's first level, but the private plumbing of Python."""
+    (picture,) = re.findall(r"```text\ncli/.*?```", TEXTS["README.md"], re.DOTALL)
+    files = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    drawn = set(re.findall(r"\b\w+", picture))
+    assert files - {"__init__", "__main__", "__pycache__"} <= drawn
+
+
+def test_benchmarks_are_listed() -> None:
+    """Every module of `benchmarks` that runs has a row in the table."""
+    for path in (ROOT / "benchmarks").glob("[a-z]*.py"):
+        assert f"`python -m benchmarks.{path.stem}" in TEXTS["benchmarks/README.md"]
+
+
+def test_the_front_page_is_short() -> None:
+    """It is read before anything is installed."""
+    assert len(TEXTS["README.md"].splitlines()) <= 220
