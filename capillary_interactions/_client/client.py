@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -24,7 +24,7 @@ from capillary_interactions._client.single_flight import (
     WaiterTimeoutError,
 )
 from capillary_interactions._client.snapshot import Snapshot, snapshot_of
-from capillary_interactions._client.stream import OutcomeStream
+from capillary_interactions._client.stream import OutcomeStream, to_query
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
@@ -157,7 +157,7 @@ class InteractionsClient:
             RuntimeError: The client is closed, or in use by another event loop.
         """
         try:
-            asked = _query(query)
+            asked = to_query(query)
             check_supported(asked, self._config.api)
             limit = self._config.timeouts.total if timeout is None else _limit(timeout)
             return await self._run(asked, query, limit, interactive=True)
@@ -210,21 +210,14 @@ class InteractionsClient:
         stream_share = None if share is None else StreamShare(share, self._lanes)
         self._home.check_open()
 
-        async def work(query: Query, item: Any) -> Outcome:
-            try:
-                check_supported(query, config.api)
-            except ValueError as refused:
-                rejected = Rejected(query=query, item=item, reason=str(refused))
-                return self._ended(rejected, self._observers.begun())
-            kept = stream.tolerated
-            return await self._run(
-                query, item, limit, interactive=False, share=stream_share, tolerated=kept
-            )
+        def work(query: Query, item: Any) -> Awaitable[Outcome]:
+            tolerated = stream.tolerated
+            return self._lookup_in_background(query, item, limit, stream_share, tolerated)
 
         stream = OutcomeStream(
             work,
             queries,
-            key=_query if key is None else lambda item: _query(key(item)),
+            key=to_query if key is None else lambda item: to_query(key(item)),
             at_once=at_once,
             ordered=ordered,
             give_up_after=give_up_after,
@@ -249,6 +242,24 @@ class InteractionsClient:
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""
         return snapshot_of(self._lanes.all, with_all_endings(self._endings))
+
+    async def _lookup_in_background(
+        self,
+        query: Query,
+        item: Any,
+        limit: float | None,
+        share: StreamShare | None,
+        tolerated: int,
+    ) -> Outcome:
+        """One lookup that waits for quota behind all those of `lookup`, as a stream's do."""
+        try:
+            check_supported(query, self._config.api)
+        except ValueError as error:
+            rejected = Rejected(query=query, item=item, reason=str(error))
+            return self._ended(rejected, self._observers.begun())
+        return await self._run(
+            query, item, limit, interactive=False, share=share, tolerated=tolerated
+        )
 
     async def _run(
         self,
@@ -312,17 +323,6 @@ class InteractionsClient:
         after = refusal.retry_after
         most = max_pause(self._config.retry)
         return Spent(refusal.reason, retry_after=None if after is None else min(after, most))
-
-
-def _query(asked: object) -> Query:
-    if isinstance(asked, Query):
-        return asked
-    if isinstance(asked, Identifier):
-        return Query(asked)
-    raise ValueError(
-        f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
-        "a stream's key= makes one from other items"
-    )
 
 
 def _limit(timeout: float) -> float | None:

@@ -12,7 +12,7 @@ from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions._client.refusal_evidence import MAX_REFUSED, Pages, doubted, is_page
 from capillary_interactions._errors import EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
-from capillary_interactions._model.query import Query
+from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._tracebacks import clear
 
 
@@ -136,3 +136,19 @@ class OutcomeStream:
             raise doubted(rejected, proven=True)
         if isinstance(rejected.reason, SettingsReason) and not self.waits_out:
             raise EndpointDownError(MAX_REFUSED, rejected.reason, with_all_endings(self._endings))
+
+
+def to_query(asked: object) -> Query:
+    """What is to be looked up, as a query.
+
+    Raises:
+        ValueError: It is neither a `Query` nor an `Identifier`.
+    """
+    if isinstance(asked, Query):
+        return asked
+    if isinstance(asked, Identifier):
+        return Query(asked)
+    raise ValueError(
+        f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
+        "a stream's key= makes one from other items"
+    )

@@ -1,4 +1,4 @@
-"""How many messages are read, when, and how does it all come to an end?"""
+"""Reads messages, keeps their number bounded, and stops so that each is settled."""
 
 import asyncio
 from collections.abc import (
@@ -9,7 +9,7 @@ from collections.abc import (
     Callable,
     Hashable,
 )
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypedDict, TypeVar
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.lifecycle import running_loop
@@ -21,15 +21,27 @@ from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._tracebacks import clear
 from capillary_interactions.integrations._consuming.delivery import ConsumerReport, Delivery
 from capillary_interactions.integrations._consuming.message_task import (
-    Flaw,
+    InvalidMessage,
     MessageProcessor,
     MessageTask,
     Stage,
 )
 
 _M = TypeVar("_M", bound=Delivery)
-_LOOKUPS: Final = frozenset({Stage.ASKING})
-_ALL: Final = frozenset({Stage.ASKING, Stage.HANDLING})
+_LOOKUPS: Final = frozenset({Stage.LOOKING_UP})
+_UNSETTLED: Final = frozenset({Stage.LOOKING_UP, Stage.HANDLING})
+
+
+class ConsumerOptions(TypedDict, Generic[_M], total=False):
+    """The optional arguments of `Consumer`."""
+
+    in_flight: int | None
+    ordered_by: Callable[[_M], Hashable] | None
+    redelivery_delay: float
+    timeout: float | None
+    drain: float
+    on_error: Callable[[_M, Exception], None] | None
+    distrust_after: int | None
 
 
 class Consumer(Generic[_M]):
@@ -58,12 +70,12 @@ class Consumer(Generic[_M]):
             its customer. Of equal ones, each is handled and acknowledged after the one before.
             One without an answer, or whose handler raises, is not given back but tried again in
             its place, and keeps those behind it waiting: once these are `in_flight`, everything.
-        redelivery_delay: Seconds after which a message comes again, if nobody knows better.
+        redelivery_delay: Seconds after which a message comes again, if the server names none.
         timeout: Seconds each lookup may take; none by default.
         drain: Seconds for what is under way when it stops; then it is given back. A handler that
             swallows its cancellation is waited for all the same.
-        on_error: Told of a message and what `handle` raised for it; by default that is logged by
-            its type. If it raises, the consumer stops with that.
+        on_error: Called with a message and what `handle` raised for it; by default that is logged
+            by its type. If it raises, the consumer stops with that.
         distrust_after: Endings in a row that a wrong setting explains and no event does (nothing
             is found at the address, or it answers something else), with no answer among them,
             after which it stops; likewise events in a row for which `key` or `ordered_by` raises.
@@ -90,12 +102,12 @@ class Consumer(Generic[_M]):
         distrust_after: int | None = 10,
     ) -> None:
         config = client.config
-        most = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+        default = config.in_flight * len(config.credentials)
         if timeout is not None:
             check_seconds("timeout", timeout)
-        self._in_flight = check_count("in_flight", most)
+        self._in_flight = check_count("in_flight", default if in_flight is None else in_flight)
         self._drain = check_seconds("drain", drain, zero=True)
-        self._desk: MessageProcessor[_M] = MessageProcessor(
+        self._processor: MessageProcessor[_M] = MessageProcessor(
             client,
             key=key,
             handle=handle,
@@ -105,13 +117,13 @@ class Consumer(Generic[_M]):
             in_order=ordered_by is not None,
             distrust_after=distrust_after,
             max_unanswered=self._in_flight,
-            lend=self._lend,
+            lend_slot=self._lend_slot,
         )
         self._source = source
         self._ordered_by = ordered_by
-        self._last: dict[Hashable, MessageTask[_M]] = {}
-        self._places = asyncio.Semaphore(self._in_flight)
-        self._lent = 0
+        self._newest: dict[Hashable, MessageTask[_M]] = {}
+        self._slots = asyncio.Semaphore(self._in_flight)
+        self._slots_lent = 0
         self._open: dict[asyncio.Task[None], MessageTask[_M]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
@@ -124,18 +136,18 @@ class Consumer(Generic[_M]):
 
     def report(self) -> ConsumerReport:
         """What has become of the messages so far."""
-        return ConsumerReport(**self._desk.counts)
+        return ConsumerReport(**self._processor.counts)
 
     def stop(self) -> None:
         """Read no more, and let what is under way end; `run` returns after that.
 
         To be called in the event loop, from a signal handler of the loop for instance.
         """
-        self._desk.stop()
+        self._processor.stop()
         if self._reader is not None and self._timer is None:
             self._reader.cancel()
             loop = self._reader.get_loop()
-            self._timer = loop.call_later(self._drain, self._call_off, _ALL)
+            self._timer = loop.call_later(self._drain, self._cancel_tasks, _UNSETTLED)
 
     async def run(self) -> ConsumerReport:
         """Consume until the source ends, `stop` is called or something is wrong with the whole.
@@ -153,9 +165,9 @@ class Consumer(Generic[_M]):
         running_loop()
         if self._reader is not None:
             raise RuntimeError("a consumer runs once")
-        if not self._desk.stopping.is_set():
+        if not self._processor.stopping.is_set():
             self._reader = asyncio.create_task(self._read())
-            self._reader.add_done_callback(self._has_read)
+            self._reader.add_done_callback(self._reading_ended)
             await self._end(self._reader)
         if self._timer is not None:
             self._timer.cancel()
@@ -166,27 +178,27 @@ class Consumer(Generic[_M]):
     async def _end(self, reader: "asyncio.Task[None]") -> None:
         # A loop, for a scope of anyio's cancels in every turn of the event loop until it is left.
         cancelled: asyncio.CancelledError | None = None
-        while tasks := self._under_way(reader):
+        while tasks := self._running(reader):
             try:
                 await asyncio.wait(tasks)
             except asyncio.CancelledError as error:
                 # Cancelled once more, it does not wait for handlers either.
-                self._call_off(_ALL if self._desk.stopping.is_set() else _LOOKUPS)
+                self._cancel_tasks(_UNSETTLED if self._processor.stopping.is_set() else _LOOKUPS)
                 self.stop()
-                if not self._under_way(reader):
+                if not self._running(reader):
                     raise
                 cancelled = error
         if cancelled is not None:
             raise cancelled
 
-    def _under_way(self, reader: "asyncio.Task[None]") -> "set[asyncio.Task[None]]":
+    def _running(self, reader: "asyncio.Task[None]") -> "set[asyncio.Task[None]]":
         return {*self._open, *(() if reader.done() else (reader,))}
 
-    def _call_off(self, stages: frozenset[Stage]) -> None:
-        self._desk.closed = True
-        for task, errand in self._open.items():
+    def _cancel_tasks(self, stages: frozenset[Stage]) -> None:
+        self._processor.closed = True
+        for task, message_task in self._open.items():
             # Once, for a handler that cleans up must not be broken off at each of its steps.
-            if errand.stage in stages and not task.cancelling():
+            if message_task.stage in stages and not task.cancelling():
                 task.cancel()
 
     async def _read(self) -> None:
@@ -195,83 +207,82 @@ class Consumer(Generic[_M]):
             await self._read_all(source)
         finally:
             if isinstance(source, AsyncGenerator):
-                # Else what it holds is let go of whenever somebody collects it.
+                # Else what it holds open is closed whenever the garbage is collected.
                 await source.aclose()
 
     async def _read_all(self, source: AsyncIterator[_M]) -> None:
         while True:
-            await self._places.acquire()
-            await self._desk.wait_until_available()
+            await self._slots.acquire()
+            await self._processor.wait_until_available()
             try:
                 message = await anext(source)
             except StopAsyncIteration:
-                self._desk.use_up()
+                self._processor.source_exhausted()
                 return
-            self._begin(message)
+            self._start(message)
 
-    def _has_read(self, reader: "asyncio.Task[None]") -> None:
+    def _reading_ended(self, reader: "asyncio.Task[None]") -> None:
         if not reader.cancelled():
-            error = reader.exception()
-        elif not self._desk.stopping.is_set():
-            # Nobody here has cancelled it, so it must not look like the end of the source.
-            error = RuntimeError("the source was cancelled")
-        else:
-            error = None
+            self._fail(reader.exception())
+        elif not self._processor.stopping.is_set():
+            # Not cancelled by this consumer, so it must not look like the end of the source.
+            self._fail(RuntimeError("the source was cancelled"))
+
+    def _fail(self, error: BaseException | None) -> None:
         if error is not None:
             self._error = self._error or error
             self.stop()
 
-    def _begin(self, message: _M) -> None:
-        errand = MessageTask(message)
-        order = self._queued(errand)
-        task = asyncio.get_running_loop().create_task(self._desk.run(errand))
-        self._open[task] = errand
+    def _start(self, message: _M) -> None:
+        message_task = MessageTask(message)
+        order = self._join_order(message_task)
+        task = asyncio.get_running_loop().create_task(self._processor.run(message_task))
+        self._open[task] = message_task
 
-        def leave(task: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
             del self._open[task]
-            self._give_back(errand)
-            if self._last.get(order) is errand:
-                del self._last[order]
+            self._free_slot(message_task)
+            if self._newest.get(order) is message_task:
+                del self._newest[order]
             error = _raised(task)
             if error is not None:
-                self._error = self._error or error
-                self.stop()
-                self._call_off(_LOOKUPS)
+                self._fail(error)
+                self._cancel_tasks(_LOOKUPS)
 
-        task.add_done_callback(leave)
+        task.add_done_callback(ended)
 
-    def _lend(self, errand: MessageTask[_M]) -> None:
-        """Read one more: where one event is held at a time, no other would tell what it means."""
-        if self._lent < MAX_TOLERATED and not errand.lent:
-            self._lent += 1
-            errand.lent = True
-            self._places.release()
+    def _lend_slot(self, message_task: MessageTask[_M]) -> None:
+        """Read one more: where one event is held at a time, no other could show what it means."""
+        if self._slots_lent < MAX_TOLERATED and not message_task.slot_lent:
+            self._slots_lent += 1
+            message_task.slot_lent = True
+            self._slots.release()
 
-    def _give_back(self, errand: MessageTask[_M]) -> None:
-        if errand.lent:
-            self._lent -= 1
+    def _free_slot(self, message_task: MessageTask[_M]) -> None:
+        if message_task.slot_lent:
+            self._slots_lent -= 1
         else:
-            self._places.release()
+            self._slots.release()
 
-    def _queued(self, errand: MessageTask[_M]) -> Hashable:
+    def _join_order(self, message_task: MessageTask[_M]) -> Hashable:
         """Put it behind the last one of its order."""
         if self._ordered_by is None:
             return None
         try:
-            order = self._ordered_by(errand.message)
-            errand.before = self._last.get(order)
+            order = self._ordered_by(message_task.message)
+            message_task.predecessor = self._newest.get(order)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is what is wrong
             cause = f"ordered_by raised {type(error).__name__}"
-            errand.flaw = Flaw("no order can be made of it", cause)
+            message_task.invalid = InvalidMessage("no order can be made of it", cause)
             return None
-        self._last[order] = errand
+        self._newest[order] = message_task
         return order
 
 
 def _raised(task: "asyncio.Task[None]") -> BaseException | None:
     if not task.cancelled():
         return task.exception()
-    # Nobody here has cancelled it, so somebody must hear of it.
+    # Not cancelled by this consumer, so it must not pass in silence.
     return None if task.cancelling() else RuntimeError("a lookup was cancelled")
 
 

@@ -1,4 +1,4 @@
-"""What happens to one message, from reading it to telling its broker how it ended?"""
+"""One message, from reading it to settling it with its broker."""
 
 import asyncio
 import contextlib
@@ -6,13 +6,14 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
-from typing import Final, Generic, TypeVar, assert_never
+from typing import Final, Generic, TypeVar
 
 from attrs import define, field, frozen
 
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED, doubted, is_page
+from capillary_interactions._client.stream import to_query
 from capillary_interactions._model.outcome import (
     Found,
     NotFound,
@@ -22,20 +23,21 @@ from capillary_interactions._model.outcome import (
     Unreadable,
 )
 from capillary_interactions._model.query import Identifier, Query
-from capillary_interactions.integrations._consuming.delivery import Delivery
-from capillary_interactions.integrations._consuming.misconfiguration import (
-    distrust_of_functions,
-    distrust_of_settings,
-    is_odd,
-)
-from capillary_interactions.integrations._consuming.settling import (
+from capillary_interactions.integrations._consuming.delivery import (
     Ack,
     DeadLetter,
+    Delivery,
     Redeliver,
     Return,
     Settlement,
     cancellation_count,
     settle,
+)
+from capillary_interactions.integrations._consuming.misconfiguration import (
+    FUNCTIONS_ARE_WRONG,
+    SETTINGS_ARE_WRONG,
+    MisconfigurationGuard,
+    suggests_misconfiguration,
 )
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
@@ -46,16 +48,16 @@ _MAX_PAUSE: Final = 60.0
 
 
 class Stage(Enum):
-    """How far a message has come, which decides what may call it off."""
+    """How far a message has come, which decides whether a stop cancels its task."""
 
     READ = auto()
-    ASKING = auto()
+    LOOKING_UP = auto()
     HANDLING = auto()
     SETTLING = auto()
 
 
 @frozen
-class Flaw:
+class InvalidMessage:
     """Why a message cannot be looked up.
 
     Attributes:
@@ -72,52 +74,42 @@ class MessageTask(Generic[_M]):
     """A message under way.
 
     Attributes:
-        message: The message.
-        before: The one that must end first, or None.
-        stage: How far it has come.
-        kept: Whether it was done, once it has ended; else whatever follows in its order must not
-            be done either.
-        flaw: Why it has no place in an order, if that was seen as it was read.
-        lent: Whether its place was lent to another message.
-        ended: Set once it has.
+        predecessor: The message that must end first, or None.
+        succeeded: Once it has ended, whether it was done; if not, those behind it in its order
+            must not be done either.
+        invalid: Why it has no place in an order, if that was seen as it was read.
+        slot_lent: Whether one more message was read in its place.
     """
 
     message: _M
-    before: "MessageTask[_M] | None" = None
+    predecessor: "MessageTask[_M] | None" = None
     stage: Stage = Stage.READ
-    kept: bool = False
-    flaw: Flaw | None = None
-    lent: bool = False
-    ended: asyncio.Event = field(factory=asyncio.Event, init=False)
+    succeeded: bool = False
+    invalid: InvalidMessage | None = None
+    slot_lent: bool = False
+    _ended: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def end(self) -> None:
-        """Let the next one in its order go on."""
-        self.before = None
-        self.ended.set()
+        """Let the next message in its order go on."""
+        self.predecessor = None
+        self._ended.set()
 
-    async def turn(self) -> bool:
-        """Wait for the one before; whether it was done."""
-        if self.before is None:
+    async def wait_for_predecessor(self) -> bool:
+        """Wait until it has ended; whether it was done."""
+        if self.predecessor is None:
             return True
-        await self.before.ended.wait()
-        return self.before.kept
+        await self.predecessor._ended.wait()  # noqa: SLF001 - of the same class
+        return self.predecessor.succeeded
 
 
 class MessageProcessor(Generic[_M]):
-    """Takes messages through lookup, handler and settlement; keeps count.
+    """Takes messages through lookup, handler and settlement, and counts them.
 
     Args:
-        client: What looks up.
-        key: From a message to its query.
-        handle: Called with each answer.
-        redelivery_delay: Seconds after which a message comes again, if nobody knows better.
-        timeout: Seconds each lookup may take, or None.
-        on_error: Told when `handle` raises.
-        in_order: Whether a message without an answer is asked for again in its place.
-        distrust_after: Failures in a row after which it is the settings; see `Distrust`.
+        in_order: Whether a message without an answer is looked up again in its place.
         max_unanswered: Lookups in a row without an answer after which no more messages are read.
-        lend: Lets one more message be read than may be held, while this one says nothing of
-            itself.
+        lend_slot: Lets one more message be read than `in_flight`, while a refusal of this one may
+            be about the credentials.
     """
 
     def __init__(
@@ -132,7 +124,7 @@ class MessageProcessor(Generic[_M]):
         in_order: bool,
         distrust_after: int | None,
         max_unanswered: int,
-        lend: Callable[[MessageTask[_M]], None],
+        lend_slot: Callable[[MessageTask[_M]], None],
     ) -> None:
         self._client = client
         self._pages = client._lanes.pages  # noqa: SLF001
@@ -142,41 +134,40 @@ class MessageProcessor(Generic[_M]):
         self._timeout = timeout
         self._on_error = on_error
         self._in_order = in_order
-        self._settings = distrust_of_settings(distrust_after)
-        self._functions = distrust_of_functions(distrust_after)
-        self._lend = lend
+        self._settings = MisconfigurationGuard(distrust_after, SETTINGS_ARE_WRONG)
+        self._functions = MisconfigurationGuard(distrust_after, FUNCTIONS_ARE_WRONG)
+        self._lend_slot = lend_slot
         self._breaker = CircuitBreaker(max_unanswered, on_change=self._breaker_changed)
-        self._closed = asyncio.Event()
+        self._available = asyncio.Event()
         self.counts: Counter[str] = Counter()
         self.stopping = asyncio.Event()
-        # Nothing is begun any more: a task that is cancelled before its first step would never
+        # Nothing is started any more: a task that is cancelled before its first step would never
         # give its message back.
         self.closed = False
 
-    async def run(self, errand: MessageTask[_M]) -> None:
-        """Bring a message to its end, whatever that is.
+    async def run(self, task: MessageTask[_M]) -> None:
+        """Process one message; whatever is raised, the message was given back.
 
         Raises:
-            AuthenticationError: The credentials are refused; the message was given back.
-            ConfigurationError: The settings are wrong; the message was given back.
-            Exception: What `on_error` raised; the message was given back.
+            AuthenticationError: The credentials are refused.
+            ConfigurationError: The settings are wrong.
+            Exception: What `on_error` raised.
         """
-        verdict: Settlement = Return()
+        settlement: Settlement = Return()
         try:
             if not self.closed:
-                errand.stage = Stage.ASKING
-                verdict = await self._verdict(errand)
+                task.stage = Stage.LOOKING_UP
+                settlement = await self._process(task)
         finally:
-            # Called off or failed, it is given back. From here on nobody calls it off.
-            errand.stage = Stage.SETTLING
-            errand.kept = not isinstance(verdict, Redeliver | Return)
+            task.stage = Stage.SETTLING
+            task.succeeded = not isinstance(settlement, Redeliver | Return)
             try:
-                became = await settle(
-                    errand.message, verdict, redelivery_delay=self._redelivery_delay
+                settled = await settle(
+                    task.message, settlement, redelivery_delay=self._redelivery_delay
                 )
-                self.counts[became] += 1
+                self.counts[settled] += 1
             finally:
-                errand.end()
+                task.end()
 
     async def wait_until_available(self) -> None:
         """Wait while lookups have had no answer and none is to be expected yet.
@@ -187,123 +178,125 @@ class MessageProcessor(Generic[_M]):
         while (pause := self._breaker.remaining_pause(loop.time())) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._closed.wait()
+                    await self._available.wait()
         self._breaker.start_probe()
 
     def _breaker_changed(self, state: BreakerState) -> None:
         if state is BreakerState.CLOSED:
-            self._closed.set()
+            self._available.set()
         else:
-            self._closed.clear()
+            self._available.clear()
 
     def stop(self) -> None:
-        """Ask for nothing again."""
+        """Look nothing up again."""
         self.stopping.set()
         self._settings.stop()
         self._functions.stop()
 
-    def use_up(self) -> None:
-        """There are no further messages."""
-        self._settings.use_up()
-        self._functions.use_up()
+    def source_exhausted(self) -> None:
+        """No further message can show whose fault a failure is."""
+        self._settings.source_exhausted()
+        self._functions.source_exhausted()
 
-    async def _verdict(self, errand: MessageTask[_M]) -> Settlement:
-        query = self._query(errand)
+    async def _process(self, task: MessageTask[_M]) -> Settlement:
+        query = self._query(task)
         while True:
-            outcome = await self._lookup(errand.message, query)
+            outcome = await self._lookup(task.message, query)
             if isinstance(outcome, Rejected) and self._pages.may_be_everywhere():
-                self._lend(errand)
-            if not await errand.turn():
+                self._lend_slot(task)
+            if not await task.wait_for_predecessor():
                 return Return()
-            verdict = await self._judged(errand, outcome)
-            if not isinstance(verdict, Redeliver) or not self._in_order or self.stopping.is_set():
-                return verdict
-            if await self._stopped_within(min(verdict.delay, _MAX_PAUSE)):
+            settlement = await self._settlement_for(task, outcome)
+            in_place = self._in_order and not self.stopping.is_set()
+            if not isinstance(settlement, Redeliver) or not in_place:
+                return settlement
+            if await self._stopped_within(min(settlement.delay, _MAX_PAUSE)):
                 return Return()
 
-    def _query(self, errand: MessageTask[_M]) -> Query | Identifier | Flaw:
-        flaw = errand.flaw
-        if flaw is None:
+    def _query(self, task: MessageTask[_M]) -> Query | Identifier | InvalidMessage:
+        invalid = task.invalid
+        if invalid is None:
             try:
-                query = self._key(errand.message)
+                query = self._key(task.message)
             except Exception as error:  # noqa: BLE001 - the message is wrong, or the function
-                flaw = Flaw("no query can be made of it", f"key raised {type(error).__name__}")
+                cause = f"key raised {type(error).__name__}"
+                invalid = InvalidMessage("no query can be made of it", cause)
             else:
-                self._functions.clear()
+                self._functions.record_success()
                 return query
-        self._functions.suspect(flaw.cause)
-        return flaw
+        self._functions.record_failure(invalid.cause)
+        return invalid
 
-    async def _lookup(self, message: _M, query: Query | Identifier | Flaw) -> Outcome | Flaw:
-        if isinstance(query, Flaw):
+    async def _lookup(
+        self, message: _M, query: Query | Identifier | InvalidMessage
+    ) -> Outcome | InvalidMessage:
+        if isinstance(query, InvalidMessage):
             return query
-        # A stream of one, for a stream's lookups let those pass that a person waits for.
-        async with self._client.stream(
-            [message], key=lambda _: query, in_flight=1, timeout=self._timeout
-        ) as outcomes:
-            outcomes.tolerated, outcomes.waits_out = MAX_TOLERATED, True
-            outcome = await anext(outcomes)
+        outcome = await self._client._lookup_in_background(  # noqa: SLF001 - no public priority yet
+            to_query(query), message, self._timeout, None, MAX_TOLERATED
+        )
+        everywhere = isinstance(outcome, Rejected) and self._pages.are_everywhere()
+        if everywhere and is_page(outcome):
+            raise doubted(outcome, proven=True)
         now = asyncio.get_running_loop().time()
         if isinstance(outcome, Unavailable):
             self._breaker.record_failure(now, min(self._delay(outcome), _MAX_PAUSE))
         else:
             self._breaker.record_answer(now)
-        if isinstance(outcome, Found | NotFound):
-            if not self._pages.may_be_everywhere():
-                self._settings.clear()
-        elif is_odd(outcome):
-            sure = isinstance(outcome, Rejected) and self._pages.are_everywhere()
-            self._settings.suspect(f"{outcome.ending}: {outcome.reason}", sure=sure)
+        if suggests_misconfiguration(outcome):
+            self._settings.record_failure(f"{outcome.ending}: {outcome.reason}", sure=everywhere)
+        elif isinstance(outcome, Found | NotFound) and not self._pages.may_be_everywhere():
+            self._settings.record_success()
         return outcome
 
-    async def _judged(self, errand: MessageTask[_M], outcome: Outcome | Flaw) -> Settlement:
+    async def _settlement_for(
+        self, task: MessageTask[_M], outcome: Outcome | InvalidMessage
+    ) -> Settlement:
         match outcome:
-            case Flaw():
-                return await self._flawed(outcome)
             case Found() | NotFound():
-                return await self._handled(errand, outcome)
+                return await self._handled(task, outcome)
             case Unavailable():
                 return Redeliver(self._delay(outcome))
-            case Rejected() | Unreadable():
-                if is_odd(outcome) and not await self._settings.believes():
+            case InvalidMessage():
+                if not await self._functions.confirms_event_fault():
                     return Return()
-                if is_page(outcome) and self._client._lanes.doubted > 1:  # noqa: SLF001
-                    raise doubted(outcome)
-                level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
-                _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)
-                return DeadLetter(f"{outcome.ending}: {outcome.reason}")
-            case _:
-                assert_never(outcome)
+                _LOGGER.warning("an event is rejected: %s", outcome.cause)
+                return DeadLetter(outcome.reason)
+            case Rejected() | Unreadable():
+                return await self._rejected(outcome)
 
-    async def _flawed(self, flaw: Flaw) -> Settlement:
-        if not await self._functions.believes():
+    async def _rejected(self, outcome: Rejected | Unreadable) -> Settlement:
+        if suggests_misconfiguration(outcome) and not await self._settings.confirms_event_fault():
             return Return()
-        _LOGGER.warning("an event is rejected: %s", flaw.cause)
-        return DeadLetter(flaw.reason)
+        if is_page(outcome) and self._client._lanes.doubted > 1:  # noqa: SLF001
+            raise doubted(outcome)
+        level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
+        _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)
+        return DeadLetter(f"{outcome.ending}: {outcome.reason}")
 
     def _delay(self, outcome: Unavailable) -> float:
         # "At once" (0, or a moment that is past) has been tried by now: all retries have failed.
         return outcome.retry_after or self._redelivery_delay
 
-    async def _handled(self, errand: MessageTask[_M], outcome: Outcome) -> Settlement:
-        errand.stage = Stage.HANDLING
+    async def _handled(self, task: MessageTask[_M], outcome: Outcome) -> Settlement:
+        task.stage = Stage.HANDLING
         before = cancellation_count()
         try:
             await self._handle(outcome)
-        except asyncio.CancelledError as cancelled:
+        except asyncio.CancelledError as error:
             if cancellation_count() > before:
                 raise
             failure: Exception = RuntimeError("something that the handler waited for was cancelled")
-            failure.__cause__ = cancelled
+            failure.__cause__ = error
         except Exception as error:  # noqa: BLE001 - the handler's own: one message, not all
             failure = error
         else:
             return Ack()
-        errand.stage = Stage.ASKING
-        self._failed(errand.message, failure)
+        task.stage = Stage.LOOKING_UP
+        self._handler_failed(task.message, failure)
         return Redeliver(self._redelivery_delay)
 
-    def _failed(self, message: _M, error: Exception) -> None:
+    def _handler_failed(self, message: _M, error: Exception) -> None:
         self.counts["failures"] += 1
         if self._on_error is None:
             # Without its text, which may repeat anything.

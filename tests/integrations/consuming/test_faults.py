@@ -194,7 +194,7 @@ def test_hears_of_a_lookup_that_somebody_else_has_cancelled(
             raise asyncio.CancelledError
 
         async with client_of(scripted()) as client:
-            monkeypatch.setattr(client, "stream", cancelled)
+            monkeypatch.setattr(client, "_lookup_in_background", cancelled)
             with pytest.raises(RuntimeError, match="lookup was cancelled"):
                 await asyncio.wait_for(
                     consume(client, endless([message]), key=key, handle=Handler()), 60.0
