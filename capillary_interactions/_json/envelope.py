@@ -5,9 +5,17 @@ collapsed to the object itself, `reciever`, line breaks around an address.
 """
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, Final
 
-from capillary_interactions._json.dates import DateParser
+from capillary_interactions._json.answer_fields import (
+    CUSTOMER,
+    INTERACTION,
+    MESSAGE,
+    Field,
+    ObjectFields,
+)
+from capillary_interactions._json.dates import DateParser, make_date_parser
 from capillary_interactions._json.fields import (
     MISSING,
     FieldHook,
@@ -15,116 +23,104 @@ from capillary_interactions._json.fields import (
     SchemaMismatch,
     StructureHook,
     T,
-    address,
-    boolean_or_string,
     date,
-    integer,
     json_type_name,
     list_of,
-    nullable_id,
-    number,
     required,
     string,
     with_default,
 )
 from capillary_interactions._json.structure import (
-    Fields,
     checked_depth,
     make_structure_fn,
     set_frozen,
     unknown_fields,
 )
-from capillary_interactions._model.interactions import (
-    Customer,
-    CustomerInteractions,
-    Interaction,
-    Location,
-    Message,
-    Survey,
-)
+from capillary_interactions._model.interactions import Customer, CustomerInteractions, Interaction
 
-_LISTS: Final = {"messages": "message", "surveys": "survey", "locs": "loc"}
-_NETWORK: Final = frozenset({"name", "interaction"})
-
-
-def envelope_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
-    """A function that reads such answers, with the dates that `parse` understands."""
-    read_networks = _collapsible(_network_in(parse))("network")
-
-    def envelope(body: Any) -> CustomerInteractions:
-        response = _child(body, "response")
-        extra = unknown_fields(body, frozenset({"response"}))
-        try:
-            return _answer(response, read_networks, extra)
-        except SchemaMismatch as wrong:
-            raise wrong.under("response") from None
-
-    return envelope
-
+_WRAPPERS: Final = {
+    field.envelope: field.wrapper
+    for field in INTERACTION.fields
+    if field.envelope is not None and field.wrapper is not None
+}
+# Names that are read elsewhere, so that they are not unknown.
+_READ_APART: Final = {CUSTOMER: frozenset({"interactions", "item_status"})}
 
 _Network = tuple[dict[str, Any], tuple[Interaction, ...]]
 
 
-def _answer(
+def envelope_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
+    """A function that reads such answers, with the dates that `parse` understands."""
+    read_networks = _one_or_many(_network_reader(parse))("network")
+
+    def envelope(body: Any) -> CustomerInteractions:
+        response = _require_object(body, "response")
+        extra = unknown_fields(body, frozenset({"response"}))
+        try:
+            return _read_answer(response, read_networks, extra)
+        except SchemaMismatch as error:
+            raise error.prefixed("response") from None
+
+    return envelope
+
+
+def _read_answer(
     response: dict[str, Any], read_networks: StructureHook, extra: dict[str, Any]
 ) -> CustomerInteractions:
-    customer = _child(response, "customer")
+    customer = _require_object(response, "customer")
     try:
-        networks = _networks(_child(customer, "interactions"), read_networks)
-        who = _who(customer)
-    except SchemaMismatch as wrong:
-        raise wrong.under("customer") from None
+        networks = _read_networks(_require_object(customer, "interactions"), read_networks)
+        who = _read_customer(customer)
+    except SchemaMismatch as error:
+        raise error.prefixed("customer") from None
     extra |= unknown_fields(response, frozenset({"status", "customer", "warnings"}))
     unknown = [rest for rest, _ in networks if rest]
     if unknown:
         extra["network"] = unknown
     return CustomerInteractions(
-        interactions=tuple(each for _, interactions in networks for each in interactions),
+        interactions=tuple(
+            interaction for _, interactions in networks for interaction in interactions
+        ),
         warnings=_WARNINGS(response.get("warnings"), None),
         customer=who,
         extra=extra,
     )
 
 
-def _who(customer: dict[str, Any]) -> Customer:
-    who = _CUSTOMER(customer)
-    left = unknown_fields(customer["interactions"], frozenset({"network"}))
-    if left:
-        set_frozen(who, extra={**who.extra, "interactions": left})
+def _read_customer(customer: dict[str, Any]) -> Customer:
+    who: Customer = _CUSTOMER(customer)
+    unknown = unknown_fields(customer["interactions"], frozenset({"network"}))
+    if unknown:
+        set_frozen(who, "extra", {**who.extra, "interactions": unknown})
     return who
 
 
-def _nothing(value: Any) -> bool:
+def _is_empty(value: Any) -> bool:
     return value is None or value == "" or value == "null"  # noqa: PLR1714 - it may be unhashable
 
 
-def _child(parent: Any, key: str) -> dict[str, Any]:
-    """An object that must be there.
-
-    Raises:
-        Mismatch: It is not.
-    """
+def _require_object(parent: Any, key: str) -> dict[str, Any]:
     if not isinstance(parent, dict):
         raise SchemaMismatch("", "an object", json_type_name(parent))
-    found = parent.get(key, MISSING)
-    if not isinstance(found, dict):
-        raise SchemaMismatch(key, "an object", json_type_name(found))
-    return found
+    child = parent.get(key, MISSING)
+    if not isinstance(child, dict):
+        raise SchemaMismatch(key, "an object", json_type_name(child))
+    return child
 
 
-def _networks(held: dict[str, Any], read: StructureHook) -> tuple[_Network, ...]:
+def _read_networks(interactions: dict[str, Any], read: StructureHook) -> tuple[_Network, ...]:
     """The networks of `customer.interactions`; an answer that may be misread is never empty."""
-    if held and "network" not in held:
+    if interactions and "network" not in interactions:
         raise SchemaMismatch("interactions.network", "a list", "nothing")
     try:
-        return read(held.get("network"), None) or ()
-    except SchemaMismatch as wrong:
-        raise wrong.under("interactions") from None
+        return read(interactions.get("network"), None) or ()
+    except SchemaMismatch as error:
+        raise error.prefixed("interactions") from None
 
 
-def _network_in(parse: DateParser) -> ObjectReader[_Network]:
+def _network_reader(parse: DateParser) -> ObjectReader[_Network]:
     read_name = _lenient(string)("name")
-    read_interactions = _collapsible(_interaction_in(parse))("interaction")
+    read_interactions = _one_or_many(_interaction_reader(parse))("interaction")
 
     def network(sent: Any) -> _Network:
         if not isinstance(sent, dict):
@@ -134,102 +130,72 @@ def _network_in(parse: DateParser) -> ObjectReader[_Network]:
         name = read_name(sent.get("name"), None)
         interactions = read_interactions(sent["interaction"], None) or ()
         for interaction in interactions:
-            set_frozen(interaction, network=name)
-        rest = unknown_fields(sent, _NETWORK)
+            set_frozen(interaction, "network", name)
+        rest = unknown_fields(sent, frozenset({"name", "interaction"}))
         return ({"name": name, **rest} if rest else rest), interactions
 
     return network
 
 
-def _interaction_in(parse: DateParser) -> ObjectReader[Interaction]:
-    read = make_structure_fn(
-        Interaction,
-        {
-            "name": ("type", required(_lenient(string))),
-            "count": ("count", with_default(-1, _lenient(integer))),
-            "messages": ("messages", _inside("message", _message_in(parse))),
-            "surveys": ("surveys", _inside("survey", _survey_in(parse))),
-            "locations": ("locs", _inside("loc", _location_in(parse))),
-            "used": ("used_status", _lenient(boolean_or_string)),
-            "last_interaction_at": ("last_interaction_time", _lenient(date(parse))),
-        },
-    )
+def _interaction_reader(parse: DateParser) -> ObjectReader[Interaction]:
+    read = _object_reader(INTERACTION, parse)
 
     def interaction(sent: Any) -> Interaction:
-        counted = isinstance(sent, dict) and not _nothing(sent.get("count"))
-        found = read(sent if counted or not isinstance(sent, dict) else {**sent, "count": 0})
+        counted = not isinstance(sent, dict) or not _is_empty(sent.get("count"))
+        value: Interaction = read(sent if counted else {**sent, "count": 0})
         if not counted:
-            held = len(found.messages) + len(found.surveys) + len(found.locations)
-            set_frozen(found, count=held)
-        if not _nothing(sent.get("messages")):
-            set_frozen(found, _lists_messages=True)
-        left = _left_in_lists(sent)
-        if left:
-            set_frozen(found, extra={**found.extra, **left})
-        return found
+            listed = len(value.messages) + len(value.surveys) + len(value.locations)
+            set_frozen(value, "count", listed)
+        if not _is_empty(sent.get("messages")):
+            set_frozen(value, "_has_message_list", True)
+        unknown = _unknown_in_wrappers(sent)
+        if unknown:
+            set_frozen(value, "extra", {**value.extra, **unknown})
+        return value
 
     return interaction
 
 
-def _left_in_lists(sent: Mapping[str, Any]) -> dict[str, Any]:
+def _unknown_in_wrappers(sent: Mapping[str, Any]) -> dict[str, Any]:
     """What stands beside a list in the object around it."""
-    left = {}
-    for key, inner in _LISTS.items():
-        around = sent.get(key)
-        if isinstance(around, dict) and not around.keys() <= {inner}:
-            left[key] = unknown_fields(around, frozenset({inner}))
-    return {key: rest for key, rest in left.items() if rest}
+    unknown = {
+        key: unknown_fields(sent[key], frozenset({inner}))
+        for key, inner in _WRAPPERS.items()
+        if isinstance(sent.get(key), dict)
+    }
+    return {key: rest for key, rest in unknown.items() if rest}
 
 
-def _message_in(parse: DateParser) -> ObjectReader[Message]:
-    def spelled(receiver: str) -> ObjectReader[Message]:
-        return make_structure_fn(
-            Message,
-            {
-                "id": ("id", _lenient(integer)),
-                "receiver": (receiver, _lenient(address)),
-                "sender": ("sender", _lenient(address)),
-                "subject": ("subject", _lenient(string)),
-                "campaign_id": ("campaign_id", _lenient(nullable_id)),
-                "status": ("status", _lenient(string)),
-                "sent_at": ("sent_time", _lenient(date(parse))),
-                "delivered_at": ("delivered_time", _lenient(date(parse))),
-                "user_id": ("user_id", _lenient(nullable_id)),
-            },
-        )
+def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any]:
+    today = _structure_fn(objects, parse, {})
+    if objects is not MESSAGE:
+        return today
+    before = _structure_fn(objects, parse, {"reciever": "receiver"})
 
-    today, before = spelled("reciever"), spelled("receiver")
-
-    def message(sent: Any) -> Message:
-        older = isinstance(sent, dict) and _nothing(sent.get("reciever")) and "receiver" in sent
+    def message(sent: Any) -> Any:
+        older = isinstance(sent, dict) and _is_empty(sent.get("reciever")) and "receiver" in sent
         return before(sent) if older else today(sent)
 
     return message
 
 
-def _survey_in(parse: DateParser) -> ObjectReader[Survey]:
-    return make_structure_fn(
-        Survey,
-        {
-            "name": ("name", _lenient(string)),
-            "nps_score": ("nps_score", _lenient(integer)),
-            "sent_by": ("sent_by", _lenient(string)),
-            "response_url": ("response_url", _lenient(string)),
-            "sent_at": ("sent_time", _lenient(date(parse))),
-            "completed_at": ("completion_time", _lenient(date(parse))),
-        },
-    )
+def _structure_fn(
+    objects: ObjectFields, parse: DateParser, renamed: Mapping[str, str]
+) -> ObjectReader[Any]:
+    hooks = {
+        field.name: (renamed.get(field.envelope, field.envelope), _hook(field, parse))
+        for field in objects.fields
+        if field.envelope is not None
+    }
+    return make_structure_fn(objects.model, hooks, also=_READ_APART.get(objects, frozenset()))
 
 
-def _location_in(parse: DateParser) -> ObjectReader[Location]:
-    return make_structure_fn(
-        Location,
-        {
-            "lat": ("lat", _lenient(number)),
-            "long": ("long", _lenient(number)),
-            "time": ("time", _lenient(date(parse))),
-        },
-    )
+def _hook(field: Field, parse: DateParser) -> FieldHook:
+    if field.objects is not None and field.wrapper is not None:
+        return _wrapped_list(field.wrapper, _object_reader(field.objects, parse))
+    check = field.envelope_check or field.check
+    hook = _lenient(date(parse) if check is date else check)
+    return required(hook) if field.required else hook
 
 
 def _lenient(field: FieldHook) -> FieldHook:
@@ -237,12 +203,12 @@ def _lenient(field: FieldHook) -> FieldHook:
 
     def at(key: str) -> StructureHook:
         strict = field(key)
-        return lambda value, _: strict(None if _nothing(value) else value, _)
+        return lambda value, _: strict(None if _is_empty(value) else value, _)
 
     return at
 
 
-def _collapsible(read_one: ObjectReader[T]) -> FieldHook:
+def _one_or_many(read_one: ObjectReader[T]) -> FieldHook:
     """A list that is the object itself where it has one member."""
     listed = list_of(read_one)
 
@@ -254,44 +220,34 @@ def _collapsible(read_one: ObjectReader[T]) -> FieldHook:
                 return strict(value, _)
             try:
                 return (read_one(value),)
-            except SchemaMismatch as wrong:
-                raise wrong.under(key) from None
+            except SchemaMismatch as error:
+                raise error.prefixed(key) from None
 
         return read
 
     return at
 
 
-def _inside(inner: str, read_one: ObjectReader[Any]) -> FieldHook:
+def _wrapped_list(inner: str, read_one: ObjectReader[Any]) -> FieldHook:
     """A list with an object around it."""
 
     def at(key: str) -> StructureHook:
-        strict = _collapsible(read_one)(inner)
+        strict = _one_or_many(read_one)(inner)
 
         def read(value: Any, _: Any) -> Any:
-            if _nothing(value) or value == []:
+            if _is_empty(value) or value == []:
                 return ()
             if not isinstance(value, dict):
                 raise SchemaMismatch(key, "an object", json_type_name(value))
             try:
                 return strict(value.get(inner), _) or ()
-            except SchemaMismatch as wrong:
-                raise wrong.under(key) from None
+            except SchemaMismatch as error:
+                raise error.prefixed(key) from None
 
         return read
 
     return at
 
 
-_FIELDS: Final[Fields] = {
-    "id": ("id", _lenient(integer)),
-    "mobile": ("mobile", _lenient(address)),
-    "email": ("email", _lenient(address)),
-    "external_id": ("external_id", _lenient(string)),
-}
-_CUSTOMER: Final = make_structure_fn(
-    Customer, _FIELDS, also=frozenset({"interactions", "item_status"})
-)
-
-
+_CUSTOMER: Final = _structure_fn(CUSTOMER, make_date_parser(UTC), {})
 _WARNINGS: Final = with_default((), _lenient(list_of(checked_depth)))("warnings")

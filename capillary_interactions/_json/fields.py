@@ -1,6 +1,6 @@
 """What is a valid value of a field? Hooks that check and never coerce, and name what they refuse.
 
-A field is a function from the server's name of it to a hook, so that each hook can tell the path.
+A field is a function from the server's name of it to a hook, so that each hook can name the path.
 """
 
 import math
@@ -22,16 +22,16 @@ MISSING: Final = object()
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
 _DECIMAL: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,30})?", re.ASCII)
 # What every JSON writer takes; also the largest numbers that the server's own languages have.
-_LEAST, _MOST = -(2**63), 2**64 - 1
+_MIN, _MAX = -(2**63), 2**64 - 1
 
 
-class SchemaMismatch(Exception):  # noqa: N818 - a finding, turned into an ending; no caller sees it
+class SchemaMismatch(Exception):  # noqa: N818 - caught by the reader's callers, and never public
     """An answer is not what this version understands.
 
     Attributes:
         path: Where, in the server's names; "" for the whole answer.
         expected: What should be there.
-        found: What kind of thing is there; never the value.
+        found: The JSON type that is there; never the value.
     """
 
     def __init__(self, path: str, expected: str, found: str) -> None:
@@ -43,10 +43,10 @@ class SchemaMismatch(Exception):  # noqa: N818 - a finding, turned into an endin
     def __str__(self) -> str:
         return f"{self.path or 'the answer'}: expected {self.expected}, found {self.found}"
 
-    def under(self, path: str) -> "SchemaMismatch":
+    def prefixed(self, path: str) -> "SchemaMismatch":
         """The same finding, seen from further up."""
-        whole = f"{path}.{self.path}" if self.path else path
-        return SchemaMismatch(whole, self.expected, self.found)
+        full = f"{path}.{self.path}" if self.path else path
+        return SchemaMismatch(full, self.expected, self.found)
 
 
 class UnparsedDateError(Exception):
@@ -71,14 +71,14 @@ def json_type_name(value: object) -> str:
         return "an empty string"
     if value == "null":
         return 'the string "null"'
-    if isinstance(value, float) and (value < _LEAST or value > _MOST):
+    if isinstance(value, float) and (value < _MIN or value > _MAX):
         # An integer that is too long comes from the reader of JSON as one of these.
         return "a number beyond 64 bits"
-    names = (name for type_, name in _KINDS if isinstance(value, type_))
+    names = (name for type_, name in _TYPE_NAMES if isinstance(value, type_))
     return next(names, f"a {type(value).__name__}")
 
 
-_KINDS: Final[tuple[tuple[type, str], ...]] = (
+_TYPE_NAMES: Final[tuple[tuple[type, str], ...]] = (
     (bool, "a boolean"),
     (int, "an integer"),
     (float, "a number with a fraction or exponent"),
@@ -104,34 +104,34 @@ def address(key: str) -> StructureHook:
     strict = string(key)
 
     def read(value: Any, _: Any) -> str | None:
-        found = strict(value, _)
-        return None if found is None else found.strip() or None
+        text = strict(value, _)
+        return None if text is None else text.strip() or None
 
     return read
 
 
 def integer(key: str) -> StructureHook:
-    """A whole number, or one as an ASCII decimal string."""
+    """An integer, or one as an ASCII decimal string."""
 
     def read(value: Any, _: Any) -> int | None:
         if value.__class__ is int or value is None:
             return value
         if value.__class__ is str and _INTEGER.fullmatch(value):
-            found = int(value)
-            if _LEAST <= found <= _MOST:
-                return found
+            parsed = int(value)
+            if _MIN <= parsed <= _MAX:
+                return parsed
         raise SchemaMismatch(key, "an integer", json_type_name(value))
 
     return read
 
 
 def nullable_id(key: str) -> StructureHook:
-    """A whole number in which -1 means that there is none."""
+    """An integer in which -1 means that there is none."""
     strict = integer(key)
 
     def read(value: Any, _: Any) -> int | None:
-        found = value if value.__class__ is int else strict(value, _)
-        return None if found == -1 else found
+        identifier = value if value.__class__ is int else strict(value, _)
+        return None if identifier == -1 else identifier
 
     return read
 
@@ -144,7 +144,7 @@ def number(key: str) -> StructureHook:
             return None
         if value.__class__ is str and _DECIMAL.fullmatch(value):
             return float(value)
-        if value.__class__ is int and _LEAST <= value <= _MOST:
+        if value.__class__ is int and _MIN <= value <= _MAX:
             return float(value)
         if value.__class__ is float and math.isfinite(value):
             return value
@@ -177,15 +177,15 @@ def boolean_or_string(key: str) -> StructureHook:
 
 
 def date(parse: DateParser) -> FieldHook:
-    """A date; one that cannot be read raises `OddDateError` for whoever keeps its text."""
+    """A date; one that cannot be read raises `UnparsedDateError`, so that its text is kept."""
 
     def at(key: str) -> StructureHook:
         def read(value: Any, _: Any) -> datetime | None:
             if value.__class__ is str:
-                found = parse(value)
-                if found is None:
+                moment = parse(value)
+                if moment is None:
                     raise UnparsedDateError(key)
-                return found
+                return moment
             if value is None:
                 return None
             raise SchemaMismatch(key, "a date in a string", json_type_name(value))
@@ -204,8 +204,8 @@ def nested(read_one: ObjectReader[T]) -> FieldHook:
                 return None
             try:
                 return read_one(value)
-            except SchemaMismatch as wrong:
-                raise wrong.under(key) from None
+            except SchemaMismatch as error:
+                raise error.prefixed(key) from None
 
         return read
 
@@ -221,13 +221,13 @@ def list_of(read_one: ObjectReader[T]) -> FieldHook:
                 if value is None:
                     return None
                 raise SchemaMismatch(key, "a list", json_type_name(value))
-            found: list[T] = []
+            members: list[T] = []
             try:
-                for each in value:
-                    found.append(read_one(each))  # noqa: PERF401 - its length is the path
-            except SchemaMismatch as wrong:
-                raise wrong.under(f"{key}[{len(found)}]") from None
-            return tuple(found)
+                for sent in value:
+                    members.append(read_one(sent))  # noqa: PERF401 - its length is the path
+            except SchemaMismatch as error:
+                raise error.prefixed(f"{key}[{len(members)}]") from None
+            return tuple(members)
 
         return read
 
@@ -241,8 +241,8 @@ def required(field: FieldHook) -> FieldHook:
         optional = field(key)
 
         def read(value: Any, _: Any) -> Any:
-            found = optional(value, _)
-            return _refuse(optional, value) if found is None else found
+            checked = optional(value, _)
+            return _refuse(optional, value) if checked is None else checked
 
         return read
 
@@ -252,8 +252,8 @@ def required(field: FieldHook) -> FieldHook:
 def _refuse(optional: StructureHook, value: Any) -> Any:
     try:
         return optional(MISSING, None)
-    except SchemaMismatch as wrong:
-        raise SchemaMismatch(wrong.path, wrong.expected, json_type_name(value)) from None
+    except SchemaMismatch as error:
+        raise SchemaMismatch(error.path, error.expected, json_type_name(value)) from None
 
 
 def with_default(default: Any, field: FieldHook) -> FieldHook:
@@ -263,8 +263,8 @@ def with_default(default: Any, field: FieldHook) -> FieldHook:
         optional = field(key)
 
         def read(value: Any, _: Any) -> Any:
-            found = optional(value, _)
-            return default if found is None else found
+            checked = optional(value, _)
+            return default if checked is None else checked
 
         return read
 

@@ -1,7 +1,7 @@
 """How is a value of this library written as JSON?
 
 In the server's own names. A flat answer comes back as it was sent; everything else is written from
-the fields, in the flat answer's vocabulary, so that there is one format for whoever reads results.
+the fields, in the flat answer's vocabulary, so that results have one format.
 """
 
 import enum
@@ -9,15 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from capillary_interactions._json.dates import format_day_first, format_iso, make_date_parser
-from capillary_interactions._model.interactions import (
-    Customer,
-    CustomerInteractions,
-    Interaction,
-    Location,
-    Message,
-    Survey,
-)
+from capillary_interactions._json.answer_fields import ALL_OBJECTS, INTERACTION, Field
+from capillary_interactions._json.dates import format_iso, make_date_parser
+from capillary_interactions._json.fields import date, list_of
+from capillary_interactions._model.interactions import CustomerInteractions, Interaction
 from capillary_interactions._model.outcome import (
     Found,
     NotFound,
@@ -31,25 +26,15 @@ from capillary_interactions._model.vocabulary import Network
 
 _NETWORKS: Final = frozenset(Network)
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
-# The words of the flat answer, by the model. What an envelope keeps in `extra` under one of them is
-# something else, and would be read as the flat answer's own.
-_WORDS: Final[Mapping[type, frozenset[str]]] = {
-    model: frozenset(names.split())
-    for model, names in {
-        CustomerInteractions: "name interaction warnings customer truncated",
-        Interaction: "name count network messageList surveys locations usedStatus "
-        "lastInteractionTime",
-        Message: "id receiver sender subject campaignId status sentDate deliveredTime userId",
-        Survey: "name npsScore sentBy responseUrl sentTime completionTime",
-        Location: "lat long time",
-        Customer: "id mobile email externalId",
-    }.items()
+# What an envelope keeps in `extra` under a name of the flat answer's is something else, and would
+# be read as the flat answer's own.
+_FLAT_NAMES: Final[Mapping[type, frozenset[str]]] = {
+    objects.model: frozenset(field.flat for field in objects.fields) for objects in ALL_OBJECTS
 }
 _DATES: Final = frozenset(
-    ("lastInteractionTime", "sentDate", "deliveredTime", "sentTime", "completionTime", "time")
+    field.flat for objects in ALL_OBJECTS for field in objects.fields if field.check is date
 )
-_is_date: Final = make_date_parser(UTC)
-_Model = CustomerInteractions | Interaction | Message | Survey | Location | Customer
+_parse_date: Final = make_date_parser(UTC)
 
 
 def to_jsonable(value: Any) -> Any:
@@ -66,7 +51,7 @@ def to_jsonable(value: Any) -> Any:
         return to_jsonable(value.value)
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    write = _WRITERS.get(type(value))
+    write = _UNSTRUCTURERS.get(type(value))
     if write is not None:
         return write(value)
     if isinstance(value, Mapping):
@@ -86,16 +71,16 @@ def _key(key: object) -> str:
 
 def without_nulls(value: Any) -> Any:
     """A copy of what the server sent, without its nulls."""
-    kind = type(value)
-    if kind is dict:
+    type_ = type(value)
+    if type_ is dict:
         return {
             key: each if type(each) in _PLAIN else without_nulls(each)
             for key, each in value.items()
             if each is not None
         }
-    if kind is list:
+    if type_ is list:
         return [each if type(each) in _PLAIN else without_nulls(each) for each in value]
-    return value if kind in _PLAIN else to_jsonable(value)
+    return value if type_ in _PLAIN else to_jsonable(value)
 
 
 def seconds(value: float) -> float:
@@ -103,134 +88,74 @@ def seconds(value: float) -> float:
     return round(value, 6)
 
 
-def _written(value: _Model, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields under the server's names, without those that are not given, then `extra`."""
-    written = {name: each for name, each in fields.items() if each is not None}
-    words = _WORDS[type(value)]
-    for name, each in value.extra.items():
-        if each is not None:
-            # The envelope's own word may be the flat answer's word for something else.
-            if name in words and not _is_odd_date(name, each):
+def _unstructure(value: Any) -> dict[str, Any]:
+    """A model as it was sent, or from its fields if it was not sent like this."""
+    source = value._source  # noqa: SLF001 - the models' own memory, for this package
+    return _from_fields(value) if source is None else without_nulls(source)
+
+
+def _from_fields(value: Any) -> dict[str, Any]:
+    """The fields under the server's names, without those that have no value, then `extra`."""
+    fields = {}
+    for name, flat, write in _FIELDS[type(value)]:
+        content = getattr(value, name)
+        fields[flat] = content if write is None or content is None else write(content)
+    if isinstance(value, Interaction) and value._has_message_list:  # noqa: SLF001
+        fields["messageList"] = fields["messageList"] or []
+    elif isinstance(value, CustomerInteractions):
+        fields["truncated"] = value.truncated or None
+        fields["warnings"] = without_nulls(list(value.warnings))
+        fields["interaction"] = [_in_answer(value.name, each) for each in value.interactions]
+    written = {name: content for name, content in fields.items() if content is not None}
+    return _with_extra(written, value.extra, _FLAT_NAMES[type(value)]) if value.extra else written
+
+
+def _writer(field: Field) -> Callable[[Any], Any] | None:
+    """What writes a field that has a value, or None where that is written as it is."""
+    if field.check is list_of:
+        return None if field.objects is INTERACTION else _write_list
+    if field.objects is not None:
+        return _unstructure
+    return field.write if field.check is date else None
+
+
+def _write_list(values: Sequence[Any]) -> list[Any] | None:
+    return [_unstructure(value) for value in values] or None
+
+
+_FIELDS: Final = {
+    objects.model: [(field.name, field.flat, _writer(field)) for field in objects.fields]
+    for objects in ALL_OBJECTS
+}
+
+
+def _with_extra(
+    written: dict[str, Any], extra: Mapping[str, Any], names: frozenset[str]
+) -> dict[str, Any]:
+    for name, content in extra.items():
+        if content is not None:
+            # The envelope's own name may be the flat answer's name for something else.
+            if name in names and not _is_odd_date(name, content):
                 name = f"_{name}"  # noqa: PLW2901 - the name under which it is written
             while name in written:
                 name = f"_{name}"  # noqa: PLW2901
-            written[name] = without_nulls(each)
+            written[name] = without_nulls(content)
     return written
 
 
 def _is_odd_date(name: str, value: Any) -> bool:
     """Whether a value is the text of a date that could not be read, kept under its own name."""
-    return name in _DATES and isinstance(value, str) and _is_date(value) is None
+    return name in _DATES and isinstance(value, str) and _parse_date(value) is None
 
 
-def _as_sent(write: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """Give a value back as it was sent, and write only one that nobody sent."""
-
-    def written(value: _Model) -> dict[str, Any]:
-        sent = value._sent  # noqa: SLF001 - the models' own memory, for this file
-        return write(value) if sent is None else without_nulls(sent)
-
-    return written
-
-
-def _answer(value: CustomerInteractions) -> dict[str, Any]:
-    customer = None if value.customer is None else _customer(value.customer)
-    return _written(
-        value,
-        {
-            "name": value.name,
-            "customer": customer,
-            "interaction": [_under(value.name, each) for each in value.interactions],
-            "warnings": [without_nulls(each) for each in value.warnings],
-            "truncated": True if value.truncated else None,
-        },
-    )
-
-
-def _under(name: str | None, value: Interaction) -> dict[str, Any]:
-    """An interaction in an answer, whose name says its network where they are the same."""
-    written = _interaction(value)
+def _in_answer(name: str | None, value: Interaction) -> dict[str, Any]:
+    """An interaction in an answer, which names its network only where the answer does not."""
+    written = _unstructure(value)
     if value.network is not None and value.network != name:
         written.setdefault("network", value.network)
-    elif value._sent is None and name in _NETWORKS:  # noqa: SLF001
+    elif value._source is None and name in _NETWORKS:  # noqa: SLF001
         written.pop("network", None)
     return written
-
-
-def _interaction_fields(value: Interaction) -> dict[str, Any]:
-    listed = value.messages or value._lists_messages  # noqa: SLF001
-    return _written(
-        value,
-        {
-            "name": value.name,
-            "network": value.network,
-            "count": value.count,
-            "messageList": [_message(each) for each in value.messages] if listed else None,
-            "surveys": [_survey(each) for each in value.surveys] or None,
-            "locations": [_location(each) for each in value.locations] or None,
-            "usedStatus": value.used,
-            "lastInteractionTime": _iso(value.last_interaction_at),
-        },
-    )
-
-
-def _message_fields(value: Message) -> dict[str, Any]:
-    return _written(
-        value,
-        {
-            "id": value.id,
-            "receiver": value.receiver,
-            "sender": value.sender,
-            "subject": value.subject,
-            "campaignId": value.campaign_id,
-            "status": value.status,
-            "deliveredTime": _iso(value.delivered_at),
-            "sentDate": None if value.sent_at is None else format_day_first(value.sent_at),
-            "userId": value.user_id,
-        },
-    )
-
-
-def _survey_fields(value: Survey) -> dict[str, Any]:
-    return _written(
-        value,
-        {
-            "name": value.name,
-            "npsScore": value.nps_score,
-            "sentBy": value.sent_by,
-            "responseUrl": value.response_url,
-            "sentTime": _iso(value.sent_at),
-            "completionTime": _iso(value.completed_at),
-        },
-    )
-
-
-def _location_fields(value: Location) -> dict[str, Any]:
-    return _written(value, {"lat": value.lat, "long": value.long, "time": _iso(value.time)})
-
-
-def _customer_fields(value: Customer) -> dict[str, Any]:
-    return _written(
-        value,
-        {
-            "id": value.id,
-            "mobile": value.mobile,
-            "email": value.email,
-            "externalId": value.external_id,
-        },
-    )
-
-
-_answer_whole = _as_sent(_answer)
-_interaction = _as_sent(_interaction_fields)
-_message = _as_sent(_message_fields)
-_survey = _as_sent(_survey_fields)
-_location = _as_sent(_location_fields)
-_customer = _as_sent(_customer_fields)
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else format_iso(moment)
 
 
 def _identifier(value: Identifier) -> dict[str, Any]:
@@ -246,21 +171,22 @@ def _query(value: Query) -> dict[str, Any]:
         "source": value.source,
         "accountId": value.account_id,
     }
-    given = {name: each for name, each in fields.items() if each is not None}
-    return {**_identifier(value.identifier), **given, **value.extra}
+    set_ = {name: content for name, content in fields.items() if content is not None}
+    return {**_identifier(value.identifier), **set_, **value.extra}
 
 
 def _outcome(value: Outcome) -> dict[str, Any]:
     written: dict[str, Any] = {"outcome": value.ending, "query": _query(value.query)}
     if isinstance(value, Found):
-        written["answer"] = _answer_whole(value.customer)
+        written["answer"] = _unstructure(value.customer)
     else:
-        # Never the body: it is as long as it is personal, and nobody can read it.
+        # Never the body: it is long, personal, and could not be read.
         written["reason"] = value.reason
-        for name, field in _FAILURE.items():
-            told = getattr(value, field, None)
-            if told is not None:
-                written[name] = seconds(told) if field == "retry_after" else told
+        for name in ("status", "code", "path"):
+            if getattr(value, name, None) is not None:
+                written[name] = getattr(value, name)
+        if isinstance(value, Unavailable) and value.retry_after is not None:
+            written["retryAfter"] = seconds(value.retry_after)
     written |= {
         "attempts": value.attempts,
         "elapsed": seconds(value.elapsed),
@@ -271,20 +197,8 @@ def _outcome(value: Outcome) -> dict[str, Any]:
     return written
 
 
-_FAILURE: Final = {
-    "status": "status",
-    "code": "code",
-    "path": "path",
-    "retryAfter": "retry_after",
-}
-
-_WRITERS: Final[Mapping[type, Callable[[Any], Any]]] = {
-    CustomerInteractions: _answer_whole,
-    Interaction: _interaction,
-    Message: _message,
-    Survey: _survey,
-    Location: _location,
-    Customer: _customer,
+_UNSTRUCTURERS: Final[Mapping[type, Callable[[Any], Any]]] = {
+    **dict.fromkeys(_FIELDS, _unstructure),
     Identifier: _identifier,
     Query: _query,
     **dict.fromkeys((Found, NotFound, Rejected, Unreadable, Unavailable), _outcome),

@@ -19,7 +19,7 @@ def _extra_field() -> Any:
     return field(factory=dict, repr=repr_keys, hash=False)
 
 
-def _sent_field() -> Any:
+def _source_field() -> Any:
     # The object as the server spelled it, so that to_jsonable() can give it back to the letter.
     # Not an argument: a changed copy (attrs.evolve) has been spelled by nobody.
     return field(init=False, default=None, repr=False, eq=False)
@@ -52,7 +52,7 @@ class Message:
     delivered_at: datetime | None = None
     user_id: int | None = None
     extra: Json = _extra_field()
-    _sent: Json | None = _sent_field()
+    _source: Json | None = _source_field()
 
 
 @frozen(kw_only=True)
@@ -76,7 +76,7 @@ class Survey:
     sent_at: datetime | None = None
     completed_at: datetime | None = None
     extra: Json = _extra_field()
-    _sent: Json | None = _sent_field()
+    _source: Json | None = _source_field()
 
 
 @frozen(kw_only=True)
@@ -94,7 +94,7 @@ class Location:
     long: float | None = field(default=None, repr=False)
     time: datetime | None = None
     extra: Json = _extra_field()
-    _sent: Json | None = _sent_field()
+    _source: Json | None = _source_field()
 
 
 @frozen(kw_only=True)
@@ -122,10 +122,10 @@ class Interaction:
     used: bool | None = None
     last_interaction_at: datetime | None = None
     extra: Json = _extra_field()
-    _sent: Json | None = _sent_field()
+    _source: Json | None = _source_field()
     # Whether the answer gave a list of messages, if only an empty one: a tweet with a count of 10
     # and no list is not short of messages.
-    _lists_messages: bool = field(init=False, default=False, repr=False, eq=False)
+    _has_message_list: bool = field(init=False, default=False, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -137,7 +137,7 @@ class Customer:
     email: str | None = field(default=None, repr=repr_masked)
     external_id: str | None = field(default=None, repr=repr_masked)
     extra: Json = _extra_field()
-    _sent: Json | None = _sent_field()
+    _source: Json | None = _source_field()
 
 
 def _text(value: int | None) -> str | None:
@@ -164,7 +164,7 @@ class CustomerInteractions:
     customer: Customer | None = None
     truncated: bool = False
     extra: Json = _extra_field()
-    _sent: Json | None = _sent_field()
+    _source: Json | None = _source_field()
 
     def messages(self) -> Iterator[tuple[Interaction, Message]]:
         """Each message, with the interaction it belongs to."""

@@ -27,7 +27,7 @@ _QUICK_MESSAGES: Final = 500
 
 def lists_messages(interaction: Interaction) -> bool:
     """Whether the server gave a list of messages at all, if only an empty one."""
-    return bool(interaction.messages) or interaction._lists_messages  # noqa: SLF001 - of the house
+    return bool(interaction.messages) or interaction._has_message_list  # noqa: SLF001 - of the house
 
 
 def is_incomplete(held: CustomerInteractions) -> bool:
@@ -150,11 +150,11 @@ class Pages:
         if page.count > before.count:
             changes["count"] = page.count
         changes |= _filled(before, page, ("used", "last_interaction_at"))
-        if page._lists_messages and not before._lists_messages:  # noqa: SLF001
+        if page._has_message_list and not before._has_message_list:  # noqa: SLF001
             changes.setdefault("messages", before.messages)
         if not changes:
             return before, False
-        return _changed(before, changes, lists=page._lists_messages), news  # noqa: SLF001
+        return _changed(before, changes, lists=page._has_message_list), news  # noqa: SLF001
 
 
 def _places(interactions: Iterable[Interaction]) -> Iterable[tuple[_Place, Interaction]]:
@@ -171,7 +171,8 @@ def _changed(
 ) -> Interaction:
     """A changed copy that still knows whether there was a list of messages."""
     copy = evolve(interaction, **changes)
-    set_frozen(copy, _lists_messages=lists or interaction._lists_messages)  # noqa: SLF001
+    has_list = lists or interaction._has_message_list  # noqa: SLF001
+    set_frozen(copy, "_has_message_list", has_list)
     return copy
 
 

@@ -311,8 +311,8 @@ def test_says_from_further_up_what_it_said_below() -> None:
     """The path grows at its front; the finding stays."""
     wrong = (
         SchemaMismatch("id", "an integer", "a string")
-        .under("messageList[3]")
-        .under("interaction[0]")
+        .prefixed("messageList[3]")
+        .prefixed("interaction[0]")
     )
     assert str(wrong) == "interaction[0].messageList[3].id: expected an integer, found a string"
     assert (

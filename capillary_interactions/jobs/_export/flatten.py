@@ -2,15 +2,31 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+import attrs
 import orjson
 from attrs import frozen
 
+from capillary_interactions._json.answer_fields import (
+    ANSWER,
+    INTERACTION,
+    MESSAGE,
+    Field,
+    ObjectFields,
+)
+from capillary_interactions._json.fields import (
+    boolean,
+    date,
+    integer,
+    nullable_id,
+    number,
+    string,
+)
 from capillary_interactions._json.reader import Reader, SchemaMismatch
-from capillary_interactions._model.interactions import CustomerInteractions, Interaction, Message
+from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._text.one_time_codes import mask_codes
 from capillary_interactions.jobs._lists.columns import unique_names
 from capillary_interactions.jobs._lists.json_rows import Number, parsed
@@ -54,23 +70,50 @@ _OUTCOME: Final[tuple[Column, ...]] = (
     Column("request_id", "text"),
     Column("ended_at", "time"),
 )
-_MESSAGE: Final[tuple[Column, ...]] = (
-    Column("truncated", "boolean"),
-    Column("network", "text"),
-    Column("interaction", "text"),
-    Column("interaction_count", "integer"),
-    Column("message_id", "integer"),
-    Column("receiver", "text"),
-    Column("sender", "text"),
-    Column("subject", "text"),
-    Column("campaign_id", "integer"),
-    Column("status", "text"),
-    Column("sent_at", "time"),
-    Column("delivered_at", "time"),
-    Column("user_id", "integer"),
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _bounded(number: int | None) -> int | None:
+    # No table's integers are longer; the JSON lines have the number as it was sent.
+    return number if number is not None and _LEAST <= number <= _MOST else None
+
+
+# By the check of a field: the type of its column, and what makes its value one of that.
+_TYPES: Final[Mapping[Any, tuple[Kind, Callable[[Any], Any] | None]]] = {
+    string: ("text", None),
+    integer: ("integer", _bounded),
+    nullable_id: ("integer", _bounded),
+    number: ("real", None),
+    boolean: ("boolean", None),
+    date: ("time", _utc),
+}
+
+
+def _with_columns(objects: ObjectFields, first: str = "") -> list[Field]:
+    """The fields that have a column, in the order of the model's attributes but for the `first`."""
+    order = [first, *(attribute.name for attribute in attrs.fields(objects.model))]
+    fields = [field for field in objects.fields if field.column is not None]
+    return sorted(fields, key=lambda field: order.index(field.name))
+
+
+# The network first, for the interaction belongs to it.
+_TABLE_FIELDS: Final = (
+    _with_columns(ANSWER),
+    _with_columns(INTERACTION, "network"),
+    _with_columns(MESSAGE),
+)
+_MESSAGE: Final[tuple[Column, ...]] = tuple(
+    Column(field.column, _TYPES[field.check][0])
+    for fields in _TABLE_FIELDS
+    for field in fields
+    if field.column is not None
 )
 _OWN: Final = tuple(column.name for column in (*_ROW, *_OUTCOME, *_MESSAGE))
-_NO_INTERACTION: Final = (None,) * (len(_MESSAGE) - 1)
+_NO_INTERACTION_AT_ALL: Final = (None,) * len(_MESSAGE)
+_NO_INTERACTION: Final = _NO_INTERACTION_AT_ALL[len(_TABLE_FIELDS[0]) :]
 
 
 def given_columns(names: Sequence[str]) -> tuple[Column, ...]:
@@ -99,7 +142,9 @@ class Flattener:
     def __init__(self, names: Sequence[str], reader: Reader, *, codes_masked: bool) -> None:
         self._names = tuple(names)
         self._reader = reader
-        self._codes_masked = codes_masked
+        self._answer, self._interaction, self._message = (
+            _cell_reader(fields, codes_masked=codes_masked) for fields in _TABLE_FIELDS
+        )
 
     def rows(self, done: ResultRow) -> Iterator[tuple[Any, ...]]:
         """The rows for one row of the list: one for each message, and one if there is none."""
@@ -123,31 +168,29 @@ class Flattener:
         return iter((*cells[:width], *(None,) * (width - len(cells))))
 
     def _messages(self, answer: CustomerInteractions) -> Iterator[tuple[Any, ...]]:
-        whole = (answer.truncated,)
+        answer_cells = self._answer(answer)
         for interaction in answer.interactions:
+            cells = (*answer_cells, *self._interaction(interaction))
             for message in interaction.messages:
-                yield (*whole, *_interaction(interaction), *self._message(message))
+                yield (*cells, *self._message(message))
         if not any(interaction.messages for interaction in answer.interactions):
-            yield (*whole, *_NO_INTERACTION)
-
-    def _message(self, message: Message) -> tuple[Any, ...]:
-        subject = message.subject
-        if self._codes_masked and subject is not None:
-            subject = mask_codes(subject)
-        return (
-            _whole(message.id),
-            message.receiver,
-            message.sender,
-            subject,
-            _whole(message.campaign_id),
-            message.status,
-            _utc(message.sent_at),
-            _utc(message.delivered_at),
-            _whole(message.user_id),
-        )
+            yield (*answer_cells, *_NO_INTERACTION)
 
 
-_NO_INTERACTION_AT_ALL: Final = (None,) * len(_MESSAGE)
+def _cell_reader(fields: Sequence[Field], *, codes_masked: bool) -> Callable[[Any], list[Any]]:
+    """A function that gives the cells of an object's fields."""
+    cells = [
+        (field.name, _masked if field.has_codes and codes_masked else _TYPES[field.check][1])
+        for field in fields
+    ]
+    return lambda value: [
+        getattr(value, name) if convert is None else convert(getattr(value, name))
+        for name, convert in cells
+    ]
+
+
+def _masked(text: str | None) -> str | None:
+    return None if text is None else mask_codes(text)
 
 
 def _outcome(done: ResultRow, reason: str | None) -> tuple[Any, ...]:
@@ -165,19 +208,6 @@ def _outcome(done: ResultRow, reason: str | None) -> tuple[Any, ...]:
         done.request_id,
         None if done.at is None else datetime.fromtimestamp(done.at, UTC),
     )
-
-
-def _interaction(interaction: Interaction) -> tuple[Any, ...]:
-    return interaction.network, interaction.name, _whole(interaction.count)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
-
-
-def _whole(number: int | None) -> int | None:
-    # No table's integers are longer; the JSON lines have the number as it was sent.
-    return number if number is not None and _LEAST <= number <= _MOST else None
 
 
 def _text(value: Any) -> str | None:

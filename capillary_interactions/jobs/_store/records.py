@@ -63,7 +63,7 @@ def _storable(value: Any) -> Any:
 
 def _answer(customer: CustomerInteractions) -> bytes:
     """An answer as it was sent, as JSON; what nobody sent, as `to_jsonable` gives it."""
-    sent = customer._sent  # noqa: SLF001 - the models' own memory, of what to_jsonable gives back
+    sent = customer._source  # noqa: SLF001 - the models' own memory, of what to_jsonable gives back
     return orjson.dumps(to_jsonable(customer) if sent is None else sent)
 
 

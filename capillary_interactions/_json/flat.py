@@ -1,0 +1,53 @@
+"""How is a flat answer read: `{"name": ..., "interaction": [...]}`?"""
+
+from typing import Any, Final
+
+from capillary_interactions._json.answer_fields import ANSWER, Field, ObjectFields
+from capillary_interactions._json.dates import DateParser
+from capillary_interactions._json.fields import (
+    FieldHook,
+    ObjectReader,
+    date,
+    required,
+    with_default,
+)
+from capillary_interactions._json.structure import make_structure_fn, set_frozen
+from capillary_interactions._model.interactions import CustomerInteractions
+from capillary_interactions._model.vocabulary import Network
+
+_NETWORKS: Final = frozenset(network.value for network in Network)
+
+
+def flat_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
+    """A function that reads such answers, with the dates that `parse` understands."""
+    read = _object_reader(ANSWER, parse)
+
+    def flat(body: Any) -> CustomerInteractions:
+        answer: CustomerInteractions = read(body)
+        # Here, and only here, the answer's name is its network's.
+        network = answer.name if answer.name in _NETWORKS else None
+        for interaction in answer.interactions:
+            if network is not None and interaction.network is None:
+                set_frozen(interaction, "network", network)
+            source = interaction._source  # noqa: SLF001 - the models' own memory, for this package
+            if source is not None and source.get("messageList") is not None:
+                set_frozen(interaction, "_has_message_list", True)
+        return answer
+
+    return flat
+
+
+def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any]:
+    hooks = {field.name: (field.flat, _hook(field, parse)) for field in objects.fields}
+    return make_structure_fn(objects.model, hooks, keep_source=True)
+
+
+def _hook(field: Field, parse: DateParser) -> FieldHook:
+    hook: FieldHook = field.check
+    if field.objects is not None:
+        hook = field.check(_object_reader(field.objects, parse))
+    elif field.check is date:
+        hook = date(parse)
+    if field.required:
+        return required(hook)
+    return hook if field.default is None else with_default(field.default, hook)
