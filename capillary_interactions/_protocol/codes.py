@@ -11,6 +11,9 @@ from typing import Final
 
 from attrs import frozen
 
+from capillary_interactions._errors import SettingsReason
+from capillary_interactions._model.outcome import Rejected
+
 
 class Kind(enum.Enum):
     """Which way an answer that is none goes."""
@@ -155,3 +158,15 @@ def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
     # A failure of the request as a whole tells nothing about the customer: it may pass.
     passing = level is Level.REQUEST and (code is None or code >= 500)  # noqa: PLR2004
     return _FAILED if passing else CodeMeaning(Kind.REFUSED, "refused by the server")
+
+
+# What is wrong with the question itself, by status or code; whatever else is rejected (a wrong
+# path, a method, a redirect) is a fault of the application's settings.
+_REQUEST_FAULTS: Final = frozenset({400, 422, 618, 1001, 1002, 1003, 1015, 1042, 1104})
+
+
+def is_request_fault(outcome: Rejected) -> bool:
+    """Whether the question is at fault, and not the settings."""
+    if isinstance(outcome.reason, SettingsReason):
+        return False
+    return outcome.attempts == 0 or not _REQUEST_FAULTS.isdisjoint({outcome.status, outcome.code})

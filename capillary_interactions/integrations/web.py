@@ -28,10 +28,10 @@ from capillary_interactions._model.outcome import (
 )
 from capillary_interactions._model.query import Identifier
 from capillary_interactions._pacing.pace import Pace
+from capillary_interactions._protocol.codes import is_request_fault
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._text.masking import mask, mask_text
 from capillary_interactions.events import Observer
-from capillary_interactions.integrations._consuming.blame import is_request_fault
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

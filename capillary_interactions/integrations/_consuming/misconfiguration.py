@@ -8,7 +8,7 @@ from capillary_interactions._client.circuit_breaker import BreakerState, Circuit
 from capillary_interactions._config.validation import check_count
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.outcome import Outcome, Rejected, Unreadable
-from capillary_interactions.integrations._consuming.blame import is_request_fault
+from capillary_interactions._protocol.codes import is_request_fault
 
 # After so long, a failure that no other event has explained is taken for the event's own.
 _EVIDENCE_TIMEOUT: Final = 30.0
