@@ -361,8 +361,8 @@ class _Scene:
         for lane in client._lanes.all:  # noqa: SLF001 - it cannot be seen from outside
             pace: Any = lane.pace
             state = pace.state()
-            if (state.in_flight, state.waiting, pace._unsettled) != (0, 0, 0):  # noqa: SLF001
-                self.wrong.append(f"in flight or waiting: {state}, unsettled {pace._unsettled}")  # noqa: SLF001
+            if (state.in_flight, state.waiting, pace._pending_tokens) != (0, 0, 0):  # noqa: SLF001
+                self.wrong.append(f"in flight or waiting: {state}, pending {pace._pending_tokens}")  # noqa: SLF001
         if client._flights._flights or client._flights._tasks:  # noqa: SLF001
             self.wrong.append("a shared call is left")
         if self.server.under_way:

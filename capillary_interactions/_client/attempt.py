@@ -17,9 +17,8 @@ from capillary_interactions._client.sending import Sending
 from capillary_interactions._http.send_checked import post, trouble_of
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
-from capillary_interactions._pacing.admission import admit
-from capillary_interactions._pacing.deadline import Deadline
-from capillary_interactions._pacing.pace import SlotAfterDeadlineError, WaiterEvictedError, late
+from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, admit
+from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions._protocol.attempt_result import (
     Answered,
     Denied,
@@ -193,8 +192,8 @@ class RequestSender:
         begun = loop.time()
         try:
             await admit(trip.deadline, lane.pace)
-        except SlotAfterDeadlineError as refused:
-            return Spent(late(refused.wait), retry_after=min(refused.wait, self.believed))
+        except SlotAfterDeadlineError as error:
+            return Spent(error.reason, retry_after=min(error.wait, self.believed))
         finally:
             trip.waited += loop.time() - begun
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import define, field
@@ -13,7 +13,7 @@ from capillary_interactions._client.retry import Budget
 from capillary_interactions._client.server_limits import ServerLimits
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._http.auth import Auth
-from capillary_interactions._pacing.local_pace import Pace
+from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._protocol.token_response import NoHeadersError
 from capillary_interactions.events import (
     BudgetSpent,
@@ -81,13 +81,8 @@ class CredentialState:
         """Remember the rate, to show when it changes."""
         self.slowing = ServerLimits(self.place, self.pace, self.observers)
 
-    @property
-    def leave(self) -> Callable[[], Awaitable[None]] | None:
-        """What to await before a request goes on the wire, if the pace counts there."""
-        return getattr(self.pace, "before_send", None)
-
     async def leave_in_date(self, patience: float | None) -> Mapping[str, str]:
-        """Wait as `leave` does, with headers that are in date when the request leaves.
+        """Wait as `Pace.before_send` does, with headers that are in date when the request leaves.
 
         Those behind wait for a new token, too: else all would leave at once when it comes.
 
@@ -101,8 +96,7 @@ class CredentialState:
         async with self._in_line():
             await self._refresh(patience)
             for _ in range(MAX_LEAVES):
-                if self.leave is not None:
-                    await self.leave()
+                await self.pace.before_send()
                 if not self.auth.lapsed():
                     break
                 # At a slow pace a token may have lapsed in the line. When a new one is here, this
@@ -151,9 +145,7 @@ class CredentialState:
 
     def runs_short(self, reason: str) -> None:
         """A request could not leave, for this machine lacks something; logged once at a time."""
-        connections_exhausted = getattr(self.pace, "connections_exhausted", None)
-        if connections_exhausted is not None:
-            connections_exhausted()
+        self.pace.connections_exhausted()
         if self.shortage is None:
             _LOGGER.warning("credential %d sends fewer requests at once: %s", self.place, reason)
         self.shortage = reason
@@ -192,6 +184,6 @@ class CredentialState:
         self.failures = self.probes = 0
         self.pace.answered()
         self._asked_until = 0.0
-        if self.shortage is not None and not getattr(self.pace, "is_narrowed", False):
+        if self.shortage is not None and not self.pace.is_narrowed:
             self.shortage = None
         self.slowing.show()

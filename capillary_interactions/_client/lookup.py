@@ -22,7 +22,7 @@ from capillary_interactions._client.retry import COST, COST_THROTTLED, Retry, de
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._model.query import Query, encode_query, request_path
 from capillary_interactions._model.vocabulary import ApiVersion
-from capillary_interactions._pacing.deadline import Refusal, unless
+from capillary_interactions._pacing.deadline import Refusal, await_unless
 from capillary_interactions._protocol.classify import Answered, Missing, Refused, Trouble
 from capillary_interactions._protocol.paging import (
     Pages,
@@ -150,7 +150,7 @@ class LookupRunner:
             return False
 
         is_over()
-        await unless(deadline, self.sleep(seconds), is_over)
+        await await_unless(deadline, self.sleep(seconds), is_over)
 
     def _rule(
         self, trip: LookupState, tries: _Tries, attempt: Attempt, number: int

@@ -10,7 +10,8 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._http.auth import build_auth
 from capillary_interactions._http.session_pool import SessionPool
-from capillary_interactions._pacing.local_pace import LocalPace, Pace
+from capillary_interactions._pacing.local_pace import LocalPace
+from capillary_interactions._pacing.pace import Pace, complete_pace
 from capillary_interactions._protocol.messages import Transport
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions.events import TokenRefreshed
@@ -82,5 +83,6 @@ def _lane(
             TokenRefreshed(credential=place, lifetime=lifetime)
         ),
     )
-    own = LocalPace(config.rate, config.in_flight, max_pause(retry))
-    return CredentialState(place, auth, pace or own, Budget(retry.budget), observers)
+    if pace is None:
+        pace = LocalPace(config.rate, config.in_flight, max_pause(retry))
+    return CredentialState(place, auth, complete_pace(pace), Budget(retry.budget), observers)

@@ -45,7 +45,7 @@ class Sending:
         """
         lane = self.lane
         if not lane.auth.renewable:
-            leave = lane.leave if knows_departure else None
+            leave = lane.pace.before_send if knows_departure else None
             return Request(url=url, headers=self.headers, credential=lane.place, leave=leave)
         if not knows_departure:
             await self.leave()

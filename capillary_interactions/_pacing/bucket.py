@@ -1,51 +1,54 @@
-"""When is there room for one more request? The arithmetic of a leaky bucket, nothing else.
+"""A leaky bucket's arithmetic: when is there room for one more request?
 
 A bucket of capacity b that leaks r a second lets through at most b + r·T in any window of T
 seconds: b at once when it was empty, and what leaks meanwhile. For a quota of N in T that is kept
 where requests *arrive*, r follows from N, b and a window that is a little longer than T.
 """
 
+import math
+from copy import copy
 from typing import Final
 
 from attrs import define, field, frozen
 
 from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
 
 # What sending and arriving may differ by, without a request arriving early: 2 % of the window,
 # a quarter of a second at most.
 _JITTER_SHARE: Final = 0.02
-_JITTER_MOST: Final = 0.25
+_MAX_JITTER: Final = 0.25
 # Timers fire 1 to 2 ms late (epoll counts in milliseconds), and later on a busy machine. Without
 # room to catch up, each slot would start the next interval late, and a tenth of 50 a second would
 # be lost. A small quota can spare less than that.
-_TIMER_LATE: Final = 0.004
+_TIMER_DELAY: Final = 0.004
 _CATCH_UP_SHARE: Final = 0.01
 # A server that allows a burst counts it when it comes to reading: what it reads 50 ms late comes in
 # one piece, and should fit beside the burst. At up to 100 a second that is next to nothing.
-_READ_LATE: Final = 0.05
+_READ_DELAY: Final = 0.05
 _READ_AT_ONCE: Final = 100.0
-# Where not even two fit in: half of the next one's time may pass before a request leaves.
-_LEAVING: Final = 1.5
-_FIRST_AFTER_PAUSE: Final = 1.0
-# Float dust: a slot this close to free is free.
-_DUST: Final = 1e-9
+# Where not even two fit in: half of the next one's time may pass before a request is sent.
+_MIN_SEND_CAPACITY: Final = 1.5
+_MAX_FIRST_INTERVAL: Final = 1.0
+# Float error: a slot this close to free is free.
+_EPSILON: Final = 1e-9
 
 
 @frozen
 class BucketParameters:
-    """A bucket's figures for a quota.
+    """The bucket for a quota.
 
     Attributes:
         capacity: How much fits in; `burst` requests, less what a server may read late, or one and
             what late timers need to catch up.
         rate: Requests that leak a second.
-        leaving: How much a bucket holds that counts requests where they leave, some time after
-            their turn: a little more, that a late one need not slow the next.
+        send_capacity: The capacity of a bucket that counts requests when they are sent, some time
+            after they were admitted: a little more, so that a late one need not delay the next.
     """
 
     capacity: float
     rate: float
-    leaving: float
+    send_capacity: float
 
 
 def bucket_parameters(limit: RateLimit) -> BucketParameters:
@@ -55,17 +58,18 @@ def bucket_parameters(limit: RateLimit) -> BucketParameters:
     of T, not even where each arrives late by as much as the jitter allowed for.
     """
     burst = float(max(1, limit.requests // 100) if limit.burst is None else limit.burst)
-    jitter = min(_JITTER_SHARE * limit.per, _JITTER_MOST)
+    jitter = min(_JITTER_SHARE * limit.per, _MAX_JITTER)
     capacity = _capacity(burst, limit.requests, limit.requests / limit.per)
     rate = (limit.requests + 1 - capacity) / (limit.per + jitter)
-    return BucketParameters(capacity, rate, max(capacity, min(_LEAVING, capacity + rate * jitter)))
+    send_capacity = max(capacity, min(_MIN_SEND_CAPACITY, capacity + rate * jitter))
+    return BucketParameters(capacity, rate, send_capacity)
 
 
 def _capacity(burst: float, requests: int, rate: float) -> float:
     if burst == 1:
-        return burst + min(0.5, _TIMER_LATE * rate, _CATCH_UP_SHARE * requests)
+        return burst + min(0.5, _TIMER_DELAY * rate, _CATCH_UP_SHARE * requests)
     # A late timer finds its room in the burst.
-    return burst - min((burst - 2) / 2, max(0.0, _READ_LATE * (rate - _READ_AT_ONCE)))
+    return burst - min((burst - 2) / 2, max(0.0, _READ_DELAY * (rate - _READ_AT_ONCE)))
 
 
 def first_after_pause(rate: float) -> float:
@@ -73,16 +77,16 @@ def first_after_pause(rate: float) -> float:
 
     The server named the end of the pause; with a quota of one a minute, another minute is too much.
     """
-    return min(1 / rate, _FIRST_AFTER_PAUSE)
+    return min(1 / rate, _MAX_FIRST_INTERVAL)
 
 
 @define
 class Bucket:
-    """How full a bucket is, on somebody else's clock.
+    """A leaky bucket; the clock's readings are arguments.
 
     Attributes:
         capacity: How much fits in.
-        rate: Requests that leak a second; may change at any time.
+        rate: Requests that leak a second.
     """
 
     capacity: float
@@ -97,28 +101,99 @@ class Bucket:
         return max(0.0, self._level - elapsed * self.rate)
 
     def delay(self, now: float, ahead: int = 0) -> float:
-        """Seconds until there is room for one more, with `ahead` others let in first."""
-        over = self.level(now) + ahead + 1 - self.capacity
-        return 0.0 if over <= _DUST else over / self.rate
+        """Seconds until there is room for one more, with `ahead` others before it."""
+        excess = self.level(now) + ahead + 1 - self.capacity
+        return 0.0 if excess <= _EPSILON else excess / self.rate
 
-    def take(self, now: float) -> None:
-        """Let one in."""
-        self._settle(now, self.level(now) + 1)
+    def consume(self, now: float) -> float:
+        """Let one through and return 0.0; if there is no room, only the seconds until there is."""
+        # Written out, for it runs twice a lookup: as `delay` and `_set_level` it takes 2 µs more.
+        level, at = self._level, self._at
+        if now > at:
+            level, at = max(0.0, level - (now - at) * self.rate), now
+        excess = level + 1 - self.capacity
+        if excess > _EPSILON:
+            return excess / self.rate
+        self._level, self._at = level + 1, at
+        return 0.0
 
-    def give_back(self, now: float) -> None:
-        """Take one back that was let in and never sent."""
-        self._settle(now, max(0.0, self.level(now) - 1))
+    def refund(self, now: float) -> None:
+        """Take back one that was let through and never sent."""
+        self._set_level(now, max(0.0, self.level(now) - 1))
 
-    def fill(self, now: float) -> None:
-        """Fill it up, so that what comes next comes at the pace and not in a burst."""
+    def fill_up(self, now: float) -> None:
+        """Leave no room for a burst: the next ones are let through at the rate."""
         first = first_after_pause(self.rate) * self.rate
-        self._settle(now, max(self.level(now), self.capacity - 1 + first))
+        self._set_level(now, max(self.level(now), self.capacity - 1 + first))
 
     def change_rate(self, now: float, rate: float) -> None:
         """Leak at another rate from now on."""
-        self._settle(now, self.level(now))
+        self._set_level(now, self.level(now))
         self.rate = rate
 
-    def _settle(self, now: float, level: float) -> None:
+    def _set_level(self, now: float, level: float) -> None:
         self._level = level
         self._at = max(now, self._at)
+
+
+@define
+class AdaptiveBucket(Bucket):
+    """A bucket that follows the cool-downs and the rate that a credential has learned.
+
+    Attributes:
+        limits: What it follows.
+        has_changed: Set when its level or its rate has jumped, and not only leaked.
+    """
+
+    limits: AdaptiveRate = field(kw_only=True)
+    has_changed: bool = field(default=False, init=False)
+    _synchronised_until: float = field(default=-math.inf, init=False)
+    _refilled_after: float = field(default=-math.inf, init=False)
+
+    def limits_changed(self) -> None:
+        """Synchronise before the next request."""
+        self._synchronised_until = -math.inf
+
+    def synchronise(self, now: float) -> None:
+        """Take in a cool-down that has ended, and a rate that has changed."""
+        limits = self.limits
+        if now < limits.blocked_until:
+            return
+        if limits.blocked_until != self._refilled_after:
+            # Full, so that those who waited for the end come one after the other.
+            self.fill_up(limits.blocked_until)
+            self._refilled_after, self.has_changed = limits.blocked_until, True
+        rate = limits.current_rate(now)
+        if rate != self.rate:
+            self.change_rate(now, rate)
+            self.has_changed = True
+        ends = limits.ceiling is not None and now < limits.ceiling_until
+        self._synchronised_until = limits.ceiling_until if ends else math.inf
+
+    def consume(self, now: float) -> float:
+        """See `Bucket.consume`; not to be called in a cool-down."""
+        if now >= self._synchronised_until:
+            self.synchronise(now)
+        return Bucket.consume(self, now)
+
+    def delay(self, now: float, ahead: int = 0) -> float:
+        """See `Bucket.delay`; in a cool-down, from its end on. Changes nothing."""
+        pause = self.limits.pause(now)
+        if pause:
+            # It will be full then: the first one waits for its slot like the others.
+            rate = self.limits.current_rate(self.limits.blocked_until)
+            return pause + first_after_pause(rate) + ahead / rate
+        return Bucket.delay(self._at_present(now), now, ahead)
+
+    def slots(self, now: float) -> int:
+        """How many may pass at once. Changes nothing."""
+        if now < self.limits.blocked_until:
+            return 0
+        return max(0, int(self.capacity - self._at_present(now).level(now) + _EPSILON))
+
+    def _at_present(self, now: float) -> "AdaptiveBucket":
+        if now < self._synchronised_until:
+            return self
+        present = copy(self)
+        present.synchronise(now)
+        return present

@@ -1,7 +1,7 @@
-"""Until when, and how urgently, is a shared call wanted? What all of its callers ask together.
+"""The deadline and the priority of a shared call: what all of its callers need together.
 
-Callers may join while the call waits: for a slot of the quota, for a stream's part of the rate, or
-between two attempts. What waits then sets a watcher, which is called at each change.
+Callers may join while the call waits: for a slot of the quota, for a stream's share of the rate, or
+between two attempts. What waits sets a callback that runs at each change.
 """
 
 import asyncio
@@ -10,21 +10,39 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 if TYPE_CHECKING:
+    from capillary_interactions._pacing.pace import Pace
     from capillary_interactions._pacing.stream_share import StreamShare
 
-# The order of asking, of all clients: two may share a pace.
-_NUMBERS: Final = count()
+# One sequence for all clients: two may share a pace.
+_SEQUENCE: Final = count()
+
+
+class SlotAfterDeadlineError(Exception):
+    """A slot of the quota would come after the deadline.
+
+    Attributes:
+        wait: Seconds until the slot.
+    """
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+    @property
+    def reason(self) -> str:
+        """A text for an outcome."""
+        return f"the deadline comes before a slot of the quota (in {self.wait:.1f} s)"
 
 
 @frozen
 class Refusal:
-    """Why one caller's deadline cannot be met any more, while the call goes on for others.
+    """Why one caller's deadline cannot be met any more, while the call continues for others.
 
     Attributes:
-        reason: In words.
+        reason: A text for an outcome.
         retry_after: Seconds after which asking again makes sense, or None where that is unknown.
     """
 
@@ -37,64 +55,56 @@ Caller = asyncio.Future[Refusal | None]
 
 @define(eq=False)
 class Deadline:
-    """When a call must have ended, for the most patient of its callers.
+    """When a shared call must have ended: the latest deadline of its callers.
 
     Attributes:
         at: The loop's time, or None for never.
-        interactive: Whether a person waits; once one does, one does until the end.
-        share: The part of the rate that a stream keeps to; None without one, or once a person
-            waits.
-        number: Its place in the order of asking, or, since a person has joined a stream's call, in
-            the order of joining. It keeps it wherever it queues, and however often.
+        interactive: Whether a person waits; from then on to the end of the call.
+        share: The stream's share of the rate to keep to; None without one, or once a person waits.
+        number: Its position in the order of arrival, anew once a person joins a background call. It
+            stays the same in every queue, and when the call queues again.
         earliest: No caller's deadline is before this; infinite if none has one.
-        watcher: Called when a caller has joined.
+        on_change: Called when a caller has joined.
     """
 
     at: float | None = None
     interactive: bool = True
     share: "StreamShare | None" = None
-    number: int = field(factory=_NUMBERS.__next__, init=False)
-    earliest: float = field(init=False)
-    watcher: Callable[[], None] | None = field(default=None, init=False)
+    number: int = field(factory=_SEQUENCE.__next__, init=False)
+    earliest: float = field(
+        default=Factory(lambda self: math.inf if self.at is None else self.at, takes_self=True),
+        init=False,
+    )
+    on_change: Callable[[], None] | None = field(default=None, init=False)
     _callers: dict[Caller, float] = field(factory=dict, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Begin with the deadline of the first caller."""
-        self.earliest = math.inf if self.at is None else self.at
 
     def join(
         self, at: float | None, *, interactive: bool = True, share: "StreamShare | None" = None
     ) -> None:
-        """Count in one more caller: later, interactive or without a share, as that one needs it.
-
-        Args:
-            at: Its deadline.
-            interactive: Whether it is a person.
-            share: The part of the rate that it keeps to.
-        """
+        """Take in one more caller's deadline, priority and share."""
         if self.at is not None and (at is None or at > self.at):
             self.at = at
         if interactive and not self.interactive:
             self.interactive = True
             self.share = None
-            self.number = next(_NUMBERS)
+            self.number = next(_SEQUENCE)
         if self.share is not None and (share is None or share.fraction > self.share.fraction):
             self.share = share
 
     def add(self, caller: Caller, at: float | None) -> None:
-        """Know a caller by the future it awaits, so that it can be refused alone."""
+        """Register the future that a caller awaits, so that it can be refused alone."""
         if at is not None:
             self._callers[caller] = at
             self.earliest = min(self.earliest, at)
-        if self.watcher is not None:
-            self.watcher()
+        if self.on_change is not None:
+            self.on_change()
 
     def discard(self, caller: Caller) -> None:
         """Forget a caller."""
         self._callers.pop(caller, None)
 
     def refuse_before(self, time: float, refusal: Refusal) -> None:
-        """End the waiting of callers whose deadlines are before a time: nothing comes sooner."""
+        """End the waiting of the callers whose deadlines are before a time."""
         if self.earliest >= time or not self._callers:
             return
         for caller, at in tuple(self._callers.items()):
@@ -105,19 +115,19 @@ class Deadline:
         self.earliest = min(self._callers.values(), default=math.inf)
 
     def remaining(self, now: float) -> float | None:
-        """Seconds left, or None for any number."""
+        """Seconds left, or None without a deadline."""
         return None if self.at is None else self.at - now
 
 
-async def unless(
+async def await_unless(
     deadline: Deadline, waiting: Awaitable[object], is_over: Callable[[], bool]
 ) -> bool:
-    """Await something, and break it off when a caller joins by whom it is over.
+    """Await something, and cancel it when a caller joins who makes it superfluous.
 
     Args:
         deadline: What callers join.
-        waiting: Cancelled where it is over.
-        is_over: Asked whenever a caller has joined.
+        waiting: What is awaited.
+        is_over: Called whenever a caller has joined; True cancels.
 
     Returns:
         Whether it was awaited to its end.
@@ -125,7 +135,7 @@ async def unless(
     loop = asyncio.get_running_loop()
     over = False
 
-    def look() -> None:
+    def check() -> None:
         nonlocal over
         if not over and is_over():
             over = True
@@ -133,13 +143,42 @@ async def unless(
 
     try:
         async with asyncio.timeout(None) as limit:
-            deadline.watcher = look
+            deadline.on_change = check
             try:
                 await waiting
             finally:
-                deadline.watcher = None
+                deadline.on_change = None
     except TimeoutError:
         if not limit.expired():
             raise
         return False
     return True
+
+
+async def admit(deadline: Deadline, pace: "Pace") -> None:
+    """Wait for the stream's share of the rate, if there is one, and then for the pace.
+
+    Raises:
+        SlotAfterDeadlineError: It would be the call's turn after the deadline.
+        WaiterEvictedError: Another credential may be sooner.
+    """
+    while (share := deadline.share) is not None:
+        until = deadline.at
+        try:
+            entered = await await_unless(
+                deadline,
+                share.acquire(until, deadline.number),
+                lambda kept=share: deadline.share is not kept,  # type: ignore[misc] # bound
+            )
+        except SlotAfterDeadlineError:
+            if deadline.at == until:
+                raise
+            continue  # a caller with a later deadline has joined meanwhile
+        if entered:
+            try:
+                await pace.admit(deadline)
+                share.consume()
+            finally:
+                share.release()
+            return
+    await pace.admit(deadline)

@@ -1,8 +1,8 @@
-"""When may the next request leave? One gate for each credential, and nobody overtakes.
+"""The pace of one credential within this process: when may its next request be sent?
 
-A gate lets a caller through when there is a free place, no cool-down, and room in the bucket;
-aiolimiter's bucket is what enforces the rate, ours what foretells it (it has no way to ask).
-One timer serves the head of the queue: a crowd of waiters costs nothing while it waits.
+A request is admitted when one more may be in flight, no cool-down runs, and the bucket has room.
+aiolimiter counts it last and enforces the rate; our bucket forecasts, which aiolimiter cannot. One
+timer serves the head of the queue, so that a crowd of waiters costs nothing while it waits.
 """
 
 import asyncio
@@ -10,311 +10,302 @@ import math
 from functools import partial
 from typing import Final
 
+from aiolimiter import AsyncLimiter
+
 from capillary_interactions._config.limits import RateLimit
-from capillary_interactions._pacing.adaptive_rate import AdaptiveRate
-from capillary_interactions._pacing.bucket import Bucket, bucket_parameters, first_after_pause
-from capillary_interactions._pacing.concurrency import ConcurrencyLimit
-from capillary_interactions._pacing.deadline import Deadline
-from capillary_interactions._pacing.deadline_review import Reviews
-from capillary_interactions._pacing.limiter import Enforcer
-from capillary_interactions._pacing.pace import (
-    Pace,
-    PaceState,
-    SlotAfterDeadlineError,
-    WaiterEvictedError,
-)
-from capillary_interactions._pacing.send_gate import SendGate
-from capillary_interactions._pacing.wait_queue import Waiter, WaitQueues
+from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency, AdaptiveRate
+from capillary_interactions._pacing.bucket import AdaptiveBucket, bucket_parameters
+from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError
+from capillary_interactions._pacing.pace import PaceState, WaiterEvictedError
+from capillary_interactions._pacing.wait_queue import DeadlineReviews, Waiter, WaitQueues
 
-__all__ = ["LocalPace", "Pace", "PaceState", "SlotAfterDeadlineError", "WaiterEvictedError"]
-
-# A timer that fires so much early fires at its time.
-_SLACK: Final = 1e-6
+# Our bucket and aiolimiter's differ by float errors, and a timer may fire as much too early.
+_FLOAT_TOLERANCE: Final = 1e-6
 
 
 class LocalPace:
-    """The pace of one credential within this process.
+    """See `Pace`; the limits that it keeps to are those of one credential.
 
     Args:
         limit: The quota.
-        max_in_flight: Requests under way at once.
+        max_in_flight: Requests in flight at once.
         max_pause: No cool-down lasts longer, in seconds.
     """
 
     def __init__(self, limit: RateLimit, max_in_flight: int, max_pause: float = 3600.0) -> None:
-        figures = bucket_parameters(limit)
-        self._places = ConcurrencyLimit(max_in_flight)
-        self._pressure = AdaptiveRate(figures.rate, max_pause)
-        self._bucket = Bucket(figures.capacity, figures.rate)
-        self._departures = SendGate(figures.leaving, figures.rate, self._pause)
-        self._lines = WaitQueues()
-        self._in_flight = 0
-        self._unsettled = 0
+        parameters = bucket_parameters(limit)
+        self._limits = AdaptiveRate(parameters.rate, max_pause)
+        self._concurrency = AdaptiveConcurrency(max_in_flight)
+        capacity, rate, limits = parameters.capacity, parameters.rate, self._limits
+        self._bucket = AdaptiveBucket(capacity, rate, limits=limits)
+        self._send_bucket = AdaptiveBucket(parameters.send_capacity, rate, limits=limits)
+        # Neither throttled nor out of connections since all limits were as configured.
+        self._undisturbed = True
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._enforcer = Enforcer()
+        self._queues = WaitQueues()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._queues.clear()
+        self._reviews = DeadlineReviews(self._reject_unreachable_deadlines)
+        self._limiter: AsyncLimiter | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._reviews = Reviews(self._review)
-        # The cool-down after which the bucket has been filled, so that the herd comes out in line.
-        self._filled_for = self._pressure.blocked_until
+        self._send_lock = asyncio.Lock()
+        # Admitted requests, those that aiolimiter has not counted yet, and those that wait to send.
+        self._in_flight = self._pending_tokens = self._senders = 0
+
+    def _bind_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Bind to the running loop; the waiters of a previous one are gone with it."""
+        self._loop = loop
+        self._reset()
 
     async def acquire(self, *, deadline: float | None = None, interactive: bool = True) -> None:
-        """Wait for a slot and a place; see `Pace.acquire`."""
+        """See `Pace.acquire`."""
         await self.admit(Deadline(deadline, interactive))
 
     async def admit(self, deadline: Deadline) -> None:
-        """Wait for a slot and a place, for a deadline that may change meanwhile.
-
-        Raises:
-            TooLateError: The slot would come after the deadline; raised as soon as that is known.
-            ElsewhereError: The queue was dissolved.
-        """
-        loop = self._loop
-        if loop is not asyncio.get_running_loop():
-            loop = self._move()
+        """See `Pace.admit`."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._bind_loop(loop)
         now = loop.time()
-        if self._lines or self._in_flight >= self._places.limit or self._soonest(now):
-            await self._queue_up(loop, now, deadline)
+        if (
+            self._queues.size
+            or self._in_flight >= self._concurrency.limit
+            or now < self._limits.blocked_until
+            or self._bucket.consume(now)
+        ):
+            await self._wait_in_queue(loop, now, deadline)
         else:
-            self._let_in(now)
-        await self._settle(loop)
+            self._in_flight += 1
+            self._pending_tokens += 1
+        limiter = self._limiter
+        try:
+            if limiter is None or self._bucket.has_changed:
+                limiter = await self._start_limiter(loop.time())
+            await limiter.acquire()
+        except asyncio.CancelledError:
+            self._bucket.refund(loop.time())
+            self.release()
+            raise
+        finally:
+            self._pending_tokens -= 1
 
-    async def _queue_up(
+    async def _start_limiter(self, now: float) -> AsyncLimiter:
+        """Follow the bucket's rate and level, less the requests that are yet to be counted."""
+        bucket, self._bucket.has_changed = self._bucket, False
+        room = bucket.capacity + _FLOAT_TOLERANCE
+        limiter = self._limiter = AsyncLimiter(room, room / bucket.rate)
+        level = max(0.0, bucket.level(now) - self._pending_tokens)
+        await limiter.acquire(min(bucket.capacity, level))
+        return limiter
+
+    async def _wait_in_queue(
         self, loop: asyncio.AbstractEventLoop, now: float, deadline: Deadline
     ) -> None:
-        turn = Waiter(deadline, deadline.number, deadline.interactive, loop.create_future())
-        if turn.is_late(now, self._forecast(now, turn)):
-            turn.granted.result()
-        self._lines.add(turn)
-        self._arm(turn)
-        deadline.watcher = partial(self._changed, turn)
+        granted = loop.create_future()
+        waiter = Waiter(deadline, deadline.number, deadline.interactive, granted)
+        if waiter.reject_if_late(now, self._estimated_wait(now, waiter)):
+            granted.result()
+        self._queues.add(waiter)
+        self._set_expiry(loop, waiter)
+        deadline.on_change = partial(self._on_deadline_change, loop, waiter)
         if self._timer is None:
-            self._pump()
+            self._dispatch()
         try:
-            await turn.granted
+            await granted
         except asyncio.CancelledError:
-            granted = turn.granted
-            if not self._lines.remove(turn) and not granted.cancelled():
+            if not self._queues.remove(waiter) and not granted.cancelled():
                 self._take_back(loop, granted)
             raise
         finally:
-            deadline.watcher = None
-            turn.disarm()
+            deadline.on_change = None
+            if waiter.expiry is not None:
+                waiter.expiry.cancel()
 
     def _take_back(self, loop: asyncio.AbstractEventLoop, granted: asyncio.Future[None]) -> None:
         if granted.exception() is None:
-            # Granted in the very moment of the cancellation: slot and place go back.
-            self._unsettled -= 1
-            self._bucket.give_back(loop.time())
+            # Granted in the very moment of the cancellation.
+            self._pending_tokens -= 1
+            self._bucket.refund(loop.time())
             self.release()
-
-    async def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            await self._enforcer.acquire(self._bucket, loop.time(), self._unsettled)
-        except asyncio.CancelledError:
-            self._bucket.give_back(loop.time())
-            self.release()
-            raise
-        finally:
-            self._unsettled -= 1
 
     async def before_send(self) -> None:
-        """Wait until a request that has its turn and its connection may go on the wire.
+        """See `Pace.before_send`.
 
-        The quota counts where requests arrive, and opening a connection takes its time.
+        A request that opens a connection first is sent some time after its slot, which has come
+        free by then: with one that finds a connection open, two would arrive at once. So requests
+        are counted again here, in the order in which they have their connections.
         """
-        await self._departures.leave()
+        loop, lock = asyncio.get_running_loop(), self._send_lock
+        if not self._senders and not self._consume_at_send(loop.time()):
+            return
+        self._senders += 1
+        try:
+            async with lock:
+                while delay := self._consume_at_send(loop.time()):  # noqa: ASYNC110 - a time, no event
+                    await asyncio.sleep(delay)
+        finally:
+            if lock is self._send_lock:  # bound to another event loop meanwhile
+                self._senders -= 1
+
+    def _consume_at_send(self, now: float) -> float:
+        if now < self._limits.blocked_until:
+            raise WaiterEvictedError
+        return self._send_bucket.consume(now)
 
     def release(self) -> None:
-        """Give the place back; the request is over."""
+        """See `Pace.release`."""
         self._in_flight = max(0, self._in_flight - 1)
-        if self._lines:
-            self._pump()
+        if self._queues.size:
+            self._dispatch()
 
     def evict_waiters(self) -> None:
-        """Send whoever waits to another pace; see `Pace.evict_waiters`."""
-        for turn in self._lines.clear():
-            if not turn.granted.done():
-                turn.granted.set_exception(WaiterEvictedError())
+        """See `Pace.evict_waiters`."""
+        for waiter in self._queues.clear():
+            if not waiter.granted.done():
+                waiter.granted.set_exception(WaiterEvictedError())
 
     def throttled(self, sent_at: float, hint: float | None) -> None:
-        """Everybody pauses; see `Pressure.throttled`."""
+        """See `AdaptiveRate.throttled`."""
+        now, self._undisturbed = self._now(), False
+        before = self._limits_now(now)
+        self._limits.throttled(now, sent_at, hint)
+        self._on_limits_change(now, before)
+
+    def quota_left(self, remaining: float, reset: float) -> None:
+        """See `AdaptiveRate.quota_left`."""
         now = self._now()
-        before = self._outlook(now)
-        self._pressure.throttled(now, sent_at, hint)
-        self._look_ahead(now, before)
+        before = self._limits_now(now)
+        self._limits.quota_left(now, remaining, reset)
+        self._on_limits_change(now, before)
 
     def answered(self) -> None:
-        """A request was answered."""
-        now = self._now()
-        self._pressure.answered(now)
-        self._places.answered(now)
+        """See `Pace.answered`."""
+        if self._undisturbed:
+            return
+        now, limits, concurrency = self._now(), self._limits, self._concurrency
+        limits.answered(now)
+        concurrency.answered(now)
+        self._bucket.limits_changed()
+        self._send_bucket.limits_changed()
+        self._undisturbed = limits.rate >= limits.configured and not self.is_narrowed
 
     def connections_exhausted(self) -> None:
-        """A request was not sent, for this machine has no further connection; it is released."""
-        now = self._now()
-        self._places.narrow(now, self._in_flight)
-        # What never left counts nowhere: aiolimiter's bucket is made anew, as full as ours.
-        self._bucket.give_back(now)
-        self._enforcer.renew()
+        """See `Pace.connections_exhausted`; the request is released."""
+        now, self._undisturbed = self._now(), False
+        self._concurrency.exhausted(now, self._in_flight)
+        # What was never sent counts nowhere: aiolimiter starts again with the level of our bucket.
+        self._bucket.refund(now)
+        self._limiter = None
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether fewer requests are under way at once than the setting allows."""
-        return self._places.narrowed
-
-    def quota_left(self, remaining: float, reset: float) -> None:
-        """The server told what is left of the quota; it may only tighten."""
-        now = self._now()
-        before = self._outlook(now)
-        self._pressure.quota_left(now, remaining, reset)
-        self._look_ahead(now, before)
+        """See `Pace.is_narrowed`."""
+        return self._concurrency.limit < self._concurrency.configured
 
     @property
     def rate(self) -> float:
-        """Requests a second that it lets through."""
-        return self._pressure.effective(self._now())
+        """See `Pace.rate`."""
+        limits = self._limits
+        return limits.rate if limits.ceiling is None else limits.current_rate(self._now())
 
     def delay(self) -> float:
-        """Seconds that a newcomer would wait."""
-        return self._soonest(self._now(), len(self._lines))
+        """See `Pace.delay`."""
+        return self._bucket.delay(self._now(), self._queues.size)
 
     def state(self) -> PaceState:
-        """What it looks like now."""
+        """See `Pace.state`."""
         now = self._now()
-        pause = self._pause(now)
-        free = self._bucket.capacity - self._bucket.level(now)
         return PaceState(
-            rate=self._pressure.effective(now),
-            slots_left=0 if pause else max(0, int(free + 1e-9)),
-            waiting=len(self._lines),
+            rate=self._limits.current_rate(now),
+            slots_left=self._bucket.slots(now),
+            waiting=self._queues.size,
             in_flight=self._in_flight,
-            cool_down=pause,
+            cool_down=self._limits.pause(now),
         )
 
     def _now(self) -> float:
         return 0.0 if self._loop is None else self._loop.time()
 
-    def _move(self) -> asyncio.AbstractEventLoop:
-        """Begin in another event loop; who waited in the last one, died with it."""
-        loop = self._loop = asyncio.get_running_loop()
-        self._lines.clear()
-        self._in_flight = self._unsettled = 0
-        self._departures.clear()
-        self._timer = None
-        self._enforcer.renew()
-        self._reviews.clear()
-        return loop
+    def _estimated_wait(self, now: float, waiter: Waiter) -> float:
+        return self._bucket.delay(now, self._queues.position(waiter))
 
-    def _soonest(self, now: float, ahead: int = 0) -> float:
-        """Seconds until the slot after `ahead` others, were there places enough."""
-        pause = self._pause(now)
-        if pause:
-            # The bucket will be full then: the first one out waits for its slot like the others.
-            rate = self._pressure.effective(self._pressure.blocked_until)
-            return pause + first_after_pause(rate) + ahead / rate
-        return self._bucket.delay(now, ahead)
-
-    def _pause(self, now: float) -> float:
-        """Seconds for which nothing leaves; if none, the buckets are brought up to date."""
-        pressure, bucket = self._pressure, self._bucket
-        pause = pressure.pause(now)
-        if pause:
-            return pause
-        if pressure.blocked_until != self._filled_for:
-            self._filled_for = pressure.blocked_until
-            bucket.fill(pressure.blocked_until)
-            self._departures.fill(pressure.blocked_until)
-            self._enforcer.renew()
-        rate = pressure.effective(now)
-        if rate != bucket.rate:
-            bucket.change_rate(now, rate)
-            self._departures.change_rate(now, rate)
-            self._enforcer.renew()
-        return 0.0
-
-    def _forecast(self, now: float, turn: Waiter) -> float:
-        return self._soonest(now, self._lines.ahead_of(turn))
-
-    def _let_in(self, now: float) -> None:
-        self._bucket.take(now)
-        self._in_flight += 1
-        self._unsettled += 1
-
-    def _pump(self) -> None:
-        """Let in whoever's turn it is, and set the timer for the next."""
+    def _dispatch(self) -> None:
+        """Admit those whose slots have come, and set the timer for the next."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._loop is None:
             return
         now = self._loop.time()
-        while self._lines and self._in_flight < self._places.limit:
-            delay = self._soonest(now)
+        self._bucket.synchronise(now)
+        while self._queues.size and self._in_flight < self._concurrency.limit:
+            delay = self._bucket.delay(now)
             if delay > 0:
-                self._timer = self._loop.call_at(now + delay, self._pump)
+                self._timer = self._loop.call_at(now + delay, self._dispatch)
                 return
-            turn = self._lines.pop()
-            if not turn.granted.done():
-                self._let_in(now)
-                turn.granted.set_result(None)
+            waiter = self._queues.pop()
+            if not waiter.granted.done():
+                self._bucket.consume(now)
+                self._in_flight += 1
+                self._pending_tokens += 1
+                waiter.granted.set_result(None)
 
-    def _arm(self, turn: Waiter) -> None:
-        at = turn.deadline.at
-        if self._loop is not None and turn.expiry is None and at is not None:
-            turn.expiry = self._loop.call_at(at, self._expire, turn)
+    def _set_expiry(self, loop: asyncio.AbstractEventLoop, waiter: Waiter) -> None:
+        if waiter.expiry is None and waiter.deadline.at is not None:
+            waiter.expiry = loop.call_at(waiter.deadline.at, self._expire, loop, waiter)
 
-    def _expire(self, turn: Waiter) -> None:
-        """End a turn whose deadline has come, unless that has been put off meanwhile."""
-        now, turn.expiry = self._now(), None
-        at = turn.deadline.at
-        if at is not None and at > now + _SLACK:
-            self._arm(turn)
-        elif at is not None and not turn.granted.done():
-            wait = self._forecast(now, turn)
-            if self._lines.remove(turn):
-                turn.granted.set_exception(SlotAfterDeadlineError(wait))
+    def _expire(self, loop: asyncio.AbstractEventLoop, waiter: Waiter) -> None:
+        """Reject a waiter whose deadline has come, unless that has moved meanwhile."""
+        now, at, waiter.expiry = loop.time(), waiter.deadline.at, None
+        if at is not None and at > now + _FLOAT_TOLERANCE:
+            self._set_expiry(loop, waiter)
+        elif at is not None and not waiter.granted.done():
+            wait = self._estimated_wait(now, waiter)
+            if self._queues.remove(waiter):
+                waiter.granted.set_exception(SlotAfterDeadlineError(wait))
 
-    def _changed(self, turn: Waiter) -> None:
-        """A caller has joined the call that waits here: it is as interactive as that one."""
-        if turn.granted.done():
+    def _on_deadline_change(self, loop: asyncio.AbstractEventLoop, waiter: Waiter) -> None:
+        if waiter.granted.done():
             return
-        if turn.deadline.interactive and not turn.interactive:
-            self._lines.promote(turn)
-        now = self._now()
-        if turn.is_late(now, self._forecast(now, turn)):
-            self._lines.remove(turn)
-        self._lines.expect(turn.deadline)
-        self._arm(turn)
+        if waiter.deadline.interactive and not waiter.interactive:
+            self._queues.promote(waiter)
+        now = loop.time()
+        if waiter.reject_if_late(now, self._estimated_wait(now, waiter)):
+            self._queues.remove(waiter)
+        self._queues.expect(waiter.deadline)
+        self._set_expiry(loop, waiter)
 
-    def _outlook(self, now: float) -> tuple[float, float]:
-        return self._pressure.blocked_until, self._pressure.effective(now)
+    def _limits_now(self, now: float) -> tuple[float, float]:
+        return self._limits.blocked_until, self._limits.current_rate(now)
 
-    def _look_ahead(self, now: float, before: tuple[float, float]) -> None:
-        """If the outlook has changed: set the timer anew, and refuse whoever is late by it."""
-        if self._outlook(now) == before:
+    def _on_limits_change(self, now: float, before: tuple[float, float]) -> None:
+        """Where they have changed: set the timer anew, and reject those that now come too late."""
+        if self._limits_now(now) == before:
             return
-        if self._may_be_late(now):
-            self._reviews.changed(self._loop, len(self._lines), self._pressure.blocked_until)
-        self._pump()
-
-    def _review(self) -> None:
-        """Refuse all who cannot make their deadlines any more."""
-        now = self._now()
-        start, rate = self._soonest(now, 0), self._rate_ahead(now)
-        earliest = math.inf
-        for turn, ahead in self._lines.in_order():
-            if now + start + ahead / rate > turn.deadline.earliest and turn.is_late(
-                now, self._soonest(now, ahead)
-            ):
-                self._lines.remove(turn)
-            else:
-                earliest = min(earliest, turn.deadline.earliest)
-        self._lines.earliest = earliest
+        for bucket in (self._bucket, self._send_bucket):
+            bucket.limits_changed()
+            bucket.synchronise(now)
+        if self._loop is not None and self._queues.size and self._may_be_late(now):
+            blocked_until = self._limits.blocked_until
+            self._reviews.limits_changed(self._loop, self._queues.size, blocked_until)
+        self._dispatch()
 
     def _may_be_late(self, now: float) -> bool:
-        """Whether the last one's slot comes after the earliest of all deadlines."""
-        wait = self._soonest(now, 0) + len(self._lines) / self._rate_ahead(now)
-        return now + wait > self._lines.earliest
+        """Whether the last waiter's slot comes after the earliest of all deadlines."""
+        wait = self._bucket.delay(now) + self._queues.size / self._limits.rate_after_pause(now)
+        return now + wait > self._queues.earliest
 
-    def _rate_ahead(self, now: float) -> float:
-        return self._pressure.effective(max(now, self._pressure.blocked_until))
+    def _reject_unreachable_deadlines(self) -> None:
+        now = self._now()
+        start, rate = self._bucket.delay(now), self._limits.rate_after_pause(now)
+        earliest = math.inf
+        for waiter, ahead in self._queues.in_order():
+            if now + start + ahead / rate > waiter.deadline.earliest and waiter.reject_if_late(
+                now, self._bucket.delay(now, ahead)
+            ):
+                self._queues.remove(waiter)
+            else:
+                earliest = min(earliest, waiter.deadline.earliest)
+        self._queues.earliest = earliest

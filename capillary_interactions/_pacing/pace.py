@@ -1,41 +1,33 @@
-"""What does the client ask of a pace, whoever keeps it? The shared quota is another one."""
+"""What the client asks of a pace: of `LocalPace`, or of one that the caller passes."""
 
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from attrs import frozen
 
+from capillary_interactions._pacing.deadline import (
+    Deadline,
+    SlotAfterDeadlineError,
+    await_unless,
+)
 
-def late(wait: float) -> str:
-    """Why a caller is refused whose slot would come in so many seconds, after its deadline."""
-    return f"the deadline comes before a slot of the quota (in {wait:.1f} s)"
-
-
-class SlotAfterDeadlineError(Exception):
-    """The caller's deadline would pass before its turn comes.
-
-    Attributes:
-        wait: Seconds after which there would be a slot.
-    """
-
-    def __init__(self, wait: float) -> None:
-        super().__init__(wait)
-        self.wait = wait
+_OPTIONAL = frozenset({"admit", "before_send", "connections_exhausted", "is_narrowed"})
 
 
 class WaiterEvictedError(Exception):
-    """The queue was dissolved, or a turn is void: another credential may come sooner."""
+    """Another credential may be sooner: the queue was cleared, or a cool-down has begun."""
 
 
 @frozen(kw_only=True)
 class PaceState:
-    """What a pace looks like at one moment.
+    """A pace at one moment.
 
     Attributes:
-        rate: Requests a second that it lets through.
-        slots_left: Requests that could leave at once.
-        waiting: Callers in its queue.
-        in_flight: Requests under way.
-        cool_down: Seconds for which nothing leaves.
+        rate: Requests a second.
+        slots_left: Requests that could be sent at once.
+        waiting: Callers in the queue.
+        in_flight: Requests admitted and not released.
+        cool_down: Seconds for which nothing is sent.
     """
 
     rate: float
@@ -46,50 +38,102 @@ class PaceState:
 
 
 class Pace(Protocol):
-    """What the client asks of a pace; the shared quota is another one."""
+    """When the requests of a credential are sent.
+
+    A pace of the caller's own may lack `admit`, `before_send`, `connections_exhausted` and
+    `is_narrowed`: those that are written out here stand in, see `complete_pace`.
+    """
 
     async def acquire(self, *, deadline: float | None, interactive: bool) -> None:
-        """Wait for a slot and a place.
+        """Wait for a slot of the quota and for a connection.
 
         Args:
             deadline: The loop's time by which the slot must come, or None.
-            interactive: Whether a person waits, so that it goes before those for whom nobody does.
+            interactive: Whether a person waits; such requests go before background ones.
 
         Raises:
-            TooLateError: The slot would come after the deadline; raised as soon as that is known.
-            ElsewhereError: The queue was dissolved.
+            SlotAfterDeadlineError: It would come too late; raised as soon as that is known.
+            WaiterEvictedError: The queue was cleared.
         """
         ...
 
-    def evict_waiters(self) -> None:
-        """Send whoever waits to another pace, in their order."""
-        ...
+    async def admit(self, deadline: Deadline) -> None:
+        """Wait as `acquire` does, for a deadline and a priority that may change meanwhile."""
+        while True:
+            until, interactive = deadline.at, deadline.interactive
+            try:
+                if await await_unless(
+                    deadline,
+                    self.acquire(deadline=until, interactive=interactive),
+                    lambda before=interactive: deadline.interactive is not before,  # type: ignore[misc] # bound
+                ):
+                    return
+            except SlotAfterDeadlineError:
+                if deadline.at == until:
+                    raise
+
+    async def before_send(self) -> None:
+        """Wait until an admitted request, with its connection, may be written to it.
+
+        Raises:
+            WaiterEvictedError: A cool-down has begun; the request must be admitted again.
+        """
 
     def release(self) -> None:
-        """Give the place back; the request is over."""
+        """End a request that was admitted."""
+        ...
+
+    def evict_waiters(self) -> None:
+        """End the waiting of all in the queue with `WaiterEvictedError`, in their order."""
         ...
 
     def throttled(self, sent_at: float, hint: float | None) -> None:
-        """A request that left at `sent_at` was refused for its rate."""
+        """Learn that the server refused a request sent at `sent_at` for its rate."""
         ...
 
     def answered(self) -> None:
-        """A request was answered."""
+        """Learn that a request was answered."""
         ...
 
     def quota_left(self, remaining: float, reset: float) -> None:
-        """The server told what is left of the quota."""
+        """Learn from the server that `remaining` requests are left for `reset` seconds."""
         ...
+
+    def connections_exhausted(self) -> None:
+        """Learn that a request was not sent, as this machine has no further connection for it."""
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether fewer requests are in flight than configured, since connections ran out."""
+        return False
 
     @property
     def rate(self) -> float:
-        """Requests a second that it lets through."""
+        """Requests a second."""
         ...
 
     def delay(self) -> float:
-        """Seconds that a newcomer would wait."""
+        """Seconds that a new request would wait."""
         ...
 
     def state(self) -> PaceState:
-        """What it looks like now."""
+        """Everything that a snapshot shows."""
         ...
+
+
+class _CompletedPace:
+    def __init__(self, pace: object) -> None:
+        self._pace = pace
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OPTIONAL and not hasattr(self._pace, name):
+            default = getattr(Pace, name)
+            is_property = isinstance(default, property)
+            return default.__get__(self._pace) if is_property else partial(default, self._pace)
+        return getattr(self._pace, name)
+
+
+def complete_pace(pace: Pace) -> Pace:
+    """The pace itself, or with the defaults of `Pace` for what it lacks."""
+    complete = all(hasattr(pace, name) for name in _OPTIONAL)
+    return pace if complete else cast("Pace", _CompletedPace(pace))

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._pacing.bucket import Bucket
-from capillary_interactions._pacing.local_pace import SlotAfterDeadlineError
+from capillary_interactions._pacing.deadline import SlotAfterDeadlineError
 from capillary_interactions._text.masking import describe_value
 
 # One at a time, and half of the next one's time for timers that fire late: without it, a share of
@@ -116,7 +116,7 @@ class StreamShare:
     def consume(self) -> None:
         """One request goes to the wire."""
         now = asyncio.get_running_loop().time()
-        self._current(now).take(now)
+        self._current(now).consume(now)
 
     def release(self) -> None:
         """Let the next one in."""

@@ -15,7 +15,8 @@ from capillary_interactions import (
     RetryPolicy,
     Unavailable,
 )
-from capillary_interactions._pacing.local_pace import LocalPace, SlotAfterDeadlineError
+from capillary_interactions._pacing.deadline import SlotAfterDeadlineError
+from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.events import RateChanged, RetryScheduled, Throttled
 from capillary_interactions.integrations.consume import consume

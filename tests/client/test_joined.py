@@ -26,7 +26,7 @@ TILLS = [BasicAuth("one", "x"), BasicAuth("two", "x")]
 
 
 class PlainPace:
-    """A pace of somebody else's, which knows nothing of deadlines that change."""
+    """A pace of the caller's own, without the members that `complete_pace` adds."""
 
     def __init__(self, rate: str) -> None:
         requests, _, per = rate.partition("/")
@@ -37,7 +37,7 @@ class PlainPace:
         await self._pace.acquire(deadline=deadline, interactive=interactive)
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"admit", "before_send"}:
+        if name in {"admit", "before_send", "connections_exhausted", "is_narrowed"}:
             raise AttributeError(name)
         return getattr(self._pace, name)
 

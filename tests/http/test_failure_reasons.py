@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from capillary_interactions._http import failure_reasons as causes
-from capillary_interactions._pacing.concurrency import ConcurrencyLimit
+from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency
 from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
 
 
@@ -114,9 +114,9 @@ def test_says_that_a_proxy_is_not_used(environ: dict[str, str], said: str) -> No
 
 def test_has_fewer_places_after_a_shortage_and_one_more_at_a_time() -> None:
     """What works is known at once; what would work as well is found out slowly."""
-    places = ConcurrencyLimit(200)
+    places = AdaptiveConcurrency(200)
     for in_flight in range(199, 47, -1):
-        places.narrow(0.0, in_flight)
+        places.exhausted(0.0, in_flight)
     assert places.limit == 48
     places.answered(9.9)
     assert places.limit == 48
@@ -124,12 +124,12 @@ def test_has_fewer_places_after_a_shortage_and_one_more_at_a_time() -> None:
         places.answered(float(second))
         places.answered(second + 0.5)
     assert places.limit == 51
-    places.narrow(13.0, 0)
+    places.exhausted(13.0, 0)
     assert places.limit == 1
     for second in range(23, 300):
         places.answered(float(second))
     assert places.limit == 200
-    assert not places.narrowed
+    assert places.limit == places.configured
 
 
 def test_knows_a_client_certificate_that_is_missing() -> None:

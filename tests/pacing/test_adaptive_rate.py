@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capillary_interactions._pacing.adaptive_rate import AdaptiveRate
+from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
 
 
 def test_begins_open_at_the_configured_rate() -> None:
     """Nothing blocks and nothing slows a new credential."""
     pressure = AdaptiveRate(50.0)
-    assert (pressure.pause(0.0), pressure.effective(0.0)) == (0.0, 50.0)
+    assert (pressure.pause(0.0), pressure.current_rate(0.0)) == (0.0, 50.0)
 
 
 @pytest.mark.parametrize(("hint", "pause"), [(2.0, 2.0), (0.25, 0.25), (10**12, 3600.0)])
 def test_pauses_as_long_as_the_server_asked(hint: float, pause: float) -> None:
     """Retry-After counts, up to the longest pause of the setting."""
-    pressure = AdaptiveRate(50.0, longest_pause=3600.0)
+    pressure = AdaptiveRate(50.0, max_pause=3600.0)
     pressure.throttled(100.0, 99.9, hint)
     assert pressure.blocked_until == 100.0 + pause
 
@@ -116,9 +116,9 @@ def test_is_tightened_by_what_the_server_says_is_left() -> None:
     """Ten requests left for twenty seconds are one each two seconds, until those are over."""
     pressure = AdaptiveRate(50.0)
     pressure.quota_left(100.0, 10, 20.0)
-    assert pressure.effective(100.0) == 0.5
-    assert pressure.effective(119.9) == 0.5
-    assert pressure.effective(120.0) == 50
+    assert pressure.current_rate(100.0) == 0.5
+    assert pressure.current_rate(119.9) == 0.5
+    assert pressure.current_rate(120.0) == 50
 
 
 def test_is_never_loosened_by_what_the_server_says_is_left() -> None:
@@ -126,12 +126,12 @@ def test_is_never_loosened_by_what_the_server_says_is_left() -> None:
     pressure = AdaptiveRate(50.0)
     pressure.quota_left(0.0, 10_000, 1.0)
     pressure.quota_left(0.0, 0, 0.0)
-    assert (pressure.effective(0.0), pressure.pause(0.0)) == (50.0, 0.0)
+    assert (pressure.current_rate(0.0), pressure.pause(0.0)) == (50.0, 0.0)
 
 
 def test_blocks_while_nothing_is_left() -> None:
     """No request left for eight seconds is a cool-down of eight seconds."""
-    pressure = AdaptiveRate(50.0, longest_pause=60.0)
+    pressure = AdaptiveRate(50.0, max_pause=60.0)
     pressure.quota_left(0.0, 0, 8.0)
     assert pressure.pause(0.0) == 8
     pressure.quota_left(0.0, 0, 86_400.0)
@@ -153,7 +153,7 @@ def test_stays_between_the_floor_and_what_is_configured(
     steps: list[tuple[str, float, float | None, int]],
 ) -> None:
     """Whatever comes, the rate keeps its bounds, and a block is never taken back."""
-    pressure = AdaptiveRate(20.0, longest_pause=100.0)
+    pressure = AdaptiveRate(20.0, max_pause=100.0)
     now = 0.0
     for kind, passed, hint, number in steps:
         now += passed
@@ -166,6 +166,6 @@ def test_stays_between_the_floor_and_what_is_configured(
         else:
             pressure.quota_left(now, number, hint or 0.0)
         assert 0.5 <= pressure.rate <= 20
-        assert 0 < pressure.effective(now) <= pressure.rate
+        assert 0 < pressure.current_rate(now) <= pressure.rate
         assert pressure.blocked_until >= blocked
         assert pressure.pause(now) <= 100 + 1e-9

@@ -57,7 +57,7 @@ def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
     bucket = Bucket(figures.capacity, figures.rate)
     let_in = 0
     while bucket.delay(0.0) == 0:
-        bucket.take(0.0)
+        bucket.consume(0.0)
         let_in += 1
     assert let_in == burst
 
@@ -65,8 +65,8 @@ def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
 def test_tells_how_long_until_there_is_room() -> None:
     """A full bucket has room for one when one has leaked, and for the next one later."""
     bucket = Bucket(2.0, 4.0)
-    bucket.take(10.0)
-    bucket.take(10.0)
+    bucket.consume(10.0)
+    bucket.consume(10.0)
     assert [bucket.delay(10.0, ahead) for ahead in range(3)] == [0.25, 0.5, 0.75]
     assert bucket.delay(10.125) == 0.125
     assert bucket.delay(10.25) == 0
@@ -75,20 +75,20 @@ def test_tells_how_long_until_there_is_room() -> None:
 def test_takes_back_what_was_never_sent() -> None:
     """A place that is given back is free again; an empty bucket stays empty."""
     bucket = Bucket(1.0, 1.0)
-    bucket.take(0.0)
-    bucket.give_back(0.0)
-    bucket.give_back(0.0)
+    bucket.consume(0.0)
+    bucket.refund(0.0)
+    bucket.refund(0.0)
     assert bucket.level(0.0) == 0
     assert bucket.delay(0.0) == 0
-    bucket.take(0.0)
+    bucket.consume(0.0)
     assert bucket.delay(0.0) == 1
 
 
 def test_is_full_after_filling_and_no_fuller() -> None:
     """Filling makes the next one wait, whatever the level was."""
     bucket = Bucket(3.0, 2.0)
-    bucket.fill(5.0)
-    bucket.fill(5.0)
+    bucket.fill_up(5.0)
+    bucket.fill_up(5.0)
     assert bucket.level(5.0) == 3
     assert bucket.delay(5.0) == 0.5
 
@@ -97,7 +97,7 @@ def test_leaks_at_the_new_rate_from_the_change_on() -> None:
     """What has leaked before a change leaked at the old rate."""
     bucket = Bucket(10.0, 1.0)
     for _ in range(10):
-        bucket.take(0.0)
+        bucket.consume(0.0)
     bucket.change_rate(2.0, 4.0)
     assert bucket.level(3.0) == 10 - 2 - 4
 
@@ -105,8 +105,8 @@ def test_leaks_at_the_new_rate_from_the_change_on() -> None:
 def test_gains_nothing_from_a_clock_that_steps_back() -> None:
     """Time that seems to pass twice leaks once."""
     bucket = Bucket(1.0, 1.0)
-    bucket.take(100.0)
+    bucket.consume(100.0)
     assert bucket.level(50.0) == 1
-    bucket.fill(50.0)
+    bucket.fill_up(50.0)
     assert bucket.level(100.0) == 1
     assert bucket.level(100.5) == 0.5

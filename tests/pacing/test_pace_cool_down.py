@@ -1,17 +1,16 @@
 """One "too many requests" quiets everybody, and the herd comes out in line."""
 
 import asyncio
+from copy import copy
 from itertools import pairwise
 
 import pytest
 
-from capillary_interactions import RateLimit
-from capillary_interactions._pacing.local_pace import (
-    LocalPace,
-    SlotAfterDeadlineError,
-    WaiterEvictedError,
-)
-from tests.fakes import busiest, now
+from capillary_interactions import InteractionsClient, RateLimit
+from capillary_interactions._pacing.deadline import SlotAfterDeadlineError
+from capillary_interactions._pacing.local_pace import LocalPace
+from capillary_interactions._pacing.pace import WaiterEvictedError
+from tests.fakes import Server, busiest, now, settings
 
 
 async def _through(pace: LocalPace, admitted: list[float]) -> None:
@@ -191,3 +190,19 @@ async def test_lets_those_with_their_connections_out_in_line() -> None:
     await asyncio.gather(*(leave() for _ in range(10)))
     assert min(left) >= 2
     assert min(later - earlier for earlier, later in pairwise(left)) >= 0.9 / pace.rate
+
+
+async def test_is_not_changed_by_a_snapshot() -> None:
+    """Asked after a cool-down, with a lower rate, it foretells what the next request will meet."""
+    pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
+    async with InteractionsClient(settings(), transport=Server(), pace=pace) as client:
+        await pace.acquire()
+        for _ in range(2):
+            pace.throttled(now(), 2.0)
+            await asyncio.sleep(2.001)
+        before = copy(pace._bucket), copy(pace._send_bucket), copy(pace._limits), pace._limiter
+        assert client.snapshot() == client.snapshot()
+        assert (pace._bucket, pace._send_bucket, pace._limits, pace._limiter) == before
+        began, slot = now(), pace.delay()
+        await pace.acquire()
+        assert now() - began == pytest.approx(slot)

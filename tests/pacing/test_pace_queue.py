@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
 from capillary_interactions._pacing.bucket import bucket_parameters
-from capillary_interactions._pacing.local_pace import LocalPace, SlotAfterDeadlineError
+from capillary_interactions._pacing.deadline import SlotAfterDeadlineError
+from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import now
 
@@ -187,7 +188,7 @@ def test_loses_and_doubles_no_slot_whoever_leaves_when(
         await asyncio.sleep(2)
         state = pace.state()
         assert (state.in_flight, state.waiting, state.slots_left) == (0, 0, 4)
-        assert pace._unsettled == 0
+        assert pace._pending_tokens == 0
 
     run_without_waiting(come_and_go())
 

@@ -20,7 +20,7 @@ def test_lets_no_more_leave_at_once_than_the_burst(limit: RateLimit) -> None:
     """Never a whole request more, also where late ones leave with the next."""
     figures = bucket_parameters(limit)
     assert limit.burst is not None
-    assert figures.capacity <= figures.leaving < limit.burst + 1
+    assert figures.capacity <= figures.send_capacity < limit.burst + 1
     assert figures.capacity > limit.burst / 2
 
 
@@ -28,7 +28,7 @@ def test_lets_no_more_leave_at_once_than_the_burst(limit: RateLimit) -> None:
 def test_keeps_the_quota_where_requests_leave(limit: RateLimit) -> None:
     """What leaves in a window, with those that are late, stays under one more than N."""
     figures = bucket_parameters(limit)
-    assert figures.leaving + figures.rate * limit.per < limit.requests + 1 + 1e-6
+    assert figures.send_capacity + figures.rate * limit.per < limit.requests + 1 + 1e-6
 
 
 @pytest.mark.parametrize(

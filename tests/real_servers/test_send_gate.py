@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
 from capillary_interactions._pacing.bucket import bucket_parameters
-from capillary_interactions._pacing.local_pace import LocalPace, WaiterEvictedError
+from capillary_interactions._pacing.local_pace import LocalPace
+from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions.testing import run_without_waiting
 
 
@@ -68,7 +69,7 @@ def test_keep_to_the_bucket_on_the_wire(limit: RateLimit, parts: list[float]) ->
     left = run_without_waiting(_on_the_wire(limit, parts))
     for place, start in enumerate(left):
         for count, end in enumerate(left[place:], 1):
-            assert count <= figures.leaving + figures.rate * (end - start) + 1e-6
+            assert count <= figures.send_capacity + figures.rate * (end - start) + 1e-6
 
 
 @pytest.mark.parametrize("most", [0.03, 0.15, 0.4])
