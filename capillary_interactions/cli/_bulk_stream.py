@@ -30,9 +30,9 @@ from capillary_interactions.cli._progress import display_progress
 from capillary_interactions.cli._signals import GracefulStop
 from capillary_interactions.cli._summaries import ProgressState, StreamSummary
 from capillary_interactions.jobs import CustomerList, ListError
-from capillary_interactions.jobs._lists.empty_cells import NOTED, note
 from capillary_interactions.jobs._lists.list_reader import ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._lists.unusable_cells import COUNTED_REASONS, describe_counted
 from capillary_interactions.jobs._run.stop_rules import FirstAnswer
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 
@@ -205,7 +205,7 @@ class _Run:
         template = self._bulk.template
         async for batch in self._feed:
             self._blanks += batch.blank
-            self._reasons.update(reason for reason in batch.reasons.values() if reason in NOTED)
+            self._reasons.update(text for text in batch.reasons.values() if text in COUNTED_REASONS)
             for row in batch.rows():
                 if self._stop.asked:
                     return
@@ -259,7 +259,7 @@ class _Run:
             read=self._read,
             written=0 if self._sink is None else self._sink.written,
             blanks=self._blanks,
-            note=note(self._reasons),
+            note=describe_counted(self._reasons),
             seconds=seconds,
             requests=0 if snapshot is None else snapshot.requests,
             retries=0 if snapshot is None else snapshot.retries,

@@ -19,7 +19,7 @@ def outcome_line(number: int, outcome: Outcome, *, codes_masked: bool = False) -
 
 def rejected_line(row: Row, template: QueryTemplate) -> bytes:
     """The line of output for a row that cannot be asked."""
-    told = {"outcome": "rejected", "query": template.written(row.value), "reason": row.reason}
+    told = {"outcome": "rejected", "query": template.to_jsonable(row.value), "reason": row.reason}
     return _dumped(row.number, {**told, "attempts": 0, "elapsed": 0.0, "waited": 0.0})
 
 

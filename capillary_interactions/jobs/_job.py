@@ -12,7 +12,7 @@ from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._model.vocabulary import InteractionType, Network, parse_enum
 from capillary_interactions.jobs._errors import JobError
-from capillary_interactions.jobs._export.exporter import Style, export
+from capillary_interactions.jobs._export.exporter import ExportStyle, export
 from capillary_interactions.jobs._export.target_guard import delete_job
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._report.write_report import write_report
@@ -277,7 +277,7 @@ class Job:
             NoJobError: There is no such job.
         """
         self._access.opened()
-        style = Style(form=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets)
+        style = ExportStyle(form=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets)
         return await run_cancellable(partial(export, self.path, Path(path), style=style))
 
     async def write_report(self, path: str | os.PathLike[str]) -> None:

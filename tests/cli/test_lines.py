@@ -33,7 +33,7 @@ def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
         name=IdentifierName.EMAIL, type=InteractionType.LIKE, network=Network.FACEBOOK
     )
 
-    assert template.refusal(Row(1, "a@b.co")) is None
+    assert template.rejection_reason(Row(1, "a@b.co")) is None
     assert template.query("a@b.co") == Query(
         Identifier.email("a@b.co"), type="like", network="facebook"
     )
@@ -51,7 +51,7 @@ def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
 )
 def test_says_why_a_row_cannot_be_asked(row: Row, template: QueryTemplate, said: str) -> None:
     """The reason is the row's own, or that of the query it cannot become."""
-    reason = template.refusal(row)
+    reason = template.rejection_reason(row)
 
     assert said in (reason or "")
 
@@ -60,7 +60,7 @@ def test_asks_v2_for_what_v1_1_could_misread() -> None:
     """A comma means nothing to version 2."""
     template = QueryTemplate(name=IdentifierName.MOBILE, api=ApiVersion.V2)
 
-    assert template.refusal(Row(1, "91,92")) is None
+    assert template.rejection_reason(Row(1, "91,92")) is None
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import CustomerList, Job, StopRules
+from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.rows import digits_of
-from capillary_interactions.jobs._lists.whitespace import bare
 from capillary_interactions.sandbox import Sandbox
 
 from .jobs_under_test import client_of, csv_text, read
@@ -68,7 +68,7 @@ def _check(table: _Table, content: bytes, **known: Any) -> None:
     for row, cells in zip(rows, expected, strict=True):
         # What a spreadsheet has put around a number is no part of it; what is rejected stays.
         value = cells[-1].strip()
-        asked = digits_of(bare(value)) or bare(value)
+        asked = digits_of(clean_identifier(value)) or clean_identifier(value)
         assert row.value == (asked if row.reason is None else value)
     assert sum(batch.blank for batch in batches) == len(table) - 1 - len(expected)
 

@@ -7,10 +7,10 @@ import pytest
 
 from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import CustomerList, ListError
-from capillary_interactions.jobs._lists.empty_cells import NO_ADDRESS, NO_DIGITS
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
+from capillary_interactions.jobs._lists.unusable_cells import NO_ADDRESS, NO_DIGITS
 
 _1, _2 = "919000000001", "919000000002"
 _REJECTED = "-"
@@ -175,4 +175,4 @@ def test_takes_lines_as_they_are_where_the_caller_says_so(content: bytes) -> Non
 )
 def test_tells_a_word_from_a_customer(name: str, cell: str, reason: str | None) -> None:
     """What cannot be of its kind however it is spelled is rejected; external ids may be words."""
-    assert QueryTemplate(name=IdentifierName(name)).taken(Row(1, cell))[1] == reason
+    assert QueryTemplate(name=IdentifierName(name)).normalise(Row(1, cell))[1] == reason

@@ -8,10 +8,10 @@ import pytest
 
 from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import ListError
-from capillary_interactions.jobs._lists.empty_cells import NO_DIGITS
+from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
-from capillary_interactions.jobs._lists.whitespace import bare
+from capillary_interactions.jobs._lists.unusable_cells import NO_DIGITS
 
 from .jobs_under_test import read
 
@@ -163,7 +163,7 @@ def test_refuses_lines_that_are_no_customers(content: str) -> None:
 )
 def test_takes_off_what_is_never_part_of_an_identifier(cell: str, value: str) -> None:
     """Invisible characters and a spreadsheet's marks for text; letters of other scripts stay."""
-    assert bare(cell) == value
+    assert clean_identifier(cell) == value
 
 
 @pytest.mark.parametrize("cell", ["\u202a919000000001\u202c", "'919000000001", '="919000000001.0"'])
@@ -184,7 +184,7 @@ def test_asks_for_the_bare_number_in_every_format(cell: str, form: Any) -> None:
 @pytest.mark.parametrize("cell", ["N/A", "null", "-", "none", "unknown", "#N/A", "é", "()"])
 def test_rejects_a_word_in_place_of_a_number(cell: str) -> None:
     """What has no digit is no number; it costs no request, and stays as it is written."""
-    assert QueryTemplate(name=IdentifierName.MOBILE).taken(Row(1, cell)) == (cell, NO_DIGITS)
+    assert QueryTemplate(name=IdentifierName.MOBILE).normalise(Row(1, cell)) == (cell, NO_DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_rejects_a_word_in_place_of_a_number(cell: str) -> None:
 )
 def test_says_what_else_cannot_be_a_customer(name: str, cell: str, reason: str | None) -> None:
     """Formulas, comments and error values are rejected with their reason."""
-    why = QueryTemplate(name=IdentifierName(name)).taken(Row(1, cell))[1]
+    why = QueryTemplate(name=IdentifierName(name)).normalise(Row(1, cell))[1]
     assert (why is None) == (reason is None)
     assert (reason or "") in (why or "")
 

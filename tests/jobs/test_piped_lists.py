@@ -18,7 +18,7 @@ import zstandard
 from pyarrow import parquet
 
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, ListError
-from capillary_interactions.jobs._lists.source import is_lasting
+from capillary_interactions.jobs._lists.source_file import is_rereadable
 from capillary_interactions.sandbox import Sandbox
 
 from .jobs_under_test import client_of, lines_of, mobile, mobiles, read, run_job
@@ -208,11 +208,11 @@ def test_knows_what_can_be_read_twice(tmp_path: Path) -> None:
     path = mobiles(tmp_path / "l.csv", range(3))
     (tmp_path / "link").symlink_to(path)
     (tmp_path / "stdin").symlink_to("/dev/stdin")
-    assert is_lasting(path)
-    assert is_lasting(tmp_path / "link")
-    assert is_lasting(tmp_path / "none")
+    assert is_rereadable(path)
+    assert is_rereadable(tmp_path / "link")
+    assert is_rereadable(tmp_path / "none")
     for name in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/dev/null", tmp_path / "stdin"):
-        assert not is_lasting(Path(name))
+        assert not is_rereadable(Path(name))
 
 
 @pytest.mark.parametrize("end", ["919000000", "919000000009\n"])

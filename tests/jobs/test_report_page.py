@@ -22,7 +22,7 @@ from capillary_interactions.jobs import (
     check_report,
 )
 from capillary_interactions.jobs._report import summary
-from capillary_interactions.jobs._report.summary import read_overview
+from capillary_interactions.jobs._report.summary import read_summary
 from capillary_interactions.jobs._store.failed_rows import failures
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
@@ -202,7 +202,7 @@ async def test_reads_a_job_in_which_nothing_has_ended(job_path: Path, name: str)
     page = read_page(await report_of(job_path))
 
     assert page.headings[0] == (name or job_path.name)
-    assert read_overview(job_path).zone == "UTC+05:30"
+    assert read_summary(job_path).zone == "UTC+05:30"
     assert page.counts("Rows by how they ended") == {}
     for said in ("No lookup has ended yet.", "The answers hold no messages.", "None."):
         assert said in page.words
@@ -233,7 +233,7 @@ async def test_adds_runs_up(sandbox: Sandbox, tmp_path: Path, job_path: Path) ->
         Job.open(job_path, customers) as job,
     ):
         second = await job.run(client)
-    overview = read_overview(job_path)
+    overview = read_summary(job_path)
 
     assert [run.figures for run in overview.runs] == [first.run, second.run]
     total = overview.total
@@ -277,10 +277,12 @@ async def test_is_of_one_moment(
         return failures(*asked)
 
     monkeypatch.setattr(summary, "failures", slow)
-    overview = read_overview(job_path)
+    overview = read_summary(job_path)
 
-    assert overview.status.done == sum(each.slice.lookups for each in overview.tempo.paces) == 5
-    assert read_overview(job_path).status.done == 1005
+    assert (
+        overview.status.done == sum(each.slice.lookups for each in overview.throughput.paces) == 5
+    )
+    assert read_summary(job_path).status.done == 1005
 
 
 async def test_replaces_what_is_there_in_one_step(
@@ -350,7 +352,7 @@ async def test_does_not_keep_answers(sandbox: Sandbox, tmp_path: Path, job_path:
 
     tracemalloc.start()
     try:
-        overview = read_overview(job_path)
+        overview = read_summary(job_path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

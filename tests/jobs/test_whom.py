@@ -36,7 +36,7 @@ def test_takes_a_mobile_number_as_it_was_before_a_spreadsheet(
 ) -> None:
     """Behind a number .0 is nothing; what has lost digits is not asked; other names may be so."""
     template = QueryTemplate(name=IdentifierName(name))
-    told, why = template.taken(Row(1, value))
+    told, why = template.normalise(Row(1, value))
     assert told == asked
     assert (why is None) == (reason is None)
     assert (reason or "") in (why or "")

@@ -2,7 +2,7 @@
 
 import io
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal, get_args
@@ -90,7 +90,7 @@ def check_export(path: Path, form: str | None = None, *, for_spreadsheets: bool 
         ExportError: They cannot: the format is unknown, a library for it is missing, or the folder
             does not take files.
     """
-    chosen = Style(form=form, for_spreadsheets=for_spreadsheets).chosen(path.name)
+    chosen = ExportStyle(form=form, for_spreadsheets=for_spreadsheets).chosen(path.name)
     try:
         if chosen == "parquet":
             import_arrow()
@@ -101,7 +101,7 @@ def check_export(path: Path, form: str | None = None, *, for_spreadsheets: bool 
 
 
 @frozen(kw_only=True)
-class Style:
+class ExportStyle:
     """How results are written.
 
     Attributes:
@@ -141,7 +141,7 @@ def export(
     path: Path,
     stopped: Callable[[], bool] = bool,
     *,
-    style: Style,
+    style: ExportStyle,
 ) -> int:
     """Write the results of a job; how many rows of its list they are of.
 
@@ -245,25 +245,25 @@ def _begin(connection: sqlite3.Connection) -> _Origin:
     )
 
 
-def _lines(part: Path, name: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
+def _lines(part: Path, name: str, rows: _Rows, origin: _Origin, style: ExportStyle) -> None:
     written = (
         to_json_line(done, origin.template, codes_masked=style.codes_masked) for done in rows
     )
     write_lines(part, name, written)
 
 
-def _flattened(origin: _Origin, style: Style) -> tuple[tuple[Column, ...], Flattener]:
+def _flattened(origin: _Origin, style: ExportStyle) -> tuple[tuple[Column, ...], Flattener]:
     given = given_columns(origin.names)
     return columns(given), Flattener(origin.names, origin.reader, codes_masked=style.codes_masked)
 
 
-def _csv(part: Path, name: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
+def _csv(part: Path, name: str, rows: _Rows, origin: _Origin, style: ExportStyle) -> None:
     every, flattener = _flattened(origin, style)
     flat = (flat for done in rows for flat in flattener.rows(done))
     write_csv(part, name, every, flat, for_spreadsheets=style.for_spreadsheets)
 
 
-def _parquet(part: Path, _: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
+def _parquet(part: Path, _: str, rows: _Rows, origin: _Origin, style: ExportStyle) -> None:
     every, flattener = _flattened(origin, style)
 
     def flat() -> Iterator[tuple[Any, ...]]:
@@ -272,7 +272,7 @@ def _parquet(part: Path, _: str, rows: Iterable[ResultRow], origin: _Origin, sty
     write_parquet(part, every, flat, origin.schema)
 
 
-def _sqlite(part: Path, _: str, rows: Iterable[ResultRow], origin: _Origin, style: Style) -> None:
+def _sqlite(part: Path, _: str, rows: _Rows, origin: _Origin, style: ExportStyle) -> None:
     every, flattener = _flattened(origin, style)
 
     def flat() -> Iterator[tuple[tuple[Any, ...], str | None]]:
@@ -287,9 +287,7 @@ def _sqlite(part: Path, _: str, rows: Iterable[ResultRow], origin: _Origin, styl
     write_sqlite(part, every, flat())
 
 
-_WRITERS: Final[
-    dict[OutFormat, Callable[[Path, str, Iterable[ResultRow], _Origin, Style], None]]
-] = {
+_WRITERS: Final[dict[OutFormat, Callable[[Path, str, _Rows, _Origin, ExportStyle], None]]] = {
     "jsonl": _lines,
     "csv": _csv,
     "parquet": _parquet,

@@ -15,7 +15,7 @@ import orjson
 
 from capillary_interactions.jobs._errors import ExportError, JobError
 from capillary_interactions.jobs._export.atomic_file import remove_stale_temporary, temporary_path
-from capillary_interactions.jobs._lists.customer_list import path_read
+from capillary_interactions.jobs._lists.customer_list import path_from_json
 from capillary_interactions.jobs._lists.query_template import escape_unencodable
 from capillary_interactions.jobs._store.connection import (
     DAMAGE,
@@ -54,7 +54,9 @@ def refuse_own(connection: sqlite3.Connection, job: Path, path: Path) -> None:
     real = Path(os.path.realpath(job))
     own = [real.with_name(f"{real.name}{suffix}") for suffix in _SUFFIXES]
     given = [metadata(connection, "list") or {}, metadata(connection, "stamp") or {}]
-    lists = [path_read(each) for each in (given[0].get("source"), given[1].get("path")) if each]
+    lists = [
+        path_from_json(each) for each in (given[0].get("source"), given[1].get("path")) if each
+    ]
     for target in (Path(os.path.realpath(path)), temporary_path(Path(os.path.realpath(path)))):
         if _is_one_of(target, own):
             raise ExportError(f"{path}: it is the job itself")

@@ -2,13 +2,18 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Final
 
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.jobs._errors import ListError
-from capillary_interactions.jobs._lists.whitespace import bare, seen, shown, visible
+from capillary_interactions.jobs._lists.clean_text import (
+    clean,
+    clean_identifier,
+    escape_invisible,
+    remove_invisible,
+)
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 # A spreadsheet's word for the delimiter of the lines below; saved again, its row may be filled up.
@@ -38,7 +43,7 @@ def find_column(names: Sequence[str], identifier: str, column: str | None) -> in
             f"it has {len(places)} columns named {column or identifier!r}; "
             f"give its number ({', '.join(str(place + 1) for place in places)})"
         )
-    named = [place for place, name in enumerate(names) if seen(name)]
+    named = [place for place, name in enumerate(names) if clean(name)]
     if column is None and len(named) == 1:
         if _is_a_customer(names[named[0]].strip()):
             raise ListError("its first line is a customer, not a header; give --format lines")
@@ -49,7 +54,7 @@ def find_column(names: Sequence[str], identifier: str, column: str | None) -> in
             "its first line seems to hold nothing but customers: write one a line, or choose one "
             "with --column"
         )
-    listed = shown(", ".join(name.strip() for name in names[:_MOST_LISTED]))
+    listed = escape_invisible(", ".join(name.strip() for name in names[:_MOST_LISTED]))
     more = "" if column else "; choose one with --column"
     if customers:
         more += "; if its first line is a customer's, give --no-header and --column's number"
@@ -71,7 +76,7 @@ def detect_delimiter(header: str, wanted: str) -> str:
     def fits(delimiter: str) -> tuple[bool, int]:
         cells = cells_of(header, delimiter)
         # A tab is a space, too, around the name that another delimiter gives.
-        return wanted in map(visible, cells), len(cells)
+        return wanted in map(remove_invisible, cells), len(cells)
 
     return max(known or DELIMITERS, key=fits)
 
@@ -121,13 +126,17 @@ def is_named(names: Sequence[str], wanted: str) -> bool:
 
 
 def _places(names: Sequence[str], wanted: str) -> list[int]:
-    exact = [place for place, name in enumerate(names) if seen(name) == seen(wanted)]
-    folded = seen(wanted).casefold()
-    # Some programs quote by apostrophes.
+    name = clean(wanted)
+    folded = name.casefold()
+
+    def matches(is_match: Callable[[str], bool]) -> list[int]:
+        return [index for index, name in enumerate(names) if is_match(name)]
+
+    # Some programs quote names with apostrophes.
     return (
-        exact
-        or [place for place, name in enumerate(names) if seen(name).casefold() == folded]
-        or [place for place, name in enumerate(names) if bare(name).casefold() == folded]
+        matches(lambda other: clean(other) == name)
+        or matches(lambda other: clean(other).casefold() == folded)
+        or matches(lambda other: clean_identifier(other).casefold() == folded)
     )
 
 

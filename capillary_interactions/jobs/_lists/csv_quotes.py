@@ -12,14 +12,14 @@ from typing import Final
 
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._lists.rows import BadRow
-from capillary_interactions.jobs._lists.text import LONGEST_LINE
+from capillary_interactions.jobs._lists.text import MAX_LINE
 
 # Of so many lines one may look like something else than a row.
 _ODD: Final = 10
 _LOOKED_AT: Final = 1000
 # No cell has more lines; where they are no rows either, nobody can tell what they are.
 _MOST_LINES: Final = 50
-_LONGEST_CELL: Final = LONGEST_LINE + (1 << 17)
+_LONGEST_CELL: Final = MAX_LINE + (1 << 17)
 _PIECE: Final = 64
 _FEW: Final = 12
 _MOST_AGAIN: Final = 1 << 26
@@ -100,7 +100,7 @@ class RecoverableLines:
             self._take_back(others)
             others, last = [], first
             wrong = csv.Error("a quote is opened and not closed")
-        elif len(others) >= _MOST_LINES or sum(map(len, self.held)) > LONGEST_LINE:
+        elif len(others) >= _MOST_LINES or sum(map(len, self.held)) > MAX_LINE:
             raise ListError(
                 f"the quote at {_span(first, first)} is closed wrongly or never, and what stands "
                 f"in {_span(first, last)} can be rows or the text of a cell; mend it"

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._lists.clean_text import clean
 from capillary_interactions.jobs._lists.columns import (
     detect_delimiter,
     find_column,
@@ -19,8 +20,7 @@ from capillary_interactions.jobs._lists.columns import (
 )
 from capillary_interactions.jobs._lists.csv_quotes import RecoverableLines
 from capillary_interactions.jobs._lists.rows import ListFormat, Row, Rows, cells_to_json
-from capillary_interactions.jobs._lists.single_column import checked_lines
-from capillary_interactions.jobs._lists.whitespace import seen
+from capillary_interactions.jobs._lists.single_column import check_while_reading
 
 _LONGEST_HEADER: Final = 1 << 16
 # Characters; it is read once for each delimiter that may be meant.
@@ -96,9 +96,9 @@ def csv_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
         # A blank line in place of it: no customer, and the lines are counted as they stand.
         source = chain(("\n" if is_rule(line) else line for line in islice(source, 1)), source)
     if wanted.column is None and not is_named(names, wanted.identifier):
-        source = checked_lines(source, text, wanted.identifier)
+        source = check_while_reading(source, text, wanted.identifier)
     table = _Table(
-        list(map(seen, names)), place, "the header" if wanted.header else "the first row"
+        list(map(clean, names)), place, "the header" if wanted.header else "the first row"
     )
     yield from _rows(RecoverableLines(source, delimiter, len(names), before), delimiter, table)
 
@@ -186,7 +186,7 @@ def _odd(number: int, cells: list[str], table: _Table, lines: RecoverableLines) 
     # Spreadsheets leave empty cells at the end of a row out, or write more of them.
     cells = [*cells[:width], *repeat("", width - count)]
     # Behind the mark of a file that was appended to another, for instance.
-    is_header = table.name != _NO_NAME and list(map(seen, cells)) == table.names
+    is_header = table.name != _NO_NAME and list(map(clean, cells)) == table.names
     return Row(number, value, _REPEATED if is_header else None, cells_to_json(cells))
 
 

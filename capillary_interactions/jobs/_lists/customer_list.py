@@ -13,7 +13,7 @@ from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._lists.arrow_rows import arrow_rows
 from capillary_interactions.jobs._lists.compression import ARROW, PARQUET, PeekableFile, read_chunks
 from capillary_interactions.jobs._lists.csv_rows import csv_rows
-from capillary_interactions.jobs._lists.file_kinds import check_line
+from capillary_interactions.jobs._lists.foreign_formats import refuse_foreign_line
 from capillary_interactions.jobs._lists.json_rows import json_rows
 from capillary_interactions.jobs._lists.rows import (
     FORMATS,
@@ -24,12 +24,16 @@ from capillary_interactions.jobs._lists.rows import (
     escape_unencodable,
     format_from_name,
     line_rows,
-    opened,
+    peek_line,
 )
-from capillary_interactions.jobs._lists.source import is_lasting, look, open_source
+from capillary_interactions.jobs._lists.source_file import (
+    fingerprint_of,
+    is_rereadable,
+    open_unbuffered,
+)
 from capillary_interactions.jobs._lists.text import check_encoding, lines
 
-_MARKS: Final[tuple[tuple[bytes, Format], ...]] = ((PARQUET, "parquet"), (ARROW, "arrow"))
+_MAGIC: Final[tuple[tuple[bytes, Format], ...]] = ((PARQUET, "parquet"), (ARROW, "arrow"))
 # What stands behind such a mark; behind a column that is named so stands text.
 _CONTROLS: Final = bytes({*range(0x20), *range(0x7F, 0x100)} - {*b"\t\n\r"})
 
@@ -92,9 +96,9 @@ class CustomerList:
         return None
 
     @property
-    def is_lasting(self) -> bool:
+    def is_rereadable(self) -> bool:
         """Whether it is a file on a disk, and so holds the same when it is read again."""
-        return self.path is not None and is_lasting(self.path)
+        return self.path is not None and is_rereadable(self.path)
 
     @property
     def name(self) -> str:
@@ -112,12 +116,12 @@ class CustomerList:
         if not isinstance(self.source, str | os.PathLike):
             return self.source
         try:
-            return open_source(Path(self.source))
+            return open_unbuffered(Path(self.source))
         except ListError as error:
             raise ListError(f"{self.name}: {error}") from None
 
     @property
-    def form(self) -> Format | None:
+    def known_format(self) -> Format | None:
         """How it is written, if that is given or its name tells."""
         return self.format or (None if self.path is None else format_from_name(self.path.name))
 
@@ -131,7 +135,7 @@ class CustomerList:
         wanted = ListFormat(
             identifier=self.identifier.value,
             column=self.column,
-            format=self.form,
+            format=self.known_format,
             chosen=self.format is not None,
             header=self.header,
             delimiter=self.delimiter,
@@ -143,14 +147,14 @@ class CustomerList:
     ) -> Rows:
         if not wanted.chosen:
             before_read()
-            wanted.format = _form_by(peeked.peek()) or wanted.format
+            wanted.format = _format_from_magic(peeked.peek()) or wanted.format
         if wanted.format in {"parquet", "arrow"}:
             return (yield from arrow_rows(peeked, wanted, before_read))
         return (
             yield from text_rows(lines(read_chunks(peeked, before_read), self.encoding), wanted)
         )
 
-    def reading(self) -> dict[str, Any]:
+    def parse_options(self) -> dict[str, Any]:
         """How it is read, as plain values: what decides which rows there are."""
         return {
             "identifier": self.identifier.value,
@@ -160,59 +164,59 @@ class CustomerList:
             "encoding": self.encoding,
         }
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Its arguments, as plain values, to make it from again; a pipe has no source."""
-        source = path_written(self.path) if self.path and self.is_lasting else None
-        return {**self.reading(), "source": source, "format": self.format}
+        source = path_to_json(self.path) if self.path and self.is_rereadable else None
+        return {**self.parse_options(), "source": source, "format": self.format}
 
-    def stamp(self) -> dict[str, Any] | None:
+    def fingerprint(self) -> dict[str, Any] | None:
         """What the file looks like from outside, or None for what cannot be read twice.
 
         Raises:
             ListError: It cannot be read.
         """
-        if not self.is_lasting:
+        if not self.is_rereadable:
             return None
         with closing(self.open()) as file:
-            return self.stamp_of(file)
+            return self.fingerprint_of(file)
 
-    def stamp_of(self, file: IO[bytes]) -> dict[str, Any] | None:
+    def fingerprint_of(self, file: IO[bytes]) -> dict[str, Any] | None:
         """The same for a file that `open` has just given.
 
         Raises:
             ListError: It cannot be read.
         """
-        if self.path is None or not self.is_lasting:
+        if self.path is None or not self.is_rereadable:
             return None
         try:
-            found = look(file)
+            found = fingerprint_of(file)
         except OSError as error:
             raise ListError(f"{self.name}: {error.strerror}") from None
-        return found and {"path": path_written(self.path), **found}
+        return found and {"path": path_to_json(self.path), **found}
 
 
 def list_from_dict(written: dict[str, Any]) -> CustomerList:
     """The list that `CustomerList.written` wrote down; it must not have come through a pipe."""
-    return CustomerList(**{**written, "source": path_read(written["source"])})
+    return CustomerList(**{**written, "source": path_from_json(written["source"])})
 
 
-def path_written(path: Path) -> str | dict[str, str]:
+def path_to_json(path: Path) -> str | dict[str, str]:
     """A path as JSON can hold it, whole: on some disks it is bytes that are no text."""
     text = str(path.absolute())
     return text if text == escape_unencodable(text) else {"hex": os.fsencode(text).hex()}
 
 
-def path_read(written: str | dict[str, str]) -> Path:
+def path_from_json(written: str | dict[str, str]) -> Path:
     """The path that `path_written` wrote."""
     if isinstance(written, str):
         return Path(written)
     return Path(os.fsdecode(bytes.fromhex(written["hex"])))
 
 
-def _form_by(opening: bytes) -> Format | None:
+def _format_from_magic(opening: bytes) -> Format | None:
     """How a file is written that begins so, whatever its name says, if that tells."""
     # A column may have such a name; what follows it is text then.
-    for mark, form in _MARKS:
+    for mark, form in _MAGIC:
         behind = opening[len(mark) : len(mark) + 1]
         if opening.startswith(mark) and (behind in _CONTROLS or not behind):
             return form
@@ -230,10 +234,10 @@ def text_rows(text: Iterable[str], wanted: ListFormat) -> Rows:
         ListError: It is another kind of file, no column can be meant, or the text is not
             written so.
     """
-    opening, text = opened(text)
+    opening, text = peek_line(text)
     if wanted.format is None:
         wanted.format = detect_format(opening, wanted)
-    check_line(opening, wanted.format, chosen=wanted.chosen)
+    refuse_foreign_line(opening, wanted.format, chosen=wanted.chosen)
     if wanted.format == "csv":
         return csv_rows(text, wanted)
     return json_rows(text, wanted) if wanted.format == "jsonl" else line_rows(text, wanted)

@@ -11,7 +11,11 @@ from capillary_interactions.jobs._errors import JobChangedError, ListError, NoLi
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._lists.query_template import QueryTemplate, escape_unencodable
 from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row, Rows, cells_to_json
-from capillary_interactions.jobs._lists.source import check_still, describe_change, is_at_hand
+from capillary_interactions.jobs._lists.source_file import (
+    check_unmodified,
+    describe_change,
+    is_regular_file,
+)
 
 # Few at first, so that the first request leaves soon.
 _FIRST: Final = 200
@@ -82,10 +86,10 @@ class ListReader:
         customers: The list.
         template: What is asked of each row.
         bookmark: How far it was read before; what is before that is compared, and not given again.
-        stamp: What the list's file looked like then, or None if that is not known.
+        fingerprint: What the list's file looked like then, or None if that is not known.
 
     Attributes:
-        stamp: What the file looks like that is read, once it is opened; None for a pipe.
+        fingerprint: What the file looks like that is read, once it is opened; None for a pipe.
     """
 
     def __init__(
@@ -93,10 +97,10 @@ class ListReader:
         customers: CustomerList,
         template: QueryTemplate,
         bookmark: ReadPosition | None = None,
-        stamp: dict[str, Any] | None = None,
+        fingerprint: dict[str, Any] | None = None,
     ) -> None:
-        self.stamp: dict[str, Any] | None = None
-        self._stamp_before = stamp
+        self.fingerprint: dict[str, Any] | None = None
+        self._fingerprint_before = fingerprint
         self._customers = customers
         self._template = template
         self._bookmark = bookmark or ReadPosition()
@@ -119,7 +123,7 @@ class ListReader:
         """
         self._put = put
         file = self._customers.open()
-        self._patient = is_at_hand(file)
+        self._patient = is_regular_file(file)
         try:
             # A file that the caller has opened is the caller's to close.
             with nullcontext() if self._customers.path is None else closing(file):
@@ -141,24 +145,24 @@ class ListReader:
 
     def _see(self, file: IO[bytes]) -> None:
         """Look at the very file that is read: its path may soon be another one's."""
-        self.stamp = self._customers.stamp_of(file)
-        if self.stamp is not None and self._stamp_before is not None:
-            how = describe_change(self._stamp_before, self.stamp)
+        self.fingerprint = self._customers.fingerprint_of(file)
+        if self.fingerprint is not None and self._fingerprint_before is not None:
+            how = describe_change(self._fingerprint_before, self.fingerprint)
             if how is not None:
                 raise _changed(self._customers, how)
 
     def _check_end(self, file: IO[bytes]) -> None:
-        if self.stamp is None:
+        if self.fingerprint is None:
             return
         try:
-            check_still(file, self.stamp)
+            check_unmodified(file, self.fingerprint)
         except ListError:
             self._begin()  # the last row of these may be half of one
             raise
 
     def _take(self, rows: Rows) -> None:
         # As few calls as can be: there may be millions of rows, and they share a lock with lookups.
-        mark, unhashed, is_plain = self._bookmark, self._unhashed, self._template.plain
+        mark, unhashed, is_plain = self._bookmark, self._unhashed, self._template.is_plain
         for row in rows:
             if self._number < mark.rows:
                 self._pass(row)
@@ -201,7 +205,7 @@ class ListReader:
         self._reads = 0
 
     def _keep(self, row: Row) -> None:
-        cells, (value, reason) = row.cells, self._template.taken(row)
+        cells, (value, reason) = row.cells, self._template.normalise(row)
         if reason is not None:
             self._reasons[len(self._values)] = reason
             value = escape_unencodable(value)

@@ -14,9 +14,9 @@ from capillary_interactions._model.vocabulary import (
     InteractionType,
     Network,
 )
-from capillary_interactions.jobs._lists.empty_cells import leftover, unlike
+from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.rows import Row, digits_of, escape_unencodable
-from capillary_interactions.jobs._lists.whitespace import bare
+from capillary_interactions.jobs._lists.unusable_cells import tool_output_reason, wrong_type_reason
 
 __all__ = ["QueryTemplate", "escape_unencodable"]
 
@@ -57,12 +57,12 @@ class QueryTemplate:
         """
         return Query(Identifier(self.name, value), network=self.network, type=self.type)
 
-    def taken(self, row: Row) -> tuple[str, str | None]:
+    def normalise(self, row: Row) -> tuple[str, str | None]:
         """Whom a row names, as it is asked; and the reason why that cannot be, or None."""
         value = row.value
-        if row.reason is not None or self.plain(value):
+        if row.reason is not None or self.is_plain(value):
             return value, row.reason
-        value = value if _PLAIN.fullmatch(value) else bare(value)
+        value = value if _PLAIN.fullmatch(value) else clean_identifier(value)
         if self.name is IdentifierName.MOBILE:
             # Tables with gaps are often written with .0 behind every number.
             value = digits_of(value) or value
@@ -71,24 +71,24 @@ class QueryTemplate:
         return (value, None) if reason is None else (row.value, reason)
 
     @property
-    def plain(self) -> Callable[[str], object]:
+    def is_plain(self) -> Callable[[str], object]:
         """Tells whether a value is nothing but digits, and so can be asked as it stands."""
         return _no_value if self.name is IdentifierName.EMAIL else _is_number
 
-    def refusal(self, row: Row) -> str | None:
+    def rejection_reason(self, row: Row) -> str | None:
         """The reason why a row cannot be asked, or None."""
-        return self.taken(row)[1]
+        return self.normalise(row)[1]
 
     def _refusal(self, value: str) -> str | None:
-        reason = leftover(value, self.name)
+        reason = tool_output_reason(value, self.name)
         if reason is None and not _PLAIN.fullmatch(value):
             try:
                 check_supported(self.query(value), self.api)
             except ValueError as refused:
                 return str(refused)
-        return reason or unlike(value, self.name)
+        return reason or wrong_type_reason(value, self.name)
 
-    def written(self, value: str) -> dict[str, Any]:
+    def to_jsonable(self, value: str) -> dict[str, Any]:
         """A query as it would be written, though the value may be none."""
         query = to_jsonable(self.query("nobody"))
         query["identifierValue"] = value

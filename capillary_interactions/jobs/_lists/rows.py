@@ -15,9 +15,13 @@ from attrs import define, field
 
 from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions._text.masking import repr_masked
+from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.columns import DELIMITERS, is_type_line, separator_line
-from capillary_interactions.jobs._lists.single_column import check_drawn, check_whole, is_plausible
-from capillary_interactions.jobs._lists.whitespace import bare
+from capillary_interactions.jobs._lists.single_column import (
+    check_first_value,
+    looks_like_identifier,
+    refuse_drawn_table,
+)
 
 Format = Literal["csv", "jsonl", "lines", "parquet", "arrow"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -103,7 +107,7 @@ def format_from_name(name: str) -> Format | None:
     return _SUFFIXES.get((path.with_suffix("") if path.suffix in _PACKED else path).suffix)
 
 
-def opened(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
+def peek_line(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
     """The first line that is not blank, or ""; and the lines, none missing."""
     source = iter(lines)
     before: list[str] = []
@@ -119,7 +123,7 @@ def detect_format(opening: str, wanted: ListFormat) -> Format:
     if opening.lstrip().startswith("{"):
         return "jsonl"
     # A list of another kind of identifier has a header, too.
-    named = len(opening) <= _MAX_NAME and bare(opening).casefold() in _NAMES
+    named = len(opening) <= _MAX_NAME and clean_identifier(opening).casefold() in _NAMES
     split = any(each in opening for each in (wanted.delimiter, *DELIMITERS) if each)
     # A name that goes on in the next line.
     quoted = opening.lstrip().startswith('"') and opening.count('"') % 2 == 1
@@ -141,12 +145,14 @@ def line_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
         number += 1
         if looking:
             _check_opening(value, wanted.identifier, number)
-            looking = number < _LOOKED_AT and not is_plausible(value, wanted.identifier)
+            looking = number < _LOOKED_AT and not looks_like_identifier(value, wanted.identifier)
         yield Row(number, value, None, cells_to_json([line.rstrip("\r\n")]))
 
 
 def _is_one(value: str, identifier: str) -> bool:
-    return is_plausible(value, identifier) and not any(each in value for each in DELIMITERS)
+    return looks_like_identifier(value, identifier) and not any(
+        each in value for each in DELIMITERS
+    )
 
 
 def _ended(line: str) -> str:
@@ -156,9 +162,9 @@ def _ended(line: str) -> str:
 
 def _check_opening(value: str, identifier: str, number: int) -> None:
     if number == 1:
-        check_whole(value, identifier, "its first line")
+        check_first_value(value, identifier, "its first line")
     else:
-        check_drawn(value, identifier, f"its line {number}")
+        refuse_drawn_table(value, identifier, f"its line {number}")
 
 
 def cells_to_json(cells: Sequence[str | None]) -> str:

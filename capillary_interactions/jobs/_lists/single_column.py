@@ -11,8 +11,8 @@ from typing import Final
 
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.jobs._errors import NoListError
+from capillary_interactions.jobs._lists.clean_text import escape_invisible
 from capillary_interactions.jobs._lists.columns import cells_of, detect_delimiter, is_named
-from capillary_interactions.jobs._lists.whitespace import shown
 
 # What separates columns in some files, and stands in few names of one.
 _RARE: Final = "^~:!*\x01\x1c\x1d\x1e\x1f\u00a6\u00a7\u00ac\u00b7\u00fe"
@@ -38,7 +38,7 @@ _EMAIL: Final = re.compile(r"[^\s@,;]+@[^\s@,;]+")
 _AS_CSV: Final = "have it written as CSV, or give --format lines if it is a list all the same"
 
 
-def checked_lines(lines: Iterator[str], header: str, identifier: str) -> Iterator[str]:
+def check_while_reading(lines: Iterator[str], header: str, identifier: str) -> Iterator[str]:
     """The lines of a CSV, none missing, of which the first few are looked at as they pass.
 
     Args:
@@ -78,7 +78,9 @@ def _check_header(header: str, line: str, identifier: str, *, is_first: bool) ->
     _check_names(header, cells, identifier)
     place = next((place for place, name in enumerate(names) if name.strip()), 0)
     # An index stands before the only name; what stands behind it would have a name, too.
-    if any(map(str.strip, cells[place + 1 :])) and not is_plausible(cells[place], identifier):
+    if any(map(str.strip, cells[place + 1 :])) and not looks_like_identifier(
+        cells[place], identifier
+    ):
         raise NoListError(
             f"{_spoken(header)}, and its rows have more: take away what stands above the header; "
             f"or give --column {place + 1}"
@@ -86,7 +88,9 @@ def _check_header(header: str, line: str, identifier: str, *, is_first: bool) ->
 
 
 def _spoken(header: str) -> str:
-    return f"its header names one column, {mask_text(shown(header.strip()[:_MAX_READ]))!r}"
+    return (
+        f"its header names one column, {mask_text(escape_invisible(header.strip()[:_MAX_READ]))!r}"
+    )
 
 
 def _check_names(header: str, cells: Sequence[str], identifier: str) -> None:
@@ -119,11 +123,13 @@ def check_only_column(header: str, first: str, identifier: str) -> None:
         )
     between = next((each for each in _RARE if 0 < header.count(each) == first.count(each)), None)
     if between is not None:
-        raise NoListError(f"{spoken}, and its rows hold {shown(between)!r}, too: {_WAY_ON}")
-    check_whole(cells[0].strip() if cells else "", identifier, spoken)
+        raise NoListError(
+            f"{spoken}, and its rows hold {escape_invisible(between)!r}, too: {_WAY_ON}"
+        )
+    check_first_value(cells[0].strip() if cells else "", identifier, spoken)
 
 
-def check_whole(value: str, identifier: str, where: str) -> None:
+def check_first_value(value: str, identifier: str, where: str) -> None:
     """See that the first customer of a list is not more than an identifier, or something else.
 
     Args:
@@ -136,7 +142,7 @@ def check_whole(value: str, identifier: str, where: str) -> None:
     """
     if _COMMENT.match(value):
         raise NoListError("its first line is a comment; take it away")
-    check_drawn(value, identifier, "its first line")
+    refuse_drawn_table(value, identifier, "its first line")
     more = _MORE.get(identifier)
     if more is not None and more.match(value[:_MAX_READ]):
         raise NoListError(
@@ -144,7 +150,7 @@ def check_whole(value: str, identifier: str, where: str) -> None:
         )
 
 
-def check_drawn(value: str, identifier: str, where: str) -> None:
+def refuse_drawn_table(value: str, identifier: str, where: str) -> None:
     """See that a line is not of a table as programs draw it for people to look at.
 
     Args:
@@ -163,7 +169,7 @@ def check_drawn(value: str, identifier: str, where: str) -> None:
         raise NoListError(f"{where} holds {identifier!r} and other words, as tables do; {_AS_CSV}")
 
 
-def is_plausible(value: str, identifier: str) -> bool:
+def looks_like_identifier(value: str, identifier: str) -> bool:
     """Whether a text looks like a customer's identifier, as far as that can be told of its kind."""
     # Longer ones are none, and would hold an event loop up.
     if len(value) > _MAX_READ:

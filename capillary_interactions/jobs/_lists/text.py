@@ -7,10 +7,10 @@ from itertools import chain
 from typing import Final
 
 from capillary_interactions.jobs._errors import ListError
-from capillary_interactions.jobs._lists.file_kinds import check_bytes
+from capillary_interactions.jobs._lists.foreign_formats import refuse_foreign_bytes
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
-LONGEST_LINE: Final = 1 << 22
+MAX_LINE: Final = 1 << 22
 """Characters; more than any list's line has."""
 # A line with more of what separates cells takes longer to read than an event loop can wait.
 _MAX_CELLS: Final = 1 << 20
@@ -87,10 +87,8 @@ def lines(chunks: Iterable[bytes], encoding: str | None = None) -> Iterator[str]
                 _check_cells(found[0], number - len(found) + 1)
             yield from found
             tail, size = [rest] if rest else [], len(rest)
-        if size > LONGEST_LINE:
-            raise ListError(
-                f"line {number + 1} is longer than {LONGEST_LINE:,} characters; no list?"
-            )
+        if size > MAX_LINE:
+            raise ListError(f"line {number + 1} is longer than {MAX_LINE:,} characters; no list?")
     last = "".join(tail).rstrip(_END_OF_FILE)
     if last:
         _check_cells(last, number + 1)
@@ -116,7 +114,7 @@ def _check_cells(line: str, number: int) -> None:
 def _decoded(chunks: Iterable[bytes], encoding: str | None) -> Iterator[str]:
     source = filter(None, chunks)
     opening = _opening(source)
-    check_bytes(opening)
+    refuse_foreign_bytes(opening)
     decoder = _Decoder(_encoding_of(opening, encoding))
     begun = False
     for chunk in chain(filter(None, (opening,)), source, (b"",)):

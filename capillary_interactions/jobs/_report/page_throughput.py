@@ -36,7 +36,7 @@ _PACE: Final = "Pace and quota over time"
 
 def tempo_sections(overview: JobSummary) -> Iterator[str]:
     """The parts of the page that are about time."""
-    tempo = overview.tempo
+    tempo = overview.throughput
     if not any(each.slice.lookups for each in tempo.paces):
         yield section("pace", _PACE, note("No lookup has ended yet."))
         return
@@ -45,7 +45,7 @@ def tempo_sections(overview: JobSummary) -> Iterator[str]:
 
 
 def _pace(overview: JobSummary) -> str:
-    tempo = overview.tempo
+    tempo = overview.throughput
     per, unit = (_MINUTE, "a minute") if tempo.width >= _MINUTE else (1.0, "a second")
     figures = _figures(overview, per, unit)
     told = "; ".join(f"{name.lower()}: {value}" for name, value in figures)
@@ -84,7 +84,7 @@ def _legend(tempo: Throughput) -> Iterator[tuple[str, str]]:
 
 
 def _figures(overview: JobSummary, per: float, unit: str) -> list[tuple[str, str]]:
-    total, tempo = overview.total, overview.tempo
+    total, tempo = overview.total, overview.throughput
     rates = [per * each.rate for each in tempo.paces]
     asked = total.asked or 1
     return [

@@ -45,7 +45,7 @@ class JobSummary:
     at: datetime
     status: JobStatus
     runs: tuple[TimedRun, ...]
-    tempo: Throughput
+    throughput: Throughput
     messages: Messages
     zone: str
     first_failures: tuple[Failure, ...]
@@ -70,7 +70,7 @@ class JobSummary:
         )
 
 
-def read_overview(job: Path) -> JobSummary:
+def read_summary(job: Path) -> JobSummary:
     """A job as it is now, also while it is being run. Blocks; belongs in a thread.
 
     Raises:
@@ -90,7 +90,7 @@ def _overview(connection: sqlite3.Connection, job: Path) -> JobSummary:
         at=datetime.now(UTC),
         status=status(connection, job),
         runs=began,
-        tempo=throughput(timeline, began),
+        throughput=throughput(timeline, began),
         messages=messages,
         zone=str(zone),
         first_failures=first_and_last[0],

@@ -7,7 +7,7 @@ from capillary_interactions.jobs._export.atomic_file import atomic_write, check_
 from capillary_interactions.jobs._export.target_guard import refuse_job_or_list
 from capillary_interactions.jobs._report.charts import import_matplotlib
 from capillary_interactions.jobs._report.page import page
-from capillary_interactions.jobs._report.summary import read_overview
+from capillary_interactions.jobs._report.summary import read_summary
 from capillary_interactions.jobs._store.connection import sqlite_errors
 
 
@@ -37,6 +37,6 @@ def write_report(job: Path, path: Path) -> None:
     check_report(path)
     refuse_job_or_list(job, path)
     with sqlite_errors(job):
-        written = page(read_overview(job))
+        written = page(read_summary(job))
     with atomic_write(path) as part:
         part.write_text(written, "utf-8")

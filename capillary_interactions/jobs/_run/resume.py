@@ -14,7 +14,11 @@ from capillary_interactions._model.vocabulary import (
 )
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
 from capillary_interactions.jobs._export.target_guard import EXPORTS, delete_job
-from capillary_interactions.jobs._lists.customer_list import CustomerList, list_from_dict, path_read
+from capillary_interactions.jobs._lists.customer_list import (
+    CustomerList,
+    list_from_dict,
+    path_from_json,
+)
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
@@ -86,12 +90,12 @@ async def prepare(
     if customers is None and not mark.whole:
         customers = _list_of(facts["list"])
     settings = job_settings(
-        config, {} if customers is None else customers.reading(), wanted.network, wanted.type
+        config, {} if customers is None else customers.parse_options(), wanted.network, wanted.type
     )
     if wanted.customers is None:
         # What is not said anew is as it was.
         settings = {**facts["settings"], **settings, **_filters(facts["settings"])}
-    form = None if customers is None else customers.form
+    form = None if customers is None else customers.known_format
     retold = check_settings(
         {**facts["settings"], "format": facts["format"] or form},
         {**settings, "format": form or facts["format"]},
@@ -125,7 +129,7 @@ async def _restated(
     if settings != facts["settings"]:
         await thread(store.state, "settings", settings)
     if customers is not None:
-        await thread(store.state, "list", customers.written())
+        await thread(store.state, "list", customers.to_dict())
 
 
 def _checked(path: Path, facts: dict[str, Any], customers: CustomerList, *, whole: bool) -> Check:
@@ -142,7 +146,7 @@ def _of_another_list(
     before, stamp = facts["customers"], facts["stamp"]
     if stamp is None or customers.path is None:
         return None
-    if os.path.realpath(path_read(stamp["path"])) == os.path.realpath(customers.path):
+    if os.path.realpath(path_from_json(stamp["path"])) == os.path.realpath(customers.path):
         return None
     return JobChangedError(
         f"{path} belongs to {before}, and {customers.name} holds other rows: give {customers.name} "
@@ -171,7 +175,7 @@ async def _begun(
     customers = wanted.customers
     if customers is None:
         raise NoJobError(f"there is no job at {wanted.path}, and no list to begin one with")
-    settings = job_settings(config, customers.reading(), wanted.network, wanted.type)
+    settings = job_settings(config, customers.parse_options(), wanted.network, wanted.type)
     template = template_of(settings)
     reader = ListReader(customers, template)
     feed, before = ThreadFeed(reader.read), store
@@ -186,9 +190,9 @@ async def _begun(
             store = await _made(wanted.path, thread)
         facts: dict[str, Any] = {
             "customers": customers.name,
-            "list": customers.written(),
+            "list": customers.to_dict(),
             "settings": settings,
-            "stamp": reader.stamp,
+            "stamp": reader.fingerprint,
             EXPORTS: written,
         }
         await thread(store.begin, facts)

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from capillary_interactions.jobs._lists.empty_cells import NOTED, note
+from capillary_interactions.jobs._lists.unusable_cells import COUNTED_REASONS, describe_counted
 from capillary_interactions.jobs._status import Failure
 from capillary_interactions.jobs._store.column_values import checked_texts
 from capillary_interactions.jobs._store.schema import FAILED, HAS_FAILED
@@ -29,13 +29,13 @@ def noted(connection: sqlite3.Connection) -> str | None:
     Args:
         connection: To a job's file.
     """
-    reasons = ", ".join("?" * len(NOTED))
-    return note(
+    reasons = ", ".join("?" * len(COUNTED_REASONS))
+    return describe_counted(
         dict(
             connection.execute(
                 "SELECT reason, count(*) FROM row "  # noqa: S608 - no value in it
                 f"WHERE first IS NULL AND reason IN ({reasons}) GROUP BY reason",
-                NOTED,
+                COUNTED_REASONS,
             )
         )
     )

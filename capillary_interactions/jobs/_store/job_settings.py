@@ -22,7 +22,7 @@ from capillary_interactions.jobs._lists.columns import find_column
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._lists.list_reader import changed_error
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._lists.source import describe_change, may_be_modified
+from capillary_interactions.jobs._lists.source_file import describe_change, may_be_modified
 
 _PORTS: Final = {"http": 80, "https": 443}
 # How the list is read, in words that can differ for the same rows: these decide.
@@ -159,7 +159,7 @@ def check_list(before: dict[str, Any] | None, customers: CustomerList, *, whole:
         ListError: It is gone, and needed.
     """
     try:
-        now = customers.stamp()
+        now = customers.fingerprint()
     except ListError:
         if whole:
             return Check(read=False)

@@ -168,7 +168,7 @@ def to_json_line(done: ResultRow, template: QueryTemplate, *, codes_masked: bool
     written: dict[str, Any] = {
         "row": done.row,
         "outcome": done.ending,
-        "query": template.written(done.value),
+        "query": template.to_jsonable(done.value),
     }
     if done.answer is not None:
         # Read even if it is written as it is: a damaged one would be a line that is no JSON.

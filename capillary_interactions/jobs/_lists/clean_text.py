@@ -22,25 +22,25 @@ _FORMULA: Final = re.compile(r'=\s*"(.*)"', re.DOTALL)
 _MAX_MARKS: Final = 3
 
 
-def visible(text: str) -> str:
+def remove_invisible(text: str) -> str:
     """A text without the characters that nothing is seen of."""
     return text if text.isascii() else _IDLE_JOINERS.sub("", _INVISIBLE.sub("", text))
 
 
-def seen(text: str) -> str:
+def clean(text: str) -> str:
     """The same, without spaces around it."""
-    return visible(text).strip()
+    return remove_invisible(text).strip()
 
 
-def bare(text: str) -> str:
+def clean_identifier(text: str) -> str:
     r"""An identifier without what is never part of one.
 
     >>> bare('="919000000012"'), bare("'919000000010"), bare("\u202a919000000001\u202c")
     ('919000000012', '919000000010', '919000000001')
     """
-    text = seen(text)
+    text = clean(text)
     for _ in range(_MAX_MARKS):
-        less = seen(_without_mark(text))
+        less = clean(_without_mark(text))
         if less == text:
             break
         text = less
@@ -58,6 +58,6 @@ def _without_mark(text: str) -> str:
     return text
 
 
-def shown(text: str) -> str:
+def escape_invisible(text: str) -> str:
     r"""A text in which each character that nothing is seen of is written as its number (\u200b)."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

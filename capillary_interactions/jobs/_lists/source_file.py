@@ -23,7 +23,7 @@ _SAME: Final = ("size", "sample")
 _TOUCHED: Final = ("mtime", "ctime", "inode")
 
 
-def is_lasting(path: Path) -> bool:
+def is_rereadable(path: Path) -> bool:
     """Whether a path names a file on a disk, which holds the same when it is opened again.
 
     A named pipe, a device, a socket, and a descriptor of this process (/dev/stdin, /dev/fd/63 as a
@@ -56,7 +56,7 @@ def _descriptor(path: Path) -> int | None:
     return None
 
 
-def open_source(path: Path) -> IO[bytes]:
+def open_unbuffered(path: Path) -> IO[bytes]:
     """A list's file, unbuffered, so that a pipe's rows come when they come.
 
     Raises:
@@ -77,7 +77,7 @@ def open_source(path: Path) -> IO[bytes]:
     return os.fdopen(os.dup(number), "rb", buffering=0)
 
 
-def look(file: IO[bytes]) -> dict[str, Any] | None:
+def fingerprint_of(file: IO[bytes]) -> dict[str, Any] | None:
     """What a file that has just been opened looks like from outside.
 
     Args:
@@ -103,7 +103,7 @@ def look(file: IO[bytes]) -> dict[str, Any] | None:
     }
 
 
-def check_still(file: IO[bytes], before: dict[str, Any]) -> None:
+def check_unmodified(file: IO[bytes], before: dict[str, Any]) -> None:
     """See that nothing was written to a file while it was read.
 
     Args:
@@ -122,7 +122,7 @@ def check_still(file: IO[bytes], before: dict[str, Any]) -> None:
         )
 
 
-def is_at_hand(file: IO[bytes]) -> bool:
+def is_regular_file(file: IO[bytes]) -> bool:
     """Whether it is a file on a disk, which is never silent."""
     try:
         return stat.S_ISREG(os.fstat(file.fileno()).st_mode)

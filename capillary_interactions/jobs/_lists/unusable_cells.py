@@ -35,12 +35,12 @@ _MAX_LEFTOVER: Final = 100
 _COUNTED: Final = "it is a database client's count of rows"
 _NOTHING: Final = "it is a database's mark for a cell that holds nothing"
 _NOTES: Final = {NO_DIGITS: "no digits", NO_ADDRESS: "no @"}
-NOTED: Final = tuple(_NOTES)
+COUNTED_REASONS: Final = tuple(_NOTES)
 """The reasons that are counted: many such rows mean the wrong column."""
 _DIGIT: Final = re.compile(r"\d")
 
 
-def note(reasons: Mapping[str, int]) -> str | None:
+def describe_counted(reasons: Mapping[str, int]) -> str | None:
     """How many rows hold something else than a customer, in words, or None.
 
     Args:
@@ -57,7 +57,7 @@ def note(reasons: Mapping[str, int]) -> str | None:
     return ", ".join(notes) or None
 
 
-def leftover(value: str, name: IdentifierName) -> str | None:
+def tool_output_reason(value: str, name: IdentifierName) -> str | None:
     """The reason why a text is a tool's own and no identifier, or None.
 
     Args:
@@ -74,7 +74,7 @@ def leftover(value: str, name: IdentifierName) -> str | None:
     return _SPREADSHEET if rounded.fullmatch(value) else None
 
 
-def unlike(value: str, name: IdentifierName) -> str | None:
+def wrong_type_reason(value: str, name: IdentifierName) -> str | None:
     """The reason why a text cannot be an identifier of its kind however it is written, or None.
 
     Args:

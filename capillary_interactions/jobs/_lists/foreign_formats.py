@@ -45,7 +45,7 @@ _ARRAY: Final = re.compile(r"\[\s*(?:\{|$)")
 _LINE_BY_LINE: Final = "write one object a line: jq -c '.[]' LIST"
 
 
-def check_bytes(opening: bytes) -> None:
+def refuse_foreign_bytes(opening: bytes) -> None:
     """See that a file's first bytes are not those of another kind of file.
 
     Raises:
@@ -65,7 +65,7 @@ def _is_text(opening: bytes) -> bool:
     return opening[:64].isascii() and opening[:64].decode().replace("\n", "").isprintable()
 
 
-def check_line(line: str, form: str | None, *, chosen: bool) -> None:
+def refuse_foreign_line(line: str, form: str | None, *, chosen: bool) -> None:
     """See that the first line of a text with anything in it is not that of another kind of file.
 
     Args:
