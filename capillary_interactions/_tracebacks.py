@@ -16,7 +16,8 @@ _T = TypeVar("_T")
 _C = TypeVar("_C", bound=type)
 # The core, and the libraries that it hands URLs and headers to. Not what is around the core: its
 # coroutines may hold an error while they wait, and emptying a frame that waits would end it.
-_EMPTIED: Final = ("capillary_interactions._", "aiohttp.", "yarl.", "tenacity.", "multidict.")
+_LIBRARIES: Final = ("attr.", "aiohttp.", "yarl.", "tenacity.", "multidict.")
+_EMPTIED: Final = ("capillary_interactions._", *_LIBRARIES)
 # attrs compiles the constructors it writes under a name of their own.
 _WRITTEN: Final = "<attrs "
 

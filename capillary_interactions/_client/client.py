@@ -29,11 +29,12 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
-from capillary_interactions._model.query import Identifier, Query, check_supported
+from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._pacing.deadline import Deadline, Refusal
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.classify import Answered, Missing
+from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions._tracebacks import clear, clears_locals
 from capillary_interactions.events import LookupBroken, Observer
 

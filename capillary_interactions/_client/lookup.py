@@ -20,7 +20,7 @@ from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
 from capillary_interactions._client.retry import COST, COST_THROTTLED, Retry, decide, run_retries
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._model.query import Query, encode_query, request_path
+from capillary_interactions._model.query import Query
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.deadline import Refusal, await_unless
 from capillary_interactions._protocol.classify import Answered, Missing, Refused, Trouble
@@ -31,6 +31,7 @@ from capillary_interactions._protocol.paging import (
     next_offset,
     with_truncated,
 )
+from capillary_interactions._protocol.request_url import PATHS, encode_query
 from capillary_interactions.events import RetryScheduled
 
 # What the server sends where it is asked for no particular number.
@@ -117,7 +118,7 @@ class LookupRunner:
     async def _page(self, trip: LookupState, query: Query) -> Landing:
         """One page: a bare first attempt, and tenacity only when that failed."""
         config = self.config
-        url = f"{config.base_url}{request_path(config.api)}?" + encode_query(
+        url = f"{config.base_url}{PATHS[config.api]}?" + encode_query(
             query, config.api, source=config.source, account_id=config.account_id
         )
         first = await self.sender.attempt(trip, url)

@@ -10,7 +10,7 @@ _V = TypeVar("_V")
 
 
 class FrozenMapping(Mapping[str, _V], Generic[_V]):
-    """A mapping that nobody can change, equal to any other with the same content.
+    """An immutable mapping, equal to any other with the same content.
 
     It can be copied and pickled, which Python's own view of a mapping cannot, and its repr shows
     the keys only.
@@ -19,26 +19,26 @@ class FrozenMapping(Mapping[str, _V], Generic[_V]):
         content: What it holds; later changes of it are not followed.
     """
 
-    __slots__ = ("_held",)
+    __slots__ = ("_data",)
 
     def __init__(self, content: Mapping[str, _V]) -> None:
-        self._held: Final = MappingProxyType(dict(content))
+        self._data: Final = MappingProxyType(dict(content))
 
     def __getitem__(self, key: str) -> _V:
-        return self._held[key]
+        return self._data[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
+        return iter(self._data)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._data)
 
     def items(self) -> ItemsView[str, _V]:
-        """Its pairs, as quickly as a dict gives them: every query is spelled with them."""
-        return self._held.items()
+        """Its pairs, as quickly as a dict gives them."""
+        return self._data.items()
 
     def __repr__(self) -> str:
         return repr_keys(self)
 
     def __reduce__(self) -> tuple[type["FrozenMapping[_V]"], tuple[dict[str, _V]]]:
-        return type(self), (dict(self._held),)
+        return type(self), (dict(self._data),)

@@ -1,6 +1,6 @@
 """What does Capillary send back, as plain frozen values?
 
-Values only: how they are read from an answer is `_reading.py`'s question.
+Values only: `_json` reads them from an answer.
 What a person sees of them (their repr) is masked; what a program reads is not.
 """
 
@@ -21,7 +21,7 @@ def _extra_field() -> Any:
 
 def _source_field() -> Any:
     # The object as the server spelled it, so that to_jsonable() can give it back to the letter.
-    # Not an argument: a changed copy (attrs.evolve) has been spelled by nobody.
+    # Not an argument: a changed copy (attrs.evolve) was never sent like this.
     return field(init=False, default=None, repr=False, eq=False)
 
 
@@ -99,12 +99,12 @@ class Location:
 
 @frozen(kw_only=True)
 class Interaction:
-    """All interactions of one kind with a customer.
+    """All interactions of one type with a customer.
 
     Attributes:
-        name: The kind ("email", "sms", "whatsapp", ...), in the server's words.
+        name: The type ("email", "sms", "whatsapp", ...), in the server's words.
         count: How many there are, as the server counts; `messages` may hold fewer.
-        network: The network they belong to, where the answer tells.
+        network: The network they belong to, where the answer names it.
         messages: The messages, in the server's order.
         surveys: The surveys.
         locations: The check-ins.
@@ -146,14 +146,14 @@ def _text(value: int | None) -> str | None:
 
 @frozen(kw_only=True)
 class CustomerInteractions:
-    """Everything Capillary tells about one customer's interactions.
+    """Everything Capillary knows about one customer's interactions.
 
     Attributes:
         name: The answer's own `name`. Documented as the customer's name; in every published
             example it is the network's ("capillary").
-        interactions: One for each kind of interaction, in the server's order.
+        interactions: One for each type of interaction, in the server's order.
         warnings: What the server warns of, as it sent it.
-        customer: Who the customer is, where the answer tells.
+        customer: Who the customer is, where the answer names it.
         truncated: Whether the server counts more than could be fetched.
         extra: Fields that this version does not know.
     """

@@ -15,8 +15,8 @@ from capillary_interactions._model.query import Query
 
 
 @frozen(kw_only=True)
-class _Ended:
-    """What every outcome tells.
+class _OutcomeBase:
+    """What every outcome has.
 
     Attributes:
         query: What was asked.
@@ -38,7 +38,7 @@ class _Ended:
 
 
 @frozen(kw_only=True)
-class _Failed(_Ended):
+class _Failed(_OutcomeBase):
     reason: str
 
     def unwrap(self) -> Never:
@@ -51,7 +51,7 @@ class _Failed(_Ended):
 
 
 @frozen(kw_only=True)
-class Found(_Ended):
+class Found(_OutcomeBase):
     """Capillary knows the customer; there may be no interactions at all."""
 
     ending: ClassVar[str] = "found"
@@ -74,7 +74,7 @@ class NotFound(_Failed):
 
 @frozen(kw_only=True)
 class Rejected(_Failed):
-    """The request is wrong, and stays wrong until somebody changes it."""
+    """The request is wrong, and stays wrong until it is changed."""
 
     ending: ClassVar[str] = "rejected"
 
@@ -102,7 +102,7 @@ class Unavailable(_Failed):
     """No answer in time, or retries or their budget spent; asking again later may succeed.
 
     Attributes:
-        retry_after: Seconds after which asking again makes sense, or None if nobody knows.
+        retry_after: Seconds after which asking again makes sense, or None if unknown.
     """
 
     ending: ClassVar[str] = "unavailable"
@@ -114,7 +114,7 @@ class Unavailable(_Failed):
 Outcome = Found | NotFound | Rejected | Unreadable | Unavailable
 
 ENDINGS: Final[tuple[str, ...]] = tuple(
-    kind.ending for kind in (Found, NotFound, Rejected, Unreadable, Unavailable)
+    outcome.ending for outcome in (Found, NotFound, Rejected, Unreadable, Unavailable)
 )
 
 

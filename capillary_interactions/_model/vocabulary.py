@@ -1,4 +1,4 @@
-"""The documented words: versions, identifiers, networks and types.
+"""The documented vocabulary: versions, identifiers, networks and types.
 
 Enums for what is sent; what is received stays strings, for the server invents new ones.
 Source: the page of the call and its siblings (docs.capillarytech.com,
@@ -17,28 +17,28 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def parse_enum(kind: type[_E], value: object, what: str) -> _E:
-    """The member that a value means.
+def parse_enum(type_: type[_E], value: object, what: str) -> _E:
+    """The member with a value.
 
     Raises:
-        ValueError: It means none; the message names the accepted ones.
+        ValueError: There is none; the message names the accepted ones.
     """
-    if isinstance(value, kind):
+    if isinstance(value, type_):
         return value
-    accepted = ", ".join(kind)
+    accepted = ", ".join(type_)
     if not isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 - one kind of error for whatever cannot be asked
+        raise ValueError(  # noqa: TRY004 - one type of error for every invalid value
             f"{what} must be one of {accepted}, not a {type(value).__name__}"
         )
     # Not by a call that raises: the exception would be the context of this one, with the value.
-    member = kind._value2member_map_.get(value)
-    if isinstance(member, kind):
+    member = type_._value2member_map_.get(value)
+    if isinstance(member, type_):
         return member
-    raise ValueError(f"{what} must be one of {accepted}, not {describe_value(value, words=kind)}")
+    raise ValueError(f"{what} must be one of {accepted}, not {describe_value(value, words=type_)}")
 
 
 def check_text(value: object, what: str, *, blank: bool = False) -> None:
-    """Whether a text can be sent.
+    """Check that a text can be sent.
 
     Raises:
         ValueError: It is no string, blank where that has no sense, or holds what no URL should.
@@ -62,7 +62,7 @@ class ApiVersion(enum.StrEnum):
 
 
 class IdentifierName(enum.StrEnum):
-    """The kinds of identifier by which the API finds a customer."""
+    """The types of identifier by which the API finds a customer."""
 
     MOBILE = "mobile"
     EMAIL = "email"

@@ -9,13 +9,14 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._json.unstructure import to_jsonable
 from capillary_interactions._model.outcome import Found, Outcome
-from capillary_interactions._model.query import Identifier, Query, check_supported
+from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
     InteractionType,
     Network,
 )
+from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._options import (

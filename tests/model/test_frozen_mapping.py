@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions import Query, to_jsonable
 from capillary_interactions._model.frozen_mapping import FrozenMapping
-from capillary_interactions._model.query import encode_query
+from capillary_interactions._protocol.request_url import encode_query
 from tests.examples import SOMEBODY, carried, config
 
 _QUERY = Query(SOMEBODY, extra={"a": "1"})

@@ -16,7 +16,7 @@ from capillary_interactions import (
     Network,
     Query,
 )
-from capillary_interactions._model.query import check_supported, encode_query, request_path
+from capillary_interactions._protocol.request_url import PATHS, check_supported, encode_query
 from tests.examples import MOBILE, SOMEBODY, one_value, sendable
 
 _V1_1, _V2 = ApiVersion.V1_1, ApiVersion.V2
@@ -37,7 +37,7 @@ def test_produces_the_documented_request_character_by_character() -> None:
         account_id="1234",
     )  # fmt: skip
 
-    assert f"{request_path(_V1_1)}?{encode_query(query, _V1_1)}" == (
+    assert f"{PATHS[_V1_1]}?{encode_query(query, _V1_1)}" == (
         "/v1.1/customer/interaction?format=json&source=INSTORE&accountId=1234"
         "&identifierName=mobile&mobile=91660499160&type=whatsapp"
     )
@@ -47,7 +47,7 @@ def test_produces_the_published_request_of_v2() -> None:
     """The example of the other version."""
     query = Query(Identifier.mobile("917385022695"))
 
-    assert f"{request_path(_V2)}?{encode_query(query, _V2)}" == (
+    assert f"{PATHS[_V2]}?{encode_query(query, _V2)}" == (
         "/v2/customers/interaction?identifierName=mobile&identifierValue=917385022695"
     )
 

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._model.query import request_path
+from capillary_interactions._protocol.request_url import PATHS
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.events import AttemptEnded
 
@@ -31,7 +31,7 @@ def request_attributes(config: ClientConfig, name: str | None = None) -> Attribu
         "server.address": parts.hostname or "",
         "server.port": parts.port or _PORTS.get(parts.scheme, 443),
         "url.scheme": parts.scheme,
-        "url.template": f"{parts.path}{request_path(config.api)}",
+        "url.template": f"{parts.path}{PATHS[config.api]}",
     }
 
 

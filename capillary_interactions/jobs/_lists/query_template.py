@@ -7,13 +7,14 @@ from typing import Any, Final
 from attrs import frozen
 
 from capillary_interactions._json.unstructure import to_jsonable
-from capillary_interactions._model.query import Identifier, Query, check_supported
+from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
     InteractionType,
     Network,
 )
+from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.rows import Row, digits_of, escape_unencodable
 from capillary_interactions.jobs._lists.unusable_cells import tool_output_reason, wrong_type_reason
