@@ -14,23 +14,15 @@ from capillary_interactions._client.off_loop import off_loop
 from capillary_interactions._client.refusals import Refusals
 from capillary_interactions._client.resending import has_another
 from capillary_interactions._client.sending import Sending
-from capillary_interactions._http.send_checked import post, trouble_of
+from capillary_interactions._http.send_checked import post, transport_failure
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
 from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, admit
 from capillary_interactions._pacing.pace import WaiterEvictedError
-from capillary_interactions._protocol.attempt_result import (
-    Answered,
-    Denied,
-    Garbled,
-    Missing,
-    Refused,
-    Trouble,
-    Verdict,
-    is_answer,
-)
+from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import is_long, objects_at_most
 from capillary_interactions._protocol.classify import classify
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import (
     Response,
     ResponseTooLargeError,
@@ -45,32 +37,8 @@ from capillary_interactions.events import AttemptBegan, AttemptEnded
 REQUEST_ID = "x-cap-requestid"
 
 
-@frozen
-class Spent:
-    """No answer, and no further attempt.
-
-    Attributes:
-        reason: Why not.
-        status: The HTTP status of the last attempt, if it had one.
-        retry_after: Seconds after which asking again makes sense, or None if nobody knows.
-    """
-
-    reason: str
-    status: int | None = None
-    retry_after: float | None = None
-
-
-Landing = Answered | Missing | Refused | Garbled | Spent
-Attempt = tuple[CredentialState, Landing | Trouble]
-
-_ENDINGS: Final[Mapping[type, str]] = {
-    Answered: "found",
-    Missing: "not_found",
-    Refused: "rejected",
-    Garbled: "unreadable",
-    Denied: "denied",
-    type(None): "cancelled",
-}
+_NOT_ENDED: Final = AttemptResult(ResultKind.UNAVAILABLE)
+Attempt = tuple[CredentialState, AttemptResult]
 
 
 @define(eq=False)
@@ -89,6 +57,7 @@ class LookupState:
             is not yet in doubt.
         objects: Objects and lists in the long answers so far, at most.
         number: The last request's number; see `Pages`.
+        result: How it has ended, once it has.
     """
 
     query: Query
@@ -101,6 +70,7 @@ class LookupState:
     tolerated: int = 1
     objects: int = 0
     number: int = 0
+    result: AttemptResult = _NOT_ENDED
 
 
 @frozen(eq=False)
@@ -138,28 +108,31 @@ class RequestSender:
             lane = self.lanes.soonest(asyncio.get_running_loop().time(), avoided)
             lane.doubt.begin()
             try:
-                verdict, headers = await self._once(trip, lane, url)
+                result, headers = await self._once(trip, lane, url)
             except WaiterEvictedError:
                 continue
             finally:
                 lane.doubt.end()
-            if isinstance(verdict, Trouble) and await has_another(trip.deadline, verdict, unsent):
-                unsent += 1
-                continue
-            if isinstance(verdict, Trouble) and not (verdict.throttled or verdict.shortage):
-                self.lanes.failed(lane)
-            if not isinstance(verdict, Denied):
-                return lane, verdict
+            if result.kind is ResultKind.RETRYABLE:
+                if await has_another(trip.deadline, result, unsent):
+                    unsent += 1
+                    continue
+                if not (result.throttled or result.shortage):
+                    self.lanes.failed(lane)
+            if result.kind is not ResultKind.CREDENTIALS_REFUSED:
+                return lane, result
             refusals = refusals or Refusals(trip.query.identifier, trip.tolerated)
-            comes_to = await refusals.judge(lane, verdict, headers, self._left(trip))
-            if isinstance(comes_to, Denied):
+            comes_to = await refusals.judge(lane, result, headers, self._left(trip))
+            if comes_to is None:
+                continue
+            if comes_to.kind is ResultKind.CREDENTIALS_REFUSED:
                 self.lanes.refuse(lane, comes_to)
-            elif comes_to is not None and not refusals.may_go_elsewhere(lane, comes_to, self.lanes):
+            elif not refusals.may_go_elsewhere(lane, comes_to, self.lanes):
                 return lane, comes_to
 
     async def _once(
         self, trip: LookupState, lane: CredentialState, url: str
-    ) -> tuple[Landing | Trouble | Denied, Mapping[str, str] | None]:
+    ) -> tuple[AttemptResult, Mapping[str, str] | None]:
         """Token, turn, request; what came of it, and the headers that it was sent with."""
         missing = await lane.auth.ready(self._left(trip))
         if missing is not None:
@@ -181,31 +154,30 @@ class RequestSender:
         try:
             return await self._send(trip, sending, url), sending.headers
         except NoHeadersError as error:
-            return error.verdict, None
+            return error.result, None
 
     def _left(self, trip: LookupState) -> float | None:
         return trip.deadline.remaining(asyncio.get_running_loop().time())
 
-    async def _turn(self, trip: LookupState, lane: CredentialState) -> Spent | None:
-        """Wait for a slot and a place; what to tell if the deadline comes first."""
+    async def _turn(self, trip: LookupState, lane: CredentialState) -> AttemptResult | None:
+        """Wait for a slot; the result, if the deadline comes first."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             await admit(trip.deadline, lane.pace)
         except SlotAfterDeadlineError as error:
-            return Spent(error.reason, retry_after=min(error.wait, self.believed))
+            wait = min(error.wait, self.believed)
+            return AttemptResult(ResultKind.UNAVAILABLE, error.reason, retry_after=wait)
         finally:
             trip.waited += loop.time() - begun
         return None
 
-    async def _send(
-        self, trip: LookupState, sending: Sending, url: str
-    ) -> Landing | Trouble | Denied:
+    async def _send(self, trip: LookupState, sending: Sending, url: str) -> AttemptResult:
         loop, lane = asyncio.get_running_loop(), sending.lane
         sent, trip.number = loop.time(), self.lanes.pages.begin()
         attentive = self.observers.attentive
         response: Response | None = None
-        verdict: Landing | Trouble | Denied | None = None
+        result: AttemptResult | None = None
         error: str | None = None
         stays = False
         trip.attempts += 1
@@ -215,29 +187,30 @@ class RequestSender:
                 self._tell_begun(trip, lane)
             response = await self._post(sending, url)
             trip.request_id = _request_id(response)
-            verdict = await self._judged(trip, response)
-            self._learn(trip, lane, verdict, response, sent)
+            result = await self._judged(trip, response)
+            self._learn(trip, lane, result, response, sent)
         except (WaiterEvictedError, NoHeadersError):
             # It had its connection when a pause began or its token lapsed, and was not sent.
             stays = True
             raise
         except ResponseTooLargeError as failed:
-            verdict, error = Garbled(failed.reason, None, b""), _name(failed)
+            result = AttemptResult(ResultKind.UNREADABLE, failed.reason)
+            error = _name(failed)
         except TransportError as failed:
-            verdict, error = trouble_of(failed), _name(failed)
-            stays = verdict.shortage
+            result, error = transport_failure(failed), _name(failed)
+            stays = result.shortage
         finally:
             # Only now: the next in line must not leave before a refusal is felt.
             lane.pace.release()
             if stays:
                 trip.attempts -= 1
                 lane.stays()
-            if isinstance(verdict, Trouble) and verdict.shortage:
-                lane.runs_short(verdict.reason)
+            if result is not None and result.shortage:
+                lane.runs_short(result.reason)
             if attentive:
-                ended = _ending(verdict), error
+                ended = _ending(result), error
                 self._tell_ended(trip, sending, response, ended, loop.time() - sent)
-        return verdict
+        return result
 
     async def _post(self, sending: Sending, url: str) -> Response:
         request = await sending.request(url, knows_departure=self.knows_departure)
@@ -245,34 +218,35 @@ class RequestSender:
         patience = self.patience if left is None else min(self.patience, max(left, 0.001))
         return await post(self.transport, request, patience)
 
-    async def _judged(self, trip: LookupState, response: Response) -> Verdict:
+    async def _judged(self, trip: LookupState, response: Response) -> AttemptResult:
         """What an answer means; a long one is read in a thread."""
         now = datetime.now(UTC)
         if not is_long(response.body):
             return classify(response, trip.query, self.reader, now, self.believed)
-        verdict = await off_loop(classify, response, trip.query, self.reader, now, self.believed)
-        if isinstance(verdict, Answered):
+        result = await off_loop(classify, response, trip.query, self.reader, now, self.believed)
+        if result.customer is not None:
             trip.objects += objects_at_most(response.body)
-        return verdict
+        return result
 
     def _learn(
         self,
         trip: LookupState,
         lane: CredentialState,
-        verdict: Verdict,
+        result: AttemptResult,
         response: Response,
         sent: float,
     ) -> None:
-        if isinstance(verdict, Trouble):
-            if verdict.throttled:
+        if result.kind is ResultKind.RETRYABLE:
+            if result.throttled:
                 # First, for the pause makes whoever waits here too late, but not elsewhere.
                 self.lanes.relieve(lane)
-                lane.was_throttled(sent, verdict.retry_after)
-        elif is_answer(verdict):
-            lane.was_answered()
-            self.lanes.pages.answered(trip.number)
-        elif not isinstance(verdict, Denied):
-            lane.was_reached()
+                lane.was_throttled(sent, result.retry_after)
+        elif result.kind is not ResultKind.CREDENTIALS_REFUSED:
+            if result.from_api:
+                lane.was_answered()
+                self.lanes.pages.answered(trip.number)
+            else:
+                lane.was_reached()
         told = policies(response.headers, datetime.now(UTC))
         lane.slowing.hinted(told, sent_at=sent, now=asyncio.get_running_loop().time())
 
@@ -317,7 +291,7 @@ def _name(failed: TransportError) -> str:
     return type(failed.__cause__ or failed).__name__
 
 
-def _ending(verdict: Landing | Trouble | Denied | None) -> str:
-    if isinstance(verdict, Trouble):
-        return "throttled" if verdict.throttled else "failed"
-    return _ENDINGS[type(verdict)]
+def _ending(result: AttemptResult | None) -> str:
+    if result is None:
+        return "cancelled"
+    return "throttled" if result.throttled else result.kind.value

@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakSet
 
-from capillary_interactions._client.attempt import LookupState, RequestSender, Spent
+from attrs import evolve
+
+from capillary_interactions._client.attempt import LookupState, RequestSender
 from capillary_interactions._client.cleanup import finish
-from capillary_interactions._client.ending import Landed, ended, told
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.lifecycle import ClientLifecycle
-from capillary_interactions._client.lookup import LookupRunner
+from capillary_interactions._client.lookup import LookupRunner, to_outcome
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.parts import build_credential_pool, build_transport, max_pause
 from capillary_interactions._client.single_flight import (
@@ -33,10 +34,11 @@ from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._pacing.deadline import Deadline, Refusal
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._pacing.stream_share import StreamShare
-from capillary_interactions._protocol.classify import Answered, Missing
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions._tracebacks import clear, clears_locals
-from capillary_interactions.events import LookupBroken, Observer
+from capillary_interactions.events import LookupBroken, LookupEnded, Observer
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from capillary_interactions._protocol.messages import Transport
 
 _CLOSED: Final = "the client was closed before an answer came"
+_CACHED: Final = (ResultKind.ANSWER, ResultKind.NOT_FOUND)
 _CANCELLED: Final = "the request was cancelled by its transport, its pace or an observer"
 
 
@@ -89,8 +92,10 @@ class InteractionsClient:
             believed=max_pause(config.retry),
         )
         self._asker = LookupRunner(config, sender, self._observers)
-        self._flights: SingleFlight[Landed] = SingleFlight()
-        self._cache: Cache[Landed] | None = Cache(config.cache_ttl) if config.cache_ttl else None
+        self._flights: SingleFlight[LookupState] = SingleFlight()
+        self._cache: Cache[LookupState] | None = (
+            Cache(config.cache_ttl) if config.cache_ttl else None
+        )
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings: Counter[str] = Counter()
         self._home = ClientLifecycle(config.rate)
@@ -275,37 +280,45 @@ class InteractionsClient:
         loop = self._home.enter()
         begun = loop.time()
         deadline = None if limit is None else begun + limit
-        landed = None if self._cache is None else self._cache.get(query, begun)
+        ended = None if self._cache is None else self._cache.get(query, begun)
         trip = LookupState(
             query, Deadline(deadline, interactive, share), lookup=self._observers.begun()
         )
         trip.tolerated = tolerated
         try:
-            landed = landed or await self._fly(trip)
+            ended = ended or await self._fly(trip)
         except BaseException as broken:
             if self._observers.attentive:
                 error = type(broken).__name__
                 self._observers.emit(LookupBroken(lookup=trip.lookup, error=error))
             raise
-        return self._ended(ended(landed, query, item, loop.time() - begun), trip.lookup)
+        return self._ended(to_outcome(ended, query, item, loop.time() - begun), trip.lookup)
 
     def _ended(self, outcome: Outcome, lookup: int) -> Outcome:
         self._endings[outcome.ending] += 1
         if self._observers.attentive:
-            self._observers.emit(told(outcome, lookup))
+            self._observers.emit(
+                LookupEnded(
+                    lookup=lookup,
+                    ending=outcome.ending,
+                    attempts=outcome.attempts,
+                    elapsed=outcome.elapsed,
+                    waited=outcome.waited,
+                )
+            )
         return outcome
 
-    async def _fly(self, trip: LookupState) -> Landed:
+    async def _fly(self, trip: LookupState) -> LookupState:
         query, own = trip.query, trip.deadline
 
-        async def depart(until: Deadline) -> Landed:
+        async def depart(until: Deadline) -> LookupState:
             trip.deadline = until
-            landed = (await self._asker.ask(trip), trip)
-            self._lanes.pages.ended(query.identifier, landed[0], trip.number)
-            if self._cache is not None and isinstance(landed[0], Answered | Missing):
-                kept = LookupState(query, until, request_id=trip.request_id)
-                self._cache.put(query, (landed[0], kept), asyncio.get_running_loop().time())
-            return landed
+            result = trip.result = await self._asker.ask(trip)
+            self._lanes.pages.ended(query.identifier, result, trip.number)
+            if self._cache is not None and result.kind in _CACHED:
+                kept = LookupState(query, until, request_id=trip.request_id, result=result)
+                self._cache.put(query, kept, asyncio.get_running_loop().time())
+            return trip
 
         key = query if self._config.single_flight else object()
         try:
@@ -313,17 +326,19 @@ class InteractionsClient:
                 key, own.at, depart, interactive=own.interactive, share=own.share
             )
         except WaiterTimeoutError as late:
-            return self._late(late.refusal), trip
+            result = self._late(late.refusal)
         except SharedCallCancelledError:
-            closed = self._home.closed
-            return Spent(_CLOSED if closed else _CANCELLED), trip
+            reason = _CLOSED if self._home.closed else _CANCELLED
+            result = AttemptResult(ResultKind.UNAVAILABLE, reason)
+        # A copy: the shared call may still run for others, with this very state.
+        return evolve(trip, result=result)
 
-    def _late(self, refusal: Refusal | None) -> Spent:
+    def _late(self, refusal: Refusal | None) -> AttemptResult:
         if refusal is None:
-            return Spent("no answer before the deadline")
+            return AttemptResult(ResultKind.UNAVAILABLE, "no answer before the deadline")
         after = refusal.retry_after
-        most = max_pause(self._config.retry)
-        return Spent(refusal.reason, retry_after=None if after is None else min(after, most))
+        wait = None if after is None else min(after, max_pause(self._config.retry))
+        return AttemptResult(ResultKind.UNAVAILABLE, refusal.reason, retry_after=wait)
 
 
 def _limit(timeout: float) -> float | None:

@@ -6,7 +6,7 @@ from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import Pages
 from capillary_interactions._errors import AuthenticationError
-from capillary_interactions._protocol.attempt_result import Denied
+from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions.events import CredentialRefused
 
 # So many failures in a row, and a credential is used less than those that do not fail.
@@ -112,18 +112,18 @@ class CredentialPool:
         if len(self._open) > 1:
             lane.pace.evict_waiters()
 
-    def refuse(self, lane: CredentialState, denied: Denied) -> None:
+    def refuse(self, lane: CredentialState, refusal: AttemptResult) -> None:
         """Leave a credential out.
 
         Raises:
             AuthenticationError: It was the last one. All are tried again from then on, for
                 the credentials may be mended while the program runs.
         """
-        error = AuthenticationError(denied.reason, denied.status, denied.code)
+        error = AuthenticationError(refusal.reason, refusal.status, refusal.code)
         lane.refusals += 1
         # A good credential that is refused has to prove itself anew.
         lane.answered = False
-        news = (denied.reason, lane.answers)
+        news = (refusal.reason, lane.answers)
         emit = lane.refused is None and self._emitted.get(lane) != news
         if lane.refused is None:
             lane.refused = error
@@ -139,7 +139,7 @@ class CredentialPool:
             # Once until there is an answer again, however many lookups meet it.
             self._emitted[lane] = news
             self._observers.emit(
-                CredentialRefused(credential=lane.place, reason=denied.reason, left=left)
+                CredentialRefused(credential=lane.place, reason=refusal.reason, left=left)
             )
         if not left:
             raise error

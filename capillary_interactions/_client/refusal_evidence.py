@@ -12,7 +12,8 @@ from attrs import define, field
 from capillary_interactions._errors import NOT_THE_API, AuthenticationError, PageReason
 from capillary_interactions._model.outcome import Outcome, Rejected
 from capillary_interactions._model.query import Identifier
-from capillary_interactions._protocol.attempt_result import Refused
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 
 # So many different customers are enough, even if others might still be answered.
 MAX_REFUSED: Final = 5
@@ -72,9 +73,9 @@ class Pages:
         self._requests += 1
         return self._requests
 
-    def ended(self, customer: Identifier, verdict: object, number: int) -> None:
+    def ended(self, customer: Identifier, result: AttemptResult, number: int) -> None:
         """A lookup has ended; the number is that of its last request."""
-        page = isinstance(verdict, Refused) and not verdict.own_word
+        page = result.kind is ResultKind.REJECTED and not result.from_api
         if page and len(self._met) < MAX_REFUSED:
             self._met[customer] = number
 

@@ -11,7 +11,8 @@ from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.refusal_evidence import SEVERAL
 from capillary_interactions._errors import NOT_THE_API
 from capillary_interactions._model.query import Identifier
-from capillary_interactions._protocol.attempt_result import Denied, Refused, Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 
 # Tokens that lapsed on their way within one attempt; more than that is trouble like any other.
 _MAX_LAPSED: Final = 8
@@ -56,15 +57,15 @@ class Refusals:
     async def judge(
         self,
         lane: CredentialState,
-        denied: Denied,
+        refusal: AttemptResult,
         headers: Mapping[str, str] | None,
         left: float | None,
-    ) -> Denied | Refused | Trouble | None:
+    ) -> AttemptResult | None:
         """What a refusal comes to.
 
         Args:
             lane: The credential's state.
-            denied: The refusal.
+            refusal: The refusal.
             headers: Those that were refused; None where the token endpoint refused.
             left: Seconds to the deadline, or None.
 
@@ -73,33 +74,35 @@ class Refusals:
             or None to send again.
         """
         if headers is None:
-            return denied
-        if not denied.conclusive:
-            return denied.as_refused() if lane.answered else await self._doubted(lane, denied, left)
+            return refusal
+        if not refusal.conclusive:
+            return (
+                refusal.as_rejected() if lane.answered else await self._doubted(lane, refusal, left)
+            )
         if not lane.auth.renew(headers):
             # The token had lapsed by our own clock: that says nothing about the credential.
             self._lapsed += 1
-            return None if self._lapsed <= _MAX_LAPSED else Trouble(denied.reason, denied.status)
-        return await self._counted(lane, denied, left)
+            return None if self._lapsed <= _MAX_LAPSED else _retryable(refusal)
+        return await self._counted(lane, refusal, left)
 
     def may_go_elsewhere(
-        self, lane: CredentialState, ending: Refused | Trouble, lanes: CredentialPool
+        self, lane: CredentialState, result: AttemptResult, lanes: CredentialPool
     ) -> bool:
         """Whether another credential may be good for this customer, where one has had no answer.
 
         Args:
             lane: The state of the credential that was refused.
-            ending: What that came to.
+            result: What that came to.
             lanes: All credentials.
         """
-        if lane.answered or not isinstance(ending, Refused):
+        if lane.answered or result.kind is not ResultKind.REJECTED:
             return False
         self.avoided = (*self.avoided, lane)
         return lanes.others(self.avoided)
 
     async def _counted(
-        self, lane: CredentialState, denied: Denied, left: float | None
-    ) -> Denied | Refused | Trouble | None:
+        self, lane: CredentialState, refusal: AttemptResult, left: float | None
+    ) -> AttemptResult | None:
         count = self._counts.setdefault(lane, _Count(answers=lane.answers))
         count.strikes += 1
         # A token may have been revoked before its time, and a proxy may have hiccups.
@@ -108,21 +111,25 @@ class Refusals:
             return None
         if count.strikes == again:
             if left is not None and left <= _SECOND_LOOK:
-                return Trouble(denied.reason, denied.status, denied.code)
+                return _retryable(refusal)
             refusals = lane.refusals
             await asyncio.sleep(_SECOND_LOOK)
             if lane.refusals == refusals:
                 return None
         if lane.answers > count.answers:
-            return denied.as_refused()
-        return denied if denied.own_word else await self._doubted(lane, denied, left)
+            return refusal.as_rejected()
+        return refusal if refusal.from_api else await self._doubted(lane, refusal, left)
 
     async def _doubted(
-        self, lane: CredentialState, denied: Denied, left: float | None
-    ) -> Denied | Refused:
-        if denied.own_word:
-            return denied
+        self, lane: CredentialState, refusal: AttemptResult, left: float | None
+    ) -> AttemptResult:
+        if refusal.from_api:
+            return refusal
         if not await lane.doubt.is_believed(self.customer, self.tolerated, left):
             advice = "" if lane.answered else _UNPROVEN
-            return evolve(denied, reason=f"{denied.reason}{NOT_THE_API}{advice}").as_refused()
-        return evolve(denied, reason=f"{denied.reason}, {SEVERAL}")
+            return evolve(refusal, reason=f"{refusal.reason}{NOT_THE_API}{advice}").as_rejected()
+        return evolve(refusal, reason=f"{refusal.reason}, {SEVERAL}")
+
+
+def _retryable(refusal: AttemptResult) -> AttemptResult:
+    return AttemptResult(ResultKind.RETRYABLE, refusal.reason, refusal.status, refusal.code)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from capillary_interactions._pacing.deadline import Deadline
-from capillary_interactions._protocol.attempt_result import Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
 
 # Old connections that one attempt gets over; more than that is trouble like any other.
 _STALE_MOST: Final = 8
@@ -14,12 +14,12 @@ _SHORT_FIRST: Final = 0.05
 _SHORT_MOST: Final = 1.0
 
 
-async def has_another(deadline: Deadline, trouble: Trouble, before: int) -> bool:
+async def has_another(deadline: Deadline, result: AttemptResult, before: int) -> bool:
     """Whether this attempt goes on, after a request that has not reached the server."""
-    if trouble.stale:
+    if result.stale:
         # Nothing is wrong but an old connection: again at once, paced and counted.
         return before < _STALE_MOST
-    return trouble.shortage and before < MAX_SHORTAGES and await _outlast(deadline, before)
+    return result.shortage and before < MAX_SHORTAGES and await _outlast(deadline, before)
 
 
 async def _outlast(deadline: Deadline, before: int) -> bool:

@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState
 
 from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._errors import SettingsReason
-from capillary_interactions._protocol.attempt_result import Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
 
 COST: Final = 14
 COST_THROTTLED: Final = 5
@@ -78,7 +78,7 @@ class GiveUp:
 
 def decide(
     policy: RetryPolicy,
-    trouble: Trouble,
+    failure: AttemptResult,
     *,
     attempt: int,
     budget: Budget,
@@ -90,7 +90,7 @@ def decide(
 
     Args:
         policy: The setting.
-        trouble: How the attempt failed.
+        failure: How the attempt failed.
         attempt: Which attempt it was, counted from 1.
         budget: The credential's tokens; a retry takes its own at once, for one that still sleeps
             counts as well.
@@ -98,31 +98,31 @@ def decide(
         dice: A draw from 0 to 1.
         cool_down: Seconds for which nothing is sent anyway.
     """
-    hint = trouble.retry_after
-    if attempt >= policy.attempts or _is_settled(trouble):
+    hint = failure.retry_after
+    if attempt >= policy.attempts or _is_settled(failure):
         return GiveUp(retry_after=hint)
-    if hint is not None and (trouble.beyond or hint > policy.retry_after_max):
-        more = "more than " if trouble.beyond else ""
-        return GiveUp(f"the server asks to wait {more}{hint:.0f} s: {trouble.reason}", hint)
-    wait = delay(policy, attempt=attempt, throttled=trouble.throttled, dice=dice)
+    if hint is not None and (failure.retry_after_capped or hint > policy.retry_after_max):
+        more = "more than " if failure.retry_after_capped else ""
+        return GiveUp(f"the server asks to wait {more}{hint:.0f} s: {failure.reason}", hint)
+    wait = delay(policy, attempt=attempt, throttled=failure.throttled, dice=dice)
     # A throttled credential's pause is the pace's: it holds for everybody, this one included.
-    if hint is not None and not trouble.throttled:
+    if hint is not None and not failure.throttled:
         wait += hint
     if time_left is not None and max(wait, cool_down) >= time_left:
-        told = f"no time for another attempt before the deadline: {trouble.reason}"
+        told = f"no time for another attempt before the deadline: {failure.reason}"
         return GiveUp(told, hint if hint is not None else cool_down or None)
-    cost = COST_THROTTLED if trouble.throttled else COST
+    cost = COST_THROTTLED if failure.throttled else COST
     if not budget.spend(cost):
         # With the failure itself: it is what has to be mended.
-        return GiveUp(f"{BUDGET_SPENT}: {trouble.reason}", hint, budget_spent=True)
+        return GiveUp(f"{BUDGET_SPENT}: {failure.reason}", hint, budget_spent=True)
     return Retry(wait, cost)
 
 
-def _is_settled(trouble: Trouble) -> bool:
+def _is_settled(failure: AttemptResult) -> bool:
     """Whether a retry brings nothing: what was short was waited for already."""
     # A setting that no answer has come with stays as wrong; a page that wants a login may pass.
-    wrong = trouble.status is None and isinstance(trouble.reason, SettingsReason)
-    return wrong or trouble.shortage
+    wrong = failure.status is None and isinstance(failure.reason, SettingsReason)
+    return wrong or failure.shortage
 
 
 def delay(policy: RetryPolicy, *, attempt: int, throttled: bool, dice: float) -> float:

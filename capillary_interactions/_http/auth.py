@@ -8,7 +8,7 @@ import orjson
 
 from capillary_interactions._config.credentials import BasicAuth, Credential
 from capillary_interactions._http.oauth import JSON, OAuthHeaders
-from capillary_interactions._protocol.attempt_result import Denied, Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.messages import Request, Transport
 
 TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
@@ -17,7 +17,7 @@ TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 class Auth(Protocol):
     """The headers of one credential."""
 
-    async def ready(self, timeout: float | None) -> Denied | Trouble | None:  # noqa: ASYNC109
+    async def ready(self, timeout: float | None) -> AttemptResult | None:  # noqa: ASYNC109
         """Make sure that there are headers; what prevented it, if something did."""
         ...
 

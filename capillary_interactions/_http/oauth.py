@@ -8,9 +8,10 @@ from typing import Final
 from attrs import evolve, frozen
 
 from capillary_interactions._config.credentials import OAuth
-from capillary_interactions._http.send_checked import post, trouble_of
+from capillary_interactions._http.send_checked import post, transport_failure
 from capillary_interactions._model.frozen_mapping import FrozenMapping
-from capillary_interactions._protocol.attempt_result import Denied, Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Transport, TransportError
 from capillary_interactions._protocol.token_response import Token, read_token
 
@@ -85,29 +86,30 @@ class OAuthHeaders:
         self._renew_at = _PAST
         self._failures = 0
         self._ask_at = float("-inf")
-        self._failed: Denied | Trouble | None = None
-        self._task: asyncio.Task[Denied | Trouble | None] | None = None
+        self._failed: AttemptResult | None = None
+        self._task: asyncio.Task[AttemptResult | None] | None = None
 
-    async def ready(self, timeout: float | None) -> Denied | Trouble | None:  # noqa: ASYNC109
+    async def ready(self, timeout: float | None) -> AttemptResult | None:  # noqa: ASYNC109
         """Make sure that there is a token; what prevented it, if something did."""
         if not self._is_past(self._renew_at):
             return None
         lapsed = self.lapsed()
         pause = self._ask_at - asyncio.get_running_loop().time()
-        if isinstance(self._failed, Denied) and pause > 0:
-            return await self._refused(self._failed) if lapsed else None
+        failed = self._failed
+        refused = failed is not None and failed.kind is ResultKind.CREDENTIALS_REFUSED
+        if refused and pause > 0:
+            if lapsed:
+                await asyncio.sleep(_INSISTED)
+                return failed
+            return None
         task = self._refresher()
         if not lapsed:
             return None
-        if isinstance(self._failed, Trouble) and timeout is not None and pause > timeout:
+        if failed is not None and not refused and timeout is not None and pause > timeout:
             # None will come in time; not at once, for there are callers that ask again at once.
             await asyncio.wait({task}, timeout=min(_HOPELESS, timeout / 2))
-            return evolve(self._failed, retry_after=pause)
+            return evolve(failed, retry_after=pause)
         return await _result(task, timeout)
-
-    async def _refused(self, denied: Denied) -> Denied:
-        await asyncio.sleep(_INSISTED)
-        return denied
 
     def headers(self) -> Mapping[str, str]:
         """The headers with the token that is there."""
@@ -139,13 +141,13 @@ class OAuthHeaders:
     def _is_past(self, moment: _Moment) -> bool:
         return asyncio.get_running_loop().time() >= moment.loop or self._wall() >= moment.wall
 
-    def _refresher(self) -> asyncio.Task[Denied | Trouble | None]:
+    def _refresher(self) -> asyncio.Task[AttemptResult | None]:
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._refresh())
         return self._task
 
-    async def _refresh(self) -> Denied | Trouble | None:
+    async def _refresh(self) -> AttemptResult | None:
         loop = asyncio.get_running_loop()
         if loop.time() < self._ask_at:
             await asyncio.sleep(self._ask_at - loop.time())
@@ -155,17 +157,16 @@ class OAuthHeaders:
             self._failures, self._failed = 0, None
             self._keep(token, loop.time(), loop.time() - asked)
             return None
-        hint = token.retry_after if isinstance(token, Trouble) else None
-        self._ask_at = loop.time() + self._pause(hint)
+        self._ask_at = loop.time() + self._pause(token.retry_after)
         self._failures += 1
         self._failed = token
         return token
 
-    async def _ask(self) -> Token | Denied | Trouble:
+    async def _ask(self) -> Token | AttemptResult:
         try:
             return read_token(await post(self._transport, self._request, self._patience))
         except TransportError as error:
-            return trouble_of(error, "no OAuth token: ")
+            return transport_failure(error, "no OAuth token: ")
 
     def _pause(self, hint: float | None) -> float:
         if hint:
@@ -185,14 +186,16 @@ class OAuthHeaders:
 
 
 async def _result(
-    task: "asyncio.Task[Denied | Trouble | None]", patience: float | None
-) -> Denied | Trouble | None:
+    task: "asyncio.Task[AttemptResult | None]", patience: float | None
+) -> AttemptResult | None:
     # A caller that leaves must not stop the refresh for the others.
     done, _ = await asyncio.wait({task}, timeout=patience)
     if not done:
-        return Trouble("no OAuth token in time")
+        return AttemptResult(ResultKind.RETRYABLE, "no OAuth token in time")
     if task.cancelled():
-        return Trouble("no OAuth token: the request for it was given up")
+        return AttemptResult(
+            ResultKind.RETRYABLE, "no OAuth token: the request for it was given up"
+        )
     return task.result()
 
 

@@ -3,7 +3,8 @@
 import asyncio
 
 from capillary_interactions._errors import SettingsReason
-from capillary_interactions._protocol.attempt_result import Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import (
     MisconfiguredError,
     Request,
@@ -33,16 +34,12 @@ async def post(transport: Transport, request: Request, timeout: float) -> Respon
         raise TransportError("the transport gave the request up") from cancelled
 
 
-def trouble_of(failed: TransportError, before: str = "") -> Trouble:
-    """What it means that no whole answer came.
-
-    Args:
-        failed: Why.
-        before: What its reason begins with.
-    """
-    reason = f"{before}{failed.reason}"
-    return Trouble(
-        SettingsReason(reason) if isinstance(failed, MisconfiguredError) else reason,
-        stale=isinstance(failed, StaleConnectionError),
-        shortage=isinstance(failed, ShortageError),
+def transport_failure(error: TransportError, prefix: str = "") -> AttemptResult:
+    """The result of an attempt without a whole answer; `prefix` begins its reason."""
+    reason = f"{prefix}{error.reason}"
+    return AttemptResult(
+        ResultKind.RETRYABLE,
+        SettingsReason(reason) if isinstance(error, MisconfiguredError) else reason,
+        stale=isinstance(error, StaleConnectionError),
+        shortage=isinstance(error, ShortageError),
     )

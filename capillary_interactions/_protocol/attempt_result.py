@@ -1,118 +1,52 @@
-"""In which ways can one attempt end? The closed union that `classify` gives."""
+"""How did one attempt end? One value for every ending, made by `classify` and read by retries."""
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from capillary_interactions._errors import PageReason
 from capillary_interactions._model.interactions import CustomerInteractions
-from capillary_interactions._protocol.headers import Wait
+from capillary_interactions._protocol.codes import ResultKind
 
 
-@frozen
-class Answered:
-    """An answer to the question."""
-
-    customer: CustomerInteractions
-
-
-@frozen
-class Missing:
-    """The API does not know this customer."""
-
-    reason: str
-    code: int | None = None
-
-
-@frozen
-class Refused:
-    """The request is wrong, and stays wrong.
+# Not slotted: attrs sets the fields of a frozen slotted class at more than twice the cost, and
+# there are many fields and one such value for every answer.
+@frozen(slots=False)
+class AttemptResult:
+    """How an attempt ended, or a whole lookup.
 
     Attributes:
-        own_word: Whether the API itself says so, and not a page of a proxy or firewall.
-    """
-
-    reason: str
-    status: int | None = None
-    code: int | None = None
-    own_word: bool = field(default=True, eq=False)
-
-
-@frozen
-class Garbled:
-    """The answer is not what this version understands.
-
-    Attributes:
-        path: Where in the answer, or None for the whole.
-        body: The beginning of it.
-    """
-
-    reason: str
-    path: str | None
-    body: bytes = field(repr=lambda value: f"<{len(value)} bytes>")
-
-
-@frozen
-class Denied:
-    """The credentials are refused.
-
-    Attributes:
-        conclusive: Whether it is them for sure; otherwise only while they were never accepted.
-        own_word: Whether the API itself says so, and not a page of a proxy or firewall.
-    """
-
-    reason: str
-    status: int | None = None
-    code: int | None = None
-    conclusive: bool = True
-    own_word: bool = True
-
-    def as_refused(self) -> Refused:
-        """The same, taken to be about this request and not about the credentials."""
-        reason = self.reason if self.own_word else PageReason(self.reason)
-        return Refused(reason, self.status, self.code, own_word=self.own_word)
-
-
-@frozen
-class Trouble:
-    """No answer this time; another attempt may bring one.
-
-    Attributes:
-        throttled: Whether the quota is why.
-        retry_after: Seconds that the server asks to wait, as far as it is believed, or None.
-        beyond: Whether it asks for more than is believed.
+        kind: Which ending it is.
+        reason: Why there is no answer; "" where there is one.
+        status: The HTTP status, or None without a response.
+        code: The code in the body, or None.
+        customer: The answer; None for every kind but `ANSWER`.
+        path: Where an answer is unreadable, or None for all of it.
+        body: The beginning of an unreadable answer.
+        retry_after: Seconds that the server asks to wait, up to a bound, or None.
+        retry_after_capped: Whether it asks for more than that bound.
+        throttled: Whether the request was refused for its rate.
         stale: Whether only a kept-alive connection had been closed meanwhile.
         shortage: Whether this machine lacked something, and nothing was sent.
+        conclusive: Whether refused credentials are wrong for sure; otherwise only while they were
+            never accepted.
+        from_api: Whether the API itself refuses, and not a page of a proxy or firewall.
     """
 
-    reason: str
+    kind: ResultKind
+    reason: str = ""
     status: int | None = None
     code: int | None = None
-    throttled: bool = False
+    customer: CustomerInteractions | None = None
+    path: str | None = None
+    body: bytes = field(default=b"", repr=lambda value: f"<{len(value)} bytes>")
     retry_after: float | None = None
+    retry_after_capped: bool = False
+    throttled: bool = False
     stale: bool = False
     shortage: bool = False
-    beyond: bool = False
+    conclusive: bool = True
+    from_api: bool = field(default=True, eq=False)
 
-
-def trouble(
-    reason: str,
-    status: int,
-    code: int | None = None,
-    *,
-    throttled: bool,
-    wait: Wait | None,
-) -> Trouble:
-    """Trouble with the wait that its headers ask for."""
-    if wait is None:
-        return Trouble(reason, status, code, throttled=throttled)
-    seconds, beyond = wait.seconds, wait.beyond
-    return Trouble(reason, status, code, throttled=throttled, retry_after=seconds, beyond=beyond)
-
-
-Verdict = Answered | Missing | Refused | Garbled | Denied | Trouble
-
-
-def is_answer(verdict: Verdict) -> bool:
-    """Whether it is the API's own, so that the credential is good."""
-    if isinstance(verdict, Refused):
-        return verdict.own_word
-    return not isinstance(verdict, Denied | Trouble)
+    def as_rejected(self) -> "AttemptResult":
+        """The same refusal, taken to be about this request and not about the credentials."""
+        reason = self.reason if self.from_api else PageReason(self.reason)
+        return evolve(self, kind=ResultKind.REJECTED, reason=reason)

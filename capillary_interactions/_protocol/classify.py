@@ -1,7 +1,8 @@
-"""What does an answer mean? From status, headers and body to one verdict, by the tables.
+"""What does an answer mean? From status, headers and body to one result, by the tables.
 
-Three levels can speak, each alone: the item (the customer asked for), the request, and HTTP. The
-most specific code wins, so an HTTP 200 may be a failure and a request's "500" about one customer.
+Three levels report a status, each on its own: the item (the customer asked for), the request, and
+HTTP. The most specific code wins, so an HTTP 200 may be a failure and a request's "500" about one
+customer.
 """
 
 import re
@@ -16,23 +17,14 @@ from capillary_interactions._errors import SettingsReason
 from capillary_interactions._json.fields import SchemaMismatch
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
-from capillary_interactions._protocol.attempt_result import (
-    Answered,
-    Denied,
-    Garbled,
-    Missing,
-    Refused,
-    Trouble,
-    Verdict,
-    trouble,
-)
+from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import NOT_JSON, Broken, parsed
 from capillary_interactions._protocol.codes import (
     BODY,
     SUCCESS,
     CodeMeaning,
-    Kind,
     Level,
+    ResultKind,
     meaning_of_code,
     meaning_of_page,
     meaning_of_status,
@@ -42,24 +34,13 @@ from capillary_interactions._protocol.messages import Response
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._text.masking import mask_text
 
-__all__ = [
-    "Answered",
-    "Denied",
-    "Garbled",
-    "Missing",
-    "Refused",
-    "Trouble",
-    "Verdict",
-    "classify",
-]
-
-_BODY_KEPT: Final = 2048
-# What a server says may be megabytes, and only its beginning is looked at.
-_MESSAGE_READ: Final = 2000
-_NO_CODE: Final = 10**6
+_MAX_BODY_KEPT: Final = 2048
+# A message may be megabytes long, and only its beginning is read.
+_MAX_MESSAGE_READ: Final = 2000
+_MAX_CODE: Final = 10**6
 _UNAUTHORISED: Final = "authorization status unavailable"
 _TOO_MANY: Final = meaning_of_status(429).text
-# A sentence of nothing but words for it.
+# A message that only repeats it.
 _JUST_TOO_MANY: Final = re.compile(
     r"\W*(?:(?:http|error|code|status|429|the|this|your|api|a|is|was|has|been|have|you|too|many|"
     r"requests?|calls?|rate|limit|limited|quota|throttled|exceeded|reached|please|try|again|later|"
@@ -67,23 +48,23 @@ _JUST_TOO_MANY: Final = re.compile(
     re.IGNORECASE,
 )
 _ORIGIN: Final = re.compile(r"https?://[\w.-]{1,200}(?::\d{1,5})?(?=[/?#]|\Z)", re.ASCII)
-# Without any of these, a body says nothing about how the request went.
-_SPEAKERS: Final = frozenset({"response", "errors", "status", "success"})
+# Without any of these, a body does not report how the request went.
+_STATUS_KEYS: Final = frozenset({"response", "errors", "status", "success"})
 # And without any of these, it is not the API that refuses: gateways write {"message": "Forbidden"}.
-_OWN_WORDS: Final = _SPEAKERS | {"errorCode", "errorMessage"}
-# Statuses that may be about what was asked.
-_ASKED: Final = frozenset({400, 422})
-_BARE: Final = _ASKED | {401}
+_API_KEYS: Final = _STATUS_KEYS | {"errorCode", "errorMessage"}
+# Statuses that may be about the query.
+_ABOUT_QUERY: Final = frozenset({400, 422})
+_ABOUT_QUERY_OR_CREDENTIALS: Final = _ABOUT_QUERY | {401}
 
 
 def classify(
     response: Response, query: Query, reader: Reader, now: datetime, longest: float = LONGEST
-) -> Verdict:
-    """What an answer means. It never raises, whatever came.
+) -> AttemptResult:
+    """What an answer means. It never raises, whatever the answer is.
 
     Args:
         response: The answer.
-        query: What was asked; whoever it is about is masked in every reason.
+        query: What was looked up; its customer is masked in every reason.
         reader: Reads the models.
         now: The time, for a Retry-After that is a date.
         longest: Seconds that a Retry-After is believed at most.
@@ -92,197 +73,212 @@ def classify(
     body = parsed(response)
     if isinstance(body, Broken):
         if _is_success(status):
-            return Garbled(body.reason, None, response.body[:_BODY_KEPT])
+            return _unreadable(body.reason, None, response)
         body = NOT_JSON
-    failed = _failure(body)
-    if failed is None and _is_success(status) and body is not NOT_JSON:
+    failure = _failure(body)
+    if failure is None and _is_success(status) and body is not NOT_JSON:
         return _read(response, body, reader)
     wait = asked_wait(response.headers, now, longest)
-    if failed is None:
-        return _by_status(response, body, query, wait)
-    if _is_about_access(failed.message, status, failed.code):
-        told = f"access refused{failed.told(query)}"
-        return Denied(told, status, failed.code, conclusive=False)
-    if _status_decides(failed, status):
+    if failure is None:
+        return _classify_by_status(response, body, query, wait)
+    if _is_about_access(failure.message, status, failure.code):
+        reason = f"access refused{failure.describe(query)}"
+        return _access_refused(reason, status, failure.code)
+    if _status_decides(failure, status):
         meaning = meaning_of_status(status)
-        reason = f"HTTP {status}{_after(': ', meaning.text)}"
+        reason = f"HTTP {status}{_prefixed(': ', meaning.text)}"
     else:
-        meaning = meaning_of_code(failed.code, failed.level)
+        meaning = meaning_of_code(failure.code, failure.level)
         reason = meaning.text
-    return _verdict(meaning, f"{reason}{failed.told(query, reason)}", status, failed.code, wait)
+    reason = f"{reason}{failure.describe(query, reason)}"
+    return _to_result(meaning, reason, status, failure.code, wait)
 
 
 def _is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004
 
 
-def _read(response: Response, body: Any, reader: Reader) -> Verdict:
+def _read(response: Response, body: Any, reader: Reader) -> AttemptResult:
     try:
-        return Answered(reader.read(body))
-    except SchemaMismatch as wrong:
-        return Garbled(str(wrong), wrong.path or None, response.body[:_BODY_KEPT])
+        return AttemptResult(ResultKind.ANSWER, customer=reader.read(body))
+    except SchemaMismatch as error:
+        return _unreadable(str(error), error.path or None, response)
 
 
-def _by_status(response: Response, body: Any, query: Query, wait: Wait | None) -> Verdict:
+def _unreadable(reason: str, path: str | None, response: Response) -> AttemptResult:
+    body = response.body[:_MAX_BODY_KEPT]
+    return AttemptResult(ResultKind.UNREADABLE, reason, path=path, body=body)
+
+
+def _access_refused(reason: str, status: int, code: int | None = None) -> AttemptResult:
+    return AttemptResult(ResultKind.CREDENTIALS_REFUSED, reason, status, code, conclusive=False)
+
+
+def _classify_by_status(response: Response, body: Any, query: Query, wait: Wait) -> AttemptResult:
     status, meaning = response.status, meaning_of_status(response.status)
     what = ""
     if body is NOT_JSON:
         what = f" with {'a body that is not JSON' if response.body else 'an empty body'}"
-        page = response.body[:_BODY_KEPT].decode("latin-1")
+        page = response.body[:_MAX_BODY_KEPT].decode("latin-1")
         if _is_about_access(page, status, None):
-            return Denied(f"HTTP {status}: {_UNAUTHORISED}", status, conclusive=False)
+            return _access_refused(f"HTTP {status}: {_UNAUTHORISED}", status)
         meaning = meaning_of_page(status, page)
-    said = body.get("message") if isinstance(body, dict) else None
-    reason = f"HTTP {status}{what}{_after(': ', meaning.text)}{_led_to(response, query)}"
-    text = _further(said, query, reason) if isinstance(said, str) else ""
-    verdict = _verdict(meaning, f"{reason}{_after(': ', text)}", status, None, wait)
-    if not isinstance(verdict, Denied | Refused) or _is_own_word(response, body):
-        return verdict
-    if isinstance(verdict, Denied):
-        return evolve(verdict, own_word=False)
-    # An empty one may still be the API's, of a version that has no such path.
-    bare = not response.body
-    return evolve(verdict, reason=SettingsReason(verdict.reason), own_word=bare)
+    message = body.get("message") if isinstance(body, dict) else None
+    reason = (
+        f"HTTP {status}{what}{_prefixed(': ', meaning.text)}{_redirect_target(response, query)}"
+    )
+    text = _new_information(message, query, reason) if isinstance(message, str) else ""
+    result = _to_result(meaning, f"{reason}{_prefixed(': ', text)}", status, None, wait)
+    if _is_from_api(response, body):
+        return result
+    match result.kind:
+        case ResultKind.CREDENTIALS_REFUSED:
+            return evolve(result, from_api=False)
+        case ResultKind.REJECTED:
+            # An empty one may still be the API's, of a version that has no such path.
+            empty = not response.body
+            return evolve(result, reason=SettingsReason(result.reason), from_api=empty)
+        case _:
+            return result
 
 
-def _is_own_word(response: Response, body: Any) -> bool:
+def _is_from_api(response: Response, body: Any) -> bool:
     """Whether a refusal is the API's, and not one of a proxy or firewall in front of it.
 
-    A bare 401 is taken for the API's: it is HTTP's own word on credentials (RFC 9110, 15.5.2). A
-    bare 400 or 422, or one in JSON of any kind, may be about one customer's spelling.
+    A bare 401 is taken for the API's: it is HTTP's own status for credentials (RFC 9110, 15.5.2).
+    A bare 400 or 422, or one in JSON of any kind, may be about one customer's spelling.
     """
-    if response.status in _BARE and not response.body:
-        return True
-    if response.status in _ASKED and isinstance(body, dict):
-        return True
-    return isinstance(body, dict) and not _OWN_WORDS.isdisjoint(body)
+    if not response.body:
+        return response.status in _ABOUT_QUERY_OR_CREDENTIALS
+    if not isinstance(body, dict):
+        return False
+    return response.status in _ABOUT_QUERY or not _API_KEYS.isdisjoint(body)
 
 
-def _led_to(response: Response, query: Query) -> str:
-    """Where a redirect leads, without path and query, which may repeat what was asked."""
+def _redirect_target(response: Response, query: Query) -> str:
+    """The origin a redirect leads to, without path and query, which may hold an identifier."""
     if not 300 <= response.status < 400:  # noqa: PLR2004
         return ""
-    found = _ORIGIN.match(response.headers.get("location", ""))
-    return f" (it leads to {_masked(found[0], query)})" if found else ""
+    match = _ORIGIN.match(response.headers.get("location", ""))
+    return f" (it leads to {_masked(match[0], query)})" if match else ""
 
 
-def _verdict(
-    meaning: CodeMeaning, reason: str, status: int, code: int | None, wait: Wait | None
-) -> Verdict:
-    reason = SettingsReason(reason) if meaning.misconfigured else reason
-    match meaning.kind:
-        case Kind.MISSING:
-            return Missing(reason, code)
-        case Kind.REFUSED:
-            return Refused(reason, status, code)
-        case Kind.DENIED | Kind.FORBIDDEN:
-            return Denied(reason, status, code, conclusive=meaning.kind is Kind.DENIED)
-        case Kind.AGAIN | Kind.THROTTLED:
-            throttled = meaning.kind is Kind.THROTTLED
-            return trouble(reason, status, code, throttled=throttled, wait=wait)
+def _to_result(
+    meaning: CodeMeaning, reason: str, status: int, code: int | None, wait: Wait
+) -> AttemptResult:
+    return AttemptResult(
+        meaning.kind,
+        SettingsReason(reason) if meaning.misconfigured else reason,
+        status,
+        code,
+        retry_after=wait.seconds,
+        retry_after_capped=wait.capped,
+        throttled=meaning.throttled,
+        conclusive=meaning.conclusive,
+    )
 
 
 @frozen
-class _Said:
-    """What one level of a body says about how it went."""
+class _ReportedStatus:
+    """How the request went, as one level of a body reports it."""
 
     level: Level
     failed: bool
     code: int | None
     message: str
 
-    def told(self, query: Query, before: str = "") -> str:
-        """Its code and message, as the end of a reason; only what is not told `before`."""
+    def describe(self, query: Query, before: str = "") -> str:
+        """Its code and message, as the end of a reason; only what is not in `before`."""
         known = self.code is None or f"HTTP {self.code}" in before
         code = "" if known else f" ({self.code})"
-        return f"{code}{_after(': ', _further(self.message, query, before))}"
+        return f"{code}{_prefixed(': ', _new_information(self.message, query, before))}"
 
 
-def _failure(body: Any) -> _Said | None:
+def _failure(body: Any) -> _ReportedStatus | None:
     """The most specific failure that a body reports, or None."""
-    if not isinstance(body, dict) or _SPEAKERS.isdisjoint(body):
+    if not isinstance(body, dict) or _STATUS_KEYS.isdisjoint(body):
         return None
-    nameless: _Said | None = None
-    for said in _statements(body):
-        if not said.failed:
-            return nameless
-        if said.code is not None:
-            return said
-        nameless = nameless or said
-    return nameless
+    without_code: _ReportedStatus | None = None
+    for reported in _reported_statuses(body):
+        if not reported.failed:
+            return without_code
+        if reported.code is not None:
+            return reported
+        without_code = without_code or reported
+    return without_code
 
 
-def _statements(body: Mapping[str, Any]) -> Iterator[_Said]:
-    """What the levels of a body say, the most specific first."""
+def _reported_statuses(body: Mapping[str, Any]) -> Iterator[_ReportedStatus]:
+    """The statuses that the levels of a body report, the most specific first."""
     response = _object(body.get("response"))
     item = _object(_object(response.get("customer")).get("item_status"))
     if item:
-        yield _said(Level.ITEM, item, item.get("success"))
+        yield _parse_status(Level.ITEM, item, item.get("success"))
     errors = body.get("errors")
     for error in errors if isinstance(errors, list) else [errors]:
         if isinstance(error, dict) and error:
-            said = _said(Level.ERRORS, error, error.get("status"))
-            if said.failed:
-                yield said
+            reported = _parse_status(Level.ERRORS, error, error.get("status"))
+            if reported.failed:
+                yield reported
     for status in (_object(response.get("status")), _object(body.get("status"))):
         if status:
-            yield _said(Level.REQUEST, status, status.get("success"))
-    word = body.get("status")
-    if "success" in body or (isinstance(word, bool | str) and _truth(word) is not None):
-        yield _said(Level.REQUEST, body, body.get("success", word))
+            yield _parse_status(Level.REQUEST, status, status.get("success"))
+    flag = body.get("status")
+    if "success" in body or (isinstance(flag, bool | str) and _as_bool(flag) is not None):
+        yield _parse_status(Level.REQUEST, body, body.get("success", flag))
 
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _said(level: Level, status: Mapping[str, Any], success: Any) -> _Said:
+def _parse_status(level: Level, status: Mapping[str, Any], success: Any) -> _ReportedStatus:
     code = _code(status.get("code"))
     if code is None:
         code = _code(status.get("response_code"))
-    told = _truth(success)
-    if told is None:
+    succeeded = _as_bool(success)
+    if succeeded is None:
         failed = code not in SUCCESS and (code is not None or level is Level.ERRORS)
     else:
-        failed = not told
+        failed = not succeeded
     message = status.get("message")
-    return _Said(level, failed, code, message if isinstance(message, str) else "")
+    return _ReportedStatus(level, failed, code, message if isinstance(message, str) else "")
 
 
-def _truth(value: Any) -> bool | None:
-    word = value.lower() if isinstance(value, str) else value
-    if word in (True, "true"):
+def _as_bool(value: Any) -> bool | None:
+    text = value.lower() if isinstance(value, str) else value
+    if text in (True, "true"):
         return True
-    return False if word in (False, "false") else None
+    return False if text in (False, "false") else None
 
 
 def _code(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value):
         value = int(value)
-    # Longer than any code: perhaps somebody's number.
-    return value if value.__class__ is int and 0 <= value < _NO_CODE else None
+    # Longer than any code, it may be a phone number.
+    return value if value.__class__ is int and 0 <= value < _MAX_CODE else None
 
 
-def _status_decides(said: _Said, status: int) -> bool:
-    """Whether HTTP's own status says more than the code in the body."""
-    # The quota is felt, and a redirect is not followed, whatever else is said.
+def _status_decides(reported: _ReportedStatus, status: int) -> bool:
+    """Whether HTTP's own status is more specific than the code in the body."""
+    # The quota is shared, and a redirect is not followed, whatever the body reports.
     if status == 429 or 300 <= status < 400:  # noqa: PLR2004
         return True
-    if said.code not in BODY[said.level]:
+    if reported.code not in BODY[reported.level]:
         # Even a code that is not listed names a failure, where a bare 500 names none.
-        named = said.code is not None and said.level is not Level.REQUEST
+        named = reported.code is not None and reported.level is not Level.REQUEST
         return status >= 400 and not (named and status == 500)  # noqa: PLR2004
-    # "All requests have failed" is what is said of a refused token, too.
-    return status == 401 and said.level is Level.REQUEST  # noqa: PLR2004
+    # "All requests have failed" is the message for a refused token, too.
+    return status == 401 and reported.level is Level.REQUEST  # noqa: PLR2004
 
 
 def _is_about_access(text: str, status: int, code: int | None) -> bool:
-    return 503 in (status, code) and _UNAUTHORISED in text[:_MESSAGE_READ].lower()  # noqa: PLR2004
+    return 503 in (status, code) and _UNAUTHORISED in text[:_MAX_MESSAGE_READ].lower()  # noqa: PLR2004
 
 
-def _further(message: str, query: Query, before: str) -> str:
-    """What a message says beyond what is told before it."""
-    short = len(message) <= _MESSAGE_READ
+def _new_information(message: str, query: Query, before: str) -> str:
+    """The part of a message that is not in the text before it."""
+    short = len(message) <= _MAX_MESSAGE_READ
     repeated = short and before.endswith(_TOO_MANY) and _JUST_TOO_MANY.fullmatch(message)
     return "" if repeated else _masked(message, query)
 
@@ -292,5 +288,5 @@ def _masked(message: str, query: Query) -> str:
     return mask_text(message, value, value.strip(), quote(value, safe=""))
 
 
-def _after(separator: str, text: str) -> str:
+def _prefixed(separator: str, text: str) -> str:
     return f"{separator}{text}" if text else ""

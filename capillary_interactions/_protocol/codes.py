@@ -15,21 +15,21 @@ from capillary_interactions._errors import SettingsReason
 from capillary_interactions._model.outcome import Rejected
 
 
-class Kind(enum.Enum):
-    """Which way an answer that is none goes."""
+class ResultKind(enum.Enum):
+    """How an attempt or a lookup ends; the value is its name in `AttemptEnded.ending`."""
 
-    MISSING = enum.auto()
-    REFUSED = enum.auto()
-    DENIED = enum.auto()
-    """The credentials are refused."""
-    FORBIDDEN = enum.auto()
-    """The credentials, or this one request: it depends on whether they were ever accepted."""
-    AGAIN = enum.auto()
-    THROTTLED = enum.auto()
+    ANSWER = "found"
+    NOT_FOUND = "not_found"
+    REJECTED = "rejected"
+    UNREADABLE = "unreadable"
+    CREDENTIALS_REFUSED = "denied"
+    RETRYABLE = "failed"
+    UNAVAILABLE = "unavailable"
+    """No answer, and no further attempt."""
 
 
 class Level(enum.Enum):
-    """Who says it; the former knows better what it is about."""
+    """The part of a body that a code is in, the most specific one first."""
 
     ITEM = enum.auto()
     ERRORS = enum.auto()
@@ -38,17 +38,22 @@ class Level(enum.Enum):
 
 @frozen
 class CodeMeaning:
-    """What a code says.
+    """What a status or a code means.
 
     Attributes:
-        kind: Which way the answer goes.
-        text: The same for a person; "" where the number says it all.
+        kind: How the attempt ends.
+        text: A description; "" where the number says it all.
         misconfigured: Whether it is about the settings or the deployment, not about the query.
+        throttled: Whether the request was refused for its rate.
+        conclusive: Whether refused credentials are wrong for sure; otherwise it may be about this
+            one request, if they were ever accepted.
     """
 
-    kind: Kind
+    kind: ResultKind
     text: str = ""
     misconfigured: bool = False
+    throttled: bool = False
+    conclusive: bool = True
 
 
 CLIENT_CERTIFICATE: Final = (
@@ -56,36 +61,39 @@ CLIENT_CERTIFICATE: Final = (
 )
 ENCRYPTED: Final = "the port speaks TLS: base_url (--base-url) must begin with https://"
 _CHECK: Final = "wrong version, path or method; check base_url and api"
-_FAILED: Final = CodeMeaning(Kind.AGAIN, "the server failed")
+_INVALID: Final = CodeMeaning(ResultKind.REJECTED, "invalid or missing input")
+_UNKNOWN: Final = CodeMeaning(ResultKind.NOT_FOUND, "customer not found")
+_UNREGISTERED: Final = CodeMeaning(ResultKind.NOT_FOUND, "customer not registered for loyalty")
+_FORBIDDEN: Final = CodeMeaning(ResultKind.CREDENTIALS_REFUSED, "access refused", conclusive=False)
+_CAPTIVE_PORTAL: Final = "this network wants a login first (a captive portal)"
+_FAILED: Final = CodeMeaning(ResultKind.RETRYABLE, "the server failed")
 _FAILURES: Final = (500, 502, 503, 504, 520, 522, 523, 524)
 
 _EVERYWHERE: Final[Mapping[int, CodeMeaning]] = {
-    400: CodeMeaning(Kind.REFUSED, "invalid or missing input"),
-    401: CodeMeaning(Kind.DENIED, "credentials refused"),
-    403: CodeMeaning(Kind.FORBIDDEN, "access refused"),
-    429: CodeMeaning(Kind.THROTTLED, "too many requests"),
-    461: CodeMeaning(Kind.AGAIN, "search engine busy"),
+    400: _INVALID,
+    401: CodeMeaning(ResultKind.CREDENTIALS_REFUSED, "credentials refused"),
+    403: _FORBIDDEN,
+    429: CodeMeaning(ResultKind.RETRYABLE, "too many requests", throttled=True),
+    461: CodeMeaning(ResultKind.RETRYABLE, "search engine busy"),
     # Also a content delivery network's "server down"; both pass.
-    521: CodeMeaning(Kind.AGAIN, "the customer or the server is busy"),
+    521: CodeMeaning(ResultKind.RETRYABLE, "the customer or the server is busy"),
     **dict.fromkeys(_FAILURES, _FAILED),
-    501: CodeMeaning(Kind.REFUSED, "not implemented by the server"),
-    505: CodeMeaning(Kind.REFUSED, "HTTP version not supported by the server"),
+    501: CodeMeaning(ResultKind.REJECTED, "not implemented by the server"),
+    505: CodeMeaning(ResultKind.REJECTED, "HTTP version not supported by the server"),
 }
 _WRONG_CALL: Final = dict.fromkeys(
-    (402, 404, 405, 406, 415), CodeMeaning(Kind.REFUSED, _CHECK, misconfigured=True)
+    (402, 404, 405, 406, 415), CodeMeaning(ResultKind.REJECTED, _CHECK, misconfigured=True)
 )
 
 _ITEM: Final[Mapping[int, CodeMeaning]] = {
     **_EVERYWHERE,
-    **dict.fromkeys((816, 1011, 1012, 8015), CodeMeaning(Kind.MISSING, "customer not found")),
-    **dict.fromkeys((1013, 1020), CodeMeaning(Kind.MISSING, "customer not registered for loyalty")),
-    **dict.fromkeys(
-        (1001, 1002, 1003, 1015, 1042, 1104), CodeMeaning(Kind.REFUSED, "invalid or missing input")
-    ),
-    1044: CodeMeaning(Kind.FORBIDDEN, "access refused"),
-    618: CodeMeaning(Kind.REFUSED, "customer marked as fraud"),
+    **dict.fromkeys((816, 1011, 1012, 8015), _UNKNOWN),
+    **dict.fromkeys((1013, 1020), _UNREGISTERED),
+    **dict.fromkeys((1001, 1002, 1003, 1015, 1042, 1104), _INVALID),
+    1044: _FORBIDDEN,
+    618: CodeMeaning(ResultKind.REJECTED, "customer marked as fraud"),
     # In a body these two are not what HTTP means by them.
-    408: CodeMeaning(Kind.REFUSED, "MAC address does not match"),
+    408: CodeMeaning(ResultKind.REJECTED, "MAC address does not match"),
     407: _FAILED,
 }
 
@@ -98,13 +106,11 @@ BODY: Final[Mapping[Level, Mapping[int, CodeMeaning]]] = {
 HTTP: Final[Mapping[int, CodeMeaning]] = {
     **_EVERYWHERE,
     **_WRONG_CALL,
-    **dict.fromkeys(_FAILURES, CodeMeaning(Kind.AGAIN)),
-    407: CodeMeaning(Kind.REFUSED, "a proxy wants credentials", misconfigured=True),
+    **dict.fromkeys(_FAILURES, CodeMeaning(ResultKind.RETRYABLE)),
+    407: CodeMeaning(ResultKind.REJECTED, "a proxy wants credentials", misconfigured=True),
     # RFC 6585: the page of a network that wants a login, sent in place of the answer.
-    511: CodeMeaning(
-        Kind.AGAIN, "this network wants a login first (a captive portal)", misconfigured=True
-    ),
-    408: CodeMeaning(Kind.AGAIN, "the server timed out"),
+    511: CodeMeaning(ResultKind.RETRYABLE, _CAPTIVE_PORTAL, misconfigured=True),
+    408: CodeMeaning(ResultKind.RETRYABLE, "the server timed out"),
 }
 
 SUCCESS: Final = frozenset({*range(200, 300), 1000})
@@ -116,12 +122,12 @@ def meaning_of_status(status: int) -> CodeMeaning:
         return HTTP[status]
     if 300 <= status < 400:  # noqa: PLR2004
         return CodeMeaning(
-            Kind.REFUSED, "redirects are not followed; check base_url", misconfigured=True
+            ResultKind.REJECTED, "redirects are not followed; check base_url", misconfigured=True
         )
-    return CodeMeaning(Kind.REFUSED if 400 <= status < 500 else Kind.AGAIN)  # noqa: PLR2004
+    return CodeMeaning(ResultKind.REJECTED if 400 <= status < 500 else ResultKind.RETRYABLE)  # noqa: PLR2004
 
 
-# What nginx, Apache, Go and content delivery networks say with a 400, in pages of their own.
+# The pages of nginx, Apache, Go and content delivery networks that come with a 400.
 _PAGES: Final = (
     (
         re.compile(
@@ -129,22 +135,22 @@ _PAGES: Final = (
             r"|http request to an https server",
             re.IGNORECASE,
         ),
-        CodeMeaning(Kind.REFUSED, ENCRYPTED, misconfigured=True),
+        CodeMeaning(ResultKind.REJECTED, ENCRYPTED, misconfigured=True),
     ),
     (
         re.compile(r"no required ssl certificate|ssl certificate error", re.IGNORECASE),
-        CodeMeaning(Kind.REFUSED, CLIENT_CERTIFICATE, misconfigured=True),
+        CodeMeaning(ResultKind.REJECTED, CLIENT_CERTIFICATE, misconfigured=True),
     ),
 )
 _PAGE: Final = CodeMeaning(
-    Kind.REFUSED,
+    ResultKind.REJECTED,
     "invalid or missing input; not the API's own answer: check base_url and what is in front of it",
     misconfigured=True,
 )
 
 
 def meaning_of_page(status: int, page: str) -> CodeMeaning:
-    """What an HTTP status means that comes with a page, which the API itself does not send."""
+    """What an HTTP status means with a page, which the API itself does not send."""
     if status != 400 or not page:  # noqa: PLR2004
         return meaning_of_status(status)
     return next((meaning for words, meaning in _PAGES if words.search(page)), _PAGE)
@@ -155,9 +161,9 @@ def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
     listed = None if code is None else BODY[level].get(code)
     if listed is not None:
         return listed
-    # A failure of the request as a whole tells nothing about the customer: it may pass.
+    # A failure of the whole request says nothing about the customer: it may pass.
     passing = level is Level.REQUEST and (code is None or code >= 500)  # noqa: PLR2004
-    return _FAILED if passing else CodeMeaning(Kind.REFUSED, "refused by the server")
+    return _FAILED if passing else CodeMeaning(ResultKind.REJECTED, "refused by the server")
 
 
 # What is wrong with the question itself, by status or code; whatever else is rejected (a wrong

@@ -57,15 +57,15 @@ class Wait:
     """What an answer asks to wait.
 
     Attributes:
-        seconds: For how long, as far as it is believed.
-        beyond: Whether it asked for more than that.
+        seconds: For how long, up to a bound, or None where it does not ask.
+        capped: Whether it asked for more than the bound.
     """
 
-    seconds: float
-    beyond: bool = False
+    seconds: float | None = None
+    capped: bool = False
 
 
-def asked_wait(headers: Mapping[str, str], now: datetime, longest: float = LONGEST) -> Wait | None:
+def asked_wait(headers: Mapping[str, str], now: datetime, longest: float = LONGEST) -> Wait:
     """The wait that an answer's headers ask for, by the clock that wrote them.
 
     Args:
@@ -75,9 +75,9 @@ def asked_wait(headers: Mapping[str, str], now: datetime, longest: float = LONGE
     """
     text = header(headers, "retry-after")
     if text is None:
-        return None
+        return Wait()
     seconds = retry_after(text, now, date=clock(headers, now).date, longest=math.inf)
-    return None if seconds is None else Wait(min(seconds, longest), seconds > longest)
+    return Wait() if seconds is None else Wait(min(seconds, longest), seconds > longest)
 
 
 def _seconds(text: str, now: Clock) -> float | None:

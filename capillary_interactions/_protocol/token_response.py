@@ -1,4 +1,4 @@
-"""What does the token endpoint say? A token, a refusal, or trouble that may pass."""
+"""What does an answer of the token endpoint mean? A token, a refusal, or a passing failure."""
 
 import math
 import re
@@ -9,7 +9,8 @@ from typing import Any, Final
 import orjson
 from attrs import field, frozen
 
-from capillary_interactions._protocol.attempt_result import Denied, Trouble, trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.headers import asked_wait
 from capillary_interactions._protocol.messages import Response
 
@@ -28,15 +29,15 @@ _REFUSED: Final = "the OAuth key and secret are refused"
 
 
 class NoHeadersError(Exception):
-    """A request cannot leave: there is no token.
+    """A request cannot be sent: there is no token.
 
     Attributes:
-        verdict: What prevented it.
+        result: Why not.
     """
 
-    def __init__(self, verdict: Denied | Trouble) -> None:
-        super().__init__(verdict.reason)
-        self.verdict = verdict
+    def __init__(self, result: AttemptResult) -> None:
+        super().__init__(result.reason)
+        self.result = result
 
 
 @frozen
@@ -65,7 +66,7 @@ class Token:
         return self.usable - 0.15 * self.lifetime
 
 
-def read_token(response: Response) -> Token | Denied | Trouble:
+def read_token(response: Response) -> Token | AttemptResult:
     """What the answer to a request for a token means.
 
     Only the API itself can refuse a key: JSON with the code for it, or with a status that says so,
@@ -74,18 +75,21 @@ def read_token(response: Response) -> Token | Denied | Trouble:
     status, answer = response.status, _parsed(response.body)
     codes = tuple(_codes(answer))
     if _INVALID_KEY in codes:
-        return Denied(_REFUSED, status, _INVALID_KEY)
+        return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status, _INVALID_KEY)
     said = answer is not _NOT_JSON and status in _REFUSING
     if said or (status == _UNAUTHORISED and not response.body):
-        return Denied(_REFUSED, status)
+        return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status)
     given = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
     if isinstance(given, dict) and _is_token(given.get("accessToken")):
         return Token(given["accessToken"], _lifetime(given))
-    return trouble(
+    wait = asked_wait(response.headers, datetime.now(UTC))
+    return AttemptResult(
+        ResultKind.RETRYABLE,
         f"no OAuth token: HTTP {status}{_flaw(response, answer, codes)}",
         status,
+        retry_after=wait.seconds,
+        retry_after_capped=wait.capped,
         throttled=status == _THROTTLED,
-        wait=asked_wait(response.headers, datetime.now(UTC)),
     )
 
 

@@ -14,16 +14,19 @@ from capillary_interactions._client.retry import (
     delay,
     run_retries,
 )
-from capillary_interactions._protocol.attempt_result import Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 
 ASKED = "the server asks to wait 3700 s: busy"
-FAULT = Trouble("HTTP 500", 500)
-THROTTLE = Trouble("HTTP 429", 429, throttled=True)
+FAULT = AttemptResult(ResultKind.RETRYABLE, "HTTP 500", 500)
+THROTTLE = AttemptResult(ResultKind.RETRYABLE, "HTTP 429", 429, throttled=True)
 POLICY = RetryPolicy()
 
 
-def _hinted(seconds: float, *, throttled: bool = False) -> Trouble:
-    return Trouble("busy", 503, throttled=throttled, retry_after=seconds)
+def _hinted(seconds: float, *, throttled: bool = False) -> AttemptResult:
+    return AttemptResult(
+        ResultKind.RETRYABLE, "busy", 503, throttled=throttled, retry_after=seconds
+    )
 
 
 def _late(reason: str, retry_after: float | None = None) -> GiveUp:
@@ -31,7 +34,7 @@ def _late(reason: str, retry_after: float | None = None) -> GiveUp:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "attempt", "time_left", "cool_down", "decision"),
+    ("failure", "attempt", "time_left", "cool_down", "decision"),
     [
         (FAULT, 1, None, 0.0, Retry(0.25, 14)),
         (FAULT, 2, None, 0.0, Retry(0.5, 14)),
@@ -53,7 +56,7 @@ def _late(reason: str, retry_after: float | None = None) -> GiveUp:
     ],
 )
 def test_decides(
-    trouble: Trouble,
+    failure: AttemptResult,
     attempt: int,
     time_left: float | None,
     cool_down: float,
@@ -63,7 +66,7 @@ def test_decides(
     budget = Budget(500)
     decided = decide(
         POLICY,
-        trouble,
+        failure,
         attempt=attempt,
         budget=budget,
         time_left=time_left,
@@ -78,8 +81,8 @@ def test_stops_when_the_budget_is_spent() -> None:
     """Five hundred tokens are 35 retries of faults, and then one of a throttle fits still."""
     budget = Budget(500)
 
-    def asked(trouble: Trouble) -> Retry | GiveUp:
-        return decide(POLICY, trouble, attempt=1, budget=budget, time_left=None, dice=0.0)
+    def asked(failure: AttemptResult) -> Retry | GiveUp:
+        return decide(POLICY, failure, attempt=1, budget=budget, time_left=None, dice=0.0)
 
     assert [asked(FAULT) for _ in range(35)] == [Retry(0.0, 14)] * 35
     spent = f"{BUDGET_SPENT}: {FAULT.reason}"

@@ -17,7 +17,8 @@ from capillary_interactions import (
     Unavailable,
 )
 from capillary_interactions._http.auth import TOKEN_PATH, BasicHeaders
-from capillary_interactions._protocol.attempt_result import Denied, Trouble
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Response, TransportError
 from capillary_interactions._protocol.token_response import Token, read_token
 from capillary_interactions.events import TokenRefreshed
@@ -70,6 +71,18 @@ class Desk:
     def used(self) -> list[str]:
         """The tokens of the lookups."""
         return [sent.headers[HEADER] for sent in self.server.requests if sent.body is None]
+
+
+def _failure(
+    reason: str, status: int, *, throttled: bool = False, retry_after: float | None = None
+) -> AttemptResult:
+    return AttemptResult(
+        ResultKind.RETRYABLE, reason, status, throttled=throttled, retry_after=retry_after
+    )
+
+
+def _refusal(reason: str, status: int, code: int | None = None) -> AttemptResult:
+    return AttemptResult(ResultKind.CREDENTIALS_REFUSED, reason, status, code)
 
 
 @pytest.mark.parametrize(
@@ -315,35 +328,35 @@ async def test_leaves_no_refresh_behind() -> None:
         (response(token("abc", True)), Token("abc", 300.0)),
         (response(token("abc", -1)), Token("abc", 300.0)),
         (response(token("abc", "60")), Token("abc", 300.0)),
-        (response(token("")), Trouble(NO_TOKEN, 200)),
-        (response(token("a\nb")), Trouble(NO_TOKEN, 200)),
-        (response(token("tökén")), Trouble(NO_TOKEN, 200)),
-        (Response(status=200, body=b"[]"), Trouble(NO_TOKEN, 200)),
-        (response({"data": {}, "errors": [{"code": 9}]}), Trouble(f"{NO_TOKEN} (code 9)", 200)),
-        (Response(status=404, body=b"{}"), Trouble(NO_TOKEN.replace("200", "404"), 404)),
-        (Response(status=302), Trouble("no OAuth token: HTTP 302 with an empty body", 302)),
-        (Response(status=401), Denied(REFUSED, 401)),
-        (Response(status=403, body=b'\xef\xbb\xbf{"a": 1}'), Denied(REFUSED, 403)),
-        (response({"errors": [{"code": 320001}]}), Denied(REFUSED, 200, 320001)),
-        (response({"status": {"code": "320001"}}), Denied(REFUSED, 200, 320001)),
-        (Response(status=500, body=b'{"errorCode": 320001}'), Denied(REFUSED, 500, 320001)),
+        (response(token("")), _failure(NO_TOKEN, 200)),
+        (response(token("a\nb")), _failure(NO_TOKEN, 200)),
+        (response(token("tökén")), _failure(NO_TOKEN, 200)),
+        (Response(status=200, body=b"[]"), _failure(NO_TOKEN, 200)),
+        (response({"data": {}, "errors": [{"code": 9}]}), _failure(f"{NO_TOKEN} (code 9)", 200)),
+        (Response(status=404, body=b"{}"), _failure(NO_TOKEN.replace("200", "404"), 404)),
+        (Response(status=302), _failure("no OAuth token: HTTP 302 with an empty body", 302)),
+        (Response(status=401), _refusal(REFUSED, 401)),
+        (Response(status=403, body=b'\xef\xbb\xbf{"a": 1}'), _refusal(REFUSED, 403)),
+        (response({"errors": [{"code": 320001}]}), _refusal(REFUSED, 200, 320001)),
+        (response({"status": {"code": "320001"}}), _refusal(REFUSED, 200, 320001)),
+        (Response(status=500, body=b'{"errorCode": 320001}'), _refusal(REFUSED, 500, 320001)),
         *(
-            (Response(status=status, body=b"<html>"), Trouble(PAGE.format(status), status))
+            (Response(status=status, body=b"<html>"), _failure(PAGE.format(status), status))
             for status in (200, 400, 401, 403)
         ),
-        (response(500), Trouble("no OAuth token: HTTP 500", 500)),
+        (response(500), _failure("no OAuth token: HTTP 500", 500)),
         (
             response(503, retry_after="9"),
-            Trouble("no OAuth token: HTTP 503", 503, retry_after=9.0),
+            _failure("no OAuth token: HTTP 503", 503, retry_after=9.0),
         ),
         (
             response(429, retry_after="9"),
-            Trouble("no OAuth token: HTTP 429", 429, throttled=True, retry_after=9.0),
+            _failure("no OAuth token: HTTP 429", 429, throttled=True, retry_after=9.0),
         ),
     ],
 )
 def test_reads_what_the_token_endpoint_says(
-    answer: Response, meaning: Token | Denied | Trouble
+    answer: Response, meaning: Token | AttemptResult
 ) -> None:
     """A token, a refusal that is the API's own word, or trouble that may pass."""
     assert read_token(answer) == meaning

@@ -9,16 +9,9 @@ import orjson
 
 from capillary_interactions import CustomerInteractions, Identifier, Query
 from capillary_interactions._json.reader import Reader
-from capillary_interactions._protocol.classify import (
-    Answered,
-    Denied,
-    Garbled,
-    Missing,
-    Refused,
-    Trouble,
-    Verdict,
-    classify,
-)
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.classify import classify
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Response
 
 NOW: Final = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -40,7 +33,7 @@ def judged(
     *,
     query: Query = QUERY,
     reader: Reader = READER,
-) -> Verdict:
+) -> AttemptResult:
     """What an answer means, from JSON or from bytes as they are."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     return classify(
@@ -50,39 +43,33 @@ def judged(
 
 def read(body: object, *, reader: Reader = READER) -> CustomerInteractions:
     """The model of an answer that is one."""
-    verdict = judged(body, reader=reader)
-    assert isinstance(verdict, Answered), verdict
-    return verdict.customer
+    result = judged(body, reader=reader)
+    assert result.customer is not None, result
+    return result.customer
 
 
-def mismatch(body: object) -> Garbled:
+def mismatch(body: object) -> AttemptResult:
     """What is wrong with an answer that is none."""
-    verdict = judged(body)
-    assert isinstance(verdict, Garbled), verdict
-    return verdict
+    result = judged(body)
+    assert result.kind is ResultKind.UNREADABLE, result
+    return result
 
 
-def ending(verdict: Verdict) -> str:
-    """Which way an answer goes, in a word."""
-    match verdict:
-        case Answered():
-            return "found"
-        case Missing():
-            return "not found"
-        case Refused():
-            return "rejected"
-        case Garbled():
-            return "unreadable"
-        case Denied():
-            return "denied" if verdict.conclusive else "forbidden"
-        case Trouble():
-            return "throttled" if verdict.throttled else "again"
+def ending(result: AttemptResult) -> str:
+    """The kind of a result in words, with what decides its consequences."""
+    match result.kind:
+        case ResultKind.CREDENTIALS_REFUSED:
+            return "denied" if result.conclusive else "forbidden"
+        case ResultKind.RETRYABLE:
+            return "throttled" if result.throttled else "again"
+        case _:
+            return str(result.kind.value).replace("_", " ")
 
 
-def reason(verdict: Verdict) -> str:
+def reason(result: AttemptResult) -> str:
     """Why an answer is none."""
-    assert not isinstance(verdict, Answered)
-    return verdict.reason
+    assert result.kind is not ResultKind.ANSWER
+    return result.reason
 
 
 def flat(*interactions: object, **more: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import to_jsonable
-from capillary_interactions._protocol.classify import Answered, Verdict
+from capillary_interactions._protocol.attempt_result import AttemptResult
 
 from .bodies import judged, reason
 from .generations import as_envelope, as_old_envelope
@@ -80,8 +80,8 @@ def _proves(body: Any) -> bool:
         return False
 
 
-def _check(verdict: Verdict, body: Any, status: int) -> None:
-    if isinstance(verdict, Answered):
+def _check(verdict: AttemptResult, body: Any, status: int) -> None:
+    if verdict.customer is not None:
         assert 200 <= status < 300
         assert _proves(body)
         assert orjson.dumps(to_jsonable(verdict.customer))
@@ -111,7 +111,7 @@ def test_that_is_nearly_one_has_a_verdict(body: Any) -> None:
 def test_of_bytes_has_a_verdict(body: bytes, status: int, headers: dict[str, str]) -> None:
     """Whatever the charset that is named."""
     verdict = judged(body, status, headers)
-    assert not isinstance(verdict, Answered)
+    assert verdict.customer is None
     assert reason(verdict)
 
 
@@ -121,14 +121,14 @@ def test_that_is_cut_is_no_answer(body: Any, cut: int) -> None:
     """The end of the body is part of the proof."""
     content = orjson.dumps(body)
     if isinstance(body, dict | list):
-        assert not isinstance(judged(content[: -min(cut, len(content))]), Answered)
+        assert judged(content[: -min(cut, len(content))]).customer is None
 
 
 @laws
 @given(answer=ANSWERS)
 def test_that_is_one_is_read(answer: Any) -> None:
     """The strategies above are about answers: each is one."""
-    assert isinstance(judged(answer), Answered)
+    assert judged(answer).customer is not None
 
 
 @laws
@@ -147,4 +147,4 @@ def test_that_is_an_error_is_never_a_customer(answer: Any, where: str, code: int
         body.setdefault("response", {})["status"] = failed
     else:
         body.setdefault("response", {}).setdefault("customer", {})["item_status"] = failed
-    assert not isinstance(judged(body), Answered)
+    assert judged(body).customer is None

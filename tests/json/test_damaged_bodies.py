@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import to_jsonable
-from capillary_interactions._protocol.classify import Answered, Garbled, Verdict
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 
 from .bodies import ending, flat, flat_messages, judged
 from .strategies import FLAT_ANSWERS
@@ -24,9 +25,9 @@ def with_field(field: str) -> bytes:
     return (MESSAGE % field).encode()
 
 
-def subject(verdict: Verdict) -> Any:
+def subject(verdict: AttemptResult) -> Any:
     """The subject of the one message of an answer."""
-    assert isinstance(verdict, Answered), verdict
+    assert verdict.customer is not None, verdict
     ((_, message),) = verdict.customer.messages()
     return message.subject
 
@@ -75,7 +76,7 @@ def test_one_odd_character_costs_no_history(
     """The customer is found, and whatever was found can be written as JSON in UTF-8 again."""
     verdict = judged(body, headers={} if content_type is None else {"content-type": content_type})
     assert subject(verdict) == expected
-    assert isinstance(verdict, Answered)
+    assert verdict.customer is not None
     written = orjson.dumps(to_jsonable(verdict.customer))
     assert written == orjson.dumps(json.loads(written, parse_constant=pytest.fail))
 
@@ -108,7 +109,7 @@ def test_the_bytes_say_how_wide_their_characters_are(charset: str, encoding: str
 def test_whole_but_broken_json_is_unreadable(body: bytes) -> None:
     """To ask again brings the same; where it is broken is said, and nothing of what it holds."""
     verdict = judged(body, headers=JSON_TYPE)
-    assert isinstance(verdict, Garbled)
+    assert verdict.kind is ResultKind.UNREADABLE
     assert verdict.reason.startswith("the answer cannot be read: ")
     assert verdict.body == body[:2048]
     assert ending(judged(body, 503, JSON_TYPE)) == "again"
@@ -140,7 +141,7 @@ def test_more_objects_than_a_history_has_are_unreadable() -> None:
     """A body of nothing but brackets would take a hundred times its size in memory."""
     crowded = b'{"interaction": [], "x": [%b[]]}' % (b"[]," * 80_000)
     verdict = judged(crowded, headers=JSON_TYPE)
-    assert isinstance(verdict, Garbled)
+    assert verdict.kind is ResultKind.UNREADABLE
     assert "more objects and lists" in verdict.reason
     texts = flat_messages({"subject": '[{"\\' * 20_000}, {"subject": "\\\\"})
     assert ending(judged(texts)) == "found"

@@ -6,7 +6,8 @@ import pytest
 
 from capillary_interactions import Customer, CustomerInteractions, Interaction, Message, Survey
 from capillary_interactions._model.interactions import Location
-from capillary_interactions._protocol.classify import Answered, Garbled
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import (
     Request,
     Response,
@@ -28,19 +29,20 @@ SECRETS = ("d29yZA", "919738522695", "a.person@example.com")
             body=SECRETS[0].encode(),
         ),
         Response(status=200, headers={"Set-Cookie": SECRETS[0]}, body=SECRETS[1].encode()),
-        Garbled("no", None, SECRETS[2].encode()),
+        AttemptResult(ResultKind.UNREADABLE, "no", body=SECRETS[2].encode()),
         Message(id=1, receiver=SECRETS[2], sender=SECRETS[1], subject=f"For {SECRETS[1]}"),
         Message(id=1, extra={"phone": SECRETS[1]}),
         Survey(name="NPS", sent_by=SECRETS[2], response_url=f"https://x/{SECRETS[0]}"),
         Location(lat=18.5204, long=73.8567),
         Customer(id=919738522695, mobile=SECRETS[1], email=SECRETS[2], external_id=SECRETS[0]),
         CustomerInteractions(name=SECRETS[2], warnings=(SECRETS[1],), extra={"m": SECRETS[1]}),
-        Answered(
-            CustomerInteractions(
+        AttemptResult(
+            ResultKind.ANSWER,
+            customer=CustomerInteractions(
                 interactions=(
                     Interaction(name="sms", count=1, messages=(Message(receiver=SECRETS[1]),)),
                 )
-            )
+            ),
         ),
     ],
     ids=lambda value: type(value).__name__,

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from capillary_interactions import Customer, to_jsonable
-from capillary_interactions._protocol.classify import Missing, Trouble
+from capillary_interactions._protocol.codes import ResultKind
 
 from .bodies import SAMPLES, ending, judged, read, sample
 
@@ -152,13 +152,12 @@ def test_old_envelope_is_read_through_all_its_habits() -> None:
 def test_item_code_says_more_than_the_failed_request_around_it() -> None:
     """The request's 500 with a code of the customer is about the customer."""
     verdict = judged(sample("error_envelope_not_found"), 500)
-    assert isinstance(verdict, Missing)
-    assert verdict.code == 1012
+    assert (verdict.kind, verdict.code) == (ResultKind.NOT_FOUND, 1012)
 
 
 def test_failed_request_without_an_item_is_asked_again() -> None:
     """A request's 500 that tells nothing about the customer may pass."""
     verdict = judged(sample("error_envelope_failed"))
-    assert isinstance(verdict, Trouble)
+    assert verdict.kind is ResultKind.RETRYABLE
     assert (verdict.status, verdict.code) == (200, 500)
     assert verdict.reason == "the server failed (500): All requests have failed due to errors"

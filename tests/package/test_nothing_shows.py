@@ -39,7 +39,8 @@ from capillary_interactions import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._protocol.attempt_result import Answered, Denied, Garbled
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Response, TransportError
 from capillary_interactions.testing import Asked, FakeTransport
 
@@ -134,9 +135,9 @@ _INNER: Final[tuple[Any, ...]] = (
         timeout=1.0,
         body=_SECRET.encode(),
     ),
-    Answered(_WHOLE),
-    Garbled("odd", "name", _EMAIL.encode()),
-    Denied("refused", 401),
+    AttemptResult(ResultKind.ANSWER, customer=_WHOLE),
+    AttemptResult(ResultKind.UNREADABLE, "odd", path="name", body=_EMAIL.encode()),
+    AttemptResult(ResultKind.CREDENTIALS_REFUSED, "refused", 401),
 )
 
 

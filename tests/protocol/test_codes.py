@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from capillary_interactions._protocol.classify import Denied, Missing, Refused, Trouble
+from capillary_interactions._protocol.codes import ResultKind
 from tests.json.bodies import ending, envelope, enveloped, flat, judged, reason
 
 Spelling = Callable[[int], dict[str, Any]]
@@ -81,7 +81,6 @@ def test_in_a_body_with_200_mean(level: str, code: int, expected: str) -> None:
     for name, spelling in LEVELS[level].items():
         verdict = judged(spelling(code))
         assert ending(verdict) == expected, name
-        assert isinstance(verdict, Missing | Refused | Denied | Trouble)
         assert verdict.code == code
         assert f"({code})" in verdict.reason
 
@@ -179,8 +178,7 @@ def test_of_the_request_win_over_http(status: int, code: int) -> None:
 def test_that_are_not_listed_are_a_named_failure(status: int, spelling: str) -> None:
     """A code with `success: false` is rejected with code and message, under a bare 500 too."""
     verdict = judged((ERRORS | ITEM)[spelling](9876), status)
-    assert isinstance(verdict, Refused)
-    assert (verdict.code, verdict.status) == (9876, status)
+    assert (ending(verdict), verdict.code, verdict.status) == ("rejected", 9876, status)
 
 
 @pytest.mark.parametrize(
@@ -195,8 +193,7 @@ def test_that_are_not_listed_lose_to_a_telling_status(status: int, expected: str
 def test_of_a_quota_are_felt_whatever_the_body_says(body: Spelling) -> None:
     """HTTP's 429 quiets everybody, even where one customer is known to be missing."""
     verdict = judged(body(1012), 429, {"retry-after": "2"})
-    assert isinstance(verdict, Trouble)
-    assert (verdict.throttled, verdict.retry_after, verdict.status) == (True, 2.0, 429)
+    assert (ending(verdict), verdict.retry_after, verdict.status) == ("throttled", 2.0, 429)
 
 
 def test_of_a_refused_token_outweigh_all_requests_have_failed() -> None:
@@ -228,10 +225,11 @@ def test_of_an_unavailable_authorisation_are_so_with_a_503_only() -> None:
 
 
 def test_of_access_become_a_rejection_where_the_credentials_are_good() -> None:
-    """`as_refused` says the same about the request."""
-    verdict = judged(b"", 403)
-    assert isinstance(verdict, Denied)
-    assert verdict.as_refused() == Refused(verdict.reason, 403, None)
+    """`as_rejected` keeps reason and status."""
+    refusal = judged(b"", 403)
+    rejected = refusal.as_rejected()
+    assert rejected.kind is ResultKind.REJECTED
+    assert (rejected.reason, rejected.status) == (refusal.reason, 403)
 
 
 @pytest.mark.parametrize("success", ["true", "TRUE", True, None])
@@ -282,7 +280,7 @@ def test_that_are_missing_leave_a_failure(body: object, expected: str) -> None:
 def test_are_integers_or_their_decimal_spelling(code: object) -> None:
     """What is no code is not shown as one: it may be somebody's number."""
     verdict = judged({"errors": [{"status": False, "code": code, "message": "no"}]})
-    assert isinstance(verdict, Refused)
+    assert ending(verdict) == "rejected"
     assert (verdict.code, verdict.reason) == (None, "refused by the server: no")
 
 
@@ -291,5 +289,4 @@ def test_of_a_nameless_item_are_those_of_the_request() -> None:
     body = _item({"success": "false", "message": "no"})
     body["response"]["status"] = {"success": "false", "code": 1012}
     verdict = judged(body)
-    assert isinstance(verdict, Missing)
-    assert verdict.code == 1012
+    assert (ending(verdict), verdict.code) == ("not found", 1012)
