@@ -12,7 +12,7 @@ _UNTRACED: Final = (
     "tests/package/test_structure.py",
     "tests/end_to_end/test_fault_matrix_rounds.py",
     "tests/end_to_end/test_leaving.py",
-    "tests/integrations/consuming/test_brokers.py",
+    "tests/integrations/brokers/test_brokers.py",
     "tests/integrations/consuming/test_scenes.py",
     "tests/jobs/test_kills.py",
     "tests/jobs/test_scenes.py",

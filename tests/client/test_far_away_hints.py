@@ -23,7 +23,7 @@ from capillary_interactions.integrations.consume import consume
 from capillary_interactions.integrations.web import answer_to
 from capillary_interactions.testing import interactions
 from tests.fakes import Server, Watch, customer, in_turn, now, response, settings
-from tests.integrations.consuming.scripted import Handler, Message, key
+from tests.integrations.consuming.fake_events import Handler, Message, key
 
 HOUR = 3600.0
 FAR_AWAY = (

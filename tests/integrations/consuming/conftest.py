@@ -1,27 +1,11 @@
-"""Each broker runs once for all tests that need it."""
+"""Every asynchronous test of this folder runs on a clock that jumps over each wait."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import asyncio
+from collections.abc import Callable, Mapping
 
-import pytest
-
-from benchmarks.servers.brokers import broker, missing, program
-
-Address = Callable[[str], str]
+from capillary_interactions.testing import JumpingEventLoop
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """Where a broker of a kind listens; it is started when first asked for."""
-    running: dict[str, str] = {}
-    with ExitStack() as stack:
-
-        def of(kind: str) -> str:
-            if program(kind) is None:
-                pytest.skip(missing(kind))
-            if kind not in running:
-                home = tmp_path_factory.mktemp(kind)
-                running[kind] = stack.enter_context(broker(kind, home))
-            return running[kind]
-
-        yield of
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What pytest-asyncio makes the event loop of a test with."""
+    return {"jumping": JumpingEventLoop}

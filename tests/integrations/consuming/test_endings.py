@@ -1,7 +1,6 @@
 """What becomes of a message, by how its lookup and its handler end."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,13 +9,14 @@ import pytest
 from capillary_interactions import ConfigurationError, Identifier, RateLimit
 from capillary_interactions._protocol.messages import Response
 from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
-from capillary_interactions.testing import FakeTransport, after, interactions, run_without_waiting
+from capillary_interactions.testing import FakeTransport, after, interactions
 from capillary_interactions.testing._fake_transport import Answer, Asked
-from tests.integrations.consuming.scripted import (
+from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
     asked,
     client_of,
+    consumed,
     delivered,
     endless,
     key,
@@ -38,202 +38,143 @@ from tests.integrations.consuming.scripted import (
         ("nobody", ("reject", "no query can be made of it")),
     ],
 )
-def test_ends_as_the_table_says(name: str, fate: Any) -> None:
+async def test_ends_as_the_table_says(name: str, fate: Any) -> None:
     """Acknowledged, delivered again or put aside, and told so once."""
-
-    async def main() -> None:
-        message, handler = Message(name), Handler()
-        async with client_of(scripted()) as client:
-            report = await consume(client, delivered([message]), key=key, handle=handler)
-        (told,) = message.fate
-        if isinstance(fate, tuple) and fate[0] == "reject":
-            assert told[0] == "reject"
-            assert told[1].startswith(fate[1])
-        else:
-            assert told == fate
-        assert handler.ended == ([name] if fate == "ack" else [])
-        word = told if isinstance(told, str) else told[0]
-        counted = {"ack": "acknowledged", "nack": "redelivered", "reject": "rejected"}[word]
-        assert report == ConsumerReport(**{counted: 1})
-
-    run_without_waiting(main())
+    message, handler = Message(name), Handler()
+    report = await consumed([message], handler)
+    (told,) = message.fate
+    if isinstance(fate, tuple) and fate[0] == "reject":
+        assert told[0] == "reject"
+        assert told[1].startswith(fate[1])
+    else:
+        assert told == fate
+    assert handler.ended == ([name] if fate == "ack" else [])
+    word = told if isinstance(told, str) else told[0]
+    counted = {"ack": "acknowledged", "nack": "redelivered", "reject": "rejected"}[word]
+    assert report == ConsumerReport(**{counted: 1})
 
 
-def test_acknowledges_after_the_handler_only() -> None:
+async def test_acknowledges_after_the_handler_only() -> None:
     """While the handler works, the broker has not been told anything (the handler asserts it)."""
-
-    async def main() -> None:
-        given, handler = messages("a", "b", "c"), Handler(seconds=5.0)
-        async with client_of(scripted()) as client:
-            await consume(client, delivered(given), key=key, handle=handler)
-        assert [message.fate for message in given] == [["ack"]] * 3
-        assert handler.most == 3
-
-    run_without_waiting(main())
+    given, handler = messages("a", "b", "c"), Handler(seconds=5.0)
+    await consumed(given, handler)
+    assert [message.fate for message in given] == [["ack"]] * 3
+    assert handler.most == 3
 
 
-def test_delivers_again_what_the_handler_failed_at(caplog: pytest.LogCaptureFixture) -> None:
+async def test_delivers_again_what_the_handler_failed_at(caplog: pytest.LogCaptureFixture) -> None:
     """The others go on; the log names the error's type and nothing of its text."""
-
-    async def main() -> ConsumerReport:
-        given, handler = messages("a", "b"), Handler(fails={"a": 1})
-        async with client_of(scripted()) as client:
-            report = await consume(
-                client, delivered(given), key=key, handle=handler, redelivery_delay=3.0
-            )
-        assert [message.fate for message in given] == [[("nack", 3.0)], ["ack"]]
-        return report
-
-    with caplog.at_level(logging.ERROR, "capillary_interactions"):
-        report = run_without_waiting(main())
+    given, handler = messages("a", "b"), Handler(fails={"a": 1})
+    report = await consumed(given, handler, redelivery_delay=3.0)
+    assert [message.fate for message in given] == [[("nack", 3.0)], ["ack"]]
     assert report == ConsumerReport(acknowledged=1, redelivered=1, failures=1)
     assert "RuntimeError" in caplog.text
     assert "no room" not in caplog.text
 
 
-def test_tells_on_error_what_the_handler_raised() -> None:
+async def test_tells_on_error_what_the_handler_raised() -> None:
     """With its message; then it is not logged."""
+    given, told = messages("a"), list[tuple[str, str]]()
+    await consumed(
+        given,
+        Handler(fails={"a": 1}),
+        on_error=lambda message, error: told.append((message.name, str(error))),
+    )
+    assert told == [("a", "no room for a")]
 
-    async def main() -> None:
-        given, told = messages("a"), list[tuple[str, str]]()
-        async with client_of(scripted()) as client:
+
+async def test_stops_with_what_on_error_raises() -> None:
+    """Which makes a handler's error fatal: its message and all unfinished ones are given back."""
+    given = messages("slow-1", "a", "slow-2")
+
+    def fatal(_: Message, error: Exception) -> None:
+        raise error
+
+    async with client_of(scripted()) as client:
+        with pytest.raises(RuntimeError, match="no room for a"):
             await consume(
                 client,
-                delivered(given),
+                endless(given),
                 key=key,
                 handle=Handler(fails={"a": 1}),
-                on_error=lambda message, error: told.append((message.name, str(error))),
+                on_error=fatal,
             )
-        assert told == [("a", "no room for a")]
-
-    run_without_waiting(main())
+    assert [message.fate for message in given] == [[("nack", 0.0)]] * 3
 
 
-def test_stops_with_what_on_error_raises() -> None:
-    """Which makes a handler's error fatal: its message and all unfinished ones are given back."""
-
-    async def main() -> None:
-        given = messages("slow-1", "a", "slow-2")
-
-        def fatal(_: Message, error: Exception) -> None:
-            raise error
-
-        async with client_of(scripted()) as client:
-            with pytest.raises(RuntimeError, match="no room for a"):
-                await consume(
-                    client,
-                    endless(given),
-                    key=key,
-                    handle=Handler(fails={"a": 1}),
-                    on_error=fatal,
-                )
-        assert [message.fate for message in given] == [[("nack", 0.0)]] * 3
-
-    run_without_waiting(main())
-
-
-def test_goes_on_when_a_broker_does_not_take_its_word(caplog: pytest.LogCaptureFixture) -> None:
+async def test_goes_on_when_a_broker_refuses_a_settlement(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """It will deliver again by itself, so this is counted and logged and no more."""
-
-    async def main() -> ConsumerReport:
-        given = [Message("a", refuses=OSError("secret")), Message("b")]
-        async with client_of(scripted()) as client:
-            report = await consume(client, delivered(given), key=key, handle=Handler())
-        assert given[1].fate == ["ack"]
-        return report
-
-    report = run_without_waiting(main())
+    given = [Message("a", refuses=OSError("secret")), Message("b")]
+    report = await consumed(given)
+    assert given[1].fate == ["ack"]
     assert report == ConsumerReport(acknowledged=1, unsettled=1)
     assert "OSError" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_holds_no_more_than_in_flight() -> None:
+async def test_holds_no_more_than_in_flight() -> None:
     """Of an endless source, only as many are read as may be held, and more as these end."""
+    read, held = 0, list[int]()
+    handler = Handler(seconds=0.5)
 
-    async def main() -> None:
-        read, held = 0, list[int]()
-        handler = Handler(seconds=0.5)
+    async def source() -> Any:
+        nonlocal read
+        for number in range(200):
+            read += 1
+            held.append(read - len(handler.ended))
+            yield Message(f"n-{number}")
 
-        async def source() -> Any:
-            nonlocal read
-            for number in range(200):
-                read += 1
-                held.append(read - len(handler.ended))
-                yield Message(f"n-{number}")
-
-        async with client_of(scripted()) as client:
-            report = await consume(client, source(), key=key, handle=handler, in_flight=8)
-        assert report.acknowledged == 200
-        assert max(held) == handler.most == 8
-
-    run_without_waiting(main())
+    async with client_of(scripted()) as client:
+        report = await consume(client, source(), key=key, handle=handler, in_flight=8)
+    assert report.acknowledged == 200
+    assert max(held) == handler.most == 8
 
 
-def test_pauses_while_nothing_answers() -> None:
+async def test_pauses_while_nothing_answers() -> None:
     """When all that may be held had no answer, it reads on when the endpoint may be back."""
-
-    async def main() -> None:
-        transport = scripted()
-        given = messages(*(f"busy-{number}" for number in range(40)))
-        async with client_of(transport) as client:
-            report = await consume(
-                client, delivered(given), key=key, handle=Handler(), in_flight=10
-            )
-        assert report.redelivered == len(asked(transport)) == 40
-        assert asyncio.get_running_loop().time() >= 21.0
-
-    run_without_waiting(main())
+    transport = scripted()
+    given = messages(*(f"busy-{number}" for number in range(40)))
+    report = await consumed(given, transport=transport, in_flight=10)
+    assert report.redelivered == len(asked(transport)) == 40
+    assert asyncio.get_running_loop().time() >= 21.0
 
 
 @pytest.mark.parametrize("hint", ["1764345600", "3600", "Thu, 01 Jan 2099 00:00:00 GMT"])
-def test_looks_up_a_probe_while_a_server_asks_for_ages(hint: str) -> None:
+async def test_looks_up_a_probe_while_a_server_asks_for_ages(hint: str) -> None:
     """A server that is wrong about its return for two seconds does not stop a consumer for good."""
+    loop = asyncio.get_running_loop()
 
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
+    def answer(_: Asked) -> Answer:
+        wrong = 10.0 < loop.time() < 12.0
+        return Response(status=503, headers={"Retry-After": hint}) if wrong else interactions()
 
-        def answer(_: Asked) -> Answer:
-            wrong = 10.0 < loop.time() < 12.0
-            return Response(status=503, headers={"Retry-After": hint}) if wrong else interactions()
+    async def source() -> AsyncIterator[Message]:
+        for number in range(600):
+            await asyncio.sleep(0.1)
+            yield Message(f"n-{number}")
 
-        async def source() -> AsyncIterator[Message]:
-            for number in range(600):
-                await asyncio.sleep(0.1)
-                yield Message(f"n-{number}")
-
-        async with client_of(FakeTransport(default=answer)) as client:
-            report = await consume(client, source(), key=key, handle=Handler(), in_flight=8)
-        assert report.acknowledged == 600 - report.redelivered
-        assert report.redelivered <= 20
-        assert loop.time() < 12.0 + 2 * 60.0 + 60.0
-
-    run_without_waiting(main())
+    async with client_of(FakeTransport(default=answer)) as client:
+        report = await consume(client, source(), key=key, handle=Handler(), in_flight=8)
+    assert report.acknowledged == 600 - report.redelivered
+    assert report.redelivered <= 20
+    assert loop.time() < 12.0 + 2 * 60.0 + 60.0
 
 
-def test_reads_on_at_once_when_something_answers() -> None:
+async def test_reads_on_at_once_when_something_answers() -> None:
     """One answer among failures is enough to go on."""
-
-    async def main() -> None:
-        names = [f"{'down' if number % 4 else 'n'}-{number}" for number in range(80)]
-        given = messages(*names)
-        async with client_of(scripted()) as client:
-            await consume(client, delivered(given), key=key, handle=Handler(), in_flight=8)
-        assert asyncio.get_running_loop().time() < 1.0
-
-    run_without_waiting(main())
+    names = [f"{'down' if number % 4 else 'n'}-{number}" for number in range(80)]
+    given = messages(*names)
+    await consumed(given, in_flight=8)
+    assert asyncio.get_running_loop().time() < 1.0
 
 
-def test_keeps_the_lookups_within_their_time() -> None:
+async def test_keeps_the_lookups_within_their_time() -> None:
     """A lookup that takes longer is one without an answer."""
-
-    async def main() -> None:
-        message = Message("slow-1")
-        async with client_of(scripted()) as client:
-            await consume(client, delivered([message]), key=key, handle=Handler(), timeout=0.5)
-        assert message.fate == [("nack", 30.0)]
-
-    run_without_waiting(main())
+    message = Message("slow-1")
+    await consumed([message], timeout=0.5)
+    assert message.fate == [("nack", 30.0)]
 
 
 @pytest.mark.parametrize(
@@ -252,41 +193,33 @@ def test_refuses_settings_that_cannot_work(setting: str, value: Any) -> None:
         Consumer(client, delivered([]), key=key, handle=Handler(), **{setting: value})
 
 
-def test_raises_what_a_key_that_is_no_query_comes_to() -> None:
+async def test_raises_what_a_key_that_is_no_query_comes_to() -> None:
     """That is the program's mistake, not the event's: no event is put aside for it."""
-
-    async def main() -> None:
-        message = Message("a")
-        async with client_of(scripted()) as client:
-            with pytest.raises(ValueError, match="Query or an Identifier"):
-                await consume(
-                    client,
-                    endless([message]),
-                    key=lambda _: "919738522695",  # type: ignore[arg-type,return-value]
-                    handle=Handler(),
-                )
-        assert message.fate == [("nack", 0.0)]
-
-    run_without_waiting(main())
-
-
-def test_lets_a_lookup_wait_that_no_person_waits_for() -> None:
-    """A web request's lookup overtakes those of events that wait for the quota."""
-
-    async def main() -> None:
-        transport = scripted(n=after(0.0, interactions()))
-        rate = RateLimit(10, 10.0, burst=1)
-        async with client_of(transport, rate=rate) as client:
-            consumer = Consumer(
+    message = Message("a")
+    async with client_of(scripted()) as client:
+        with pytest.raises(ValueError, match="Query or an Identifier"):
+            await consume(
                 client,
-                delivered(messages(*(f"n-{number}" for number in range(10)))),
-                key=key,
+                endless([message]),
+                key=lambda _: "919738522695",  # type: ignore[arg-type,return-value]
                 handle=Handler(),
             )
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(0.5)
-            await client.lookup(Identifier.external_id("person-1"))
-            await running
-        assert asked(transport).index("person-1") <= 2
+    assert message.fate == [("nack", 0.0)]
 
-    run_without_waiting(main())
+
+async def test_lets_a_lookup_wait_that_no_person_waits_for() -> None:
+    """A web request's lookup overtakes those of events that wait for the quota."""
+    transport = scripted(n=after(0.0, interactions()))
+    rate = RateLimit(10, 10.0, burst=1)
+    async with client_of(transport, rate=rate) as client:
+        consumer = Consumer(
+            client,
+            delivered(messages(*(f"n-{number}" for number in range(10)))),
+            key=key,
+            handle=Handler(),
+        )
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(0.5)
+        await client.lookup(Identifier.external_id("person-1"))
+        await running
+    assert asked(transport).index("person-1") <= 2

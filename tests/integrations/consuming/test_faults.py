@@ -1,7 +1,6 @@
 """Faults that are no event's: of a handler, of the broker's word, of the order, of the source."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, cast
 
@@ -9,12 +8,11 @@ import pytest
 
 from capillary_interactions import Outcome
 from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
-from capillary_interactions.testing import run_without_waiting
-from tests.integrations.consuming.scripted import (
+from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
     client_of,
-    delivered,
+    consumed,
     endless,
     key,
     messages,
@@ -28,66 +26,44 @@ async def _wait_for_what_was_cancelled() -> None:
     await never
 
 
-def test_takes_a_cancellation_within_the_handler_for_its_failure() -> None:
+async def test_takes_a_cancellation_within_the_handler_for_its_failure() -> None:
     """Nobody has called the handler off, so its message comes again, and not at once."""
+    message, told = Message("a"), list[BaseException | None]()
 
-    async def main() -> None:
-        message, told = Message("a"), list[BaseException | None]()
+    async def handle(_: Outcome) -> None:
+        await _wait_for_what_was_cancelled()
 
-        async def handle(_: Outcome) -> None:
-            await _wait_for_what_was_cancelled()
-
-        async with client_of(scripted()) as client:
-            report = await consume(
-                client,
-                delivered([message]),
-                key=key,
-                handle=handle,
-                redelivery_delay=3.0,
-                on_error=lambda _, error: told.append(error.__cause__),
-            )
-        assert message.fate == [("nack", 3.0)]
-        assert report == ConsumerReport(redelivered=1, failures=1)
-        assert [type(cause) for cause in told] == [asyncio.CancelledError]
-
-    run_without_waiting(main())
+    report = await consumed(
+        [message],
+        handle,
+        redelivery_delay=3.0,
+        on_error=lambda _, error: told.append(error.__cause__),
+    )
+    assert message.fate == [("nack", 3.0)]
+    assert report == ConsumerReport(redelivered=1, failures=1)
+    assert [type(cause) for cause in told] == [asyncio.CancelledError]
 
 
-def test_keeps_the_order_though_something_in_the_handler_is_cancelled() -> None:
+async def test_keeps_the_order_though_something_in_the_handler_is_cancelled() -> None:
     """The next one is not handled before it."""
+    order = list[str]()
+    cancelled = iter([True])
 
-    async def main() -> None:
-        order = list[str]()
-        cancelled = iter([True])
+    async def handle(outcome: Outcome) -> None:
+        if outcome.item.name == "a" and next(cancelled, False):
+            await _wait_for_what_was_cancelled()
+        order.append(outcome.item.name)
 
-        async def handle(outcome: Outcome) -> None:
-            if outcome.item.name == "a" and next(cancelled, False):
-                await _wait_for_what_was_cancelled()
-            order.append(outcome.item.name)
-
-        async with client_of(scripted()) as client:
-            await consume(
-                client,
-                delivered(messages("a", "b", "c")),
-                key=key,
-                handle=handle,
-                ordered_by=lambda _: 1,
-            )
-        assert order == ["a", "b", "c"]
-
-    run_without_waiting(main())
+    await consumed(messages("a", "b", "c"), handle, ordered_by=lambda _: 1)
+    assert order == ["a", "b", "c"]
 
 
-def test_counts_a_cancelled_word_as_unsettled(caplog: pytest.LogCaptureFixture) -> None:
+async def test_counts_a_cancelled_word_as_unsettled(caplog: pytest.LogCaptureFixture) -> None:
     """Every message that was read is in the report."""
-
-    async def main() -> ConsumerReport:
-        cancelled = cast("Exception", asyncio.CancelledError())
-        given = [Message("a", refuses=cancelled), Message("b")]
-        async with client_of(scripted()) as client:
-            return await consume(client, delivered(given), key=key, handle=Handler())
-
-    assert run_without_waiting(main()) == ConsumerReport(acknowledged=1, unsettled=1)
+    cancelled = cast("Exception", asyncio.CancelledError())
+    given = [Message("a", refuses=cancelled), Message("b")]
+    report = await consumed(given)
+    assert report == ConsumerReport(acknowledged=1, unsettled=1)
     assert "CancelledError" in caplog.text
 
 
@@ -100,19 +76,12 @@ class Unburied(Message):
 
 
 @pytest.mark.parametrize("lane", [None, lambda _: 1])
-def test_gives_back_what_it_cannot_put_aside(lane: Any) -> None:
+async def test_gives_back_what_it_cannot_put_aside(lane: Any) -> None:
     """Not every source delivers again by itself what it was told nothing of."""
-
-    async def main() -> None:
-        given = [Unburied("wrong"), Message("a")]
-        async with client_of(scripted()) as client:
-            report = await consume(
-                client, delivered(given), key=key, handle=Handler(), ordered_by=lane
-            )
-        assert [message.fate for message in given] == [[("nack", 30.0)], ["ack"]]
-        assert report == ConsumerReport(acknowledged=1, redelivered=1)
-
-    run_without_waiting(main())
+    given = [Unburied("wrong"), Message("a")]
+    report = await consumed(given, ordered_by=lane)
+    assert [message.fate for message in given] == [[("nack", 30.0)], ["ack"]]
+    assert report == ConsumerReport(acknowledged=1, redelivered=1)
 
 
 def _raises(message: Message) -> Hashable:
@@ -126,79 +95,61 @@ def _unhashable(message: Message) -> Hashable:
 
 
 @pytest.mark.parametrize("ordered_by", [_raises, _unhashable])
-def test_puts_aside_what_has_no_order(
+async def test_puts_aside_what_has_no_order(
     ordered_by: Callable[[Message], Hashable], caplog: pytest.LogCaptureFixture
 ) -> None:
     """As it does what has no query; the others keep theirs."""
-
-    async def main() -> None:
-        given, handler = messages("a", "b", "c"), Handler()
-        async with client_of(scripted()) as client:
-            report = await consume(
-                client, delivered(given), key=key, handle=handler, ordered_by=ordered_by
-            )
-        assert given[1].fate == [("reject", "no order can be made of it")]
-        assert handler.ended == ["a", "c"]
-        assert report == ConsumerReport(acknowledged=2, rejected=1)
-
-    with caplog.at_level(logging.WARNING, "capillary_interactions"):
-        run_without_waiting(main())
+    given, handler = messages("a", "b", "c"), Handler()
+    report = await consumed(given, handler, ordered_by=ordered_by)
+    assert given[1].fate == [("reject", "no order can be made of it")]
+    assert handler.ended == ["a", "c"]
+    assert report == ConsumerReport(acknowledged=2, rejected=1)
     assert "ordered_by raised" in caplog.text
 
 
 @pytest.mark.parametrize("how", ["stopped", "failing"])
-def test_closes_a_source_that_is_a_generator(how: str) -> None:
+async def test_closes_a_source_that_is_a_generator(how: str) -> None:
     """However it ends, what the generator holds is let go of before `run` returns."""
+    closed = False
 
-    async def main() -> None:
-        closed = False
+    async def source() -> AsyncIterator[Message]:
+        nonlocal closed
+        try:
+            for number in range(10):
+                yield Message(f"a-{number}")
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1.0)
+            closed = True
 
-        async def source() -> AsyncIterator[Message]:
-            nonlocal closed
-            try:
-                for number in range(10):
-                    yield Message(f"a-{number}")
-                await asyncio.Event().wait()
-            finally:
-                await asyncio.sleep(1.0)
-                closed = True
+    def fatal(_: Message, error: Exception) -> None:
+        raise error
 
-        def fatal(_: Message, error: Exception) -> None:
-            raise error
-
-        handler = Handler(seconds=1.0, fails={"a-0": how == "failing"})
-        async with client_of(scripted()) as client:
-            consumer = Consumer(
-                client, source(), key=key, handle=handler, in_flight=1, on_error=fatal
-            )
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(0.5)
-            if how == "stopped":
-                consumer.stop()
-            await asyncio.wait([running])
-        assert closed
-        assert (running.exception() is None) == (how == "stopped")
-
-    run_without_waiting(main())
+    handler = Handler(seconds=1.0, fails={"a-0": how == "failing"})
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, source(), key=key, handle=handler, in_flight=1, on_error=fatal)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(0.5)
+        if how == "stopped":
+            consumer.stop()
+        await asyncio.wait([running])
+    assert closed
+    assert (running.exception() is None) == (how == "stopped")
 
 
-def test_hears_of_a_lookup_that_somebody_else_has_cancelled(
+async def test_hears_of_a_lookup_that_somebody_else_has_cancelled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its message is given back, and not in silence for ever."""
+    message = Message("a")
 
-    async def main() -> None:
-        message = Message("a")
+    def cancelled(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
 
-        def cancelled(*_: Any, **__: Any) -> None:
-            raise asyncio.CancelledError
-
-        async with client_of(scripted()) as client:
-            monkeypatch.setattr(client, "_lookup_in_background", cancelled)
-            with pytest.raises(RuntimeError, match="lookup was cancelled"):
-                await asyncio.wait_for(
-                    consume(client, endless([message]), key=key, handle=Handler()), 60.0
-                )
-        assert message.fate == [("nack", 0.0)]
-
-    run_without_waiting(main())
+    async with client_of(scripted()) as client:
+        monkeypatch.setattr(client, "_lookup_in_background", cancelled)
+        with pytest.raises(RuntimeError, match="lookup was cancelled"):
+            await asyncio.wait_for(
+                consume(client, endless([message]), key=key, handle=Handler()), 60.0
+            )
+    assert message.fate == [("nack", 0.0)]

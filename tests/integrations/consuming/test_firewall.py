@@ -10,11 +10,12 @@ from capillary_interactions import AuthenticationError, ConfigurationError, Inte
 from capillary_interactions._protocol.messages import Response
 from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
 from capillary_interactions.sandbox import Sandbox
-from capillary_interactions.testing import after, interactions, run_without_waiting
-from tests.integrations.consuming.scripted import (
+from capillary_interactions.testing import after, interactions
+from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
     client_of,
+    consumed,
     delivered,
     endless,
     key,
@@ -32,123 +33,92 @@ def _names(blocked: int, others: int) -> list[str]:
 @pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("in_flight", [1, 2, 16])
 @pytest.mark.parametrize("blocked", [1, 2, 4])
-def test_puts_blocked_events_aside_and_goes_on(
+async def test_puts_blocked_events_aside_and_goes_on(
     blocked: int, in_flight: int, in_order: bool
 ) -> None:
     """However many stand first: they are dead letters at the first start, and no other is."""
-
-    async def main() -> None:
-        given = messages(*_names(blocked, 20))
-        async with client_of(scripted(page=PAGE)) as client:
-            report = await consume(
-                client,
-                delivered(given),
-                key=key,
-                handle=Handler(),
-                in_flight=in_flight,
-                ordered_by=(lambda _: 1) if in_order else None,
-            )
-        assert report == ConsumerReport(acknowledged=20, rejected=blocked)
-        ((word, reason),) = given[0].fate
-        assert word == "reject"
-        assert "by a proxy or firewall, not by the API" in reason
-
-    run_without_waiting(main())
+    given = messages(*_names(blocked, 20))
+    report = await consumed(
+        given,
+        transport=scripted(page=PAGE),
+        in_flight=in_flight,
+        ordered_by=(lambda _: 1) if in_order else None,
+    )
+    assert report == ConsumerReport(acknowledged=20, rejected=blocked)
+    ((word, reason),) = given[0].fate
+    assert word == "reject"
+    assert "by a proxy or firewall, not by the API" in reason
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 16])
-def test_gives_everything_back_where_all_are_blocked(in_flight: int) -> None:
+async def test_gives_everything_back_where_all_are_blocked(in_flight: int) -> None:
     """It is the credentials, whatever refuses them: no event is lost, and few are asked for."""
-
-    async def main() -> None:
-        given = messages(*_names(40, 0))
-        transport = scripted(page=PAGE)
-        async with client_of(transport) as client:
-            consumer = Consumer(
-                client, endless(given), key=key, handle=Handler(), in_flight=in_flight
-            )
-            with pytest.raises(AuthenticationError, match="HTTP 403 with a body that is not JSON"):
-                await consumer.run()
-        assert consumer.report().rejected == 0
-        assert consumer.report().acknowledged == 0
-        assert len(transport.requests) <= 5 + in_flight
-
-    run_without_waiting(main())
+    given = messages(*_names(40, 0))
+    transport = scripted(page=PAGE)
+    async with client_of(transport) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
+        with pytest.raises(AuthenticationError, match="HTTP 403 with a body that is not JSON"):
+            await consumer.run()
+    assert consumer.report().rejected == 0
+    assert consumer.report().acknowledged == 0
+    assert len(transport.requests) <= 5 + in_flight
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 16])
 @pytest.mark.parametrize(
     ("status", "error"), [(403, AuthenticationError), (406, ConfigurationError)]
 )
-def test_gives_everything_back_where_this_machine_is_blocked_midway(
+async def test_gives_everything_back_where_this_machine_is_blocked_midway(
     status: int, error: type[Exception], in_flight: int
 ) -> None:
     """A firewall that blocks everything from then on makes no dead letters."""
-
-    async def main() -> None:
-        given = messages(*_names(0, 20), *_names(40, 0))
-        page = after(0.01, Response(status=status, body=b"<html>Request blocked</html>"))
-        async with client_of(scripted(page=page)) as client:
-            consumer = Consumer(
-                client, endless(given), key=key, handle=Handler(), in_flight=in_flight
-            )
-            with pytest.raises(error, match=f"HTTP {status} with a body that is not JSON"):
-                await consumer.run()
-        report = consumer.report()
-        assert (report.acknowledged, report.rejected) == (20, 0)
-
-    run_without_waiting(main())
+    given = messages(*_names(0, 20), *_names(40, 0))
+    page = after(0.01, Response(status=status, body=b"<html>Request blocked</html>"))
+    async with client_of(scripted(page=page)) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
+        with pytest.raises(error, match=f"HTTP {status} with a body that is not JSON"):
+            await consumer.run()
+    report = consumer.report()
+    assert (report.acknowledged, report.rejected) == (20, 0)
 
 
-def test_puts_a_lonely_blocked_event_aside_after_a_while() -> None:
+async def test_puts_a_lonely_blocked_event_aside_after_a_while() -> None:
     """Nothing else comes that would tell, and it does not stay at the head of its queue."""
-
-    async def main() -> None:
-        message = Message("page")
-        async with client_of(scripted(page=PAGE)) as client:
-            consumer = Consumer(client, endless([message]), key=key, handle=Handler(), in_flight=1)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(40.0)
-            assert [word for word, _ in message.fate] == ["reject"]
-            consumer.stop()
-            await running
-
-    run_without_waiting(main())
+    message = Message("page")
+    async with client_of(scripted(page=PAGE)) as client:
+        consumer = Consumer(client, endless([message]), key=key, handle=Handler(), in_flight=1)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(40.0)
+        assert [word for word, _ in message.fate] == ["reject"]
+        consumer.stop()
+        await running
 
 
-def test_holds_a_bounded_number_for_one_customer() -> None:
+async def test_holds_a_bounded_number_for_one_customer() -> None:
     """A thousand events of the same blocked customer do not fill the memory."""
-
-    async def main() -> None:
-        given = [Message("page") for _ in range(1000)]
-        async with client_of(scripted(page=PAGE)) as client:
-            consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=2)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(20.0)
-            assert consumer.held == 6
-            consumer.stop()
-            await running
-
-    run_without_waiting(main())
+    given = [Message("page") for _ in range(1000)]
+    async with client_of(scripted(page=PAGE)) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=2)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(20.0)
+        assert consumer.held == 6
+        consumer.stop()
+        await running
 
 
-def test_gets_over_one_401_among_many_events() -> None:
+async def test_gets_over_one_401_among_many_events() -> None:
     """A proxy's hiccup ends no consumer, and a revocation does."""
-
-    async def main() -> None:
-        transport = scripted()
-        transport.then(*[interactions()] * 50, 401)
-        async with client_of(transport) as client:
-            given = messages(*_names(0, 80))
-            report = await consume(client, delivered(given), key=key, handle=Handler())
-            assert report == ConsumerReport(acknowledged=80)
-            before = len(transport.requests)
-            given = messages("denied-1", "denied-2", "denied-3")
-            with pytest.raises(AuthenticationError):
-                await consume(client, delivered(given), key=key, handle=Handler(), in_flight=1)
-        assert len(transport.requests) - before <= 3
-
-    run_without_waiting(main())
+    transport = scripted()
+    transport.then(*[interactions()] * 50, 401)
+    async with client_of(transport) as client:
+        given = messages(*_names(0, 80))
+        report = await consume(client, delivered(given), key=key, handle=Handler())
+        assert report == ConsumerReport(acknowledged=80)
+        before = len(transport.requests)
+        given = messages("denied-1", "denied-2", "denied-3")
+        with pytest.raises(AuthenticationError):
+            await consume(client, delivered(given), key=key, handle=Handler(), in_flight=1)
+    assert len(transport.requests) - before <= 3
 
 
 @pytest.mark.parametrize("in_flight", [1, 16])
@@ -168,19 +138,15 @@ async def test_makes_progress_at_a_real_server(in_flight: int) -> None:
     assert report == ConsumerReport(acknowledged=20, rejected=1)
 
 
-def test_asks_again_in_order_within_a_minute_whatever_the_server_asks_for() -> None:
+async def test_asks_again_in_order_within_a_minute_whatever_the_server_asks_for() -> None:
     """A wrong date, for once, does not hold an order and all places up for an hour."""
-
-    async def main() -> None:
-        late = Response(status=503, headers={"Retry-After": "Fri, 01 Jan 2099 00:00:00 GMT"})
-        transport = scripted()
-        transport.then(late, late)
-        async with client_of(transport) as client:
-            given = messages(*_names(0, 6))
-            report = await consume(
-                client, delivered(given), key=key, handle=Handler(), in_flight=2, ordered_by=id
-            )
-        assert report == ConsumerReport(acknowledged=6)
-        assert asyncio.get_running_loop().time() < 70.0
-
-    run_without_waiting(main())
+    late = Response(status=503, headers={"Retry-After": "Fri, 01 Jan 2099 00:00:00 GMT"})
+    transport = scripted()
+    transport.then(late, late)
+    async with client_of(transport) as client:
+        given = messages(*_names(0, 6))
+        report = await consume(
+            client, delivered(given), key=key, handle=Handler(), in_flight=2, ordered_by=id
+        )
+    assert report == ConsumerReport(acknowledged=6)
+    assert asyncio.get_running_loop().time() < 70.0

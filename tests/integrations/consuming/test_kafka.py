@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer  # type: ignore[import-u
 
 from capillary_interactions import ConfigurationError
 from capillary_interactions.integrations.kafka import KafkaEvents
-from capillary_interactions.testing import run_without_waiting
 from tests.integrations.consuming.stub_kafka import Record, StubConsumer, events_of, place
 
 
@@ -19,225 +18,177 @@ async def _offsets(events: KafkaEvents, count: int) -> list[tuple[int, int]]:
     ]
 
 
-def test_forgets_what_was_fetched_as_its_partition_went() -> None:
+async def test_forgets_what_was_fetched_as_its_partition_went() -> None:
     """In the same step even: it is another's now, and no later commit fails for it."""
-
-    async def main() -> None:
-        reader = StubConsumer()
-        async with events_of(reader) as events:
-            waiting = asyncio.create_task(anext(events))
-            await asyncio.sleep(0.1)
-            reader.add(Record(0, 0), Record(1, 0))
-            while reader.waiting:
-                await asyncio.sleep(0)
-            reader.assigned = {place(1)}
-            await reader.listener.on_partitions_revoked([place(0), place(1)])
-            reader.add(Record(1, 0), Record(1, 1))
-            for event in [await waiting, await anext(events)]:
-                assert event.partition == place(1)
-                await event.ack()
-        assert reader.committed == {place(1): 2}
-
-    run_without_waiting(main())
-
-
-def test_forgets_what_nobody_had_taken() -> None:
-    """Whoever has the partition next reads it again."""
-
-    async def main() -> None:
-        reader = StubConsumer()
-        reader.add(*(Record(0, offset) for offset in range(5)), Record(1, 0))
-        async with events_of(reader) as events:
-            await (await anext(events)).ack()
-            reader.assigned = {place(1)}
-            await reader.listener.on_partitions_revoked([place(0)])
-            assert await _offsets(events, 1) == [(1, 0)]
-        assert reader.committed == {place(0): 1}
-
-    run_without_waiting(main())
-
-
-def test_lets_go_of_a_partition_when_its_records_are_done() -> None:
-    """What is under way is committed before the partition goes."""
-
-    async def main() -> None:
-        reader = StubConsumer()
+    reader = StubConsumer()
+    async with events_of(reader) as events:
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0.1)
         reader.add(Record(0, 0), Record(1, 0))
-        async with events_of(reader, revoke_grace=5.0) as events:
-            event, _ = [await anext(events) for _ in range(2)]
-            going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
-            await asyncio.sleep(1.0)
-            assert not going.done()
+        while reader.waiting:
+            await asyncio.sleep(0)
+        reader.assigned = {place(1)}
+        await reader.listener.on_partitions_revoked([place(0), place(1)])
+        reader.add(Record(1, 0), Record(1, 1))
+        for event in [await waiting, await anext(events)]:
+            assert event.partition == place(1)
             await event.ack()
-            await going
-        assert asyncio.get_running_loop().time() < 2.0
-        assert reader.committed == {place(0): 1}
-
-    run_without_waiting(main())
+    assert reader.committed == {place(1): 2}
 
 
-def test_lets_go_of_a_partition_though_a_record_is_not_done() -> None:
+async def test_forgets_what_nobody_had_taken() -> None:
+    """Whoever has the partition next reads it again."""
+    reader = StubConsumer()
+    reader.add(*(Record(0, offset) for offset in range(5)), Record(1, 0))
+    async with events_of(reader) as events:
+        await (await anext(events)).ack()
+        reader.assigned = {place(1)}
+        await reader.listener.on_partitions_revoked([place(0)])
+        assert await _offsets(events, 1) == [(1, 0)]
+    assert reader.committed == {place(0): 1}
+
+
+async def test_lets_go_of_a_partition_when_its_records_are_done() -> None:
+    """What is under way is committed before the partition goes."""
+    reader = StubConsumer()
+    reader.add(Record(0, 0), Record(1, 0))
+    async with events_of(reader, revoke_grace=5.0) as events:
+        event, _ = [await anext(events) for _ in range(2)]
+        going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
+        await asyncio.sleep(1.0)
+        assert not going.done()
+        await event.ack()
+        await going
+    assert asyncio.get_running_loop().time() < 2.0
+    assert reader.committed == {place(0): 1}
+
+
+async def test_lets_go_of_a_partition_though_a_record_is_not_done() -> None:
     """After a while; its end is nobody's business here any more."""
-
-    async def main() -> None:
-        loop, reader = asyncio.get_running_loop(), StubConsumer()
+    loop, reader = asyncio.get_running_loop(), StubConsumer()
+    reader.add(Record(0, 0))
+    async with events_of(reader, revoke_grace=5.0) as events:
+        event, began = await anext(events), loop.time()
+        await reader.listener.on_partitions_revoked([place(0)])
+        assert loop.time() - began == pytest.approx(5.0)
+        with pytest.raises(ConnectionError, match="another reader"):
+            await event.ack()
+        # Assigned anew it begins where it was committed.
         reader.add(Record(0, 0))
-        async with events_of(reader, revoke_grace=5.0) as events:
-            event, began = await anext(events), loop.time()
-            await reader.listener.on_partitions_revoked([place(0)])
-            assert loop.time() - began == pytest.approx(5.0)
-            with pytest.raises(ConnectionError, match="another reader"):
-                await event.ack()
-            # Assigned anew it begins where it was committed.
-            reader.add(Record(0, 0))
-            await (await anext(events)).ack()
-        assert reader.committed == {place(0): 1}
-
-    run_without_waiting(main())
+        await (await anext(events)).ack()
+    assert reader.committed == {place(0): 1}
 
 
 @pytest.mark.parametrize("waited", [0.0, 15.0])
-def test_lets_go_at_once_of_what_is_to_come_again_later(waited: float) -> None:
+async def test_lets_go_at_once_of_what_is_to_come_again_later(waited: float) -> None:
     """Nobody works on it, so no other reader has to wait for it; here it comes no more."""
-
-    async def main() -> None:
-        loop, reader = asyncio.get_running_loop(), StubConsumer()
-        reader.add(Record(0, 0))
-        async with events_of(reader, revoke_grace=5.0) as events:
-            event = await anext(events)
-            await event.nack(10.0)
-            await asyncio.sleep(waited)
-            began = loop.time()
-            await reader.listener.on_partitions_revoked([place(0)])
-            assert loop.time() == began
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 60.0)
-        assert reader.committed == {}
-
-    run_without_waiting(main())
+    loop, reader = asyncio.get_running_loop(), StubConsumer()
+    reader.add(Record(0, 0))
+    async with events_of(reader, revoke_grace=5.0) as events:
+        event = await anext(events)
+        await event.nack(10.0)
+        await asyncio.sleep(waited)
+        began = loop.time()
+        await reader.listener.on_partitions_revoked([place(0)])
+        assert loop.time() == began
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 60.0)
+    assert reader.committed == {}
 
 
-def test_waits_no_longer_for_what_is_given_back_meanwhile() -> None:
+async def test_waits_no_longer_for_what_is_given_back_meanwhile() -> None:
     """From then on nobody works on it."""
-
-    async def main() -> None:
-        loop, reader = asyncio.get_running_loop(), StubConsumer()
-        reader.add(Record(0, 0))
-        async with events_of(reader, revoke_grace=5.0) as events:
-            event, began = await anext(events), loop.time()
-            going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
-            await asyncio.sleep(1.0)
-            await event.nack(30.0)
-            await going
-            assert loop.time() - began == pytest.approx(1.0)
-
-    run_without_waiting(main())
+    loop, reader = asyncio.get_running_loop(), StubConsumer()
+    reader.add(Record(0, 0))
+    async with events_of(reader, revoke_grace=5.0) as events:
+        event, began = await anext(events), loop.time()
+        going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
+        await asyncio.sleep(1.0)
+        await event.nack(30.0)
+        await going
+        assert loop.time() - began == pytest.approx(1.0)
 
 
-def test_gives_out_no_more_of_a_partition_that_goes() -> None:
+async def test_gives_out_no_more_of_a_partition_that_goes() -> None:
     """What was to come again does not, while another record is waited for."""
-
-    async def main() -> None:
-        reader = StubConsumer()
-        reader.add(Record(0, 0), Record(0, 1))
-        async with events_of(reader, revoke_grace=5.0) as events:
-            later, _ = [await anext(events) for _ in range(2)]
-            await later.nack(1.0)
-            going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 4.0)
-            await going
-
-    run_without_waiting(main())
+    reader = StubConsumer()
+    reader.add(Record(0, 0), Record(0, 1))
+    async with events_of(reader, revoke_grace=5.0) as events:
+        later, _ = [await anext(events) for _ in range(2)]
+        await later.nack(1.0)
+        going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 4.0)
+        await going
 
 
-def test_waits_for_what_has_come_again() -> None:
+async def test_waits_for_what_has_come_again() -> None:
     """It is worked on once more."""
-
-    async def main() -> None:
-        loop, reader = asyncio.get_running_loop(), StubConsumer()
-        reader.add(Record(0, 0))
-        async with events_of(reader, revoke_grace=5.0) as events:
-            await (await anext(events)).nack(1.0)
-            again = await anext(events)
-            began = loop.time()
-            await reader.listener.on_partitions_revoked([place(0)])
-            assert loop.time() - began == pytest.approx(5.0)
-            assert again.record.offset == 0
-
-    run_without_waiting(main())
+    loop, reader = asyncio.get_running_loop(), StubConsumer()
+    reader.add(Record(0, 0))
+    async with events_of(reader, revoke_grace=5.0) as events:
+        await (await anext(events)).nack(1.0)
+        again = await anext(events)
+        began = loop.time()
+        await reader.listener.on_partitions_revoked([place(0)])
+        assert loop.time() - began == pytest.approx(5.0)
+        assert again.record.offset == 0
 
 
-def test_lets_a_partition_rest_that_is_far_ahead() -> None:
+async def test_lets_a_partition_rest_that_is_far_ahead() -> None:
     """Behind a record that is not done only so many are read; other partitions go on."""
-
-    async def main() -> None:
-        reader = StubConsumer()
-        async with events_of(reader, most_ahead=3, batch=1) as events:
-            reader.add(*(Record(0, offset) for offset in range(10)))
-            first, *others = [await anext(events) for _ in range(3)]
-            for event in others:
-                await event.ack()
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 10.0)
-            reader.add(Record(1, 0))
-            assert await _offsets(events, 1) == [(1, 0)]
-            assert reader.committed == {}
-            await first.ack()
-            assert reader.committed == {place(0): 3}
-            assert await _offsets(events, 2) == [(0, 3), (0, 4)]
-
-    run_without_waiting(main())
+    reader = StubConsumer()
+    async with events_of(reader, most_ahead=3, batch=1) as events:
+        reader.add(*(Record(0, offset) for offset in range(10)))
+        first, *others = [await anext(events) for _ in range(3)]
+        for event in others:
+            await event.ack()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 10.0)
+        reader.add(Record(1, 0))
+        assert await _offsets(events, 1) == [(1, 0)]
+        assert reader.committed == {}
+        await first.ack()
+        assert reader.committed == {place(0): 3}
+        assert await _offsets(events, 2) == [(0, 3), (0, 4)]
 
 
-def test_rests_where_every_partition_is_far_ahead() -> None:
+async def test_rests_where_every_partition_is_far_ahead() -> None:
     """Asked for no partition by name, Kafka would give of all."""
-
-    async def main() -> None:
-        reader = StubConsumer(assigned={place(0)})
-        reader.add(*(Record(0, offset) for offset in range(5)))
-        async with events_of(reader, most_ahead=2, batch=1) as events:
-            await _offsets(events, 2)
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 10.0)
-        assert frozenset() not in [asked for _, asked in reader.asked]
-
-    run_without_waiting(main())
+    reader = StubConsumer(assigned={place(0)})
+    reader.add(*(Record(0, offset) for offset in range(5)))
+    async with events_of(reader, most_ahead=2, batch=1) as events:
+        await _offsets(events, 2)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 10.0)
+    assert frozenset() not in [asked for _, asked in reader.asked]
 
 
-def test_is_seen_to_read_while_nobody_reads() -> None:
+async def test_is_seen_to_read_while_nobody_reads() -> None:
     """The consumer's watchdog would take it for dead; what is read so comes in its order."""
-
-    async def main() -> None:
-        reader = StubConsumer()
-        reader.add(*(Record(0, offset) for offset in range(6)))
-        async with events_of(reader, batch=2, poll_interval=60.0) as events:
-            seen = await _offsets(events, 1)
-            await asyncio.sleep(200.0)
-            times = [when for when, _ in reader.asked]
-            assert max(b - a for a, b in zip(times, [*times[1:], 200.0], strict=True)) <= 61.0
-            seen += await _offsets(events, 5)
-        assert seen == [(0, offset) for offset in range(6)]
-
-    run_without_waiting(main())
+    reader = StubConsumer()
+    reader.add(*(Record(0, offset) for offset in range(6)))
+    async with events_of(reader, batch=2, poll_interval=60.0) as events:
+        seen = await _offsets(events, 1)
+        await asyncio.sleep(200.0)
+        times = [when for when, _ in reader.asked]
+        assert max(b - a for a, b in zip(times, [*times[1:], 200.0], strict=True)) <= 61.0
+        seen += await _offsets(events, 5)
+    assert seen == [(0, offset) for offset in range(6)]
 
 
-def test_keeps_the_order_though_it_is_kept_while_it_fetches() -> None:
+async def test_keeps_the_order_though_it_is_kept_while_it_fetches() -> None:
     """What the keeper reads is not taken for earlier than what was fetched before."""
-
-    async def main() -> None:
-        reader = StubConsumer()
-        async with events_of(reader, batch=2, poll_interval=1.0) as events:
-            waiting = asyncio.create_task(anext(events))
-            await asyncio.sleep(0.9)
-            # Called off, it leaves what is being fetched for the next.
-            waiting.cancel()
-            await asyncio.wait([waiting])
-            reader.add(*(Record(0, offset) for offset in range(6)))
-            await asyncio.sleep(1.0)
-            assert await _offsets(events, 6) == [(0, offset) for offset in range(6)]
-
-    run_without_waiting(main())
+    reader = StubConsumer()
+    async with events_of(reader, batch=2, poll_interval=1.0) as events:
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0.9)
+        # Called off, it leaves what is being fetched for the next.
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        reader.add(*(Record(0, offset) for offset in range(6)))
+        await asyncio.sleep(1.0)
+        assert await _offsets(events, 6) == [(0, offset) for offset in range(6)]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 
 from capillary_interactions import AuthenticationError, Outcome
 from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
-from capillary_interactions.testing import run_without_waiting
-from tests.integrations.consuming.scripted import (
+from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
     client_of,
+    consumed,
     delivered,
     endless,
     key,
@@ -25,238 +25,191 @@ from tests.integrations.consuming.scripted import (
 _BACK = [("nack", 0.0)]
 
 
-def test_drains_when_stopped() -> None:
+async def test_drains_when_stopped() -> None:
     """What has been read is handled and acknowledged; nothing more is read."""
-
-    async def main() -> None:
-        given = messages(*(f"slow-{number}" for number in range(20)))
-        handler = Handler(seconds=1.0)
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless(given), key=key, handle=handler, in_flight=8)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(0.5)
-            assert consumer.held == 8
-            consumer.stop()
-            report = await running
-        assert [message.fate for message in given] == [["ack"]] * 8 + [[]] * 12
-        assert report == ConsumerReport(acknowledged=8) == consumer.report()
-        assert consumer.held == 0
-
-    run_without_waiting(main())
+    given = messages(*(f"slow-{number}" for number in range(20)))
+    handler = Handler(seconds=1.0)
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=handler, in_flight=8)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(0.5)
+        assert consumer.held == 8
+        consumer.stop()
+        report = await running
+    assert [message.fate for message in given] == [["ack"]] * 8 + [[]] * 12
+    assert report == ConsumerReport(acknowledged=8) == consumer.report()
+    assert consumer.held == 0
 
 
-def test_gives_back_what_does_not_end_in_time() -> None:
+async def test_gives_back_what_does_not_end_in_time() -> None:
     """After `drain` seconds lookups and handlers are called off, and what they had goes back."""
-
-    async def main() -> None:
-        given, handler = messages("a", "slow-b"), Handler(seconds=100.0)
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless(given), key=key, handle=handler, drain=0.9)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(0.05)
-            consumer.stop()
-            assert await running == ConsumerReport(returned=2)
-        assert [message.fate for message in given] == [_BACK] * 2
-        assert handler.began == ["a"]
-
-    run_without_waiting(main())
+    given, handler = messages("a", "slow-b"), Handler(seconds=100.0)
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=handler, drain=0.9)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(0.05)
+        consumer.stop()
+        assert await running == ConsumerReport(returned=2)
+    assert [message.fate for message in given] == [_BACK] * 2
+    assert handler.began == ["a"]
 
 
-def test_gives_back_at_once_what_is_not_handled_when_cancelled() -> None:
+async def test_gives_back_at_once_what_is_not_handled_when_cancelled() -> None:
     """Handlers that run may return, and their messages are acknowledged; lookups are called off."""
-
-    async def main() -> None:
-        given, handler = messages("a", "slow-b"), Handler(seconds=2.0)
-        async with client_of(scripted()) as client:
-            running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
-            await asyncio.sleep(0.5)
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-        assert [message.fate for message in given] == [["ack"], _BACK]
-
-    run_without_waiting(main())
+    given, handler = messages("a", "slow-b"), Handler(seconds=2.0)
+    async with client_of(scripted()) as client:
+        running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert [message.fate for message in given] == [["ack"], _BACK]
 
 
-def test_does_not_wait_for_handlers_when_cancelled_twice() -> None:
+async def test_does_not_wait_for_handlers_when_cancelled_twice() -> None:
     """Their messages go back too."""
-
-    async def main() -> None:
-        given, handler = messages("a", "slow-b"), Handler(seconds=1000.0)
-        async with client_of(scripted()) as client:
-            running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
-            await asyncio.sleep(0.5)
-            running.cancel()
-            await asyncio.sleep(1.0)
-            assert given[1].fate == _BACK
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-        assert [message.fate for message in given] == [_BACK, _BACK]
-        assert len(asyncio.all_tasks()) == 1
-        assert asyncio.get_running_loop().time() < 2.0
-
-    run_without_waiting(main())
+    given, handler = messages("a", "slow-b"), Handler(seconds=1000.0)
+    async with client_of(scripted()) as client:
+        running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        await asyncio.sleep(1.0)
+        assert given[1].fate == _BACK
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert [message.fate for message in given] == [_BACK, _BACK]
+    assert len(asyncio.all_tasks()) == 1
+    assert asyncio.get_running_loop().time() < 2.0
 
 
-def test_ends_with_refused_credentials() -> None:
+async def test_ends_with_refused_credentials() -> None:
     """Everything unfinished is given back, and the error comes out bare."""
-
-    async def main() -> None:
-        given, handler = messages("slow-a", "denied", "slow-b"), Handler()
-        async with client_of(scripted()) as client:
-            with pytest.raises(AuthenticationError):
-                await consume(client, endless(given), key=key, handle=handler)
-        assert [message.fate for message in given] == [_BACK] * 3
-        assert handler.began == []
-        assert len(asyncio.all_tasks()) == 1
-
-    run_without_waiting(main())
+    given, handler = messages("slow-a", "denied", "slow-b"), Handler()
+    async with client_of(scripted()) as client:
+        with pytest.raises(AuthenticationError):
+            await consume(client, endless(given), key=key, handle=handler)
+    assert [message.fate for message in given] == [_BACK] * 3
+    assert handler.began == []
+    assert len(asyncio.all_tasks()) == 1
 
 
-def test_ends_with_an_error_of_the_source() -> None:
+async def test_ends_with_an_error_of_the_source() -> None:
     """After what was read before it has been handled."""
+    given, handler = messages("slow-a", "b"), Handler()
 
-    async def main() -> None:
-        given, handler = messages("slow-a", "b"), Handler()
+    async def source() -> AsyncIterator[Message]:
+        for message in given:
+            yield message
+        raise ConnectionError("gone")
 
-        async def source() -> AsyncIterator[Message]:
-            for message in given:
-                yield message
-            raise ConnectionError("gone")
-
-        async with client_of(scripted()) as client:
-            with pytest.raises(ConnectionError, match="gone"):
-                await consume(client, source(), key=key, handle=handler)
-        assert [message.fate for message in given] == [["ack"]] * 2
-
-    run_without_waiting(main())
+    async with client_of(scripted()) as client:
+        with pytest.raises(ConnectionError, match="gone"):
+            await consume(client, source(), key=key, handle=handler)
+    assert [message.fate for message in given] == [["ack"]] * 2
 
 
-def test_does_not_take_a_cancelled_source_for_one_that_ends() -> None:
+async def test_does_not_take_a_cancelled_source_for_one_that_ends() -> None:
     """Nobody asked it to stop, so somebody must hear of it."""
 
-    async def main() -> None:
-        async def source() -> AsyncIterator[Message]:
-            yield Message("a")
-            raise asyncio.CancelledError
+    async def source() -> AsyncIterator[Message]:
+        yield Message("a")
+        raise asyncio.CancelledError
 
-        async with client_of(scripted()) as client:
-            with pytest.raises(RuntimeError, match="source was cancelled"):
-                await consume(client, source(), key=key, handle=Handler())
-
-    run_without_waiting(main())
+    async with client_of(scripted()) as client:
+        with pytest.raises(RuntimeError, match="source was cancelled"):
+            await consume(client, source(), key=key, handle=Handler())
 
 
-def test_acknowledges_what_was_handled_as_it_was_called_off() -> None:
+async def test_acknowledges_what_was_handled_as_it_was_called_off() -> None:
     """Once the handler has returned, nothing comes between it and the acknowledgement."""
+    message = Message("a")
+    acknowledge, told = message.ack, asyncio.Event()
 
-    async def main() -> None:
-        message = Message("a")
-        acknowledge, told = message.ack, asyncio.Event()
+    async def slow_ack() -> None:
+        told.set()
+        await asyncio.sleep(5.0)
+        await acknowledge()
 
-        async def slow_ack() -> None:
-            told.set()
-            await asyncio.sleep(5.0)
-            await acknowledge()
-
-        message.ack = slow_ack  # type: ignore[method-assign]
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless([message]), key=key, handle=Handler(), drain=0.0)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.wait_for(told.wait(), 60.0)
-            consumer.stop()
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-        assert message.fate == ["ack"]
-
-    run_without_waiting(main())
+    message.ack = slow_ack  # type: ignore[method-assign]
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless([message]), key=key, handle=Handler(), drain=0.0)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.wait_for(told.wait(), 60.0)
+        consumer.stop()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert message.fate == ["ack"]
 
 
 @pytest.mark.parametrize("turns", range(30))
-def test_loses_nothing_whenever_it_is_stopped(turns: int) -> None:
+async def test_loses_nothing_whenever_it_is_stopped(turns: int) -> None:
     """At whichever turn of the loop: each message is acknowledged, given back or never read."""
+    given, handler, read = messages(*(f"n-{n}" for n in range(30))), Handler(), list[Message]()
 
-    async def main() -> None:
-        given, handler, read = messages(*(f"n-{n}" for n in range(30))), Handler(), list[Message]()
-
-        async def source() -> AsyncIterator[Message]:
-            for message in given:
-                await asyncio.sleep(0)
-                read.append(message)
-                yield message
-
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, source(), key=key, handle=handler, in_flight=5, drain=0.0)
-            running = asyncio.create_task(consumer.run())
-            for _ in range(3 * turns):
-                await asyncio.sleep(0)
-            consumer.stop()
-            await running
+    async def source() -> AsyncIterator[Message]:
         for message in given:
-            if message not in read:
-                assert message.fate == []
-            elif message.name in handler.ended:
-                assert message.fate == ["ack"]
-            else:
-                assert message.fate == _BACK
+            await asyncio.sleep(0)
+            read.append(message)
+            yield message
 
-    run_without_waiting(main())
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, source(), key=key, handle=handler, in_flight=5, drain=0.0)
+        running = asyncio.create_task(consumer.run())
+        for _ in range(3 * turns):
+            await asyncio.sleep(0)
+        consumer.stop()
+        await running
+    for message in given:
+        if message not in read:
+            assert message.fate == []
+        elif message.name in handler.ended:
+            assert message.fate == ["ack"]
+        else:
+            assert message.fate == _BACK
 
 
 @pytest.mark.parametrize("turns", range(40))
-def test_loses_nothing_whenever_it_is_cancelled(turns: int) -> None:
+async def test_loses_nothing_whenever_it_is_cancelled(turns: int) -> None:
     """At whichever turn of the loop, and at once: no lookup is begun or waited for any more."""
+    read = list[Message]()
 
-    async def main() -> None:
-        read = list[Message]()
+    async def source() -> AsyncIterator[Message]:
+        for number in range(30):
+            await asyncio.sleep(0)
+            read.append(Message(f"slow-{number}"))
+            yield read[-1]
 
-        async def source() -> AsyncIterator[Message]:
-            for number in range(30):
-                await asyncio.sleep(0)
-                read.append(Message(f"slow-{number}"))
-                yield read[-1]
-
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, source(), key=key, handle=Handler(), in_flight=20)
-            running = asyncio.create_task(consumer.run())
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-        assert all(message.fate == _BACK for message in read)
-        assert asyncio.get_running_loop().time() < 0.5
-
-    run_without_waiting(main())
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, source(), key=key, handle=Handler(), in_flight=20)
+        running = asyncio.create_task(consumer.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert all(message.fate == _BACK for message in read)
+    assert asyncio.get_running_loop().time() < 0.5
 
 
-def test_does_nothing_when_stopped_before_it_began() -> None:
+async def test_does_nothing_when_stopped_before_it_began() -> None:
     """A signal may come early."""
-
-    async def main() -> None:
-        message = Message("a")
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, delivered([message]), key=key, handle=Handler())
-            consumer.stop()
-            assert await consumer.run() == ConsumerReport()
-        assert message.fate == []
-
-    run_without_waiting(main())
+    message = Message("a")
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, delivered([message]), key=key, handle=Handler())
+        consumer.stop()
+        assert await consumer.run() == ConsumerReport()
+    assert message.fate == []
 
 
-def test_runs_once() -> None:
+async def test_runs_once() -> None:
     """What it has counted and stopped belongs to one run."""
-
-    async def main() -> None:
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, delivered(messages("a")), key=key, handle=Handler())
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, delivered(messages("a")), key=key, handle=Handler())
+        await consumer.run()
+        with pytest.raises(RuntimeError, match="once"):
             await consumer.run()
-            with pytest.raises(RuntimeError, match="once"):
-                await consumer.run()
-
-    run_without_waiting(main())
 
 
 async def test_stops_on_a_signal() -> None:
@@ -281,10 +234,7 @@ async def test_leaves_a_signal_to_whoever_had_it() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     mine = signal.getsignal(signal.SIGUSR1)
     try:
-        async with client_of(scripted()) as client:
-            await consume(
-                client, delivered([]), key=key, handle=Handler(), stop_on=[signal.SIGUSR1]
-            )
+        await consumed([], stop_on=[signal.SIGUSR1])
         assert signal.getsignal(signal.SIGUSR1) is mine
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -7,13 +7,13 @@ import pytest
 
 from capillary_interactions import ConfigurationError
 from capillary_interactions._protocol.messages import Response
-from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
-from capillary_interactions.testing import FakeTransport, after, interactions, run_without_waiting
-from tests.integrations.consuming.scripted import (
+from capillary_interactions.integrations.consume import Consumer, ConsumerReport
+from capillary_interactions.testing import FakeTransport, after, interactions
+from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
     client_of,
-    delivered,
+    consumed,
     endless,
     key,
     messages,
@@ -30,156 +30,114 @@ _WRONG: dict[str, Any] = {
 
 @pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("answer", _WRONG.values(), ids=_WRONG.keys())
-def test_puts_nothing_aside_for_a_wrong_setting(answer: Any, in_order: bool) -> None:
+async def test_puts_nothing_aside_for_a_wrong_setting(answer: Any, in_order: bool) -> None:
     """It stops and gives everything back, for no event explains this."""
-
-    async def main() -> None:
-        given = messages(*(f"x-{number}" for number in range(200)))
-        async with client_of(FakeTransport(default=answer)) as client:
-            consumer = Consumer(
-                client,
-                endless(given),
-                key=key,
-                handle=Handler(),
-                in_flight=16,
-                ordered_by=(lambda _: 1) if in_order else None,
-            )
-            with pytest.raises(ConfigurationError, match="10 lookups in a row"):
-                await consumer.run()
-        assert consumer.report() == ConsumerReport(returned=16)
-
-    run_without_waiting(main())
+    given = messages(*(f"x-{number}" for number in range(200)))
+    async with client_of(FakeTransport(default=answer)) as client:
+        consumer = Consumer(
+            client,
+            endless(given),
+            key=key,
+            handle=Handler(),
+            in_flight=16,
+            ordered_by=(lambda _: 1) if in_order else None,
+        )
+        with pytest.raises(ConfigurationError, match="10 lookups in a row"):
+            await consumer.run()
+    assert consumer.report() == ConsumerReport(returned=16)
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
-def test_stops_though_it_holds_fewer_than_it_needs_to_be_sure(in_flight: int) -> None:
+async def test_stops_though_it_holds_fewer_than_it_needs_to_be_sure(in_flight: int) -> None:
     """What is held longer than half a minute is put aside, so it does not stand still."""
-
-    async def main() -> None:
-        given = messages(*(f"odd-{number}" for number in range(50)))
-        async with client_of(scripted()) as client:
-            consumer = Consumer(
-                client, endless(given), key=key, handle=Handler(), in_flight=in_flight
-            )
-            with pytest.raises(ConfigurationError, match="last: unreadable: "):
-                await asyncio.wait_for(consumer.run(), 600.0)
-        assert consumer.report().rejected < 10
-
-    run_without_waiting(main())
+    given = messages(*(f"odd-{number}" for number in range(50)))
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
+        with pytest.raises(ConfigurationError, match="last: unreadable: "):
+            await asyncio.wait_for(consumer.run(), 600.0)
+    assert consumer.report().rejected < 10
 
 
-def test_puts_aside_what_is_wrong_once_another_is_answered() -> None:
+async def test_puts_aside_what_is_wrong_once_another_is_answered() -> None:
     """An answer proves the settings; the count begins anew."""
-
-    async def main() -> None:
-        names = [f"odd-{number}" for number in range(9)]
-        given = messages(*names, "slow-1", *names, "slow-2", *names)
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=10)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(0.5)
-            assert consumer.report() == ConsumerReport()
-            await asyncio.sleep(4.0)
-            assert consumer.report() == ConsumerReport(acknowledged=2, rejected=18)
-            consumer.stop()
-            assert await running == ConsumerReport(acknowledged=2, rejected=18, returned=9)
-
-    run_without_waiting(main())
+    names = [f"odd-{number}" for number in range(9)]
+    given = messages(*names, "slow-1", *names, "slow-2", *names)
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=10)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(0.5)
+        assert consumer.report() == ConsumerReport()
+        await asyncio.sleep(4.0)
+        assert consumer.report() == ConsumerReport(acknowledged=2, rejected=18)
+        consumer.stop()
+        assert await running == ConsumerReport(acknowledged=2, rejected=18, returned=9)
 
 
-def test_puts_aside_a_lonely_one_after_a_while() -> None:
+async def test_puts_aside_a_lonely_one_after_a_while() -> None:
     """Nothing else comes, so nothing more is to be learnt."""
-
-    async def main() -> None:
-        message = Message("odd")
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless([message]), key=key, handle=Handler())
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(20.0)
-            assert message.fate == []
-            await asyncio.sleep(20.0)
-            assert [word for word, _ in message.fate] == ["reject"]
-            consumer.stop()
-            await running
-
-    run_without_waiting(main())
+    message = Message("odd")
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless([message]), key=key, handle=Handler())
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(20.0)
+        assert message.fate == []
+        await asyncio.sleep(20.0)
+        assert [word for word, _ in message.fate] == ["reject"]
+        consumer.stop()
+        await running
 
 
-def test_does_not_suspect_the_settings_of_what_an_event_explains() -> None:
+async def test_does_not_suspect_the_settings_of_what_an_event_explains() -> None:
     """Capillary says of the question itself that it is wrong, twenty times in a row."""
-
-    async def main() -> None:
-        given = messages(*(f"wrong-{number}" for number in range(20)))
-        async with client_of(scripted()) as client:
-            report = await consume(client, delivered(given), key=key, handle=Handler())
-        assert report == ConsumerReport(rejected=20)
-
-    run_without_waiting(main())
+    given = messages(*(f"wrong-{number}" for number in range(20)))
+    report = await consumed(given)
+    assert report == ConsumerReport(rejected=20)
 
 
-def test_can_be_told_to_trust() -> None:
+async def test_can_be_told_to_trust() -> None:
     """Then every ending is the event's own."""
-
-    async def main() -> None:
-        given = messages(*(f"odd-{number}" for number in range(50)))
-        async with client_of(scripted(odd=after(0.01, {"hello": 1}), n=interactions())) as client:
-            report = await consume(
-                client, delivered(given), key=key, handle=Handler(), distrust_after=None
-            )
-        assert report == ConsumerReport(rejected=50)
-
-    run_without_waiting(main())
+    given = messages(*(f"odd-{number}" for number in range(50)))
+    report = await consumed(
+        given,
+        transport=scripted(odd=after(0.01, {"hello": 1}), n=interactions()),
+        distrust_after=None,
+    )
+    assert report == ConsumerReport(rejected=50)
 
 
 @pytest.mark.parametrize("function", ["key", "ordered_by"])
-def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
+async def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
     """Ten in a row whose `key` raises stop it; README: "none is a dead letter"."""
 
     def wrong(message: Message) -> Any:
         return {b"id": message.name}["id"]  # type: ignore[index] # what a client that gives bytes does
 
-    async def main() -> None:
-        given = messages(*(f"x-{number}" for number in range(200)))
-        functions: dict[str, Any] = {"key": key, function: wrong}
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless(given), handle=Handler(), in_flight=16, **functions)
-            with pytest.raises(
-                ConfigurationError, match=f"10 in a row .*{function} raised KeyError"
-            ):
-                await consumer.run()
-        assert consumer.report() == ConsumerReport(returned=16)
-
-    run_without_waiting(main())
+    given = messages(*(f"x-{number}" for number in range(200)))
+    functions: dict[str, Any] = {"key": key, function: wrong}
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless(given), handle=Handler(), in_flight=16, **functions)
+        with pytest.raises(ConfigurationError, match=f"10 in a row .*{function} raised KeyError"):
+            await consumer.run()
+    assert consumer.report() == ConsumerReport(returned=16)
 
 
-def test_takes_a_message_for_wrong_whose_neighbours_have_a_key() -> None:
+async def test_takes_a_message_for_wrong_whose_neighbours_have_a_key() -> None:
     """Half of the queue is no customer's: these are dead letters, and the consumer goes on."""
-
-    async def main() -> None:
-        names = [name for number in range(100) for name in ("nobody", f"slow-{number}")]
-        given = messages(*names)
-        async with client_of(scripted()) as client:
-            report = await consume(
-                client, delivered(given), key=key, handle=Handler(), in_flight=64
-            )
-        assert report == ConsumerReport(acknowledged=100, rejected=100)
-
-    run_without_waiting(main())
+    names = [name for number in range(100) for name in ("nobody", f"slow-{number}")]
+    given = messages(*names)
+    report = await consumed(given, in_flight=64)
+    assert report == ConsumerReport(acknowledged=100, rejected=100)
 
 
-def test_puts_aside_a_lonely_message_without_a_key_after_a_while() -> None:
+async def test_puts_aside_a_lonely_message_without_a_key_after_a_while() -> None:
     """Nothing else comes, so nothing more is to be learnt."""
-
-    async def main() -> None:
-        message = Message("nobody")
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless([message]), key=key, handle=Handler())
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(20.0)
-            assert message.fate == []
-            await asyncio.sleep(20.0)
-            assert message.fate == [("reject", "no query can be made of it")]
-            consumer.stop()
-            await running
-
-    run_without_waiting(main())
+    message = Message("nobody")
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless([message]), key=key, handle=Handler())
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(20.0)
+        assert message.fate == []
+        await asyncio.sleep(20.0)
+        assert message.fate == [("reject", "no query can be made of it")]
+        consumer.stop()
+        await running

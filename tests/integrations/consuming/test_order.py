@@ -5,14 +5,14 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions.integrations.consume import Consumer, consume
+from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.testing import after, interactions, run_without_waiting
-from tests.integrations.consuming.scripted import (
+from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
     asked,
     client_of,
-    delivered,
+    consumed,
     endless,
     key,
     scripted,
@@ -27,67 +27,46 @@ def _in(lane: str, *names: str) -> list[Message]:
     return [Message(name, lane=lane) for name in names]
 
 
-def test_keeps_the_order_of_each_lane() -> None:
+async def test_keeps_the_order_of_each_lane() -> None:
     """The first is slow, so the second waits for it; another lane does not."""
-
-    async def main() -> None:
-        sent = [*_in("x", "slow-1", "a-2"), *_in("y", "b-1")]
-        transport, handler = scripted(), Handler()
-        async with client_of(transport) as client:
-            await consume(client, delivered(sent), key=key, handle=handler, ordered_by=_lane)
-        assert handler.ended == ["b-1", "slow-1", "a-2"]
-        assert asked(transport) == ["slow-1", "a-2", "b-1"]
-
-    run_without_waiting(main())
+    sent = [*_in("x", "slow-1", "a-2"), *_in("y", "b-1")]
+    transport, handler = scripted(), Handler()
+    await consumed(sent, handler, transport=transport, ordered_by=_lane)
+    assert handler.ended == ["b-1", "slow-1", "a-2"]
+    assert asked(transport) == ["slow-1", "a-2", "b-1"]
 
 
-def test_asks_again_in_its_place() -> None:
+async def test_asks_again_in_its_place() -> None:
     """A message without an answer is not given back, for the next would overtake it."""
-
-    async def main() -> None:
-        answers = iter([500, 500])
-        transport = scripted(sick=lambda _: next(answers, interactions()))
-        sent = _in("x", "sick-1", "a-2")
-        handler = Handler(fails={"a-2": 1})
-        async with client_of(transport) as client:
-            report = await consume(
-                client, delivered(sent), key=key, handle=handler, ordered_by=_lane
-            )
-        assert handler.ended == ["sick-1", "a-2"]
-        assert [message.fate for message in sent] == [["ack"], ["ack"]]
-        assert report.failures == 1
-        assert report.redelivered == 0
-
-    run_without_waiting(main())
+    answers = iter([500, 500])
+    transport = scripted(sick=lambda _: next(answers, interactions()))
+    sent = _in("x", "sick-1", "a-2")
+    handler = Handler(fails={"a-2": 1})
+    report = await consumed(sent, handler, transport=transport, ordered_by=_lane)
+    assert handler.ended == ["sick-1", "a-2"]
+    assert [message.fate for message in sent] == [["ack"], ["ack"]]
+    assert report.failures == 1
+    assert report.redelivered == 0
 
 
-def test_gives_back_all_behind_what_it_gives_back() -> None:
+async def test_gives_back_all_behind_what_it_gives_back() -> None:
     """Stopped while one waits to be asked again, none behind it is handled before it."""
-
-    async def main() -> None:
-        sent, handler = [*_in("x", "down-1", "a-2", "a-3"), *_in("y", "b-1")], Handler()
-        async with client_of(scripted()) as client:
-            consumer = Consumer(client, endless(sent), key=key, handle=handler, ordered_by=_lane)
-            running = asyncio.create_task(consumer.run())
-            await asyncio.sleep(5.0)
-            consumer.stop()
-            await running
-        assert handler.ended == ["b-1"]
-        assert [message.fate for message in sent] == [[("nack", 0.0)]] * 3 + [["ack"]]
-
-    run_without_waiting(main())
+    sent, handler = [*_in("x", "down-1", "a-2", "a-3"), *_in("y", "b-1")], Handler()
+    async with client_of(scripted()) as client:
+        consumer = Consumer(client, endless(sent), key=key, handle=handler, ordered_by=_lane)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(5.0)
+        consumer.stop()
+        await running
+    assert handler.ended == ["b-1"]
+    assert [message.fate for message in sent] == [[("nack", 0.0)]] * 3 + [["ack"]]
 
 
-def test_goes_on_behind_a_dead_letter() -> None:
+async def test_goes_on_behind_a_dead_letter() -> None:
     """It is out of the way for good."""
-
-    async def main() -> None:
-        sent, handler = _in("x", "wrong-1", "nobody", "a-2"), Handler()
-        async with client_of(scripted()) as client:
-            await consume(client, delivered(sent), key=key, handle=handler, ordered_by=_lane)
-        assert handler.ended == ["a-2"]
-
-    run_without_waiting(main())
+    sent, handler = _in("x", "wrong-1", "nobody", "a-2"), Handler()
+    await consumed(sent, handler, ordered_by=_lane)
+    assert handler.ended == ["a-2"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,7 +9,6 @@ from capillary_interactions.integrations._consuming.prefetch import (
     PrefetchBuffer,
     PrefetchingSource,
 )
-from capillary_interactions.testing import run_without_waiting
 
 
 class Shop:
@@ -31,107 +30,89 @@ class Shop:
         self.back.append(number)
 
 
-def test_fetches_only_when_wanted() -> None:
+async def test_fetches_only_when_wanted() -> None:
     """One batch serves three readers; the fourth needs another."""
-
-    async def main() -> None:
-        shop = Shop()
-        batches = PrefetchBuffer(shop.fetch, shop.give_back)
-        assert [await batches.next() for _ in range(3)] == [3, 4, 5]
-        await asyncio.sleep(10.0)
-        assert shop.fetches == 1
-        assert await batches.next() == 6
-
-    run_without_waiting(main())
+    shop = Shop()
+    batches = PrefetchBuffer(shop.fetch, shop.give_back)
+    assert [await batches.next() for _ in range(3)] == [3, 4, 5]
+    await asyncio.sleep(10.0)
+    assert shop.fetches == 1
+    assert await batches.next() == 6
 
 
-def test_gives_back_what_nobody_took() -> None:
+async def test_gives_back_what_nobody_took() -> None:
     """At the end, what is still being fetched included."""
-
-    async def main() -> None:
-        shop = Shop()
-        batches = PrefetchBuffer(shop.fetch, shop.give_back)
-        for _ in range(3):
-            await batches.next()
-        reader = asyncio.create_task(batches.next())
-        await asyncio.sleep(0.5)
-        reader.cancel()
-        await asyncio.wait([reader])
-        assert reader.cancelled()
-        await batches.aclose()
-        assert shop.back == [6, 7, 8]
-
-    run_without_waiting(main())
+    shop = Shop()
+    batches = PrefetchBuffer(shop.fetch, shop.give_back)
+    for _ in range(3):
+        await batches.next()
+    reader = asyncio.create_task(batches.next())
+    await asyncio.sleep(0.5)
+    reader.cancel()
+    await asyncio.wait([reader])
+    assert reader.cancelled()
+    await batches.aclose()
+    assert shop.back == [6, 7, 8]
 
 
-def test_raises_what_fetching_raised() -> None:
+async def test_raises_what_fetching_raised() -> None:
     """And tries anew after that."""
+    results: list[list[int] | Exception] = [OSError("gone"), [1]]
 
-    async def main() -> None:
-        results: list[list[int] | Exception] = [OSError("gone"), [1]]
+    async def fetch() -> list[int]:
+        result = results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-        async def fetch() -> list[int]:
-            result = results.pop(0)
-            if isinstance(result, Exception):
-                raise result
-            return result
-
-        batches = PrefetchBuffer(fetch, Shop().give_back)
-        with pytest.raises(OSError, match="gone"):
-            await batches.next()
-        assert await batches.next() == 1
-
-    run_without_waiting(main())
+    batches = PrefetchBuffer(fetch, Shop().give_back)
+    with pytest.raises(OSError, match="gone"):
+        await batches.next()
+    assert await batches.next() == 1
 
 
-def test_gives_out_again_and_forgets() -> None:
+async def test_gives_out_again_and_forgets() -> None:
     """What is put back comes again; what has gone to others does not."""
-
-    async def main() -> None:
-        shop = Shop()
-        batches = PrefetchBuffer(shop.fetch, shop.give_back)
-        batches.put_back(await batches.next())
-        assert [await batches.next() for _ in range(2)] == [4, 5]
-        batches.put_back(9)
-        batches.drop(lambda number: number == 3)
-        assert await batches.next() == 9
-
-    run_without_waiting(main())
+    shop = Shop()
+    batches = PrefetchBuffer(shop.fetch, shop.give_back)
+    batches.put_back(await batches.next())
+    assert [await batches.next() for _ in range(2)] == [4, 5]
+    batches.put_back(9)
+    batches.drop(lambda number: number == 3)
+    assert await batches.next() == 9
 
 
-def test_tells_the_broker_every_so_often(caplog: pytest.LogCaptureFixture) -> None:
-    """An error of the broker's is logged, and the next word is said all the same."""
+async def test_sends_a_heartbeat_now_and_then(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An error of the broker's is logged, and the next one is sent all the same."""
+    sent = 0
 
-    async def main() -> int:
-        told = 0
+    async def send() -> None:
+        nonlocal sent
+        sent += 1
+        raise OSError("secret")
 
-        async def tell() -> None:
-            nonlocal told
-            told += 1
-            raise OSError("secret")
-
-        keeper = Heartbeat(10.0, tell)
-        keeper.start()
-        await asyncio.sleep(35.0)
-        await keeper.aclose()
-        await asyncio.sleep(100.0)
-        return told
-
-    assert run_without_waiting(main()) == 3
+    heartbeat = Heartbeat(10.0, send)
+    heartbeat.start()
+    await asyncio.sleep(35.0)
+    await heartbeat.aclose()
+    await asyncio.sleep(100.0)
+    assert sent == 3
     assert "OSError" in caplog.text
     assert "secret" not in caplog.text
 
 
-class Stall(PrefetchingSource[int]):
-    """A source whose broker is told everything; it fetches three at a time, or fails."""
+class RecordingSource(PrefetchingSource[int]):
+    """A source that records its calls; it fetches three at a time, or fails."""
 
     def __init__(self, *, fails: bool = False) -> None:
         super().__init__(keep_every=1.0)
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self._fails = fails
 
     async def _enter(self) -> None:
-        self.told.append("entered")
+        self.calls.append("entered")
 
     async def _fetch(self) -> list[int]:
         await asyncio.sleep(1.5)
@@ -141,45 +122,37 @@ class Stall(PrefetchingSource[int]):
 
     async def _give_back(self, message: int) -> None:
         await asyncio.sleep(1.0)
-        self.told.append(f"{message} back")
+        self.calls.append(f"{message} returned")
 
     async def _keep(self) -> None:
-        self.told.append("kept")
+        self.calls.append("heartbeat")
 
     async def _leave(self) -> None:
-        self.told.append("left")
+        self.calls.append("left")
 
 
-def test_is_entered_iterated_over_and_left() -> None:
+async def test_is_entered_iterated_over_and_left() -> None:
     """What nobody took is given back before it leaves, and is kept until then."""
-
-    async def main() -> list[str]:
-        async with Stall() as stall:
-            async for number in stall:
-                if number == 2:
-                    break
-        left = list(stall.told)
-        await asyncio.sleep(10.0)
-        assert stall.told == left
-        return left
-
-    assert run_without_waiting(main()) == ["entered", "kept", "kept", "3 back", "left"]
+    async with RecordingSource() as source:
+        async for number in source:
+            if number == 2:
+                break
+    assert source.calls == ["entered", "heartbeat", "heartbeat", "3 returned", "left"]
+    await asyncio.sleep(10.0)
+    assert source.calls[-1] == "left"
 
 
-def test_leaves_though_fetching_fails() -> None:
+async def test_leaves_though_fetching_fails() -> None:
     """Nothing is told to the broker after that, and the error comes out."""
+    source = RecordingSource(fails=True)
 
-    async def break_off(stall: Stall) -> None:
-        async with stall:
-            reader = asyncio.create_task(anext(stall))
+    async def read() -> None:
+        async with source:
+            reader = asyncio.create_task(anext(source))
             await asyncio.sleep(0.1)
             reader.cancel()
 
-    async def main() -> list[str]:
-        stall = Stall(fails=True)
-        with pytest.raises(OSError, match="gone"):
-            await break_off(stall)
-        await asyncio.sleep(10.0)
-        return stall.told
-
-    assert run_without_waiting(main()) == ["entered", "kept", "left"]
+    with pytest.raises(OSError, match="gone"):
+        await read()
+    await asyncio.sleep(10.0)
+    assert source.calls == ["entered", "heartbeat", "left"]

@@ -32,7 +32,7 @@ from capillary_interactions.testing import (
     run_without_waiting,
 )
 from tests.docs import readme
-from tests.integrations.consuming.conftest import Address
+from tests.integrations.brokers.conftest import Address
 
 _CUSTOMER = Identifier.mobile("919738522695")
 _GOOD = b'{"mobile": "919738522695"}'

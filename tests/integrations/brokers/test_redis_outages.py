@@ -12,8 +12,8 @@ from benchmarks.servers.brokers import free_port, missing, program, running
 from capillary_interactions import ConfigurationError, Identifier
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.integrations.redis_streams import RedisEvent, RedisEvents
-from tests.integrations.consuming.conftest import Address
-from tests.integrations.consuming.scripted import Handler, client_of, scripted
+from tests.integrations.brokers.conftest import Address
+from tests.integrations.consuming.fake_events import Handler, client_of, scripted
 
 Act = Callable[[Redis], Awaitable[Any]]
 

@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from capillary_interactions.integrations.redis_streams import RedisEvent, RedisEvents
 from capillary_interactions.testing import run_without_waiting
-from tests.integrations.consuming.conftest import Address
+from tests.integrations.brokers.conftest import Address
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Made-up messages, and a client whose answers are scripted by identifier."""
+"""Fake events, a handler that records its calls, and a client whose answers go by the event."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from attrs import define, field
@@ -16,6 +16,7 @@ from capillary_interactions import (
     RetryPolicy,
 )
 from capillary_interactions._protocol.messages import Response
+from capillary_interactions.integrations.consume import ConsumerReport, consume
 from capillary_interactions.testing import FakeTransport, after, interactions
 from capillary_interactions.testing._fake_transport import Answer, Asked
 
@@ -163,3 +164,17 @@ class Handler:
             self.fails[message.name] -= 1
             raise RuntimeError(f"no room for {message.name}")
         self.ended.append(message.name)
+
+
+async def consumed(
+    events: Iterable[Message],
+    handle: Callable[[Outcome], Awaitable[None]] | None = None,
+    *,
+    transport: FakeTransport | None = None,
+    **options: Any,
+) -> ConsumerReport:
+    """Consume a source that ends."""
+    async with client_of(transport or scripted()) as client:
+        return await consume(
+            client, delivered(events), key=key, handle=handle or Handler(), **options
+        )

@@ -13,7 +13,7 @@ from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, DeliveryError
 
 from capillary_interactions.integrations import rabbitmq
 from capillary_interactions.integrations.rabbitmq import REASON, RabbitEvents
-from tests.integrations.consuming.conftest import Address
+from tests.integrations.brokers.conftest import Address
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from benchmarks.servers.queues import QUEUES, Queue
 from capillary_interactions import Identifier, InteractionsClient, Outcome, RetryPolicy
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.sandbox import Sandbox
-from tests.integrations.consuming.conftest import Address
+from tests.integrations.brokers.conftest import Address
 
 _MIB = 1024 * 1024
 _ONCE = RetryPolicy(attempts=1)

@@ -15,7 +15,7 @@ from benchmarks.servers.brokers import NEW_NATS
 from capillary_interactions import ConfigurationError
 from capillary_interactions.integrations import nats as adapter
 from capillary_interactions.integrations.nats import REASON, NatsEvents
-from tests.integrations.consuming.conftest import Address
+from tests.integrations.brokers.conftest import Address
 
 
 @pytest.fixture(params=["nats", NEW_NATS])

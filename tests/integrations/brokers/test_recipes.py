@@ -28,7 +28,7 @@ from capillary_interactions import (
 from capillary_interactions.integrations.consume import ConsumerReport
 from capillary_interactions.sandbox import Sandbox
 from tests.docs.readme import run, set_environment
-from tests.integrations.consuming.conftest import Address
+from tests.integrations.brokers.conftest import Address
 
 _NOT_FOUND = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
 

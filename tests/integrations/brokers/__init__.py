@@ -1,0 +1,1 @@
+"""Events with acknowledgement: the rules on made-up messages, the adapters on real brokers."""
