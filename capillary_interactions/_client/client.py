@@ -1,7 +1,6 @@
 """One client: the parts put together, and little else."""
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -25,7 +24,7 @@ from capillary_interactions._client.single_flight import (
     WaiterTimeoutError,
 )
 from capillary_interactions._client.snapshot import Snapshot, snapshot_of
-from capillary_interactions._client.stream import OutcomeStream, to_query
+from capillary_interactions._client.stream import OutcomeStream, parse_timeout, to_query
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
@@ -38,7 +37,7 @@ from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions._tracebacks import clear, clears_locals
-from capillary_interactions.events import LookupBroken, LookupEnded, Observer
+from capillary_interactions.events import Observer
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -165,7 +164,7 @@ class InteractionsClient:
         try:
             asked = to_query(query)
             check_supported(asked, self._config.api)
-            limit = self._config.timeouts.total if timeout is None else _limit(timeout)
+            limit = self._config.timeouts.total if timeout is None else parse_timeout(timeout)
             return await self._run(asked, query, limit, interactive=True)
         except Exception as error:
             # What is no query may be a plain number.
@@ -212,7 +211,7 @@ class InteractionsClient:
         check_count("in_flight", at_once)
         if give_up_after is not None:
             check_count("give_up_after", give_up_after)
-        limit = None if timeout is None else _limit(timeout)
+        limit = None if timeout is None else parse_timeout(timeout)
         stream_share = None if share is None else StreamShare(share, self._lanes)
         self._home.check_open()
 
@@ -287,25 +286,14 @@ class InteractionsClient:
         trip.tolerated = tolerated
         try:
             ended = ended or await self._fly(trip)
-        except BaseException as broken:
-            if self._observers.attentive:
-                error = type(broken).__name__
-                self._observers.emit(LookupBroken(lookup=trip.lookup, error=error))
+        except BaseException as error:
+            self._observers.broken(trip.lookup, error)
             raise
         return self._ended(to_outcome(ended, query, item, loop.time() - begun), trip.lookup)
 
     def _ended(self, outcome: Outcome, lookup: int) -> Outcome:
         self._endings[outcome.ending] += 1
-        if self._observers.attentive:
-            self._observers.emit(
-                LookupEnded(
-                    lookup=lookup,
-                    ending=outcome.ending,
-                    attempts=outcome.attempts,
-                    elapsed=outcome.elapsed,
-                    waited=outcome.waited,
-                )
-            )
+        self._observers.ended(lookup, outcome)
         return outcome
 
     async def _fly(self, trip: LookupState) -> LookupState:
@@ -339,7 +327,3 @@ class InteractionsClient:
         after = refusal.retry_after
         wait = None if after is None else min(after, max_pause(self._config.retry))
         return AttemptResult(ResultKind.UNAVAILABLE, refusal.reason, retry_after=wait)
-
-
-def _limit(timeout: float) -> float | None:
-    return None if timeout == math.inf else check_seconds("timeout", timeout)

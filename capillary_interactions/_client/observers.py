@@ -4,12 +4,15 @@ import logging
 from itertools import count
 from typing import Final
 
+from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.events import (
     BudgetSpent,
     CooledDown,
     CredentialRefused,
     Event,
     LookupBegan,
+    LookupBroken,
+    LookupEnded,
     Observer,
     RateChanged,
     RetryScheduled,
@@ -46,6 +49,24 @@ class Observers:
         number = next(_NUMBERS)
         self.emit(LookupBegan(lookup=number))
         return number
+
+    def ended(self, lookup: int, outcome: Outcome) -> None:
+        """Show what a lookup has ended in."""
+        if self.attentive:
+            self.emit(
+                LookupEnded(
+                    lookup=lookup,
+                    ending=outcome.ending,
+                    attempts=outcome.attempts,
+                    elapsed=outcome.elapsed,
+                    waited=outcome.waited,
+                )
+            )
+
+    def broken(self, lookup: int, error: BaseException) -> None:
+        """Show what a lookup has raised in place of an outcome."""
+        if self.attentive:
+            self.emit(LookupBroken(lookup=lookup, error=type(error).__name__))
 
     def emit(self, event: Event) -> None:
         """Show an event to every observer; one that raises harms nothing."""

@@ -1,6 +1,7 @@
 """Outcomes of many lookups, as they end: the fan-out, dressed for customers."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -10,6 +11,7 @@ from capillary_interactions._client.circuit_breaker import BreakerState, Circuit
 from capillary_interactions._client.fan_out import FanOut, Source
 from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions._client.refusal_evidence import MAX_REFUSED, Pages, doubted, is_page
+from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
 from capillary_interactions._model.query import Identifier, Query
@@ -152,3 +154,12 @@ def to_query(asked: object) -> Query:
         f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
         "a stream's key= makes one from other items"
     )
+
+
+def parse_timeout(timeout: float) -> float | None:
+    """Seconds, or None for no limit.
+
+    Raises:
+        ConfigurationError: It is no duration.
+    """
+    return None if timeout == math.inf else check_seconds("timeout", timeout)
