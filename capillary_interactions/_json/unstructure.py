@@ -23,6 +23,7 @@ from capillary_interactions._model.outcome import (
 )
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._model.vocabulary import Network
+from capillary_interactions._text.one_time_codes import mask_codes
 
 _NETWORKS: Final = frozenset(Network)
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
@@ -173,6 +174,18 @@ def _query(value: Query) -> dict[str, Any]:
     }
     set_ = {name: content for name, content in fields.items() if content is not None}
     return {**_identifier(value.identifier), **set_, **value.extra}
+
+
+def mask_codes_in_json(value: Any) -> Any:
+    """JSON without the one-time codes in its subjects, at any depth."""
+    if isinstance(value, dict):
+        return {
+            name: mask_codes(member)
+            if name == "subject" and isinstance(member, str)
+            else mask_codes_in_json(member)
+            for name, member in value.items()
+        }
+    return [mask_codes_in_json(item) for item in value] if isinstance(value, list) else value
 
 
 def _outcome(value: Outcome) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: a file a command.
+"""The command line; each command is a file.
 
 Its libraries come with the extra `cli`, so nothing of them is imported before `main` runs.
 """
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for library in _EXTRA:
             # Not imported: a line of help needs no rich, which takes as long as all the rest.
             if find_spec(library) is None:
-                return _tell_missing(library)
+                return _report_missing(library)
         from capillary_interactions.cli._app import run  # noqa: PLC0415 - needs the extra
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flush_streams()
 
 
-def _tell_missing(library: str) -> int:
+def _report_missing(library: str) -> int:
     sys.stderr.write(
         f"error: {library} is not installed; the command line needs the extra cli: "
         "pip install 'capillary_interactions[cli]'\n"

@@ -1,4 +1,4 @@
-"""The program itself: its commands, and how whatever goes wrong is told in one line."""
+"""The program itself: its commands, and how any error becomes one line."""
 
 import errno
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ PROGRAM: Final = "capillary-interactions"
 _CANNOT_WRITE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
-def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked and not context.resilient_parsing:
+def _print_version(context: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested and not context.resilient_parsing:
         from capillary_interactions._http.user_agent import version  # noqa: PLC0415 - help and completion need none of it
 
         click.echo(f"{PROGRAM}, version {version() or 'unknown'}")
@@ -42,7 +42,7 @@ def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> No
     is_flag=True,
     expose_value=False,
     is_eager=True,
-    callback=_tell_version,
+    callback=_print_version,
     help="Tell the version, and do nothing else.",
 )
 def app() -> None:
@@ -60,73 +60,69 @@ for _command in (lookup, bulk, jobs, sandbox, demo):
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program; its exit code."""
-    chosen: dict[str, Any] = {"level": "off"}
+    state: dict[str, Any] = {"level": "off"}
     try:
-        ended = app.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=chosen)
+        code = app.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=state)
     except (click.Abort, KeyboardInterrupt):
-        Console().complain("interrupted")
+        Console().error("interrupted")
         return INTERRUPTED
     except SystemExit as error:
-        # Click's way out after a completion, and where the reader of a help text has gone.
+        # click exits so after a completion, and where the reader of a help text has gone.
         return STOPPED_EARLY if error.code else OK
     except Exception as error:  # noqa: BLE001 - a person gets a line, and the way to more
-        if chosen["level"] == "debug":
+        if state["level"] == "debug":
             _show_traceback(error)
-        return _told(error)
-    return ended if isinstance(ended, int) else 0
+        return _report(error)
+    return code if isinstance(code, int) else OK
 
 
 def _show_traceback(error: Exception) -> None:
-    """Its traceback, without what is personal in it or steers a terminal."""
     import traceback  # noqa: PLC0415 - help and completion need none of it
 
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = len(line) - len(line.lstrip(" "))
-        Console().complain(f"{' ' * indent}{mask_subject(line, codes_shown=True)}")
+        Console().error(f"{' ' * indent}{mask_subject(line, codes_shown=True)}")
 
 
-def _told(error: Exception) -> int:
-    """Say what is wrong in one line; the exit code for it."""
+def _report(error: Exception) -> int:
+    """Print an error in one line; its exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        Console().show(error.format_message())
+        Console().error_lines(error.format_message())
         return USAGE
     if isinstance(error, click.ClickException | ConfigurationError):
-        Console().complain(f"error: {words(error)}")
+        Console().error(f"error: {error_text(error)}")
         return USAGE
     if isinstance(error, CommandError):
         if str(error):
-            Console().complain(f"error: {error}")
+            Console().error(f"error: {error}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
-        Console().complain(f"error: standard output cannot be written: {error.strerror}")
+        Console().error(f"error: standard output cannot be written: {error.strerror}")
         return STOPPED_EARLY
-    Console().complain(
+    Console().error(
         f"error: unforeseen {type(error).__name__}; "
         "run it again with --log-level debug to see where, and report it"
     )
     return STOPPED_EARLY
 
 
-def words(wrong: click.ClickException | ConfigurationError) -> str:
+def error_text(error: click.ClickException | ConfigurationError) -> str:
     """What is wrong with an argument or a setting, with nothing personal in it."""
-    if not isinstance(wrong, click.ClickException):
-        return str(wrong)
-    command = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else ""
+    if not isinstance(error, click.ClickException):
+        return str(error)
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     hint = f" (see {command} --help)" if command else ""
-    return f"{mask_text(_message(wrong))}{_meant(wrong)}{hint}"
+    # Names of our own that are nearly the one that was typed.
+    names = getattr(error, "possibilities", None)
+    suggestion = f"; did you mean {' or '.join(names)}?" if names else ""
+    return f"{mask_text(_message(error))}{suggestion}{hint}"
 
 
-def _message(wrong: click.ClickException) -> str:
-    # What was typed stands in click's messages, and it may be somebody's number in a wrong place.
-    if isinstance(wrong, click.NoSuchOption):
-        return f"No such option {wrong.option_name}"
-    # Click's own guesses stand behind these words in what it formats.
-    text = wrong.message if hasattr(wrong, "possibilities") else wrong.format_message()
+def _message(error: click.ClickException) -> str:
+    # click's messages repeat what was typed, which may be a phone number in the wrong place.
+    if isinstance(error, click.NoSuchOption):
+        return f"No such option {error.option_name}"
+    # click formats its own suggestions behind the message.
+    text = error.message if hasattr(error, "possibilities") else error.format_message()
     extra = text.startswith("Got unexpected extra argument")
     return "Too many arguments" if extra else " ".join(text.split()).removesuffix(".")
-
-
-def _meant(wrong: click.ClickException) -> str:
-    """The names that are nearly the one that was typed; these are our own."""
-    names = getattr(wrong, "possibilities", None)
-    return f"; did you mean {' or '.join(names)}?" if names else ""

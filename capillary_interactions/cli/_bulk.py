@@ -22,26 +22,26 @@ from capillary_interactions.cli._exit_codes import (
     CannotStartError,
 )
 from capillary_interactions.cli._list_options import (
-    Stopping,
+    StopOptions,
     customers_of,
     list_options,
     stop_options,
 )
 from capillary_interactions.cli._options import (
     NAME,
+    console_options,
     filter_options,
     network_options,
     spreadsheet_option,
-    voice_options,
 )
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._settings import ClientOptions, config_of, resolved_config
 from capillary_interactions.cli._standard_streams import data_out, is_terminal
-from capillary_interactions.cli._summaries import summary
-from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.cli._summaries import stream_summary
 
 if TYPE_CHECKING:
-    from capillary_interactions.cli._bulk_stream import RunResult, StreamOptions
+    from capillary_interactions.cli._bulk_stream import RunResult
+    from capillary_interactions.jobs import QueryTemplate
 
 _PIPE: Final = "-"
 
@@ -73,7 +73,7 @@ _PIPE: Final = "-"
 @filter_options
 @stop_options
 @network_options
-@voice_options
+@console_options
 def bulk(
     *,
     list_: str,
@@ -86,9 +86,9 @@ def bulk(
     type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
-    stopping: Stopping,
+    stopping: StopOptions,
     settings: ClientOptions,
-    voice: Console,
+    console: Console,
 ) -> int:
     """Look up every customer of LIST; - is standard input.
 
@@ -125,7 +125,7 @@ def bulk(
       zcat ids.gz | capillary-interactions bulk - --identifier external_id --out - > answers.jsonl
     """  # noqa: D301 - click's own mark
     from capillary_interactions.cli._bulk_job import JobOptions, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._bulk_stream import StreamOptions  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._bulk_stream import StreamOptions, run  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._output import (  # noqa: PLC0415
         check_out,
         is_streamed,
@@ -135,18 +135,18 @@ def bulk(
 
     template = _template(identifier, settings, network, type)
     config = config_of(settings, may_ask=list_ != _PIPE)
-    reached = partial(_within_limits, settings, config, voice)
+    with_config = partial(_within_limits, settings, config, console)
     customers = customers_of(list_, identifier, reading)
     if not is_streamed(out):
         check_out(out, overwrite=overwrite, source=list_, for_spreadsheets=for_spreadsheets)
-        # Somebody who goes on with a job from a pipe need not type the list.
-        retold = list_ == _PIPE and is_terminal(sys.stdin) and job_of(Path(out)).exists()
+        # A job that was started from a pipe can be resumed without typing the list.
+        known = list_ == _PIPE and is_terminal(sys.stdin) and job_of(Path(out)).exists()
         job = JobOptions(
-            customers=None if retold else customers,
+            customers=None if known else customers,
             out=Path(out),
             network=network,
             type=type,
-            reachable=reached,
+            config=with_config,
             stops=stopping.rules(),
             timeout=settings.timeout,
             restart=restart,
@@ -154,7 +154,7 @@ def bulk(
             for_spreadsheets=for_spreadsheets,
             bar=has_bar(data_on_stdout=False),
         )
-        return run_async(run_job(job, voice))
+        return run_async(run_job(job, console))
     if for_spreadsheets:
         raise click.UsageError("--for-spreadsheets needs --out with a file that ends in .csv")
     stream = StreamOptions(
@@ -162,51 +162,47 @@ def bulk(
         template=template,
         open_out=data_out if out == _PIPE else partial(open_out, out),
         out="standard output" if out == _PIPE else out,
-        reachable=reached,
+        config=with_config,
         timeout=settings.timeout,
         give_up_after=stopping.unanswered,
         codes_masked=mask_codes,
         bar=has_bar(data_on_stdout=out == _PIPE),
     )
-    return tell(run_async(_run(stream, voice)), stream.out, voice)
+    return print_result(run_async(run(stream, console)), stream.out, console)
 
 
 def _within_limits(
-    settings: ClientOptions, config: ClientConfig | None, voice: Console
+    settings: ClientOptions, config: ClientConfig | None, console: Console
 ) -> AbstractAsyncContextManager[ClientConfig]:
     from capillary_interactions.cli._descriptors import within_limits  # noqa: PLC0415 - help and completion need none of it
 
-    return within_limits(resolved_config(settings, config), voice, sandbox=settings.sandbox)
+    return within_limits(resolved_config(settings, config), console, sandbox=settings.sandbox)
 
 
-async def _run(job: "StreamOptions", voice: Console) -> "RunResult":
-    from capillary_interactions.cli._bulk_stream import run  # noqa: PLC0415 - help and completion need none of it
-
-    return await run(job, voice)
-
-
-def tell(ended: "RunResult", out: str, voice: Console) -> int:
-    """Say how a run ended; its exit code."""
-    if ended.code == STOPPED_EARLY and not ended.problem:
-        return ended.code  # whoever read the output has gone
-    if ended.problem:
-        voice.complain(f"error: {ended.problem}")
-    for line in summary(ended.report, out):
-        voice.say(line)
-    if ended.code in {STOPPED_EARLY, INTERRUPTED}:
-        voice.say(f"stopped early: rows that have no line in {out} are still to be asked")
-    return ended.code
+def print_result(result: "RunResult", out: str, console: Console) -> int:
+    """Print how a run ended; its exit code."""
+    if result.code == STOPPED_EARLY and not result.problem:
+        return result.code  # the reader of the output has gone
+    if result.problem:
+        console.error(f"error: {result.problem}")
+    for line in stream_summary(result.summary, out):
+        console.info(line)
+    if result.code in {STOPPED_EARLY, INTERRUPTED}:
+        console.info(f"stopped early: rows that have no line in {out} are still to be asked")
+    return result.code
 
 
 def _template(
-    identifier: str, settings: ClientOptions, network: str | None, kind: InteractionType | None
-) -> QueryTemplate:
+    identifier: str, settings: ClientOptions, network: str | None, type_: InteractionType | None
+) -> "QueryTemplate":
+    from capillary_interactions.jobs import QueryTemplate  # noqa: PLC0415 - help and completion need none of it
+
     try:
         return QueryTemplate(
             name=IdentifierName(identifier),
             api=ApiVersion(settings.api or ApiVersion.V1_1),
             network=None if network is None else Network(network),
-            type=kind,
+            type=type_,
         )
-    except ValueError as refused:
-        raise CannotStartError(str(refused)) from None
+    except ValueError as error:
+        raise CannotStartError(str(error)) from None

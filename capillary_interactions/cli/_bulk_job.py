@@ -1,19 +1,17 @@
-"""How does a list go through a job on disk into a file?"""
+"""A run of `bulk` by a job on disk, into a file."""
 
 import asyncio
 import math
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from attrs import frozen
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._errors import AuthenticationError, EndpointDownError
 from capillary_interactions._text.wording import pluralise
+from capillary_interactions.cli._bulk_run import DRAIN, BulkOptions, BulkRun, cancel
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
@@ -23,13 +21,15 @@ from capillary_interactions.cli._exit_codes import (
     StoppedEarlyError,
     code_of,
 )
-from capillary_interactions.cli._job_words import next_steps, summary, way_on
-from capillary_interactions.cli._notices import clock, notify
-from capillary_interactions.cli._progress import display_progress
-from capillary_interactions.cli._signals import GracefulStop
-from capillary_interactions.cli._summaries import ProgressState
+from capillary_interactions.cli._progress import clock
+from capillary_interactions.cli._summaries import (
+    ProgressState,
+    how_to_continue,
+    job_summary,
+    next_job_steps,
+)
 from capillary_interactions.jobs import (
-    CustomerList,
+    MANY_UNKNOWN,
     Job,
     JobChangedError,
     JobError,
@@ -39,45 +39,33 @@ from capillary_interactions.jobs import (
     Report,
     StopRules,
     WrongListError,
+    unknown_hint,
 )
-from capillary_interactions.jobs._status import MANY_UNKNOWN, unknown_hint
-
-_DRAIN: Final = 30.0
 
 
 @frozen(kw_only=True)
-class JobOptions:
+class JobOptions(BulkOptions):
     """One list to look up by a job.
 
     Attributes:
-        customers: The list, or None for the one that the job knows.
         out: Where the results go.
         network: Only interactions of this network, or None.
         type: Only interactions of this type, or None.
-        reachable: The configuration, entered for the time of the run.
         stops: When to pause and to stop.
-        timeout: Seconds for one customer, or None.
-        restart: Whether to forget what there is of the job.
-        codes_masked: Whether one-time codes are masked in the results.
+        restart: Whether to discard an earlier job.
         for_spreadsheets: Whether the results are a CSV for spreadsheets.
-        bar: Whether progress is a bar.
     """
 
-    customers: CustomerList | None
     out: Path
     network: str | None = None
     type: str | None = None
-    reachable: Callable[[], AbstractAsyncContextManager[ClientConfig]]
     stops: StopRules
-    timeout: float | None = None
     restart: bool = False
-    codes_masked: bool = False
     for_spreadsheets: bool = False
-    bar: bool = False
 
     @property
     def path(self) -> Path:
-        """Where the job is."""
+        """The job's file."""
         return job_of(self.out)
 
 
@@ -86,189 +74,155 @@ def job_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.job")
 
 
-async def run_job(bulk: JobOptions, voice: Console) -> int:
-    """Begin a job or go on with it, and write its results when it is done; the exit code.
+async def run_job(options: JobOptions, console: Console) -> int:
+    """Start or resume a job, and write its results when it is done; the exit code.
 
     Raises:
         CannotStartError: Nothing has been asked.
         StoppedEarlyError: The host's name does not resolve.
     """
-    return await _JobRun(bulk, voice).go()
+    return await _JobRun(options, console).run()
 
 
-class _JobRun:
-    def __init__(self, bulk: JobOptions, voice: Console) -> None:
-        self._bulk = bulk
-        self._voice = voice
-        self._stop = GracefulStop(self._wind_down, self._leave)
-        self._job = Job.open(bulk.path, bulk.customers, network=bulk.network, type=bulk.type)
-        self._asking: asyncio.Task[Report] | None = None
-        self._moment = ProgressState(done=0, total=None, rate=0.0, endings={})
+class _JobRun(BulkRun):
+    def __init__(self, options: JobOptions, console: Console) -> None:
+        super().__init__(options, console)
+        self._options = options
+        self._job = Job.open(
+            options.path, options.customers, network=options.network, type=options.type
+        )
+        self._running: asyncio.Task[Report] | None = None
+        self._progress = ProgressState(done=0, total=None, endings={})
         self._paused: str | None = None
         self._hinted = False
-        self._before = 0
-        self._window = 0.0
-        self._problem: str | None = None
-        self._code: int | None = None
+        self._changed = False
+        self._done_before = 0
 
-    async def go(self) -> int:
+    async def run(self) -> int:
         try:
-            with self._stop.listening():
-                async with self._bulk.reachable() as config, self._job:
-                    self._window = config.rate.per
-                    return await self._through(config)
-        except JobError as wrong:
-            # What has begun is told by then.
-            full = isinstance(wrong, JobStoreError) and wrong.full
+            with self._stop.installed():
+                async with self._options.config() as config, self._job:
+                    return await self._run_with_client(config)
+        except JobError as error:
+            # Once the run has begun, its errors are shown with its figures.
+            full = isinstance(error, JobStoreError) and error.full
             kind = StoppedEarlyError if full else CannotStartError
-            raise kind(self._told(wrong)) from None
+            raise kind(self._error_text(error)) from None
 
-    async def _through(self, config: ClientConfig) -> int:
+    async def _run_with_client(self, config: ClientConfig) -> int:
         with suppress(NoJobError):
-            self._tell_before((await self._job.status()).done)
-        if not self._stop.asked:  # so early that there was nothing yet to stop
+            self._announce((await self._job.status()).done)
+        if not self._stop.requested:
             async with InteractionsClient(config) as client:
-                await self._ask(client)
-        if not self._has_run():
-            self._voice.say("interrupted before anybody was asked for")
+                await self._run_job(client)
+        if self._running is None or self._running.cancelled():
+            self._console.info("interrupted before anybody was asked for")
             return INTERRUPTED
         report = await self._job.report()
-        written = await self._write() if report.complete and self._problem is None else False
-        return self._tell(report, written=written)
+        path, out = str(self._options.path), str(self._options.out)
+        written = report.complete and self._problem is None and await self._write()
+        self._print_summary(report, config.rate.per)
+        if written:
+            self._console.info(f"written to {out}; {path} keeps the job")
+            return code_of(report.status.endings)
+        if self._changed:
+            return USAGE
+        self._console.info(how_to_continue(path, out, complete=report.complete))
+        return INTERRUPTED if self._problem is None else STOPPED_EARLY
 
-    def _tell_before(self, done: int) -> None:
-        """Say what there is of the job, and what becomes of it."""
-        held = f"{self._bulk.path}: {pluralise(done, 'row')} done"
-        if self._bulk.restart:
-            # Its rows are not those of this run, so they are not taken off at its end.
-            self._voice.say(f"beginning anew, once the list can be read; forgotten is {held}")
+    def _announce(self, done: int) -> None:
+        """Show what there is of the job, and what is done with it."""
+        rows = f"{self._options.path}: {pluralise(done, 'row')} done"
+        if self._options.restart:
+            # Its rows are not those of this run, so they are not subtracted at the end.
+            self._console.info(f"beginning anew, once the list can be read; forgotten is {rows}")
             return
-        self._before = done
-        self._voice.say(f"going on with {held}")
+        self._done_before = done
+        self._console.info(f"going on with {rows}")
 
-    async def _ask(self, client: InteractionsClient) -> None:
-        shown = [] if self._voice.quiet else [self._show(), notify(self._voice, client.snapshot)]
-        tasks = [asyncio.create_task(each) for each in shown]
-        self._asking = asyncio.create_task(
+    async def _run_job(self, client: InteractionsClient) -> None:
+        self._running = asyncio.create_task(
             self._job.run(
                 client,
-                timeout=self._bulk.timeout,
-                stops=self._bulk.stops,
-                progress=self._see,
-                restart=self._bulk.restart,
+                timeout=self._options.timeout,
+                stops=self._options.stops,
+                progress=self._on_progress,
+                restart=self._options.restart,
             )
         )
-        try:
-            await asyncio.wait({self._asking})
-        finally:
-            for task in (*tasks, self._asking):
-                task.cancel()
-                await asyncio.wait({task})
-        if not self._asking.cancelled():
-            self._judge(self._asking.exception())
+        async with self._displayed(client):
+            try:
+                await asyncio.wait({self._running})
+            finally:
+                await cancel(self._running)
+        if not self._running.cancelled():
+            with self._stop_reason():
+                self._running.result()
 
-    def _has_run(self) -> bool:
-        """Whether there is anything new to tell; not if the first Ctrl-C came before that."""
-        return self._asking is not None and not self._asking.cancelled()
-
-    def _judge(self, error: BaseException | None) -> None:
-        match error:
-            case None:
-                pass
-            case AuthenticationError():
-                self._problem = f"the credentials are refused: {error}"
-            case EndpointDownError():
-                self._problem = str(error)
-            case JobError() if error.begun:
-                self._problem = self._told(error)
-                self._code = USAGE if isinstance(error, JobChangedError) else None
-            case _:
-                raise error
-
-    def _told(self, wrong: JobError) -> str:
-        if isinstance(wrong, JobChangedError):
-            return f"{wrong}; or --restart, which forgets what {self._bulk.path} holds"
-        if isinstance(wrong, WrongListError):
-            return f"{wrong}; --accept-rejected goes on all the same"
-        return str(wrong)
+    def _error_text(self, error: JobError) -> str:
+        if isinstance(error, JobChangedError):
+            self._changed = True
+            return f"{error}; or --restart, which forgets what {self._options.path} holds"
+        if isinstance(error, WrongListError):
+            return f"{error}; --accept-rejected goes on all the same"
+        return str(error)
 
     async def _write(self) -> bool:
         try:
             await self._job.export(
-                self._bulk.out,
-                mask_codes=self._bulk.codes_masked,
-                for_spreadsheets=self._bulk.for_spreadsheets,
+                self._options.out,
+                mask_codes=self._options.codes_masked,
+                for_spreadsheets=self._options.for_spreadsheets,
             )
-        except JobError as failed:
-            self._problem = str(failed)
+        except JobError as error:
+            self._stopped(str(error))
             return False
         return True
 
-    def _tell(self, report: Report, *, written: bool) -> int:
-        say, out = self._voice.say, str(self._bulk.out)
+    def _print_summary(self, report: Report, window: float) -> None:
         if self._problem is not None:
-            self._voice.complain(f"error: {self._problem}")
-        for line in summary(report, self._before, self._window):
-            say(line)
+            self._console.error(f"error: {self._problem}")
+        lines = [*job_summary(report, self._done_before, window)]
         if self._problem is None and self._paused is not None:
-            say(f"there were no answers any more: {self._paused}")
-        for step in next_steps(report):
-            say(step)
-        if written:
-            say(f"written to {out}; {self._bulk.path} keeps the job")
-            return code_of(report.status.endings)
-        if self._code is not None:
-            return self._code
-        say(way_on(str(self._bulk.path), out, whole=report.complete))
-        return INTERRUPTED if self._problem is None else STOPPED_EARLY
+            lines.append(f"there were no answers any more: {self._paused}")
+        for line in (*lines, *next_job_steps(report)):
+            self._console.info(line)
 
-    def _see(self, progress: Progress) -> None:
+    def _state(self) -> ProgressState:
+        return self._progress
+
+    def _on_progress(self, progress: Progress) -> None:
         status = progress.status
         total = status.rows if status.whole else None
-        self._moment = ProgressState(
-            done=status.done, total=total, rate=0.0, endings=status.endings
-        )
+        self._progress = ProgressState(done=status.done, total=total, endings=status.endings)
         hint = unknown_hint(status.endings, MANY_UNKNOWN)
         if hint is not None and not self._hinted:
             self._hinted = True
-            self._voice.say(hint)
+            self._console.info(hint)
         if (progress.paused is None) != (self._paused is None):
-            self._voice.say(
+            self._console.info(
                 "answers again: going on"
                 if progress.paused is None
-                else self._pausing(progress.paused)
+                else self._pause_text(progress.paused)
             )
         self._paused = progress.paused
 
-    def _pausing(self, reason: str) -> str:
-        patience = self._bulk.stops.give_up_after
-        until = ""
+    def _pause_text(self, reason: str) -> str:
+        patience, until = self._options.stops.give_up_after, ""
         if patience != math.inf:
             now = datetime.now().astimezone()
             until = f" until {clock(now + timedelta(seconds=patience), now)} (--patience)"
         meanwhile = f"one customer now and then is asked for{until}"
         return f"pausing: no answers any more ({reason}); {meanwhile}"
 
-    async def _show(self) -> None:
-        await display_progress(self._voice, lambda: self._moment, bar=self._bulk.bar)
-
-    def _wind_down(self) -> None:
-        """At the first Ctrl-C: ask for nothing more, and wait for what is under way."""
+    def _drain(self) -> None:
         if self._job.is_running:
-            self._voice.say(
-                f"stopping: waiting up to {_DRAIN:.0f} s for what is under way; "
-                "Ctrl-C again stops at once"
+            self._announce_drain("what is under way")
+            self._job.stop(DRAIN)
+        elif self._running is not None and not self._running.done():
+            self._running.cancel()
+        elif self._running is not None:
+            self._console.info(
+                f"all has been asked for: writing {self._options.out} first; Ctrl-C again stops at "
+                f"once and leaves it as it was ({self._options.path} keeps the job)"
             )
-            self._job.stop(_DRAIN)
-        elif self._asking is not None and not self._asking.done():
-            self._asking.cancel()
-        elif self._asking is not None:
-            self._voice.say(
-                f"all has been asked for: writing {self._bulk.out} first; Ctrl-C again stops at "
-                f"once and leaves it as it was ({self._bulk.path} keeps the job)"
-            )
-
-    def _leave(self) -> None:
-        """At the second Ctrl-C: the job can take that; leave a terminal with a cursor behind."""
-        with suppress(Exception):
-            self._voice.console.show_cursor()

@@ -1,70 +1,46 @@
-"""How does a list go through the client into a pipe, without a job on disk?"""
+"""A run of `bulk` into a pipe, without a job on disk."""
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from collections.abc import Callable
 from typing import IO, Final
 
 from attrs import field, frozen
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._errors import AuthenticationError, EndpointDownError
-from capillary_interactions._model.outcome import Found, Outcome, Unavailable, with_all_endings
-from capillary_interactions._model.query import Query
 from capillary_interactions._text.wording import pluralise
+from capillary_interactions.cli._bulk_run import DRAIN, BulkOptions, BulkRun, cancel
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
     STOPPED_EARLY,
     CannotStartError,
-    StoppedEarlyError,
     code_of,
 )
-from capillary_interactions.cli._lines import outcome_line, rejected_line
-from capillary_interactions.cli._notices import notify
 from capillary_interactions.cli._output import LineWriter
-from capillary_interactions.cli._progress import display_progress
-from capillary_interactions.cli._signals import GracefulStop
 from capillary_interactions.cli._summaries import ProgressState, StreamSummary
-from capillary_interactions.jobs import CustomerList, ListError
-from capillary_interactions.jobs._lists.list_reader import ListReader
-from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._lists.unusable_cells import COUNTED_REASONS, describe_counted
-from capillary_interactions.jobs._run.stop_rules import FirstAnswer
-from capillary_interactions.jobs._run.thread_feed import ThreadFeed
+from capillary_interactions.jobs import CustomerList, ListError, QueryTemplate, RowStream
 
-_DRAIN: Final = 30.0
-_SETTLE: Final = 0.5
+_FLUSH_TIMEOUT: Final = 0.5
 
 
 @frozen(kw_only=True)
-class StreamOptions:
+class StreamOptions(BulkOptions):
     """One list to look up.
 
     Attributes:
-        customers: The list.
         template: What is asked of each row.
         open_out: Opens the output, once there is something to write.
         out: What a person calls the output.
-        reachable: The configuration, entered for the time of the run.
-        timeout: Seconds for one customer, or None.
         give_up_after: Unavailable endings in a row that stop the run, or None.
-        codes_masked: Whether one-time codes are masked in the output.
-        bar: Whether progress is a bar.
     """
 
     customers: CustomerList
     template: QueryTemplate
     open_out: Callable[[], IO[bytes]]
     out: str
-    reachable: Callable[[], AbstractAsyncContextManager[ClientConfig]]
-    timeout: float | None = None
     give_up_after: int | None = None
-    codes_masked: bool = False
-    bar: bool = False
 
 
 @frozen(kw_only=True)
@@ -73,205 +49,110 @@ class RunResult:
 
     Attributes:
         code: The exit code.
-        problem: Why it stopped early, in one line; "" if it did not, or nobody is there to read it.
-        report: The figures.
+        problem: Why it stopped early; "" if it did not, or if the output's reader has gone.
+        summary: The figures.
     """
 
     code: int
     problem: str = ""
-    report: StreamSummary = field(factory=StreamSummary)
+    summary: StreamSummary = field(factory=StreamSummary)
 
 
-async def run(bulk: StreamOptions, voice: Console) -> RunResult:
+async def run(options: StreamOptions, console: Console) -> RunResult:
     """Look a list up.
 
     Raises:
         CannotStartError: The list holds nothing, or the output cannot be opened.
         StoppedEarlyError: The host's name does not resolve.
     """
-    return await _Run(bulk, voice).go()
+    return await _StreamRun(options, console).run()
 
 
-class _Run:
-    def __init__(self, bulk: StreamOptions, voice: Console) -> None:
-        self._bulk = bulk
-        self._voice = voice
-        self._endings: Counter[str] = Counter()
-        self._read = 0
-        self._problem: str | None = None
-        self._unanswered: str | None = None
-        self._first = FirstAnswer()
-        # Not written before it is known whether the settings can be right at all.
-        self._held: list[tuple[int, Outcome]] = []
-        self._feed = ThreadFeed(ListReader(bulk.customers, bulk.template).read)
-        self._blanks = 0
-        self._reasons: Counter[str] = Counter()
-        self._total: int | None = None
-        self._stop = GracefulStop(self._wind_down, self._leave)
+class _StreamRun(BulkRun):
+    def __init__(self, options: StreamOptions, console: Console) -> None:
+        super().__init__(options, console)
+        self._options = options
+        self._rows = RowStream(
+            options.customers, options.template, codes_masked=options.codes_masked
+        )
         self._client: InteractionsClient | None = None
-        self._sink: LineWriter | None = None
-        self._grounding: asyncio.Task[None] | None = None
+        self._writer: LineWriter | None = None
+        self._closing: asyncio.Task[None] | None = None
 
-    async def go(self) -> RunResult:
-        begun = time.monotonic()
+    async def run(self) -> RunResult:
+        started_at = time.monotonic()
         try:
-            with self._stop.listening():
-                async with self._bulk.reachable() as config:
-                    await self._first_row()
-                    if not self._stop.asked:
-                        await self._through(config)
+            with self._stop.installed():
+                async with self._options.config() as config:
+                    try:
+                        await self._rows.wait_first()
+                    except ListError as error:
+                        raise CannotStartError(str(error)) from None
+                    if not self._stop.requested:
+                        await self._run_with_client(config)
         finally:
-            self._feed.stop()
-        return self._ended(time.monotonic() - begun)
+            self._rows.stop()
+        return self._result(time.monotonic() - started_at)
 
-    async def _first_row(self) -> None:
-        try:
-            await self._feed.wait_first()
-        except ListError as wrong:
-            raise CannotStartError(str(wrong)) from None
-
-    async def _through(self, config: ClientConfig) -> None:
+    async def _run_with_client(self, config: ClientConfig) -> None:
         async with InteractionsClient(config) as self._client:
-            self._sink = LineWriter(self._bulk.open_out(), self._bulk.out)
-            shown = self._shown(self._client)
+            self._writer = LineWriter(self._options.open_out(), self._options.out)
             try:
-                await self._guarded(self._race(self._client, self._sink))
+                async with self._displayed(self._client):
+                    with self._stop_reason():
+                        await self._run_until_output_fails(self._client, self._writer)
             finally:
-                for each in shown:
-                    await _cancelled(each)
-                await self._guarded(self._sink.aclose())
+                with self._stop_reason():
+                    await self._writer.aclose()
 
-    async def _guarded(self, part: Coroutine[None, None, None]) -> None:
-        """Run a part of the run; what is true of the whole of it becomes the problem."""
+    async def _run_until_output_fails(self, client: InteractionsClient, writer: LineWriter) -> None:
+        options = self._options
+        work = asyncio.create_task(
+            self._rows.look_up(
+                client, writer.put, timeout=options.timeout, give_up_after=options.give_up_after
+            )
+        )
         try:
-            await part
-        except AuthenticationError as refused:
-            self._stopped(f"the credentials are refused: {refused}")
-        except EndpointDownError as down:
-            self._stopped(str(down))
-        except ListError as wrong:
-            self._stopped(str(wrong))
-        except StoppedEarlyError as failed:
-            self._stopped(str(failed))
-
-    def _stopped(self, problem: str) -> None:
-        if self._problem is None:
-            self._problem = problem
-
-    async def _race(self, client: InteractionsClient, sink: LineWriter) -> None:
-        """Look up, and stop as soon as nothing can be written any more."""
-        work = asyncio.create_task(self._look_up(client, sink))
-        try:
-            await asyncio.wait({work, sink.writer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, writer.task}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 work.result()
         finally:
-            await _cancelled(work)
+            await cancel(work)
 
-    async def _look_up(self, client: InteractionsClient, sink: LineWriter) -> None:
-        bulk = self._bulk
-        async with (
-            aclosing(self._queries(sink)) as queries,
-            client.stream(
-                queries,
-                key=lambda item: item[1],
-                timeout=bulk.timeout,
-                give_up_after=bulk.give_up_after,
-            ) as outcomes,
-        ):
-            async for outcome in outcomes:
-                self._held.append((outcome.item[0], outcome))
-                if self._first.is_wrong(outcome):
-                    raise self._given_up(outcome)
-                if not self._first.suspects(outcome):
-                    await self._write(sink)
-            await self._write(sink)
+    def _state(self) -> ProgressState:
+        endings = self._rows.endings
+        return ProgressState(done=endings.total(), total=self._rows.total, endings=endings)
 
-    def _given_up(self, last: Outcome) -> EndpointDownError:
-        reason = "" if isinstance(last, Found) else last.reason
-        return EndpointDownError(self._first.in_a_row, reason, with_all_endings(self._endings))
-
-    async def _write(self, sink: LineWriter) -> None:
-        held, self._held = self._held, []
-        for number, outcome in held:
-            self._endings[outcome.ending] += 1
-            if isinstance(outcome, Unavailable):
-                self._unanswered = outcome.reason
-            sink.put(outcome_line(number, outcome, codes_masked=self._bulk.codes_masked))
-            await sink.room()
-
-    async def _queries(self, sink: LineWriter) -> AsyncGenerator[tuple[int, Query], None]:
-        """The rows that can be asked; the others end here."""
-        template = self._bulk.template
-        async for batch in self._feed:
-            self._blanks += batch.blank
-            self._reasons.update(text for text in batch.reasons.values() if text in COUNTED_REASONS)
-            for row in batch.rows():
-                if self._stop.asked:
-                    return
-                self._read += 1
-                if row.reason is None:
-                    yield row.number, template.query(row.value)
-                else:
-                    self._endings["rejected"] += 1
-                    sink.put(rejected_line(row, template))
-                    await sink.room()
-            if batch.last:
-                self._total = self._read
-
-    def _shown(self, client: InteractionsClient) -> tuple[asyncio.Task[None], ...]:
-        if self._voice.quiet:
-            return ()
-        return (
-            asyncio.create_task(display_progress(self._voice, self._moment, bar=self._bulk.bar)),
-            asyncio.create_task(notify(self._voice, client.snapshot)),
-        )
-
-    def _moment(self) -> ProgressState:
-        done = self._endings.total()
-        return ProgressState(done=done, total=self._total, rate=0.0, endings=self._endings)
-
-    def _wind_down(self) -> None:
-        """At the first Ctrl-C: read no more, and wait for what is under way."""
-        self._feed.stop()
-        left = self._read - self._endings.total()
+    def _drain(self) -> None:
+        self._rows.stop()
         if self._client is not None:
-            self._voice.say(
-                f"stopping: waiting up to {_DRAIN:.0f} s for {pluralise(left, 'lookup')} "
-                "under way; Ctrl-C again stops at once"
-            )
-            asyncio.get_running_loop().call_later(_DRAIN, self._ground, self._client)
+            open_rows = self._rows.read - self._rows.endings.total()
+            self._announce_drain(f"{pluralise(open_rows, 'lookup')} under way")
+            asyncio.get_running_loop().call_later(DRAIN, self._close_client, self._client)
 
-    def _ground(self, client: InteractionsClient) -> None:
-        self._grounding = asyncio.create_task(client.aclose())
+    def _close_client(self, client: InteractionsClient) -> None:
+        self._closing = asyncio.create_task(client.aclose())
 
-    def _leave(self) -> None:
-        """At the second Ctrl-C: leave whole lines and a terminal with a cursor behind."""
-        if self._sink is not None:
-            self._sink.settle(_SETTLE)
-        with suppress(Exception):
-            self._voice.console.show_cursor()
+    def _abort(self) -> None:
+        if self._writer is not None:
+            self._writer.flush_blocking(_FLUSH_TIMEOUT)
+        super()._abort()
 
-    def _ended(self, seconds: float) -> RunResult:
-        snapshot = None if self._client is None else self._client.snapshot()
-        report = StreamSummary(
-            endings=dict(self._endings),
-            read=self._read,
-            written=0 if self._sink is None else self._sink.written,
-            blanks=self._blanks,
-            note=describe_counted(self._reasons),
+    def _result(self, seconds: float) -> RunResult:
+        rows, client = self._rows, None if self._client is None else self._client.snapshot()
+        summary = StreamSummary(
+            endings=dict(rows.endings),
+            read=rows.read,
+            written=0 if self._writer is None else self._writer.written,
+            blanks=rows.blanks,
+            note=rows.note,
             seconds=seconds,
-            requests=0 if snapshot is None else snapshot.requests,
-            retries=0 if snapshot is None else snapshot.retries,
-            throttled=0 if snapshot is None else snapshot.throttled,
-            unanswered=self._unanswered,
+            requests=0 if client is None else client.requests,
+            retries=0 if client is None else client.retries,
+            throttled=0 if client is None else client.throttled,
+            unanswered=rows.unanswered,
         )
         if self._problem is not None:
-            return RunResult(code=STOPPED_EARLY, problem=self._problem, report=report)
-        code = INTERRUPTED if self._stop.asked else code_of(self._endings)
-        return RunResult(code=code, report=report)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait({task})
+            return RunResult(code=STOPPED_EARLY, problem=self._problem, summary=summary)
+        code = INTERRUPTED if self._stop.requested else code_of(rows.endings)
+        return RunResult(code=code, summary=summary)

@@ -1,4 +1,4 @@
-"""How does the command speak to the person before it? On stderr, and never in the way of data."""
+"""Messages and log lines for a person: on stderr, never between lines of data."""
 
 import logging
 from collections.abc import Iterator
@@ -17,59 +17,61 @@ _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 
 class Console:
-    """Lines for a person.
+    """Standard error.
 
     Args:
-        quiet: Whether only what went wrong is said.
+        quiet: Whether `info` prints nothing.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
 
     @cached_property
-    def console(self) -> "RichConsole":
+    def rich(self) -> "RichConsole":
         """Where the lines go, and a progress bar below them."""
-        from capillary_interactions.cli._stderr import stderr_console  # noqa: PLC0415 - rich is slow to import
+        from rich.console import Console as RichConsole  # noqa: PLC0415 - slow to import
 
-        return stderr_console()
+        class SilentlyBroken(RichConsole):
+            def on_broken_pipe(self) -> None:  # rich's own would end the program
+                self.quiet = True
 
-    def say(self, line: str) -> None:
-        """Say a line, unless quiet is asked for."""
+        return SilentlyBroken(stderr=True, highlight=False)
+
+    def info(self, line: str) -> None:
+        """Print a line, unless quiet."""
         if not self.quiet:
-            self.complain(line)
+            self.error(line)
 
-    def complain(self, line: str) -> None:
-        """Say a line in any case."""
-        # Whoever chose a file's name, a list's cells or a server's words must not steer a terminal.
-        # Through the console, which knows of the progress bar below.
+    def error(self, line: str) -> None:
+        """Print a line, quiet or not."""
+        # A file's name, a list's cells or a server's text must not control a terminal.
+        # Through rich, which knows of the progress bar below.
         with suppress(OSError, ValueError):
-            self.console.out(printable(line), highlight=False)
+            self.rich.out(printable(line), highlight=False)
 
-    def show(self, text: str) -> None:
-        """Say several lines in any case."""
+    def error_lines(self, text: str) -> None:
         for line in text.splitlines():
-            self.complain(line)
+            self.error(line)
 
     @contextmanager
     def logging(self, level: str) -> Iterator[None]:
-        """Let the library's log lines be heard, from a level on."""
-        ear = _Ear(self)
+        """Print the library's log lines, from a level on."""
+        handler = _ConsoleHandler(self)
         before = _LOGGER.level, _LOGGER.propagate
-        _LOGGER.addHandler(ear)
+        _LOGGER.addHandler(handler)
         _LOGGER.setLevel(_NEVER if level == "off" else level.upper())
         _LOGGER.propagate = False
         try:
             yield
         finally:
-            _LOGGER.removeHandler(ear)
+            _LOGGER.removeHandler(handler)
             _LOGGER.level, _LOGGER.propagate = before
 
 
-class _Ear(logging.Handler):
-    def __init__(self, voice: Console) -> None:
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, console: Console) -> None:
         super().__init__()
-        self._voice = voice
+        self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say a log line."""
-        self._voice.complain(f"{record.levelname.lower()}: {record.getMessage()}")
+        self._console.error(f"{record.levelname.lower()}: {record.getMessage()}")

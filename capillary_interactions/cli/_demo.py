@@ -1,25 +1,22 @@
-"""The command `demo`: all of it at work on made-up customers, the server in another process."""
+"""The command `demo`: a run of made-up customers against a sandbox in another process."""
 
 import io
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions._text.wording import pluralise
-from capillary_interactions.cli._bulk import tell
+from capillary_interactions.cli._bulk import print_result
 from capillary_interactions.cli._console import Console
-from capillary_interactions.cli._options import voice_options
+from capillary_interactions.cli._options import console_options
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._summaries import StreamSummary
-from capillary_interactions.jobs._lists.query_template import QueryTemplate
 
 if TYPE_CHECKING:
     from capillary_interactions.cli._bulk_stream import RunResult
@@ -41,8 +38,8 @@ _OUT: Final = "the output"
     show_default=True,
     help="How many made-up customers to look up, 100 a second.",
 )
-@voice_options
-def demo(*, customers: int, voice: Console) -> int:
+@console_options
+def demo(*, customers: int, console: Console) -> int:
     """Look made-up customers up through the whole client, at the quota of a pretend Capillary.
 
     The server runs in another process, allows 100 requests in any second and fails 3 in a hundred
@@ -55,29 +52,25 @@ def demo(*, customers: int, voice: Console) -> int:
     from capillary_interactions.sandbox import SandboxProcess  # noqa: PLC0415 - no other waits
 
     with SandboxProcess(rate=_RATE, faults=_FAULTS, latency=_LATENCY) as server:
-        voice.say(
+        console.info(
             f"a pretend Capillary in another process: {_RATE.requests} requests allowed in any "
             f"{_RATE.per:g} s, {100 * _FAULTS:.0f} % fail on purpose, {1000 * _LATENCY:.0f} ms each"
         )
-        voice.say(f"looking up {pluralise(customers, 'made-up customer')} at that quota ...")
-        ended = run_async(_look_up(server, customers, voice))
+        console.info(f"looking up {pluralise(customers, 'made-up customer')} at that quota ...")
+        result = run_async(_look_up(server, customers, console))
         most = server.most_in_any_window(_RATE.per)
-        seen = server.counts()
-    code = tell(ended, _OUT, voice)
-    for line in (*server_summary(ended.report, seen, most), *_NEXT):
-        voice.say(line)
+        counts = server.counts()
+    code = print_result(result, _OUT, console)
+    for line in (*server_summary(result.summary, counts, most), *_NEXT):
+        console.info(line)
     return code
 
 
-async def _look_up(server: "SandboxProcess", customers: int, voice: Console) -> "RunResult":
+async def _look_up(server: "SandboxProcess", customers: int, console: Console) -> "RunResult":
     from capillary_interactions.cli._bulk_stream import StreamOptions, run  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._output import open_out  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.jobs import CustomerList  # noqa: PLC0415 - help and completion need none of it
-
-    @asynccontextmanager
-    async def reachable() -> AsyncIterator[ClientConfig]:
-        yield server.client_config()
+    from capillary_interactions.jobs import CustomerList, QueryTemplate  # noqa: PLC0415 - help and completion need none of it
 
     with tempfile.TemporaryDirectory(prefix="capillary-demo-") as folder:
         return await run(
@@ -90,10 +83,10 @@ async def _look_up(server: "SandboxProcess", customers: int, voice: Console) -> 
                 template=QueryTemplate(name=IdentifierName.MOBILE),
                 open_out=partial(open_out, str(Path(folder, "answers.jsonl"))),
                 out=_OUT,
-                reachable=reachable,
+                config=lambda: nullcontext(server.client_config()),
                 bar=has_bar(data_on_stdout=False),
             ),
-            voice,
+            console,
         )
 
 
@@ -103,21 +96,21 @@ def sample_list(customers: int) -> bytes:
     return f"mobile\n{numbers}".encode()
 
 
-def server_summary(report: StreamSummary, seen: "Counts", most: int) -> tuple[str, ...]:
-    """What the demo shows, seen from the server.
+def server_summary(figures: StreamSummary, counts: "Counts", most: int) -> tuple[str, ...]:
+    """What the server has received.
 
     Args:
-        report: The client's figures.
-        seen: The server's figures.
+        figures: The client's figures.
+        counts: The server's figures.
         most: The most requests that it received in any window of the quota.
     """
     allowed, per = _RATE.requests, _RATE.per
-    mean = seen.received * per / report.seconds if report.seconds else 0.0
-    received = f"the server received {pluralise(seen.received, 'request')}"
+    mean = counts.received * per / figures.seconds if figures.seconds else 0.0
+    received = f"the server received {pluralise(counts.received, 'request')}"
     window = f"at most {most} in any {per:g} s of {allowed} allowed, {mean:.0f} on average"
-    failed = f"{pluralise(seen.faulted, 'request')} failed on purpose"
+    failed = f"{pluralise(counts.faulted, 'request')} failed on purpose"
     return (
-        f"{received}: {window}; {seen.throttled:,} over the quota",
+        f"{received}: {window}; {counts.throttled:,} over the quota",
         f"{failed} and were sent again, paced like all others",
     )
 

@@ -1,4 +1,4 @@
-"""How many connections does the limit of open files leave room for? Looked up before a run."""
+"""How many connections the limit of open files allows, checked before a run."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,43 +10,45 @@ from attrs import evolve
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions.cli._console import Console
 
-# For the job's file, the list, the result and what else is opened on the way.
+# For the job's file, the list, the result and what else a run opens.
 _RESERVE: Final = 16
 
 
-def fitting(in_flight: int, *, limit: int, open_now: int, each: int) -> int:
-    """Requests at once that there are descriptors for, at least one and at most the setting.
+def max_in_flight(in_flight: int, *, limit: int, open_now: int, per_request: int) -> int:
+    """Requests in flight that there are descriptors for, at least one and at most the setting.
 
     Args:
         in_flight: The setting.
         limit: Descriptors that the process may have.
         open_now: Descriptors that it has.
-        each: Descriptors for one more request at once.
+        per_request: Descriptors for one more request in flight.
     """
-    return max(1, min(in_flight, (limit - open_now - _RESERVE) // each))
+    return max(1, min(in_flight, (limit - open_now - _RESERVE) // per_request))
 
 
 @asynccontextmanager
 async def within_limits(
-    reachable: AbstractAsyncContextManager[ClientConfig], voice: Console, *, sandbox: bool
+    entered: AbstractAsyncContextManager[ClientConfig], console: Console, *, sandbox: bool
 ) -> AsyncIterator[ClientConfig]:
-    """A configuration that has no more requests under way than this process may have files open.
+    """A configuration with no more requests in flight than this process may have files open.
 
     Args:
-        reachable: The configuration, to be entered.
-        voice: Says so where there are fewer.
+        entered: The configuration.
+        console: Names the limit where it is too low.
         sandbox: Whether the other end of each connection is in this process, too.
     """
-    async with reachable as config:
+    async with entered as config:
         limit = _limit()
-        each = len(config.credentials) * (2 if sandbox else 1)
-        most = fitting(config.in_flight, limit=limit, open_now=_open_now(), each=each)
-        if most < config.in_flight:
-            voice.say(
+        per_request = len(config.credentials) * (2 if sandbox else 1)
+        fitting = max_in_flight(
+            config.in_flight, limit=limit, open_now=_open_now(), per_request=per_request
+        )
+        if fitting < config.in_flight:
+            console.info(
                 "too many open files: lower --in-flight or raise ulimit -n; with a limit of "
-                f"{limit:,}, --in-flight is {most:,} in place of {config.in_flight:,}"
+                f"{limit:,}, --in-flight is {fitting:,} in place of {config.in_flight:,}"
             )
-        yield evolve(config, in_flight=most)
+        yield evolve(config, in_flight=fitting)
 
 
 def _limit() -> int:

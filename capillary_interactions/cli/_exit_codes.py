@@ -1,4 +1,4 @@
-"""How does a command end? Its exit codes, and the errors that stand for one."""
+"""Exit codes, and the errors that stand for one."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -13,7 +13,7 @@ _FINE_ENDINGS: Final = frozenset({"found", "not_found"})
 
 
 class CommandError(Exception):
-    """A command that cannot go on; its text is one line for a person, and may be empty."""
+    """A command that cannot continue; its text is one line for a person, and may be empty."""
 
     exit_code: ClassVar[int]
 
@@ -25,12 +25,12 @@ class CannotStartError(CommandError):
 
 
 class StoppedEarlyError(CommandError):
-    """The command had begun, or all but begun, and cannot finish."""
+    """The command had started, or nearly, and cannot finish."""
 
     exit_code = STOPPED_EARLY
 
 
 def code_of(endings: Mapping[str, int]) -> int:
-    """The exit code of a command that came to its end, from the endings it counted."""
+    """The exit code of a command that has finished, by its rows' endings."""
     other = any(count for name, count in endings.items() if name not in _FINE_ENDINGS)
     return OTHER_ENDINGS if other else OK

@@ -1,4 +1,4 @@
-"""The commands `jobs status`, `retry`, `export` and `report`: what can be done with a job."""
+"""The commands `jobs status`, `retry`, `export` and `report`."""
 
 import shutil
 import tempfile
@@ -9,17 +9,15 @@ import click
 import orjson
 from attrs import asdict
 
-from capillary_interactions._json.unstructure import seconds
 from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
-from capillary_interactions.cli._job_words import next_steps, state
-from capillary_interactions.cli._options import spreadsheet_option, voice_options
+from capillary_interactions.cli._options import console_options, spreadsheet_option
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import data_out, write_json
-from capillary_interactions.jobs._errors import ExportError, JobError
-from capillary_interactions.jobs._lists.query_template import escape_unencodable
+from capillary_interactions.cli._summaries import job_state, next_job_steps
+from capillary_interactions.jobs import ExportError, JobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -41,8 +39,8 @@ def jobs() -> None:
 @jobs.command(short_help="How far it is.")
 @_JOB
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object on standard output.")
-@voice_options
-def status(*, path: Path, as_json: bool, voice: Console) -> int:
+@console_options
+def status(*, path: Path, as_json: bool, console: Console) -> int:
     """Tell how far JOB is, also while it is being run.
 
     The exit code is 0 if every row is found or not_found, and 1 if some are open or have ended
@@ -54,19 +52,21 @@ def status(*, path: Path, as_json: bool, voice: Console) -> int:
     """  # noqa: D301 - click's own mark
     report = _with_job(path, lambda job: job.report())
     if as_json:
-        write_json(orjson.dumps(_written(report), option=orjson.OPT_APPEND_NEWLINE))
+        write_json(orjson.dumps(_to_dict(report), option=orjson.OPT_APPEND_NEWLINE))
     else:
-        for line in (*state(report), *next_steps(report)):
-            voice.complain(line)
+        for line in (*job_state(report), *next_job_steps(report)):
+            console.error(line)
     return code_of(report.status.endings) if report.complete else 1
 
 
-def _written(report: "Report") -> dict[str, Any]:
+def _to_dict(report: "Report") -> dict[str, Any]:
+    from capillary_interactions._json.unstructure import seconds  # noqa: PLC0415 - help and completion need none of it
+
     run = report.run
     return {
         **asdict(report.status),
         # A path may be bytes that are no text.
-        "path": escape_unencodable(report.status.path),
+        "path": report.status.path.encode(errors="backslashreplace").decode(),
         "done": report.status.done,
         "open": report.status.open,
         "complete": report.complete,
@@ -93,8 +93,8 @@ def _written(report: "Report") -> dict[str, Any]:
     help="Rows that have ended so; may be given several times.",
 )
 @click.option("--damaged", is_flag=True, help="Instead, rows whose outcome cannot be read.")
-@voice_options
-def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Console) -> int:
+@console_options
+def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, console: Console) -> int:
     """Open rows of JOB again, so that the next `bulk` asks for them once more.
 
     \b
@@ -103,7 +103,7 @@ def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Console
     """  # noqa: D301 - click's own mark
     opened = _with_job(path, lambda job: job.retry_damaged() if damaged else job.retry(endings))
     verb = "is" if opened == 1 else "are"
-    voice.say(
+    console.info(
         f"{pluralise(opened, 'row')} {verb} open again; the same `bulk` command asks for them"
     )
     return 0
@@ -123,7 +123,7 @@ def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, voice: Console
 )
 @click.option("--mask-codes", is_flag=True, help="Mask what may be one-time codes in subjects.")
 @spreadsheet_option
-@voice_options
+@console_options
 def export(
     *,
     path: Path,
@@ -131,7 +131,7 @@ def export(
     overwrite: bool,
     mask_codes: bool,
     for_spreadsheets: bool,
-    voice: Console,
+    console: Console,
 ) -> int:
     """Write the outcomes that JOB has so far, in any number of formats one after the other.
 
@@ -156,7 +156,7 @@ def export(
         path,
         lambda job: job.export(target, mask_codes=mask_codes, for_spreadsheets=for_spreadsheets),
     )
-    voice.say(f"{pluralise(rows, 'row')} of the list written to {target}")
+    console.info(f"{pluralise(rows, 'row')} of the list written to {target}")
     return 0
 
 
@@ -168,8 +168,8 @@ def export(
     type=click.Path(path_type=Path),
     help="Where the page goes (default: JOB with .html instead of .job).",
 )
-@voice_options
-def report(*, path: Path, out: Path | None, voice: Console) -> int:
+@console_options
+def report(*, path: Path, out: Path | None, console: Console) -> int:
     """Write one HTML page about JOB, also while it is being run.
 
     It shows how the rows ended, pace and quota over time, the slowest minutes, messages by
@@ -185,59 +185,58 @@ def report(*, path: Path, out: Path | None, voice: Console) -> int:
     target = out or path.with_name(f"{path.name.removesuffix(_SUFFIX)}.html")
     try:
         check_report(target)
-    except ExportError as wrong:
-        raise CannotStartError(str(wrong)) from None
+    except ExportError as error:
+        raise CannotStartError(str(error)) from None
     _with_job(path, lambda job: job.write_report(target))
-    voice.say(f"written to {target}; open it with a browser")
+    console.info(f"written to {target}; open it with a browser")
     return 0
 
 
 def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets: bool) -> None:
     from capillary_interactions.cli._output import check_overwrite  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.jobs import check_export  # noqa: PLC0415
-    from capillary_interactions.jobs._export.target_guard import refuse_job_or_list  # noqa: PLC0415
+    from capillary_interactions.jobs import check_export, refuse_job_or_list  # noqa: PLC0415
 
     try:
         refuse_job_or_list(path, target)
         check_export(target, for_spreadsheets=for_spreadsheets)
-    except ExportError as wrong:
-        raise CannotStartError(f"--out {wrong}") from None
-    except JobError as wrong:
-        raise CannotStartError(str(wrong)) from None
+    except ExportError as error:
+        raise CannotStartError(f"--out {error}") from None
+    except JobError as error:
+        raise CannotStartError(str(error)) from None
     check_overwrite(target, path, overwrite=overwrite)
 
 
 def _stream(path: Path, *, mask_codes: bool) -> None:
     # A pipe's reader may be slow, and the job's snapshot should not be held for that long.
     with tempfile.TemporaryDirectory(prefix="capillary-", ignore_cleanup_errors=True) as folder:
-        whole = Path(folder, "results.jsonl")
-        _with_job(path, lambda job: job.export(whole, mask_codes=mask_codes))
-        file = whole.open("rb")
-    # It has no name any more: whatever kills this program while it waits, no results lie around.
+        results = Path(folder, "results.jsonl")
+        _with_job(path, lambda job: job.export(results, mask_codes=mask_codes))
+        file = results.open("rb")
+    # It has no name any more: if this program is killed while it waits, no file is left behind.
     try:
         with file:
             shutil.copyfileobj(file, data_out())
     except BrokenPipeError:
         raise StoppedEarlyError("") from None
-    except OSError as failed:
-        text = f"standard output cannot be written: {failed.strerror}"
+    except OSError as error:
+        text = f"standard output cannot be written: {error.strerror}"
         raise StoppedEarlyError(text) from None
     finally:
-        # Not every system takes away the name of what is open.
+        # Not every system removes the name of an open file.
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _with_job(path: Path, ask: "Callable[[Job], Coroutine[Any, Any, _T]]") -> _T:
+def _with_job(path: Path, call: "Callable[[Job], Coroutine[Any, Any, _T]]") -> _T:
     from capillary_interactions.cli._signals import unless_interrupted  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import Job  # noqa: PLC0415
 
-    async def asked() -> _T:
+    async def called() -> _T:
         async with Job.open(path) as job:
-            return await ask(job)
+            return await call(job)
 
     try:
-        return run_async(unless_interrupted(asked()))
-    except ExportError as failed:
-        raise StoppedEarlyError(str(failed)) from None
-    except JobError as wrong:
-        raise CannotStartError(str(wrong)) from None
+        return run_async(unless_interrupted(called()))
+    except ExportError as error:
+        raise StoppedEarlyError(str(error)) from None
+    except JobError as error:
+        raise CannotStartError(str(error)) from None

@@ -1,4 +1,4 @@
-"""How is a list read, and when is a run of it stopped? The options of `bulk` that say so."""
+"""The options of `bulk` on how a list is read, and when a run stops."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,8 +10,7 @@ from attrs import frozen
 from capillary_interactions.cli._exit_codes import CannotStartError
 from capillary_interactions.cli._options import SECONDS
 from capillary_interactions.cli._standard_streams import unbuffered
-from capillary_interactions.jobs._errors import JobError
-from capillary_interactions.jobs._lists.rows import FORMATS
+from capillary_interactions.jobs import FORMATS, JobError
 
 if TYPE_CHECKING:
     from capillary_interactions.jobs import CustomerList, StopRules
@@ -77,8 +76,8 @@ _STOP_OPTIONS: Final = (
 
 
 @frozen
-class Stopping:
-    """When to pause and to stop, as the options say.
+class StopOptions:
+    """When to pause and to stop.
 
     Attributes:
         unanswered: Customers in a row without an answer, or None.
@@ -91,7 +90,7 @@ class Stopping:
     accept_rejected: bool
 
     def rules(self) -> "StopRules":
-        """The same, for a job."""
+        """The rules of a job."""
         from capillary_interactions.jobs import StopRules  # noqa: PLC0415 - help and completion need none of it
 
         default = StopRules()
@@ -107,9 +106,9 @@ def list_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options on how a list is read, as its argument `reading`."""
 
     @wraps(function)
-    def call(*args: Any, **given: Any) -> Any:
-        reading = {name: given.pop(name) for name in _READING}
-        return function(*args, reading=reading, **given)
+    def call(*args: Any, **options: Any) -> Any:
+        reading = {name: options.pop(name) for name in _READING}
+        return function(*args, reading=reading, **options)
 
     for option in reversed(_LIST_OPTIONS):
         call = option(call)
@@ -121,10 +120,10 @@ def stop_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(
-        *args: Any, give_up_after: int, patience: float, accept_rejected: bool, **given: Any
+        *args: Any, give_up_after: int, patience: float, accept_rejected: bool, **options: Any
     ) -> Any:
-        stopping = Stopping(give_up_after or None, patience, accept_rejected)
-        return function(*args, stopping=stopping, **given)
+        stopping = StopOptions(give_up_after or None, patience, accept_rejected)
+        return function(*args, stopping=stopping, **options)
 
     for option in reversed(_STOP_OPTIONS):
         call = option(call)
@@ -132,11 +131,11 @@ def stop_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> "CustomerList":
-    """The list that the options speak of.
+    """The list, with its options.
 
     Raises:
-        UsageError: Two of them contradict each other.
-        CannotStartError: One of them cannot be.
+        UsageError: Two options contradict each other.
+        CannotStartError: One of them is invalid.
     """
     if reading["format"] == "lines" and reading["column"]:
         raise click.UsageError("--column is of no use with --format lines: these have no columns")
@@ -153,5 +152,5 @@ def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> "Custo
             identifier=identifier,
             label="standard input" if piped else None,
         )
-    except (ValueError, JobError) as wrong:
-        raise CannotStartError(str(wrong)) from None
+    except (ValueError, JobError) as error:
+        raise CannotStartError(str(error)) from None

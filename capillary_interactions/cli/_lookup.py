@@ -7,7 +7,6 @@ import orjson
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError
-from capillary_interactions._json.unstructure import to_jsonable
 from capillary_interactions._model.outcome import Found, Outcome
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._model.vocabulary import (
@@ -21,14 +20,13 @@ from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
 from capillary_interactions.cli._options import (
     NAME,
+    console_options,
     filter_options,
     network_options,
-    voice_options,
 )
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._settings import ClientOptions, config_of, resolved_config
 from capillary_interactions.cli._standard_streams import is_terminal, write_json, write_out
-from capillary_interactions.jobs._store.records import mask_codes_in_json
 
 
 @click.command(short_help="Look up one customer.")
@@ -47,7 +45,7 @@ from capillary_interactions.jobs._store.records import mask_codes_in_json
     help="Do not mask what may be one-time codes in the table's subjects.",
 )
 @network_options
-@voice_options
+@console_options
 def lookup(
     *,
     name: str,
@@ -58,7 +56,7 @@ def lookup(
     as_json: bool,
     show_codes: bool,
     settings: ClientOptions,
-    voice: Console,
+    console: Console,
 ) -> int:
     """Look up the interactions of one customer.
 
@@ -83,58 +81,62 @@ def lookup(
       capillary-interactions lookup mobile 919738522695 --sandbox
       capillary-interactions lookup email a.person@example.com --type whatsapp --json
     """  # noqa: D301 - click's own mark
+    from capillary_interactions._json.unstructure import mask_codes_in_json, to_jsonable  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._lookup_table import headline  # noqa: PLC0415 - help and completion need none of it
 
     query = _query(IdentifierName(name), value, network, type)
     config = config_of(settings)
     outcome = run_async(_ask(query, settings, config))
     if as_json or not is_terminal(sys.stdout):
-        written = to_jsonable(outcome)
-        write_json(_dumped(mask_codes_in_json(written) if mask_codes else written))
+        result = to_jsonable(outcome)
+        write_json(_dump(mask_codes_in_json(result) if mask_codes else result))
         if not isinstance(outcome, Found):
-            voice.say(headline(outcome))
+            console.info(headline(outcome))
     else:
-        write_out(_drawn(outcome, show_codes=show_codes))
+        write_out(_table(outcome, show_codes=show_codes))
     return code_of({outcome.ending: 1})
 
 
 def _query(
-    name: IdentifierName, value: str, network: str | None, kind: InteractionType | None
+    name: IdentifierName, value: str, network: str | None, type_: InteractionType | None
 ) -> Query:
     try:
         return Query(
             Identifier(name, value),
             network=None if network is None else Network(network),
-            type=kind,
+            type=type_,
         )
-    except ValueError as refused:
-        raise CannotStartError(str(refused)) from None
+    except ValueError as error:
+        raise CannotStartError(str(error)) from None
 
 
 async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | None) -> Outcome:
     from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
 
     _check(query, ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api)
-    async with resolved_config(settings, config) as reached, InteractionsClient(reached) as client:
+    async with (
+        resolved_config(settings, config) as resolved,
+        InteractionsClient(resolved) as client,
+    ):
         try:
             return await client.lookup(query)
-        except AuthenticationError as refused:
-            raise StoppedEarlyError(f"the credentials are refused: {refused}") from None
+        except AuthenticationError as error:
+            raise StoppedEarlyError(f"the credentials are refused: {error}") from None
 
 
 def _check(query: Query, api: ApiVersion) -> None:
     try:
         check_supported(query, api)
-    except ValueError as refused:
-        raise CannotStartError(str(refused)) from None
+    except ValueError as error:
+        raise CannotStartError(str(error)) from None
 
 
-def _dumped(written: object) -> bytes:
+def _dump(result: object) -> bytes:
     indent = orjson.OPT_INDENT_2 if is_terminal(sys.stdout) else 0
-    return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE | indent)
+    return orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE | indent)
 
 
-def _drawn(outcome: Outcome, *, show_codes: bool) -> bytes:
+def _table(outcome: Outcome, *, show_codes: bool) -> bytes:
     from rich.console import Console  # noqa: PLC0415 - help and completion need none of it
 
     from capillary_interactions.cli._lookup_table import outcome_table  # noqa: PLC0415 - help and completion need none of it

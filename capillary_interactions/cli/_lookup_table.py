@@ -1,4 +1,4 @@
-"""How does a person read one customer's interactions? As a table, with nothing personal in it."""
+"""One customer's interactions as a table for a person, with nothing personal in it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,45 +23,48 @@ def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
     title = headline(outcome)
     if not isinstance(outcome, Found):
         return Text(title)
-    found = outcome.customer
-    parts: list[RenderableType] = [Text(title), Text(kinds(found))]
-    if any(True for _ in found.messages()):
-        parts.append(_messages(found, outcome.query.identifier.value, show_codes=show_codes))
-    parts += [Text(line) for line in _further(found)]
+    customer = outcome.customer
+    parts: list[RenderableType] = [Text(title), Text(interaction_counts(customer))]
+    if any(True for _ in customer.messages()):
+        parts.append(_messages(customer, outcome.query.identifier.value, show_codes=show_codes))
+    parts += [Text(line) for line in _further(customer)]
     return Group(*parts)
 
 
 def headline(outcome: Outcome) -> str:
-    """Who was asked for, and how that ended, in one line."""
+    """The customer and the ending, in one line."""
     identifier = outcome.query.identifier
-    who = f"{identifier.name} {mask(identifier.value)}: {ending_label(outcome.ending)}"
+    ending = f"{identifier.name} {mask(identifier.value)}: {ending_label(outcome.ending)}"
     if not isinstance(outcome, Found):
-        return f"{who}: {outcome.reason}"
-    return f"{who} ({pluralise(outcome.attempts, 'request')}, {format_duration(outcome.elapsed)})"
+        return f"{ending}: {outcome.reason}"
+    return (
+        f"{ending} ({pluralise(outcome.attempts, 'request')}, {format_duration(outcome.elapsed)})"
+    )
 
 
-def kinds(found: CustomerInteractions) -> str:
+def interaction_counts(customer: CustomerInteractions) -> str:
     """Which interactions there are, and how many of each."""
-    told = [
-        f"{mask_text(each.name)} {each.count:,}{_on(each.network, found.name)}"
-        for each in found.interactions
+    counts = [
+        f"{mask_text(interaction.name)} {interaction.count:,}"
+        f"{_on(interaction.network, customer.name)}"
+        for interaction in customer.interactions
     ]
-    return ", ".join(told) or "no interactions"
+    return ", ".join(counts) or "no interactions"
 
 
-def _on(network: str | None, usual: str | None) -> str:
-    return f" on {mask_text(network)}" if network and network != usual else ""
+def _on(network: str | None, default: str | None) -> str:
+    return f" on {mask_text(network)}" if network and network != default else ""
 
 
-def _messages(found: CustomerInteractions, identifier: str, *, show_codes: bool) -> Table:
+def _messages(customer: CustomerInteractions, identifier: str, *, show_codes: bool) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for name in ("kind", "sent (UTC)", "status", "to"):
         table.add_column(name, no_wrap=True)
     table.add_column("subject", overflow="fold")
-    for interaction, message in found.messages():
+    for interaction, message in customer.messages():
         cells = _cells(interaction, message)
-        shown = mask_subject(message.subject or "", identifier, codes_shown=show_codes)
-        table.add_row(*(Text(cell) for cell in (*cells, shown)))
+        subject = mask_subject(message.subject or "", identifier, codes_shown=show_codes)
+        table.add_row(*(Text(cell) for cell in (*cells, subject)))
     return table
 
 
@@ -78,14 +81,14 @@ def _date(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _further(found: CustomerInteractions) -> Iterator[str]:
-    for each in found.interactions:
-        for survey in each.surveys:
+def _further(customer: CustomerInteractions) -> Iterator[str]:
+    for interaction in customer.interactions:
+        for survey in interaction.surveys:
             score = "no score" if survey.nps_score is None else f"score {survey.nps_score}"
             yield f"survey {mask_text(survey.name or '')}: {score} {_date(survey.sent_at)}".rstrip()
-        if each.locations:
-            yield f"{mask_text(each.name)}: {pluralise(len(each.locations), 'place')}"
-    if found.truncated:
+        if interaction.locations:
+            yield f"{mask_text(interaction.name)}: {pluralise(len(interaction.locations), 'place')}"
+    if customer.truncated:
         yield "truncated: Capillary counts more than it gave"
-    if found.warnings:
-        yield f"{pluralise(len(found.warnings), 'warning')} from Capillary; see them with --json"
+    if customer.warnings:
+        yield f"{pluralise(len(customer.warnings), 'warning')} from Capillary; see them with --json"

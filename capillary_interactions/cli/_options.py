@@ -1,12 +1,12 @@
-"""Which options do the commands share, and how is each of them read?"""
+"""The options that commands share, and how each of them is read."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from capillary_interactions._config.endpoint import to_base_url
 from capillary_interactions._config.limits import RateLimit
@@ -28,14 +28,16 @@ _DECIMAL: Final = re.compile(
     r"(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
 )
 
+# Older versions of click have no type parameters.
 if TYPE_CHECKING:
     _Type = click.ParamType[Any]
+    _Choice = click.Choice[str]
 else:
-    # Older versions have no type parameter.
     _Type = click.ParamType
+    _Choice = click.Choice
 
-# Click's own types repeat whatever is given, and the environment may hold a secret in a wrong
-# place; these do not.
+# click's own types repeat the value, and a variable of the environment may hold a secret in the
+# wrong place; these do not.
 
 
 class _Read(_Type):
@@ -46,46 +48,21 @@ class _Read(_Type):
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, read."""
         try:
             return self._read(value)
-        except ValueError as refused:
-            self.fail(str(refused), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
-class Word(_Type):
-    """One of some words.
-
-    Args:
-        words: The words.
-        exact: Whether capital letters count.
-    """
-
-    name = "word"
-
-    def __init__(self, words: Iterable[str], *, exact: bool = False) -> None:
-        self._words = tuple(words)
-        self._exact = exact
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002 - of the protocol
-        """The words, as a line of help shows them."""
-        return f"[{'|'.join(self._words)}]"
+class Word(_Choice):
+    """One of some words."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word that is meant."""
-        text = str(value)
-        for word in self._words:
-            if text == word or (not self._exact and text.lower() == word):
-                return word
-        shown = describe_value(text, words=self._words)
-        return self.fail(f"{shown} is not one of {', '.join(self._words)}", param, ctx)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The words that begin so."""
-        del ctx, param  # of the protocol
-        return [CompletionItem(word) for word in self._words if word.startswith(incomplete)]
+        # Outside the block: a traceback would show the first error, too.
+        with suppress(click.BadParameter):
+            return super().convert(value, param, ctx)
+        shown = describe_value(str(value), words=self.choices)
+        return self.fail(f"{shown} is not one of {', '.join(self.choices)}", param, ctx)
 
 
 def _rate(value: RateLimit | str) -> RateLimit:
@@ -109,7 +86,7 @@ def _count(value: int | str) -> int:
 RATE: Final = _Read("N/SECONDS", _rate)
 SECONDS: Final = _Read("SECONDS", _seconds)
 COUNT: Final = _Read("N", _count)
-NAME: Final = Word([name.value for name in IdentifierName])
+NAME: Final = Word([name.value for name in IdentifierName], case_sensitive=False)
 
 _NETWORK_OPTIONS: Final = (
     click.option(
@@ -121,7 +98,7 @@ _NETWORK_OPTIONS: Final = (
     ),
     click.option(
         "--api",
-        type=Word([version.value for version in ApiVersion], exact=True),
+        type=Word([version.value for version in ApiVersion]),
         envvar="CAPILLARY_API",
         show_envvar=True,
         help="Version of the call (default v1.1).",
@@ -155,7 +132,7 @@ _NETWORK_OPTIONS: Final = (
     ),
 )
 
-_VOICE_OPTIONS: Final = (
+_CONSOLE_OPTIONS: Final = (
     click.option(
         "--quiet",
         is_flag=True,
@@ -165,7 +142,7 @@ _VOICE_OPTIONS: Final = (
     ),
     click.option(
         "--log-level",
-        type=Word(LEVELS),
+        type=Word(LEVELS, case_sensitive=False),
         default="off",
         show_default=True,
         envvar="CAPILLARY_LOG_LEVEL",
@@ -177,7 +154,7 @@ _VOICE_OPTIONS: Final = (
 _FILTERS: Final = (
     click.option(
         "--type",
-        type=Word([each.value for each in InteractionType]),
+        type=Word([type_.value for type_ in InteractionType], case_sensitive=False),
         metavar="TYPE",
         help=f"Only interactions of this type: {', '.join(InteractionType)}.",
     ),
@@ -189,7 +166,7 @@ _FILTERS: Final = (
     ),
     click.option(
         "--network",
-        type=Word([each.value for each in Network]),
+        type=Word([network.value for network in Network], case_sensitive=False),
         metavar="NETWORK",
         help=f"Only interactions of this network: {', '.join(Network)}.",
     ),
@@ -202,54 +179,54 @@ _FILTERS: Final = (
 )
 
 
-def _given(function: _F, options: tuple[Callable[[_F], _F], ...]) -> _F:
+def _decorate(function: _F, options: tuple[Callable[[_F], _F], ...]) -> _F:
     for option in reversed(options):
         function = option(function)
     return function
 
 
 def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of every command that asks, as its argument `settings`."""
+    """Give a command the options of a client, as its argument `settings`."""
 
     @wraps(function)
-    def call(*args: Any, **given: Any) -> Any:
-        said = {name: given.pop(name) for name in _SETTINGS}
-        parameter = click.get_current_context().get_parameter_source("base_url")
-        if said["sandbox"] and parameter is click.core.ParameterSource.COMMANDLINE:
+    def call(*args: Any, **options: Any) -> Any:
+        settings = {name: options.pop(name) for name in _SETTINGS}
+        source = click.get_current_context().get_parameter_source("base_url")
+        if settings["sandbox"] and source is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--sandbox and --base-url contradict each other")
-        return function(*args, settings=ClientOptions(**said), **given)
+        return function(*args, settings=ClientOptions(**settings), **options)
 
-    return _given(call, _NETWORK_OPTIONS)
+    return _decorate(call, _NETWORK_OPTIONS)
 
 
-def voice_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say how it speaks, as its argument `voice`."""
+def console_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options on its messages, as its argument `console`."""
 
     @wraps(function)
-    def call(*args: Any, quiet: bool, log_level: str, **given: Any) -> Any:
-        voice = Console(quiet=quiet)
+    def call(*args: Any, quiet: bool, log_level: str, **options: Any) -> Any:
+        console = Console(quiet=quiet)
         click.get_current_context().find_root().obj["level"] = log_level
-        with voice.logging(log_level):
-            return function(*args, voice=voice, **given)
+        with console.logging(log_level):
+            return function(*args, console=console, **options)
 
-    return _given(call, _VOICE_OPTIONS)
+    return _decorate(call, _CONSOLE_OPTIONS)
 
 
 def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that narrow an answer down, the type as the library's own."""
+    """Give a command the options that filter an answer, the type as the library's own."""
 
     @wraps(function)
-    def call(*args: Any, type: str | None, custom_type: str | None, **given: Any) -> Any:  # noqa: A002 - the option's name
+    def call(*args: Any, type: str | None, custom_type: str | None, **options: Any) -> Any:  # noqa: A002 - the option's name
         if type is not None and custom_type is not None:
             raise click.UsageError("--type and --custom-type contradict each other")
         name = custom_type if type is None else type
         try:
-            kind = None if name is None else InteractionType.custom(name)
-        except ValueError as refused:
-            raise click.UsageError(f"--custom-type: {refused}") from None
-        return function(*args, type=kind, **given)
+            type_ = None if name is None else InteractionType.custom(name)
+        except ValueError as error:
+            raise click.UsageError(f"--custom-type: {error}") from None
+        return function(*args, type=type_, **options)
 
-    return _given(call, _FILTERS)
+    return _decorate(call, _FILTERS)
 
 
 spreadsheet_option: Final = click.option(

@@ -1,4 +1,4 @@
-"""How do lines get into a file or a pipe: whole, soon, and without holding up the event loop?"""
+"""Files of results: whether one may be written, and a writer of lines that blocks no event loop."""
 
 import asyncio
 import os
@@ -12,15 +12,14 @@ from typing import IO, Final
 from capillary_interactions.cli._bulk_job import job_of
 from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError
 from capillary_interactions.cli._standard_streams import close, for_data
-from capillary_interactions.jobs import ExportError, check_export
-from capillary_interactions.jobs._export.target_guard import was_exported_by
+from capillary_interactions.jobs import ExportError, check_export, was_exported_by
 
-_MOST_WAITING: Final = 1000
-_PAUSE: Final = 0.01
+_MAX_LINES_WAITING: Final = 1000
+_RETRY_INTERVAL: Final = 0.01
 
 
 def is_streamed(path: str) -> bool:
-    """Whether what is written there goes straight on to somebody: a pipe, a device, a socket."""
+    """Whether what is written there is read at once: a pipe, a device, a socket."""
     try:
         mode = os.stat(path).st_mode if path != "-" else stat.S_IFIFO  # noqa: PTH116
     except OSError:
@@ -29,11 +28,11 @@ def is_streamed(path: str) -> bool:
 
 
 def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool = False) -> None:
-    """Whether a file of results may be written.
+    """Check that a file of results may be written.
 
     Args:
         path: Its name.
-        overwrite: Whether what it holds may go, even if its job has not written it.
+        overwrite: Whether it is replaced even if its job has not written it.
         source: The list's name.
         for_spreadsheets: Whether it is to be a CSV for spreadsheets.
 
@@ -43,23 +42,22 @@ def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool
     file = Path(path)
     if file.is_dir():
         raise CannotStartError(f"--out {path}: it is a directory")
-    there = file.exists()
-    if there and Path(source).exists() and file.samefile(source):
+    if file.exists() and Path(source).exists() and file.samefile(source):
         raise CannotStartError(f"--out {path}: it is the list itself")
     try:
         check_export(file, for_spreadsheets=for_spreadsheets)
-    except ExportError as wrong:
-        raise CannotStartError(f"--out {wrong}") from None
+    except ExportError as error:
+        raise CannotStartError(f"--out {error}") from None
     check_overwrite(file, job_of(file), overwrite=overwrite)
 
 
 def check_overwrite(file: Path, job: Path, *, overwrite: bool) -> None:
-    """Whether what a file holds may go.
+    """Check that a file may be replaced.
 
     Args:
         file: The file.
-        job: The job that may replace what it has written itself.
-        overwrite: Whether anything may go.
+        job: The job whose own results may be replaced.
+        overwrite: Whether anything may.
 
     Raises:
         CannotStartError: It may not.
@@ -76,17 +74,21 @@ def open_out(path: str) -> IO[bytes]:
     """
     try:
         file = open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: PTH123, SIM115 - a number
-    except OSError as failed:
-        raise CannotStartError(f"--out {path}: {failed.strerror}") from None
+    except OSError as error:
+        raise CannotStartError(f"--out {path}: {error.strerror}") from None
     return for_data(file)
 
 
 class LineWriter:
-    """Lines on their way into a file; each is there, whole, when the one write before it is over.
+    """Writes lines in a thread; each is there, complete, when the write before it is done.
 
     Args:
         file: Binary and unbuffered.
         name: What a person calls it.
+
+    Attributes:
+        written: Complete lines in the file.
+        task: Ends when everything is written, or nothing can be written any more.
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
@@ -94,22 +96,19 @@ class LineWriter:
         self._file = file
         self._name = name
         self._waiting: list[bytes] = []
-        self._news = asyncio.Event()
-        self._space = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._has_space = asyncio.Event()
         self._closing = False
-        self._writing = threading.Lock()
-        self.writer = asyncio.get_running_loop().create_task(self._write())
+        self._write_lock = threading.Lock()
+        self.task = asyncio.get_running_loop().create_task(self._write())
 
-    def put(self, line: bytes) -> None:
-        """Take a line, with its end."""
+    async def put(self, line: bytes) -> None:
+        """Take a line, with its end, and wait until there is room for another one."""
         self._waiting.append(line)
-        self._news.set()
-
-    async def room(self) -> None:
-        """Wait until there is room for more lines."""
-        while len(self._waiting) >= _MOST_WAITING and not self.writer.done():
-            self._space.clear()
-            await self._space.wait()
+        self._changed.set()
+        while len(self._waiting) >= _MAX_LINES_WAITING and not self.task.done():
+            self._has_space.clear()
+            await self._has_space.wait()
 
     async def aclose(self) -> None:
         """Write what is left and close the file.
@@ -118,59 +117,55 @@ class LineWriter:
             StoppedEarlyError: It cannot be written.
         """
         self._closing = True
-        self._news.set()
+        self._changed.set()
         try:
-            await self.writer
+            await self.task
         finally:
             with suppress(OSError):
                 close(self._file)
 
-    def settle(self, patience: float) -> None:
-        """Wait, blocking, until no write is half done; afterwards none begins any more."""
-        self._writing.acquire(timeout=patience)
+    def flush_blocking(self, timeout: float) -> None:
+        """Block until no write is half done; afterwards none starts any more."""
+        self._write_lock.acquire(timeout=timeout)
 
     async def _write(self) -> None:
         try:
-            while True:
-                await self._news.wait()
-                self._news.clear()
+            while self._waiting or not self._closing:
+                await self._changed.wait()
+                self._changed.clear()
                 batch, self._waiting = self._waiting, []
-                self._space.set()
+                self._has_space.set()
                 if batch:
-                    await asyncio.to_thread(self._write_whole, b"".join(batch))
+                    await asyncio.to_thread(self._write_lines, b"".join(batch))
                     self.written += len(batch)
-                elif self._closing:
-                    return
-                if self._closing:
-                    self._news.set()
         except BrokenPipeError:
             raise StoppedEarlyError("") from None
-        except OSError as failed:
-            reason = failed.strerror or type(failed).__name__
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
             raise StoppedEarlyError(f"{self._name} cannot be written: {reason}") from None
         finally:
-            self._space.set()
+            self._has_space.set()
 
-    def _write_whole(self, lines: bytes) -> None:
-        """All of the lines, or as many whole ones as fit."""
-        left = memoryview(lines)
-        with self._writing:
+    def _write_lines(self, lines: bytes) -> None:
+        """Write all of the lines, or as many complete ones as fit."""
+        rest = memoryview(lines)
+        with self._write_lock:
             try:
-                while left:
-                    # None: somebody has made our pipe a non-blocking one, and it is full.
-                    count = self._file.write(left)
-                    left = left[count or 0 :]
+                while rest:
+                    # None: another process has made our pipe a non-blocking one, and it is full.
+                    count = self._file.write(rest)
+                    rest = rest[count or 0 :]
                     if not count:
-                        time.sleep(_PAUSE)
+                        time.sleep(_RETRY_INTERVAL)
             except OSError:
-                self._cut(lines[: len(lines) - len(left)])
+                self._truncate_partial_line(lines[: len(lines) - len(rest)])
                 raise
 
-    def _cut(self, written: bytes) -> None:
-        """Take back the beginning of a line whose end has found no room."""
-        whole = written.rfind(b"\n") + 1
+    def _truncate_partial_line(self, written: bytes) -> None:
+        """Remove the beginning of a line whose end did not fit."""
+        complete = written.rfind(b"\n") + 1
         self.written += written.count(b"\n")
         with suppress(OSError):
-            there = os.fstat(self._file.fileno())
-            if stat.S_ISREG(there.st_mode):
-                os.ftruncate(self._file.fileno(), there.st_size - (len(written) - whole))
+            file = os.fstat(self._file.fileno())
+            if stat.S_ISREG(file.st_mode):
+                os.ftruncate(self._file.fileno(), file.st_size - (len(written) - complete))

@@ -9,7 +9,7 @@ from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError
-from capillary_interactions.cli._options import RATE, voice_options
+from capillary_interactions.cli._options import RATE, console_options
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import write_out
 
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds before each answer.",
 )
-@voice_options
-def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice: Console) -> int:
+@console_options
+def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, console: Console) -> int:
     """Run a server that behaves like Capillary's API, until Ctrl-C.
 
     It prints the environment variables that let this command line, and every other program made
@@ -64,40 +64,39 @@ def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, voice:
 
     try:
         server = Sandbox(port=port, rate=rate, faults=faults, latency=latency)
-    except ValueError as refused:
-        raise CannotStartError(str(refused)) from None
-    run_async(_serve(server, rate, voice))
+    except ValueError as error:
+        raise CannotStartError(str(error)) from None
+    run_async(_serve(server, rate, console))
     return 0
 
 
-async def _serve(server: "Sandbox", rate: RateLimit, voice: Console) -> None:
+async def _serve(server: "Sandbox", rate: RateLimit, console: Console) -> None:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
 
     from capillary_interactions.cli._signals import GracefulStop  # noqa: PLC0415
 
-    ended = asyncio.Event()
-    stop = GracefulStop(ended.set, lambda: None)
-    with stop.listening():
+    stopped = asyncio.Event()
+    with GracefulStop(stopped.set).installed():
         try:
             await server.start()
-        except OSError as failed:
-            reason = failed.strerror or type(failed).__name__
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
             raise CannotStartError(f"--port {server.port}: {reason}") from None
         try:
-            _introduce(server, rate, voice)
-            await ended.wait()
+            _print_access(server, rate, console)
+            await stopped.wait()
         finally:
             await server.stop()
-    seen = server.counts
-    voice.say(
-        f"{pluralise(seen.received, 'request')}: {seen.answered:,} answered, "
-        f"{seen.throttled:,} throttled, {seen.faulted:,} failed on purpose, "
-        f"{seen.refused:,} refused"
+    counts = server.counts
+    console.info(
+        f"{pluralise(counts.received, 'request')}: {counts.answered:,} answered, "
+        f"{counts.throttled:,} throttled, {counts.faulted:,} failed on purpose, "
+        f"{counts.refused:,} refused"
     )
 
 
-def _introduce(server: "Sandbox", rate: RateLimit, voice: Console) -> None:
-    """The address and the first account on stdout, for a shell; the rest in words."""
+def _print_access(server: "Sandbox", rate: RateLimit, console: Console) -> None:
+    """Print the address and the first account: to stdout for a shell, to stderr for a person."""
     (username, password), *_ = server.accounts.items()
     (key, secret), *_ = server.oauth.items()
     settings = {
@@ -106,9 +105,13 @@ def _introduce(server: "Sandbox", rate: RateLimit, voice: Console) -> None:
         "CAPILLARY_PASSWORD": password,
         "CAPILLARY_RATE": str(rate),
     }
-    voice.say(f"a sandbox listens at {server.base_url} until Ctrl-C; its quota is {rate} seconds")
-    voice.say(f"account: user name {username}, password {password}")
-    voice.say(f"or OAuth: key {key}, secret {secret} (CAPILLARY_OAUTH_KEY, CAPILLARY_OAUTH_SECRET)")
-    voice.say("to use it, set in another shell:")
+    console.info(
+        f"a sandbox listens at {server.base_url} until Ctrl-C; its quota is {rate} seconds"
+    )
+    console.info(f"account: user name {username}, password {password}")
+    console.info(
+        f"or OAuth: key {key}, secret {secret} (CAPILLARY_OAUTH_KEY, CAPILLARY_OAUTH_SECRET)"
+    )
+    console.info("to use it, set in another shell:")
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
     write_out("".join(lines).encode())

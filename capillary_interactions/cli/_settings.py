@@ -1,26 +1,29 @@
-"""Which configuration do the options and the environment make?"""
+"""The configuration that options and environment make."""
 
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RateLimit, Timeouts
+from capillary_interactions.cli._exit_codes import StoppedEarlyError
 from capillary_interactions.cli._standard_streams import is_terminal
 
-SANDBOX_RATE: Final = RateLimit(100, 1.0)
+_SANDBOX_RATE: Final = RateLimit(100, 1.0)
+_RESOLVE_TIMEOUT: Final = 10.0
 
-Ask = Callable[[str, bool], str]
+_Ask = Callable[[str, bool], str]
 
 
 @frozen(kw_only=True)
 class ClientOptions:
-    """What the common options say; None where they say nothing.
+    """The common options; None where one is not given.
 
     Attributes:
         base_url: Where the API is.
@@ -39,15 +42,15 @@ class ClientOptions:
     sandbox: bool = False
 
     def overrides(self) -> dict[str, Any]:
-        """What they say, as arguments of `ClientConfig`, without the address."""
+        """The given ones as arguments of `ClientConfig`, without the address."""
         timeouts = None if self.timeout is None else Timeouts(total=self.timeout)
-        said = {
+        options = {
             "api": self.api,
             "rate": self.rate,
             "in_flight": self.in_flight,
             "timeouts": timeouts,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 def network_config(settings: ClientOptions, environ: Mapping[str, str]) -> ClientConfig:
@@ -62,13 +65,13 @@ def network_config(settings: ClientOptions, environ: Mapping[str, str]) -> Clien
     return ClientConfig.from_env(environ, **overrides)
 
 
-def with_secrets(environ: Mapping[str, str], ask: Ask | None) -> Mapping[str, str]:
-    """The environment, and what is missing of the credentials asked for.
+def with_secrets(environ: Mapping[str, str], ask: _Ask | None) -> Mapping[str, str]:
+    """The environment, with the missing credentials asked for.
 
     Args:
         environ: The environment.
         ask: Asks a person, given the question and whether the answer is secret; None if there is
-            nobody to ask.
+            no terminal.
     """
     if ask is None:
         return environ
@@ -88,7 +91,7 @@ def config_of(settings: ClientOptions, *, may_ask: bool = True) -> ClientConfig 
     """The configuration for the real API; None for the sandbox.
 
     Args:
-        settings: What the options say.
+        settings: The options.
         may_ask: Whether standard input is free for questions.
 
     Raises:
@@ -99,8 +102,8 @@ def config_of(settings: ClientOptions, *, may_ask: bool = True) -> ClientConfig 
     environ: Mapping[str, str] = os.environ
     # Without an address there is nothing to have a password for.
     if settings.base_url or environ.get("CAPILLARY_BASE_URL"):
-        somebody = may_ask and is_terminal(sys.stdin) and is_terminal(sys.stderr)
-        environ = with_secrets(environ, _prompt if somebody else None)
+        interactive = may_ask and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+        environ = with_secrets(environ, _prompt if interactive else None)
     return network_config(settings, environ)
 
 
@@ -112,19 +115,39 @@ def _prompt(question: str, secret: bool) -> str:
 async def resolved_config(
     settings: ClientOptions, config: ClientConfig | None
 ) -> AsyncIterator[ClientConfig]:
-    """A configuration whose host is there: the given one, or that of a sandbox that runs meanwhile.
+    """A configuration whose host resolves: the given one, or that of a sandbox of this process.
 
     Raises:
         StoppedEarlyError: The host's name does not resolve.
     """
     if config is not None:
-        from capillary_interactions.cli._host import check_host  # noqa: PLC0415 - help and completion need none of it
-
-        await check_host(config.base_url)
+        await _check_host(config.base_url)
         yield config
         return
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - a server, seldom needed
 
-    rate = settings.rate or SANDBOX_RATE
+    rate = settings.rate or _SANDBOX_RATE
     async with Sandbox(rate=rate) as sandbox:
         yield sandbox.client_config(**{**settings.overrides(), "rate": rate})
+
+
+async def _check_host(base_url: str) -> None:
+    # Once, before anything is sent: no retry helps against a misspelt name.
+    import asyncio  # noqa: PLC0415 - help and completion need none of it
+    import socket  # noqa: PLC0415
+
+    from capillary_interactions._http.failure_reasons import unused_proxy  # noqa: PLC0415
+
+    parts = urlsplit(base_url)
+    resolving = asyncio.get_running_loop().getaddrinfo(
+        parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM
+    )
+    try:
+        await asyncio.wait_for(resolving, _RESOLVE_TIMEOUT)
+    except TimeoutError:
+        return  # retries may help against a slow name server
+    except (OSError, UnicodeError):
+        raise StoppedEarlyError(
+            f"the host {parts.hostname} does not resolve; look at --base-url "
+            f"(CAPILLARY_BASE_URL) and at the network{unused_proxy(parts.scheme, os.environ)}"
+        ) from None

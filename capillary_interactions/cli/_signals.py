@@ -1,4 +1,4 @@
-"""What does Ctrl-C do? The first ends a run in good order, the second at once."""
+"""Ctrl-C and SIGTERM: the first stops a run in good order, the second at once."""
 
 import asyncio
 import os
@@ -14,70 +14,70 @@ from capillary_interactions.cli._exit_codes import INTERRUPTED
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # One Ctrl-C may come twice: from the terminal, and passed on by the program that started this one.
-_ECHO: Final = 0.3
+_DEBOUNCE: Final = 0.3
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-async def unless_interrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Do something to its end; a signal cancels it, and the second one ends the program.
+async def unless_interrupted(work: Coroutine[Any, Any, _T]) -> _T:
+    """Await a coroutine, which a signal cancels; a second signal ends the program.
 
     Raises:
         Abort: It was cancelled.
     """
     task = asyncio.ensure_future(work)
-    stop = GracefulStop(lambda: _cancel(task), lambda: None)
-    with stop.listening():
+
+    def cancel() -> None:
+        task.cancel()
+
+    with GracefulStop(cancel).installed():
         await asyncio.wait({task})
     if task.cancelled():
         raise click.Abort
     return task.result()
 
 
-def _cancel(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-
-
 class GracefulStop:
-    """SIGINT and SIGTERM, as a wish that the run may look at.
+    """SIGINT and SIGTERM, as a request to stop.
 
     Args:
         first: Called at the first one.
-        second: Called at the second one, before the process ends without any further word.
+        second: Called at the second one, before the process ends without any further message.
     """
 
-    def __init__(self, first: Callable[[], None], second: Callable[[], None]) -> None:
+    def __init__(
+        self, first: Callable[[], None], second: Callable[[], None] = lambda: None
+    ) -> None:
         self._first = first
         self._second = second
-        self._asked: float | None = None
+        self._requested_at: float | None = None
 
     @property
-    def asked(self) -> bool:
-        """Whether somebody wants the run to end."""
-        return self._asked is not None
+    def requested(self) -> bool:
+        """Whether the run is to stop."""
+        return self._requested_at is not None
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear the signals."""
+    def installed(self) -> Iterator[None]:
+        """Handle the signals, where the system and the thread allow it."""
         loop = asyncio.get_running_loop()
-        heard = []
-        # Not in every thread and not on every system can signals be heard.
+        handled = []
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self.ask)
-                heard.append(number)
+                loop.add_signal_handler(number, self.request)
+                handled.append(number)
         try:
             yield
         finally:
-            for number in heard:
+            for number in handled:
                 loop.remove_signal_handler(number)
 
-    def ask(self) -> None:
-        """Want the run to end."""
+    def request(self) -> None:
+        """Handle one signal."""
         now = time.monotonic()
-        if self._asked is None:
-            self._asked = now
+        if self._requested_at is None:
+            self._requested_at = now
             self._first()
-        elif now - self._asked > _ECHO:
+        elif now - self._requested_at > _DEBOUNCE:
             self._second()
             os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""How are the standard streams used for data? Bytes, without buffers that hold something back."""
+"""The standard streams for data: bytes, without a buffer that could keep some back."""
 
 import codecs
 import io
@@ -14,10 +14,9 @@ _STANDARD: Final = (0, 1, 2)
 
 
 def open_closed_streams() -> None:
-    """Open the null device in place of each standard stream that this process was started without.
+    """Open the null device in place of each standard stream that is closed.
 
-    Else the next file that is opened, perhaps a job, has its number, and gets what is written for
-    a person.
+    Else the next file that is opened, perhaps a job, gets its number, and the messages with it.
     """
     for number in _STANDARD:
         try:
@@ -56,8 +55,8 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-class TerminalJson(io.RawIOBase):
-    """JSON on its way to a terminal, which must not be steered by what a server has sent.
+class _TerminalJson(io.RawIOBase):
+    """JSON for a terminal, which text of a server must not control.
 
     Args:
         terminal: Binary and unbuffered.
@@ -70,41 +69,35 @@ class TerminalJson(io.RawIOBase):
 
     @property
     def closefd(self) -> bool:
-        """Whether closing this closes the terminal."""
         return bool(getattr(self._terminal, "closefd", False))
 
     def close(self) -> None:
-        """Close the terminal, unless it is a standard stream."""
-        if self.closefd:
-            self._terminal.close()
+        close(self._terminal)
         super().close()
 
     def fileno(self) -> int:
-        """The terminal's."""
         return self._terminal.fileno()
 
     def writable(self) -> bool:
-        """As a terminal is."""
         return True
 
     def write(self, content: object) -> int:
-        """Write all of it, escaped."""
-        given = bytes(cast("bytes", content))
-        shown = printable_json(self._decoder.decode(given)).encode("utf-8")
-        write_whole(self._terminal, shown)
-        return len(given)
+        data = bytes(cast("bytes", content))
+        escaped = printable_json(self._decoder.decode(data)).encode("utf-8")
+        _write_all(self._terminal, escaped)
+        return len(data)
 
 
-def write_whole(file: IO[bytes], content: bytes) -> None:
-    """Write all of it to an unbuffered file, which may take less than everything at once."""
-    left = memoryview(content)
-    while left:
-        left = left[file.write(left) or 0 :]
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    # A write to an unbuffered file may take a part only.
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 def for_data(file: IO[bytes]) -> IO[bytes]:
     """An unbuffered file for JSON; on a terminal with what is not printable escaped."""
-    return cast("IO[bytes]", TerminalJson(file)) if file.isatty() else file
+    return cast("IO[bytes]", _TerminalJson(file)) if file.isatty() else file
 
 
 def data_out() -> IO[bytes]:
@@ -137,10 +130,10 @@ def close(file: IO[bytes]) -> None:
 
 
 def write_out(content: bytes) -> None:
-    """Write something of ours to standard output, as it is.
+    """Write text of our own to standard output.
 
     Raises:
-        StoppedEarlyError: It cannot be written; without words if its reader has gone.
+        StoppedEarlyError: It cannot be written; without a text if its reader has gone.
     """
     _write(unbuffered("stdout"), content)
 
@@ -149,15 +142,15 @@ def write_json(content: bytes) -> None:
     """Write JSON to standard output.
 
     Raises:
-        StoppedEarlyError: It cannot be written; without words if its reader has gone.
+        StoppedEarlyError: It cannot be written; without a text if its reader has gone.
     """
     _write(data_out(), content)
 
 
 def _write(stdout: IO[bytes], content: bytes) -> None:
     try:
-        write_whole(stdout, content)
+        _write_all(stdout, content)
     except BrokenPipeError:
         raise StoppedEarlyError("") from None
-    except OSError as failed:
-        raise StoppedEarlyError(f"standard output cannot be written: {failed.strerror}") from None
+    except OSError as error:
+        raise StoppedEarlyError(f"standard output cannot be written: {error.strerror}") from None

@@ -1,27 +1,66 @@
-"""What has become of a list so far, and what should its owner do next? Figures and words, pure."""
+"""Figures of a run or a job as lines of text, and what to do next; pure."""
 
+import os
+import re
 from collections.abc import Mapping
-from typing import Final
+from shlex import quote as shell_quote
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
 from capillary_interactions._model.outcome import ENDINGS
+from capillary_interactions._text.masking import mask
 from capillary_interactions._text.wording import ending_label, format_duration, pluralise
-from capillary_interactions.jobs._status import unknown_hint
+from capillary_interactions.jobs import next_steps
 
-_NEXT: Final[Mapping[str, str]] = {
-    "rejected": "rejected: each line's `reason` says what to change in the row or the settings",
-    "unreadable": (
-        "unreadable: the API answers otherwise than this version understands; look for a newer "
-        "version, and report the `path`"
-    ),
-    "unavailable": "unavailable: these had no answer; ask for them again later",
-}
+if TYPE_CHECKING:
+    from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
+
+_PROGRAM: Final = "capillary-interactions"
+_REJECTED: Final = "rejected: each line's `reason` says what to change in the row or the settings"
+_UNAVAILABLE: Final = "unavailable: these had no answer; "
+
+
+@frozen(kw_only=True)
+class ProgressState:
+    """How far a run is.
+
+    Attributes:
+        done: Rows that have ended.
+        total: Rows in all, or None if that is not known yet.
+        endings: Rows by how they ended.
+    """
+
+    done: int
+    total: int | None
+    endings: Mapping[str, int]
+
+
+def status(state: ProgressState, rate: float) -> str:
+    """How far a run is, in one line.
+
+    Args:
+        state: How far.
+        rate: Rows a second, lately.
+    """
+    done, total = state.done, state.total
+    share = "" if total is None else f" ({100 * done // max(total, 1)} %)"
+    parts = [f"{done:,} rows" if total is None else f"{done:,} of {total:,} rows{share}"]
+    parts.append(f"{rate:.1f}/s")
+    if total is not None and rate > 0:
+        parts.append(f"{format_duration(max(0, total - done) / rate)} left")
+    return " | ".join([*parts, *filter(None, [format_endings(state.endings)])])
+
+
+def format_endings(counts: Mapping[str, int]) -> str:
+    """The endings that came, with their counts."""
+    labels = ((counts.get(name, 0), ending_label(name)) for name in ENDINGS)
+    return ", ".join(f"{count:,} {label}" for count, label in labels if count)
 
 
 @frozen(kw_only=True)
 class StreamSummary:
-    """What a run has come to.
+    """The figures of a run without a job.
 
     Attributes:
         endings: Rows by how they ended.
@@ -53,68 +92,149 @@ class StreamSummary:
         return sum(self.endings.values())
 
 
-def summary(report: StreamSummary, out: str) -> tuple[str, ...]:
-    """What is said at the end, line by line.
+def stream_summary(figures: StreamSummary, out: str) -> tuple[str, ...]:
+    """The end of a run without a job, line by line.
+
+    Args:
+        figures: The figures.
+        out: What a person calls the output.
+    """
+    endings, missing = figures.endings, figures.read - figures.rows
+    lines = [
+        f"{_pace(figures.rows, figures.seconds)}: {format_endings(endings) or 'none ended'}",
+        _requests(figures),
+        *_skipped(figures.blanks, 0, figures.note),
+    ]
+    if missing > 0:
+        lines.append(f"{pluralise(missing, 'row')} read but not ended")
+    if figures.written < figures.rows:
+        lines.append(f"only {pluralise(figures.written, 'line')} written to {out}")
+    if figures.unanswered is not None:
+        lines.append(f"the last row without an answer: {figures.unanswered}")
+    later = f"{_UNAVAILABLE}ask for them again later"
+    return (*lines, *next_steps(endings, rejected=_REJECTED, unavailable=later))
+
+
+def job_summary(report: "Report", done_before: int, window: float = 0.0) -> tuple[str, ...]:
+    """The end of a run of a job, line by line.
 
     Args:
         report: The figures.
-        out: What a person calls the output.
+        done_before: Rows that had ended before the run.
+        window: Seconds of the quota's window; the share used is shown of no shorter run.
     """
-    rate = report.rows / report.seconds if report.seconds else 0.0
-    pace = f"{pluralise(report.rows, 'row')} in {format_duration(report.seconds)} ({rate:.1f}/s)"
-    sent = f"{pluralise(report.requests, 'request')}, {pluralise(report.retries, 'retry')}"
+    run, status_ = report.run, report.status
+    pace = _pace(status_.done - done_before, run.seconds)
+    only_run = not done_before and report.complete
+    endings = format_endings(status_.endings) or "none ended"
+    return (
+        *([f"{pace}: {endings}"] if only_run else [pace, _rows_done(status_)]),
+        _requests(run),
+        *_quota(run, window),
+        *_skipped(status_.blank, status_.duplicates, report.note),
+        *_failures(report),
+    )
+
+
+def next_job_steps(report: "Report") -> tuple[str, ...]:
+    """What to do about the rows that are neither found nor not found."""
+    retry = f"`{_PROGRAM} jobs retry {quote(report.status.path)}`"
+    again = f"{_UNAVAILABLE}{retry}, then the same command again, asks once more"
+    return next_steps(report.status.endings, unavailable=again)
+
+
+def how_to_continue(job: str, out: str, *, complete: bool = False) -> str:
+    """How to resume a job, or to write the results of one that is complete."""
+    export = f"`{_PROGRAM} jobs export {quote(job)} --out {quote(out)}`"
+    if complete:
+        return (
+            f"all is done but {out}: the same command again writes it, and so does {export}, in "
+            "another place or format"
+        )
+    return (
+        f"stopped early: the same command again goes on; {out} is written when all is done "
+        f"({export} writes what there is)"
+    )
+
+
+def job_state(report: "Report") -> tuple[str, ...]:
+    """A job at any moment, line by line."""
+    status_, run = report.status, report.run
     lines = [
-        f"{pace}: {endings(report.endings) or 'none ended'}",
-        f"{sent}, {report.throttled:,} throttled",
+        f"{status_.path}: {status_.customers}, since {status_.began:%Y-%m-%d %H:%M} UTC",
+        _rows_done(status_),
+        *_skipped(status_.blank, status_.duplicates, report.note),
     ]
-    if report.blanks:
-        lines.append(f"{pluralise(report.blanks, 'blank line')} skipped")
-    if report.note:
-        lines.append(report.note)
-    if report.read > report.rows:
-        lines.append(f"{pluralise(report.read - report.rows, 'row')} read but not ended")
-    if report.written < report.rows:
-        lines.append(f"only {pluralise(report.written, 'line')} written to {out}")
-    if report.unanswered is not None:
-        lines.append(f"the last row without an answer: {report.unanswered}")
-    lines += [text for name, text in _NEXT.items() if report.endings.get(name)]
-    hint = unknown_hint(report.endings)
-    lines += [] if hint is None else [hint]
-    return tuple(lines)
+    if run.seconds:
+        asked = f"{pluralise(run.asked, 'lookup')} in {format_duration(run.seconds)}"
+        lines.append(f"last run: {asked}, {_requests(run)}")
+    if run.stopped:
+        lines.append(f"it stopped: {run.stopped}")
+    return (*lines, *_failures(report))
 
 
-def endings(counts: Mapping[str, int]) -> str:
-    """The endings that came, with their counts."""
-    told = ((counts.get(name, 0), ending_label(name)) for name in ENDINGS)
-    return ", ".join(f"{number:,} {word}" for number, word in told if number)
+def _pace(rows: int, seconds: float) -> str:
+    rate = rows / seconds if seconds else 0.0
+    return f"{pluralise(rows, 'row')} in {format_duration(seconds)} ({rate:.1f}/s)"
 
 
-@frozen(kw_only=True)
-class ProgressState:
-    """How far a run is.
+def _rows_done(status_: "JobStatus") -> str:
+    rows = f"{status_.rows:,}" if status_.whole else f"{status_.rows:,} or more"
+    endings = format_endings(status_.endings) or "none ended"
+    return f"{status_.done:,} of {rows} rows done: {endings}"
 
-    Attributes:
-        done: Rows that have ended.
-        total: Rows in all, or None if nobody knows.
-        rate: Rows a second of late.
-        endings: Rows by how they ended.
+
+def _requests(figures: "RunFigures | StreamSummary") -> str:
+    sent = f"{pluralise(figures.requests, 'request')}, {pluralise(figures.retries, 'retry')}"
+    return f"{sent}, {figures.throttled:,} throttled"
+
+
+def _quota(run: "RunFigures", window: float) -> list[str]:
+    if not run.asked:
+        return []
+    waited, served = run.waited / run.asked, run.served / run.asked
+    lookup = (
+        f"a lookup waited {format_duration(waited)} for quota and took "
+        f"{format_duration(served)} on average"
+    )
+    # The burst at its beginning is more than a short run's share of the quota ("536 %").
+    if not run.quota or run.seconds < max(window, 1 / run.quota):
+        return [lookup]
+    lookup = lookup.replace("for quota", "for it")
+    return [f"{100 * min(1.0, run.quota_used):.0f} % of the quota used; {lookup}"]
+
+
+def _skipped(blanks: int, duplicates: int, note: str | None) -> list[str]:
+    lines = [f"{pluralise(blanks, 'blank line')} skipped"] if blanks else []
+    if duplicates:
+        lines.append(f"{pluralise(duplicates, 'row')} with the customer of an earlier row")
+    return [*lines, *filter(None, [note])]
+
+
+def _failures(report: "Report") -> list[str]:
+    first, last = ([_failure(row) for row in rows] for rows in
+                   (report.first_failures, report.last_failures))  # fmt: skip
+    return [*first, "  ...", *last] if last else first
+
+
+def _failure(failure: "Failure") -> str:
+    customer = f" ({mask(failure.identifier)})" if failure.identifier else ""
+    return f"  row {failure.row:,}{customer} {ending_label(failure.ending)}: {failure.reason}"
+
+
+_PLAIN: Final = re.compile(r"[ -&(-\[\]-~]")
+
+
+def quote(text: str) -> str:
+    r"""A word for a shell; bash, zsh and fish 4 read the escapes of what is not printable.
+
+    >>> quote("a b.job"), quote("a\x1bb.job")
+    ("'a b.job'", "$'a\\x1bb.job'")
     """
-
-    done: int
-    total: int | None
-    rate: float
-    endings: Mapping[str, int]
-
-
-def status(moment: ProgressState) -> str:
-    """How far a run is, in one line."""
-    parts = [f"{moment.done:,} rows" if moment.total is None else _share(moment.done, moment.total)]
-    parts.append(f"{moment.rate:.1f}/s")
-    if moment.total is not None and moment.rate > 0:
-        parts.append(f"{format_duration(max(0, moment.total - moment.done) / moment.rate)} left")
-    told = endings(moment.endings)
-    return " | ".join([*parts, told] if told else parts)
-
-
-def _share(done: int, total: int) -> str:
-    return f"{done:,} of {total:,} rows ({100 * done // max(total, 1)} %)"
+    if text.isprintable():
+        return shell_quote(text)
+    escaped = (
+        c if _PLAIN.fullmatch(c) else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c))
+        for c in text
+    )
+    return f"$'{''.join(escaped)}'"

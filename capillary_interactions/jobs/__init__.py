@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from capillary_interactions.jobs._run.stop_rules import StopRules
     from capillary_interactions.jobs._status import Failure, JobStatus, Progress, Report, RunFigures
 
+    # Beside the public names, what the command line is made of.
+    from capillary_interactions.jobs._export.target_guard import (  # isort: skip
+        refuse_job_or_list as refuse_job_or_list,
+        was_exported_by as was_exported_by,
+    )
+    from capillary_interactions.jobs._lists.query_template import QueryTemplate as QueryTemplate
+    from capillary_interactions.jobs._lists.rows import FORMATS as FORMATS
+    from capillary_interactions.jobs._run.stream_rows import RowStream as RowStream
+    from capillary_interactions.jobs._status import (  # isort: skip
+        MANY_UNKNOWN as MANY_UNKNOWN,
+        next_steps as next_steps,
+        unknown_hint as unknown_hint,
+    )
+
 __all__ = [
     "CustomerList",
     "ExportError",
@@ -68,8 +82,15 @@ _HOMES = {
             "Progress",
             "Report",
             "RunFigures",
+            "MANY_UNKNOWN",
+            "next_steps",
+            "unknown_hint",
         ),
         "_run.stop_rules": ("StopRules",),
+        "_export.target_guard": ("refuse_job_or_list", "was_exported_by"),
+        "_lists.query_template": ("QueryTemplate",),
+        "_lists.rows": ("FORMATS",),
+        "_run.stream_rows": ("RowStream",),
     }.items()
     for name in names
 }

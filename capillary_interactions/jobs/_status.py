@@ -154,6 +154,18 @@ def unknown_hint(endings: Mapping[str, int], least: int = _MIN_UNKNOWN) -> str |
     )
 
 
+def next_steps(endings: Mapping[str, int], **sentences: str) -> tuple[str, ...]:
+    """What to do about rows that are neither found nor not found, a sentence for each ending.
+
+    Args:
+        endings: Rows by how they ended.
+        sentences: Other sentences than the usual ones, by ending.
+    """
+    steps = [text for name, text in {**_NEXT, **sentences}.items() if endings.get(name)]
+    hint = unknown_hint(endings)
+    return tuple(steps if hint is None else [*steps, hint])
+
+
 @frozen(kw_only=True)
 class Report:
     """A job after a run.
@@ -180,9 +192,7 @@ class Report:
     @property
     def next_steps(self) -> tuple[str, ...]:
         """What is to be done now, a sentence each."""
-        steps = [text for name, text in _NEXT.items() if self.status.endings[name]]
-        hint = unknown_hint(self.status.endings)
-        steps += [] if hint is None else [hint]
+        steps = [*next_steps(self.status.endings)]
         if self.status.open:
             steps.append(f"open: {self.status.open:,} rows are still to be asked; run it again")
         elif not self.status.whole:

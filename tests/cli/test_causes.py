@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from capillary_interactions import Snapshot
-from capillary_interactions.cli._descriptors import fitting
-from capillary_interactions.cli._notices import Notices
+from capillary_interactions.cli._descriptors import max_in_flight
+from capillary_interactions.cli._progress import Notices
 
 from .program import invoke, started
 from .workspace import Place
@@ -207,14 +207,17 @@ def test_says_once_that_the_servers_headers_slow_it_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "limit", "open_now", "each", "fitting_"),
+    ("in_flight", "limit", "open_now", "per_request", "expected"),
     [(200, 64, 10, 1, 38), (200, 64, 10, 2, 19), (32, 1024, 10, 1, 32), (5, 16, 10, 1, 1)],
 )
 def test_fits_the_limit_of_open_files(
-    in_flight: int, limit: int, open_now: int, each: int, fitting_: int
+    in_flight: int, limit: int, open_now: int, per_request: int, expected: int
 ) -> None:
     """Connections leave room for the job's own files, and one there always is."""
-    assert fitting(in_flight, limit=limit, open_now=open_now, each=each) == fitting_
+    assert (
+        max_in_flight(in_flight, limit=limit, open_now=open_now, per_request=per_request)
+        == expected
+    )
 
 
 def test_asks_with_fewer_connections_where_few_files_may_be_open(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capillary_interactions.cli._job_words import quote, summary
+from capillary_interactions.cli._summaries import job_summary, quote
 from capillary_interactions.jobs import JobStatus, Report, RunFigures
 
 from .workspace import Place
@@ -44,7 +44,7 @@ def test_tells_the_share_of_the_quota_of_no_run_shorter_than_its_window(
     seconds: float, requests: int, told: str | None
 ) -> None:
     """The burst that a run begins with is no share of what it may use; none is above all of it."""
-    said = " ".join(summary(_report(seconds, requests), 0, window=60.0))
+    said = " ".join(job_summary(_report(seconds, requests), 0, window=60.0))
 
     assert ("of the quota used" in said) is (told is not None)
     assert (told or "for quota and took") in said

@@ -37,8 +37,7 @@ _FULL = OSError(errno.ENOSPC, "No space left on device")
 async def _written(file: IO[bytes], *lines: bytes) -> LineWriter:
     sink = LineWriter(file, "x")
     for line in lines:
-        sink.put(line)
-        await sink.room()
+        await sink.put(line)
     await sink.aclose()
     return sink
 
@@ -60,7 +59,7 @@ async def test_writes_without_being_asked(tmp_path: Path) -> None:
     """A line is in the file soon after it is there, though no other comes."""
     path = tmp_path / "out"
     sink = LineWriter(open_out(str(path)), "x")
-    sink.put(b"1\n")
+    await sink.put(b"1\n")
     for _ in range(1000):
         if path.read_bytes():
             break
@@ -75,7 +74,7 @@ async def test_leaves_whole_lines_on_a_disk_that_is_full(tmp_path: Path) -> None
     path = tmp_path / "out"
     sink = LineWriter(cast("IO[bytes]", _Small(path, 10, _FULL)), "x")
     for line in (b"123\n", b"456\n", b"789\n"):
-        sink.put(line)
+        await sink.put(line)
 
     with pytest.raises(StoppedEarlyError, match="x cannot be written: No space left on device"):
         await sink.aclose()
@@ -117,10 +116,9 @@ async def test_holds_up_whoever_is_faster_than_the_file() -> None:
 
         async def keep_putting() -> None:
             nonlocal put
-            while not sink.writer.done():
-                sink.put(line)
+            while not sink.task.done():
                 put += 1
-                await sink.room()
+                await sink.put(line)
                 await asyncio.sleep(0)
 
         putting = asyncio.create_task(keep_putting())

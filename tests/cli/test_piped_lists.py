@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capillary_interactions.jobs._status import MANY_UNKNOWN, unknown_hint
+from capillary_interactions.jobs import MANY_UNKNOWN, unknown_hint
 from capillary_interactions.sandbox import SandboxProcess
 
 from .program import COMMAND, environment, invoke, json_lines

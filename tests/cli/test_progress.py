@@ -6,20 +6,9 @@ import io
 import pytest
 
 from capillary_interactions.cli._console import Console
-from capillary_interactions.cli._progress import RateEstimator, display_progress, has_bar
+from capillary_interactions.cli._progress import display_progress, has_bar
 from capillary_interactions.cli._summaries import ProgressState
 from capillary_interactions.testing import run_without_waiting
-
-
-def test_tells_the_rate_of_late() -> None:
-    """What was fast or slow long ago is forgotten."""
-    speed = RateEstimator()
-    assert speed.rate(0, 100.0) == 0.0
-    assert speed.rate(100, 110.0) == 10.0
-
-    rates = [speed.rate(100 + 2 * second, 110.0 + second) for second in range(1, 60)]
-
-    assert rates[-1] == pytest.approx(2.0)
 
 
 def test_says_a_line_a_minute_where_there_is_no_terminal(
@@ -28,9 +17,9 @@ def test_says_a_line_a_minute_where_there_is_no_terminal(
     """A log of a long run has an hour on a screen."""
 
     async def five_minutes() -> None:
-        moment = ProgressState(done=5, total=10, rate=0.0, endings={"found": 5})
+        state = ProgressState(done=5, total=10, endings={"found": 5})
         async with asyncio.timeout(301):
-            await display_progress(Console(), lambda: moment, bar=False)
+            await display_progress(Console(), lambda: state, bar=False)
 
     with pytest.raises(TimeoutError):
         run_without_waiting(five_minutes())

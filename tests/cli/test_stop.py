@@ -15,8 +15,7 @@ from capillary_interactions.cli._bulk_job import JobOptions, run_job
 from capillary_interactions.cli._bulk_stream import StreamOptions, run
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import INTERRUPTED
-from capillary_interactions.jobs import CustomerList, StopRules
-from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs import CustomerList, QueryTemplate, StopRules
 
 _QUIET = Console(quiet=True)
 
@@ -44,7 +43,7 @@ async def _interrupted() -> AsyncIterator[ClientConfig]:
 async def test_keeps_a_job_from_waiting_for_its_list(silent: CustomerList, tmp_path: Path) -> None:
     """The run ends, and has made nothing."""
     bulk = JobOptions(
-        customers=silent, out=tmp_path / "out.csv", reachable=_interrupted, stops=StopRules()
+        customers=silent, out=tmp_path / "out.csv", config=_interrupted, stops=StopRules()
     )
     async with asyncio.timeout(5):
         assert await run_job(bulk, _QUIET) == INTERRUPTED
@@ -59,7 +58,7 @@ async def test_keeps_a_pipe_from_waiting_for_its_list(silent: CustomerList, tmp_
         template=QueryTemplate(name=IdentifierName.MOBILE),
         open_out=lambda: out.open("wb"),
         out=str(out),
-        reachable=_interrupted,
+        config=_interrupted,
     )
     async with asyncio.timeout(5):
         ended = await run(bulk, _QUIET)

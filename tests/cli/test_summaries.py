@@ -9,9 +9,9 @@ from capillary_interactions.cli._exit_codes import code_of
 from capillary_interactions.cli._summaries import (
     ProgressState,
     StreamSummary,
-    endings,
+    format_endings,
     status,
-    summary,
+    stream_summary,
 )
 
 
@@ -47,7 +47,7 @@ def test_sums_a_run_up() -> None:
         throttled=2,
     )
 
-    assert summary(report, "answers.jsonl") == (
+    assert stream_summary(report, "answers.jsonl") == (
         "1,204 rows in 1 min 40 s (12.0/s): 1,200 found, 1 rejected, 3 unavailable",
         "1,300 requests, 1 retry, 2 throttled",
         "1 blank line skipped",
@@ -62,7 +62,7 @@ def test_says_little_of_a_run_in_which_all_went_well() -> None:
     """Two lines are enough."""
     report = StreamSummary(endings={"found": 1}, read=1, written=1, seconds=2.0, requests=1)
 
-    assert summary(report, "x") == (
+    assert stream_summary(report, "x") == (
         "1 row in 2.0 s (0.5/s): 1 found",
         "1 request, 0 retries, 0 throttled",
     )
@@ -70,27 +70,29 @@ def test_says_little_of_a_run_in_which_all_went_well() -> None:
 
 def test_sums_up_a_run_that_had_no_time() -> None:
     """A run interrupted before its first row divides by nothing."""
-    assert summary(StreamSummary(), "x")[0] == "0 rows in 0 ms (0.0/s): none ended"
+    assert stream_summary(StreamSummary(), "x")[0] == "0 rows in 0 ms (0.0/s): none ended"
 
 
 @pytest.mark.parametrize(
-    ("moment", "said"),
+    ("state", "rate", "text"),
     [
         (
-            ProgressState(done=50, total=200, rate=10.0, endings={"found": 49, "not_found": 1}),
+            ProgressState(done=50, total=200, endings={"found": 49, "not_found": 1}),
+            10.0,
             "50 of 200 rows (25 %) | 10.0/s | 15.0 s left | 49 found, 1 not found",
         ),
-        (ProgressState(done=1200, total=None, rate=9.5, endings={}), "1,200 rows | 9.5/s"),
-        (ProgressState(done=0, total=0, rate=0.0, endings={}), "0 of 0 rows (0 %) | 0.0/s"),
+        (ProgressState(done=1200, total=None, endings={}), 9.5, "1,200 rows | 9.5/s"),
+        (ProgressState(done=0, total=0, endings={}), 0.0, "0 of 0 rows (0 %) | 0.0/s"),
         (
-            ProgressState(done=5, total=3, rate=1.0, endings={}),
+            ProgressState(done=5, total=3, endings={}),
+            1.0,
             "5 of 3 rows (166 %) | 1.0/s | 0 ms left",
         ),
     ],
 )
-def test_says_how_far_it_is(moment: ProgressState, said: str) -> None:
+def test_says_how_far_it_is(state: ProgressState, rate: float, text: str) -> None:
     """Done and total if there is one, rate, time left, endings."""
-    assert status(moment) == said
+    assert status(state, rate) == text
 
 
 @pytest.mark.parametrize(
@@ -116,4 +118,4 @@ def test_counts_in_words() -> None:
         "1 retry",
         "1,000 retries",
     ]
-    assert endings({"found": 0}) == ""
+    assert format_endings({"found": 0}) == ""

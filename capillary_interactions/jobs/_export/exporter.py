@@ -12,6 +12,7 @@ from attrs import frozen
 
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._json.reader import Reader
+from capillary_interactions._json.unstructure import mask_codes_in_json
 from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._export.atomic_file import atomic_write, cannot_write, check_target
 from capillary_interactions.jobs._export.flatten import Column, Flattener, columns, given_columns
@@ -32,7 +33,6 @@ from capillary_interactions.jobs._store.queries import metadata
 from capillary_interactions.jobs._store.records import (
     RESULTS_QUERY,
     ResultRow,
-    mask_codes_in_json,
     parse_result_row,
     to_json_line,
 )

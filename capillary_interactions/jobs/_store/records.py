@@ -7,10 +7,14 @@ from typing import Any, Final
 import orjson
 from attrs import frozen
 
-from capillary_interactions._json.unstructure import seconds, to_jsonable, without_nulls
+from capillary_interactions._json.unstructure import (
+    mask_codes_in_json,
+    seconds,
+    to_jsonable,
+    without_nulls,
+)
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._model.outcome import ENDINGS, Found, Outcome
-from capillary_interactions._text.one_time_codes import mask_codes
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._store.column_values import are_ended
 from capillary_interactions.jobs._store.schema import OUTCOME_COLUMNS, WHY_COLUMNS
@@ -190,15 +194,3 @@ def to_json_line(done: ResultRow, template: QueryTemplate, *, codes_masked: bool
     if done.request_id is not None:
         written["requestId"] = done.request_id
     return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def mask_codes_in_json(written: Any) -> Any:
-    """JSON without the one-time codes in its subjects, at whatever depth they stand."""
-    if isinstance(written, dict):
-        return {
-            key: mask_codes(value)
-            if key == "subject" and isinstance(value, str)
-            else mask_codes_in_json(value)
-            for key, value in written.items()
-        }
-    return [mask_codes_in_json(each) for each in written] if isinstance(written, list) else written

@@ -19,10 +19,10 @@ from capillary_interactions import (
     Unavailable,
     to_jsonable,
 )
-from capillary_interactions.cli._lines import outcome_line, rejected_line
+from capillary_interactions._json.unstructure import mask_codes_in_json
 from capillary_interactions.jobs._lists.query_template import QueryTemplate, escape_unencodable
 from capillary_interactions.jobs._lists.rows import Row
-from capillary_interactions.jobs._store.records import mask_codes_in_json
+from capillary_interactions.jobs._run.stream_rows import outcome_line, rejected_line
 
 _MOBILE = QueryTemplate(name=IdentifierName.MOBILE)
 
