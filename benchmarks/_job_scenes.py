@@ -32,7 +32,7 @@ from capillary_interactions import (
 from capillary_interactions._protocol.messages import Request, Response, TransportError
 from capillary_interactions.events import Event, LookupEnded
 from capillary_interactions.jobs import CustomerList, Job, JobError, JobStatus, StopRules
-from capillary_interactions.jobs._store.file_lock import Lock
+from capillary_interactions.jobs._store.file_lock import FileLock
 from capillary_interactions.testing import interactions, message
 
 _CONFIG: Final = ClientConfig(
@@ -196,7 +196,7 @@ async def _disturb(scene: Scene) -> str:
     async with asyncio.timeout(_PATIENCE):
         await _KINDS[kind](scene)
     expect(asyncio.all_tasks() <= tasks, f"{kind}: no task is left")
-    lock = Lock(scene.job)
+    lock = FileLock(scene.job)
     lock.acquire()
     lock.release()
     new = len(set(recorded(scene.job)) - before)

@@ -18,7 +18,7 @@ from capillary_interactions import (
 )
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, ListError, StopRules
 from capillary_interactions.jobs._store.job_settings import (
-    check_settings,
+    compare_settings,
     endpoint_identity,
     job_settings,
     zone_from_text,
@@ -69,7 +69,7 @@ def test_tells_another_server_and_other_pages(
 ) -> None:
     """Both decide on answers; both values are named, and the way on."""
     with pytest.raises(JobChangedError, match=f"{told}.*; go on with the old settings, or give"):
-        check_settings(before, now)
+        compare_settings(before, now)
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_tells_another_server_and_other_pages(
 )
 def test_minds_no_other_credential(now: dict[str, Any]) -> None:
     """A new password, or a second till of the same organisation, asks for the same customers."""
-    assert check_settings(_settings(), now) is None
+    assert compare_settings(_settings(), now) is None
 
 
 def test_goes_on_with_a_job_of_an_earlier_version() -> None:
     """What it has not written down is as it is now."""
     before = _settings()
     del before["base_url"], before["max_pages"]
-    assert check_settings(before, _settings("us", max_pages=3)) is None
+    assert compare_settings(before, _settings("us", max_pages=3)) is None
 
 
 async def test_goes_on_with_another_sandbox_and_with_no_other_server(
@@ -115,10 +115,11 @@ async def test_remembers_what_an_earlier_version_did_not(
     path = mobiles(tmp_path / "l.csv", range(5))
     await run_job(sandbox, path, job_path)
     store = Store(job_path)
-    known = store.fact("settings")
-    store.state("settings", {n: v for n, v in known.items() if n not in {"base_url", "max_pages"}})
+    known = store.metadata("settings")
+    newer = {"base_url", "max_pages"}
+    store.set_metadata("settings", {n: v for n, v in known.items() if n not in newer})
     await run_job(sandbox, path, job_path)
-    assert store.fact("settings") == known
+    assert store.metadata("settings") == known
     store.close()
 
 
@@ -191,7 +192,7 @@ async def test_goes_on_with_the_same_said_otherwise(
     assert (await run_job(sandbox, otherwise, job_path)).complete
     assert sandbox.counts.received == 5
     store = Store(job_path)
-    assert {name: store.fact("list")[name] for name in told} == {
+    assert {name: store.metadata("list")[name] for name in told} == {
         name: str(value) for name, value in told.items()
     }
     store.close()

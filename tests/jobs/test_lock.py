@@ -9,7 +9,7 @@ import pytest
 from capillary_interactions.jobs import ExportError, Job, JobInUseError, JobStoreError
 from capillary_interactions.jobs._export.atomic_file import atomic_write
 from capillary_interactions.jobs._status import RunFigures
-from capillary_interactions.jobs._store.file_lock import Lock
+from capillary_interactions.jobs._store.file_lock import FileLock
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
@@ -22,13 +22,13 @@ def test_is_one_for_all_names_of_a_job(tmp_path: Path) -> None:
     path = tmp_path / "a" / "x.job"
     (tmp_path / "link.job").symlink_to(path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    held = Lock(path)
+    held = FileLock(path)
     held.acquire()
     for other in (tmp_path / "link.job", tmp_path / "b" / "x.job", path):
         with pytest.raises(JobInUseError):
-            Lock(other).acquire()
+            FileLock(other).acquire()
     held.release()
-    Lock(tmp_path / "link.job").acquire()
+    FileLock(tmp_path / "link.job").acquire()
 
 
 async def test_discards_the_job_behind_a_link(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ async def test_is_held_until_the_figures_are_read(
 
     def last_run(store: Store) -> RunFigures:
         with pytest.raises(JobInUseError):
-            Lock(path).acquire()
+            FileLock(path).acquire()
         held.append(True)
         return read(store)
 
@@ -71,7 +71,7 @@ def test_says_so_where_a_disk_has_no_locks(tmp_path: Path, monkeypatch: pytest.M
     """It is not called being run by somebody else, which it is not."""
     monkeypatch.setattr(fcntl, "flock", _no_locks)
     with pytest.raises(JobStoreError, match="cannot be locked: No locks available"):
-        Lock(tmp_path / "x.job").acquire()
+        FileLock(tmp_path / "x.job").acquire()
     with (
         pytest.raises(ExportError, match=r"o\.csv cannot be written: No locks available"),
         atomic_write(tmp_path / "o.csv"),

@@ -134,14 +134,14 @@ async def test_stops_during_a_pause(sandbox: Sandbox, tmp_path: Path, job_path: 
         if progress.paused:
             holder[0].stop(1.0)
 
-    begun = JobRun.go
+    original = JobRun.run
 
-    async def go(self: JobRun) -> None:
+    async def run(self: JobRun) -> None:
         holder.append(self)
-        await begun(self)
+        await original(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JobRun, "go", go)
+        patch.setattr(JobRun, "run", run)
         report = await run_job(
             sandbox, path, job_path, stops=StopRules(probe_initial=60.0), progress=watch
         )

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from capillary_interactions.jobs._run.outcome_writer import OutcomeWriter
+from capillary_interactions.jobs._store.job_file import WorkerThread
 from capillary_interactions.jobs._store.records import OutcomeBatch
-from capillary_interactions.jobs._store.worker_thread import WorkerThread
 from capillary_interactions.testing import not_found
 
 
@@ -50,7 +50,7 @@ async def _left_alone(store: _Store) -> OutcomeWriter:
     recorder = OutcomeWriter(store.write, lambda _: None, _nothing)
     recorder.add(1, not_found())
     flushing = asyncio.create_task(recorder.flush())
-    while recorder.is_full or recorder._waiting.numbers:
+    while recorder.is_full or recorder._buffer.numbers:
         await asyncio.sleep(0)
     flushing.cancel()
     await asyncio.wait({flushing})

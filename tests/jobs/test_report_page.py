@@ -23,7 +23,7 @@ from capillary_interactions.jobs import (
 )
 from capillary_interactions.jobs._report import summary
 from capillary_interactions.jobs._report.summary import read_summary
-from capillary_interactions.jobs._store.failed_rows import failures
+from capillary_interactions.jobs._store.queries import failures
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 
@@ -196,9 +196,9 @@ async def test_reads_a_job_in_which_nothing_has_ended(job_path: Path, name: str)
     """It is there, and the page says that there is nothing to see."""
     settings = {"api": "v1.1", "network": None, "type": None, "identifier": "mobile"}
     with closing(Store(job_path, create=True)) as store:
-        store.begin({"customers": name, "settings": {**settings, "timezone": "+19800"}})
+        store.initialise({"customers": name, "settings": {**settings, "timezone": "+19800"}})
         if name:
-            store.begin_run(5.0)
+            store.start_run(5.0)
     page = read_page(await report_of(job_path))
 
     assert page.headings[0] == (name or job_path.name)

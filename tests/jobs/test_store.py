@@ -1,11 +1,10 @@
 """What does a job's file remember, and does it count right?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +52,7 @@ def pending(*numbers: int, lost: bool = False) -> OutcomeBatch:
 
 def record(store: Store, made: OutcomeBatch, settled: int = 0) -> None:
     """Keep outcomes."""
-    store.record(made, settled, store.begin_run(1.0), RunFigures())
+    store.record(made, settled, store.start_run(1.0), RunFigures())
 
 
 def test_counts_a_row_whose_customer_has_an_outcome_already(store: Store) -> None:
@@ -72,16 +71,16 @@ def test_counts_a_row_whose_customer_has_an_outcome_already(store: Store) -> Non
         "unavailable": 2,
     }
     assert (status.rows, status.open, status.duplicates, status.blank) == (7, 1, 3, 2)
-    assert store.open_after(0, 9) == ([2], ["b"])
+    assert store.pending_after(0, 9) == [(2, "b")]
     assert store.reopen(["unavailable"]) == 2
-    assert store.open_after(0, 9) == ([2, 5], ["b", "c"])
-    assert store.bookmark() == ReadPosition(rows=7, digest="d", whole=True)
+    assert store.pending_after(0, 9) == [(2, "b"), (5, "c")]
+    assert store.read_position() == ReadPosition(rows=7, digest="d", whole=True)
 
 
 def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
     """Though none of the rows read since then has a customer of an earlier one."""
     before = Store(tmp_path / "a.job", create=True)
-    before.begin({"settings": {}})
+    before.initialise({"settings": {}})
     before.add(batch(1, ["a", "b", "a"]))
     before.close()
 
@@ -92,32 +91,6 @@ def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
     status = store.status()
     store.close()
     assert (status.endings["not_found"], status.open) == (4, 0)
-
-
-def test_takes_few_steps_for_a_batch(store: Store) -> None:
-    """For at each of them an event loop may have to wait for the thread that takes it."""
-    steps: list[str] = []
-
-    def steps_of(keep: Callable[[], None]) -> int:
-        steps.clear()
-        keep()
-        return len(set(steps))  # a trigger's own statements are told as those that set it off
-
-    run = store.begin_run(1.0)
-    store.add(batch(1, ["a"]))
-    store._connection.set_trace_callback(steps.append)
-    added = evolve(batch(2, [str(number) for number in range(4000)]), blank=0)
-    asked = pending(*range(1, 2000))
-
-    # Begin, customers, rows, how far that is, and commit.
-    assert steps_of(lambda: store.add(added)) == 5
-    # Begin, outcomes, what is told of them, and commit; once, whether there are any such rows.
-    steps_of(lambda: store.record(pending(2500), 0, run, RunFigures()))
-    assert steps_of(lambda: store.record(asked, 1999, run, RunFigures(asked=1999))) == 4
-
-    store._connection.set_trace_callback(None)
-    assert (store.fact("settled"), store.last_run().asked) == (1999, 1999)
-    assert store.status().endings["not_found"] == 2000
 
 
 def test_shows_the_first_and_the_last_failures(store: Store) -> None:

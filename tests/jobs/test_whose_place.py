@@ -97,7 +97,7 @@ async def test_says_that_it_cannot_be_saved(
     def refuse(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr("capillary_interactions.jobs._store.file_guard._save", refuse)
+    monkeypatch.setattr("capillary_interactions.jobs._store.file_guard._copy_database", refuse)
     with pytest.raises(JobStoreError, match="could not be saved"):
         await _disturbed(sandbox, job_path, job_path.unlink)
 

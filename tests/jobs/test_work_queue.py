@@ -13,8 +13,7 @@ from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 def test_is_settled_up_to_the_first_row_that_is_open(dice: random.Random, rows: int) -> None:
     """A later run begins there: no row before it is open, whatever order the outcomes come in."""
     queue = WorkQueue(None, 0, lambda: None)  # type: ignore[arg-type] # it has all rows already
-    queue._numbers.extend(range(1, rows + 1))
-    queue._values.extend(map(str, range(1, rows + 1)))
+    queue._rows.extend((number, str(number)) for number in range(1, rows + 1))
     out: list[Item] = []
     open_rows = set(range(1, rows + 1))
     for _ in range(4 * rows):

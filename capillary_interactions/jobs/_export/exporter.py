@@ -28,7 +28,7 @@ from capillary_interactions.jobs._lists.arrow_rows import import_arrow
 from capillary_interactions.jobs._lists.compression import open_compressor
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._store.connection import DAMAGE, connect, sqlite_errors
-from capillary_interactions.jobs._store.job_settings import template_of, zone_from_text
+from capillary_interactions.jobs._store.job_settings import template_from_settings, zone_from_text
 from capillary_interactions.jobs._store.queries import metadata
 from capillary_interactions.jobs._store.records import (
     RESULTS_QUERY,
@@ -238,7 +238,7 @@ def _begin(connection: sqlite3.Connection) -> _Origin:
     connection.execute("BEGIN")
     settings, schema = metadata(connection, "settings"), metadata(connection, "schema")
     return _Origin(
-        template=template_of(settings),
+        template=template_from_settings(settings),
         names=tuple(metadata(connection, "columns") or ()),
         schema=None if schema is None else bytes.fromhex(schema),
         reader=Reader(zone_from_text(settings["timezone"])),

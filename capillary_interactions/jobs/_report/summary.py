@@ -13,11 +13,16 @@ from capillary_interactions.jobs._report.message_counts import MessageCounter, M
 from capillary_interactions.jobs._report.throughput import Throughput, throughput
 from capillary_interactions.jobs._report.timeline import Timeline
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
-from capillary_interactions.jobs._store.column_values import is_moment
+from capillary_interactions.jobs._store.column_values import is_timestamp
 from capillary_interactions.jobs._store.connection import connect, sqlite_errors
-from capillary_interactions.jobs._store.failed_rows import failures
 from capillary_interactions.jobs._store.job_settings import zone_from_text
-from capillary_interactions.jobs._store.queries import TimedRun, metadata, runs, status
+from capillary_interactions.jobs._store.queries import (
+    TimedRun,
+    failures,
+    metadata,
+    runs,
+    status,
+)
 from capillary_interactions.jobs._store.schema import FAILED
 
 _SHOWN: Final = 10
@@ -101,7 +106,7 @@ def _overview(connection: sqlite3.Connection, job: Path) -> JobSummary:
 def _counted(connection: sqlite3.Connection, zone: tzinfo) -> tuple[Timeline, Messages]:
     timeline, messages = Timeline(), MessageCounter(zone)
     for at, ending, attempts, served, answer in connection.execute(_OUTCOMES):
-        if not is_moment(at):
+        if not is_timestamp(at):
             raise ValueError("the time of an outcome is none")
         timeline.add(at, requests=attempts, served=served, failed=ending in FAILED)
         if answer is not None:

@@ -1,4 +1,4 @@
-"""How does a job go through a client? Reading, asking and recording at once, until all is done."""
+"""One run of a job: reads its list, looks its customers up and writes outcomes, concurrently."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,20 +23,20 @@ from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._store.connection import damaged
+from capillary_interactions.jobs._store.job_file import WorkerThread, outlast
 from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.store import Store
-from capillary_interactions.jobs._store.worker_thread import WorkerThread, outlast
 
 if TYPE_CHECKING:
     from capillary_interactions._client.stream import OutcomeStream
 
 STOPPED: Final = "it was asked to stop"
-_AHEAD: Final = 5000
+_MAX_ROWS_AHEAD: Final = 5000
 
 
 @frozen(kw_only=True)
 class RunOptions:
-    """How somebody wants a job to be run; see `Job.run`."""
+    """The options of a run; see `Job.run`."""
 
     in_flight: int | None
     timeout: float | None
@@ -49,12 +49,12 @@ class JobRun:
     """One run of a job.
 
     Args:
-        store: The job's file; used in the thread only.
-        thread: Where.
+        store: The job's file.
+        thread: The only one in which the store may be used.
         feed: What is still to be read of the list, or None if it is all in the store.
-        template: What is asked of each row.
-        client: Who asks.
-        wishes: How.
+        template: The query of each row.
+        client: Sends the requests.
+        options: How.
     """
 
     def __init__(
@@ -65,52 +65,49 @@ class JobRun:
         *,
         template: QueryTemplate,
         client: InteractionsClient,
-        wishes: RunOptions,
+        options: RunOptions,
     ) -> None:
         self._store = store
         self._thread = thread
         self._feed = feed
         self._template = template
         self._client = client
-        self._wishes = wishes
-        self._stops = wishes.stops
+        self._options = options
+        self._stops = options.stops
         self._loop = asyncio.get_running_loop()
-        self._meter = RunMetrics(client)
-        self._number = self._settled = 0
-        self._judging = self._stops.rejected_share is not None
+        self._metrics = RunMetrics(client)
+        self._number = self._low_watermark = 0
+        self._checks_rejected = self._stops.rejected_share is not None
         self._stopping = False
         self._work: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._grounding: asyncio.TimerHandle | None = None
+        self._drain_timer: asyncio.TimerHandle | None = None
         self._stream: OutcomeStream | None = None
         self._list_error: ListError | None = None
         self._queue: WorkQueue
         self._outage: OutageHandler
-        self._recorder: OutcomeWriter
+        self._writer: OutcomeWriter
 
-    async def go(self) -> None:
-        """Ask for every open row; a cancellation is raised when all that has ended is recorded.
+    async def run(self) -> None:
+        """Look every open row up; a cancellation is raised when all that has ended is recorded.
 
         Raises:
             CapillaryError: Why it stopped before it was done.
         """
         try:
-            await self._begin()
+            self._number = await self._thread(self._store.start_run, self._metrics.quota)
+            self._low_watermark = await self._thread(self._store.metadata, "settled") or 0
             await asyncio.wait({self._start()})
         finally:
-            lost = await self._wound_up()
+            not_written = await self._shut_down_fully()
         if self._work is not None and not self._work.cancelled():
             self._work.result()
-        if lost is not None:
-            raise lost
-
-    async def _begin(self) -> None:
-        self._number = await self._thread(self._store.begin_run, self._meter.quota)
-        self._settled = await self._thread(self._store.fact, "settled") or 0
+        if not_written is not None:
+            raise not_written
 
     def _start(self) -> "asyncio.Task[None]":
-        """Begin to read, ask and record; the task that asks."""
-        self._queue = WorkQueue(self._fetch, self._settled, self._idle)
+        """Start to read, look up and write; return the task that looks up."""
+        self._queue = WorkQueue(self._fetch, self._low_watermark, self._on_idle)
         self._outage = OutageHandler(
             self._stops,
             self._queue,
@@ -121,159 +118,159 @@ class JobRun:
             proven=lambda: self._client._lanes.proven,  # noqa: SLF001 - no contract of the client's
             pages=self._client._lanes.pages,  # noqa: SLF001 - as above
         )
-        self._recorder = OutcomeWriter(self._write, self._fail, self._tick)
-        self._reading = self._loop.create_task(self._ingest())
-        self._work = self._loop.create_task(self._ask())
+        self._writer = OutcomeWriter(self._write, self._fail, self._report_progress)
+        self._reading = self._loop.create_task(self._read_list())
+        self._work = self._loop.create_task(self._look_up_all())
         return self._work
 
     def stop(self, drain: float) -> None:
-        """Ask for nothing more, and wait so many seconds for what is under way."""
+        """Send no further lookups, and cancel those in progress after some seconds."""
         self._stopping = True
         if self._stream is not None:
             self._stream.stop_reading()
-        if self._work is not None and self._grounding is None:
-            self._grounding = self._loop.call_later(drain, self._work.cancel)
+        if self._work is not None and self._drain_timer is None:
+            self._drain_timer = self._loop.call_later(drain, self._work.cancel)
 
-    async def _ask(self) -> None:
+    async def _look_up_all(self) -> None:
         async with self._client.stream(
             self._queue,
             key=self._query,
-            in_flight=self._wishes.in_flight,
-            timeout=self._wishes.timeout,
-            share=self._wishes.share,
+            in_flight=self._options.in_flight,
+            timeout=self._options.timeout,
+            share=self._options.share,
         ) as self._stream:
             self._stream.tolerated, self._stream.waits_out = MAX_TOLERATED, True
             if self._stopping:
                 self._stream.stop_reading()
             async for outcome in self._stream:
                 self._take(outcome)
-                if self._recorder.is_full:
-                    await self._recorder.flush()
+                if self._writer.is_full:
+                    await self._writer.flush()
         self._outage.release()
-        await self._recorder.flush()
+        await self._writer.flush()
         if self._list_error is not None and not self._stopping:
             raise self._list_error
 
     def _query(self, item: Item) -> Query:
         try:
             return self._template.query(item.value)
-        except ValueError as odd:
-            # It was one when the list was read.
-            raise JobStoreError(damaged(self._store.path, odd)) from odd
+        except ValueError as error:
+            # It was a query when the list was read.
+            raise JobStoreError(damaged(self._store.path, error)) from error
 
     def _take(self, outcome: Outcome) -> None:
-        self._meter.record(outcome)
+        self._metrics.record(outcome)
         if isinstance(outcome, Unavailable) and self._client._home.closed:  # noqa: SLF001
-            # It was broken off with the client: that is about no customer.
+            # The closing of the client has ended it, which says nothing of the customer.
             self._queue.requeue(outcome.item)
         else:
             self._outage.take(outcome.item, outcome)
 
     def _record(self, item: Item, outcome: Outcome) -> None:
-        self._recorder.add(item.number, outcome)
+        self._writer.add(item.number, outcome)
         self._queue.mark_done(item.number)
 
-    def _idle(self) -> None:
+    def _on_idle(self) -> None:
         self._outage.idle()
 
     async def _lookup(self, item: Item) -> Outcome:
         outcome = await self._client.lookup(self._query(item))
-        self._meter.record(outcome)
+        self._metrics.record(outcome)
         return outcome
 
     def _give_up(self, last: Unanswered) -> None:
-        counts = with_all_endings(self._meter.endings)
+        counts = with_all_endings(self._metrics.endings)
         status = "" if last.status is None or str(last.status) in last.reason else last.status
         reason = f"{last.reason} (HTTP {status})" if status else last.reason
-        self._fail(EndpointDownError(self._meter.unanswered, reason, counts))
-
-    async def _ingest(self) -> None:
-        """Keep the rest of the list, ahead of what is asked, but not in the way of it."""
-        try:
-            if self._feed is not None:
-                async for batch in self._feed:
-                    await self._keep(batch)
-        except ListError as wrong:
-            # What could be read is asked for all the same.
-            self._list_error = wrong
-        except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
-            self._fail(error)
-        self._queue.rows_added(whole=True)
-
-    async def _keep(self, batch: Batch) -> None:
-        begun = self._loop.time()
-        await self._thread(self._store.add, batch)
-        self._queue.rows_added()
-        await self._tick()
-        if self._judging:
-            await self._judge()
-        if batch.end - self._queue.low_watermark > _AHEAD:
-            await self._rest(self._loop.time() - begun)
-
-    async def _rest(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.needs_rows.wait(), seconds)
+        self._fail(EndpointDownError(self._metrics.unanswered, reason, counts))
 
     def _fail(self, error: BaseException) -> None:
         if self._stream is not None:
             self._stream.stop_reading(error)
 
-    async def _fetch(self, after: int, most: int) -> tuple[list[int], list[str]]:
-        return await self._thread(self._store.open_after, after, most)
+    async def _read_list(self) -> None:
+        """Store the rest of the list, ahead of the lookups."""
+        try:
+            if self._feed is not None:
+                async for batch in self._feed:
+                    await self._store_batch(batch)
+        except ListError as error:
+            # The rows before it are looked up all the same.
+            self._list_error = error
+        except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
+            self._fail(error)
+        self._queue.rows_added(complete=True)
 
-    async def _write(self, pending: OutcomeBatch) -> None:
-        settled, figures = self._queue.low_watermark, self._meter.figures()
-        # To its end: what is half cancelled may be written, or may not, and is out of memory.
-        await self._thread.finish(self._store.record, pending, settled, self._number, figures)
-        if self._judging:
-            await self._judge()
+    async def _store_batch(self, batch: Batch) -> None:
+        started_at = self._loop.time()
+        await self._thread(self._store.add, batch)
+        self._queue.rows_added()
+        await self._report_progress()
+        await self._check_rejected_share()
+        if batch.end - self._queue.low_watermark > _MAX_ROWS_AHEAD:
+            await self._yield_to_lookups(self._loop.time() - started_at)
 
-    async def _judge(self) -> None:
-        """See whether the first rows are rejected, until all of them have ended."""
-        of = self._stops.rejected_of
-        rows, done, rejected = await self._thread(self._store.rejected_of_first, of)
+    async def _yield_to_lookups(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._queue.needs_rows.wait(), seconds)
+
+    async def _fetch(self, after: int, limit: int) -> list[tuple[int, str]]:
+        return await self._thread(self._store.pending_after, after, limit)
+
+    async def _write(self, batch: OutcomeBatch) -> None:
+        low_watermark, figures = self._queue.low_watermark, self._metrics.figures()
+        # To its end: a call that is cancelled half-way may write the batch or not.
+        await self._thread.finish(self._store.record, batch, low_watermark, self._number, figures)
+        await self._check_rejected_share()
+
+    async def _check_rejected_share(self) -> None:
+        """Fail if too many of the first rows are rejected; until all of these have ended."""
+        if not self._checks_rejected:
+            return
+        first_rows = self._stops.rejected_of
+        rows, done, rejected = await self._thread(self._store.rejected_of_first, first_rows)
         if self._stops.is_wrong_list(rows, rejected):
             self._fail(
                 WrongListError(
-                    f"{rejected} of the first {of} rows are rejected: the list, the column or the "
-                    "kind of identifier looks wrong; the rows' reasons tell more"
+                    f"{rejected} of the first {first_rows} rows are rejected: the list, the column "
+                    "or the kind of identifier looks wrong; the rows' reasons say why"
                 )
             )
-        self._judging = done < of
+        self._checks_rejected = done < first_rows
 
-    async def _tick(self) -> None:
-        if self._wishes.progress is not None:
+    async def _report_progress(self) -> None:
+        if self._options.progress is not None:
             status: JobStatus = await self._thread(self._store.status)
-            self._wishes.progress(self._meter.progress(status, self._outage.reason))
+            self._options.progress(self._metrics.progress(status, self._outage.reason))
 
-    async def _wound_up(self) -> CapillaryError | None:
-        """Wind up to the end, however often this is cancelled; see `_wind_up`.
+    async def _shut_down_fully(self) -> CapillaryError | None:
+        """Shut down to the end, however often this is cancelled; return its error.
 
         Raises:
             CancelledError: It was cancelled meanwhile.
         """
-        again = False
+        cancelled = False
         while True:
-            winding = self._loop.create_task(self._wind_up())
+            shutting_down = self._loop.create_task(self._shut_down())
             try:
-                lost = await outlast(winding)
+                error = await outlast(shutting_down)
             except asyncio.CancelledError:
-                # The end of `asyncio.run` cancels every task there is, this one too.
-                if not winding.cancelled():
+                # `asyncio.run` cancels all tasks at its end, this one too.
+                if not shutting_down.cancelled():
                     raise
-                again = True
+                cancelled = True
             else:
-                if again:
+                if cancelled:
                     raise asyncio.CancelledError
-                return lost
+                return error
 
-    async def _wind_up(self) -> CapillaryError | None:
-        """Leave nothing running, and record what has ended; the error if that is impossible.
+    async def _shut_down(self) -> CapillaryError | None:
+        """End all tasks, and write what has ended; return the error if that is impossible.
 
         It may be cancelled anywhere and called again.
         """
-        if self._grounding is not None:
-            self._grounding.cancel()
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
         if self._feed is not None:
             self._feed.stop()
         for task in (self._work, self._reading):
@@ -285,25 +282,25 @@ class JobRun:
             return None
         await self._queue.aclose()
         try:
-            await self._record_the_rest()
+            await self._write_rest()
         except CapillaryError as error:
             return error
         return None
 
-    async def _record_the_rest(self) -> None:
+    async def _write_rest(self) -> None:
         try:
             for outcome in () if self._stream is None else self._stream.untaken():
                 self._take(outcome)
             await self._outage.aclose()
         finally:
-            self._meter.stop(self._why_stopped())
-            await self._recorder.aclose()
+            self._metrics.stopped = self._stop_reason()
+            await self._writer.aclose()
         await self._write(OutcomeBatch())
 
-    def _why_stopped(self) -> str | None:
+    def _stop_reason(self) -> str | None:
         work = self._work
         if work is None or work.cancelled() or self._stopping:
-            silent = self._outage.reason
-            return STOPPED if silent is None else f"{STOPPED} while nothing answered ({silent})"
+            reason = self._outage.reason
+            return STOPPED if reason is None else f"{STOPPED} while nothing answered ({reason})"
         error = work.exception()
         return None if error is None else str(error)

@@ -1,4 +1,4 @@
-"""How do outcomes get into the store: soon, many at a time, and without holding anybody up?"""
+"""Writing outcomes to the store: soon, in batches, and without delaying lookups."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,78 +8,78 @@ from typing import Final
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.jobs._store.records import OutcomeBatch
 
-_EVERY: Final = 0.25
-_MOST: Final = 1000
-_TOO_MANY: Final = 3 * _MOST
+_INTERVAL: Final = 0.25
+_FULL_BATCH: Final = 1000
+_MAX_BUFFERED: Final = 3 * _FULL_BATCH
 
 
 class OutcomeWriter:
-    """Outcomes on their way into the store.
+    """A buffer of outcomes, with a task that writes it several times a second.
 
     Args:
-        write: Keeps some of them, and is over when they are kept.
-        failed: Called with the error when that has failed; nothing is written afterwards.
-        tick: Waited for after each turn, whether there was anything to write or not.
+        write: Writes a batch.
+        on_error: Called with an error of that or of `on_flush`; nothing is written afterwards.
+        on_flush: Awaited at each interval, whether there was anything to write or not.
     """
 
     def __init__(
         self,
         write: Callable[[OutcomeBatch], Awaitable[None]],
-        failed: Callable[[Exception], None],
-        tick: Callable[[], Awaitable[None]],
+        on_error: Callable[[Exception], None],
+        on_flush: Callable[[], Awaitable[None]],
     ) -> None:
         self._write = write
-        self._failed = failed
-        self._tick = tick
-        self._waiting = OutcomeBatch()
-        self._writing = asyncio.Lock()
-        self._full = asyncio.Event()
+        self._on_error = on_error
+        self._on_flush = on_flush
+        self._buffer = OutcomeBatch()
+        self._lock = asyncio.Lock()
+        self._batch_full = asyncio.Event()
         self._error: Exception | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def add(self, number: int, outcome: Outcome) -> None:
-        """Take the outcome for a customer.
+        """Add the outcome for the customer of a row.
 
         Raises:
-            Exception: What an earlier one could not be written for.
+            Exception: An earlier one could not be written.
         """
         if self._error is not None:
             raise self._error
-        self._waiting.add(number, outcome)
-        if len(self._waiting.numbers) >= _MOST:
-            self._full.set()
+        self._buffer.add(number, outcome)
+        if len(self._buffer.numbers) >= _FULL_BATCH:
+            self._batch_full.set()
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to wait for `flush`."""
-        return len(self._waiting.numbers) >= _TOO_MANY
+        """Whether the caller should wait for `flush` before it adds more."""
+        return len(self._buffer.numbers) >= _MAX_BUFFERED
 
     async def flush(self) -> None:
-        """Write what is there, all of it, even if nobody waits for it any more.
+        """Write the buffer, to the end even if the caller is cancelled.
 
         Raises:
             Exception: It cannot be written.
         """
         writing = asyncio.get_running_loop().create_task(self._flush())
-        writing.add_done_callback(_is_known)
+        writing.add_done_callback(_retrieve_error)
         await asyncio.shield(writing)
 
     async def _flush(self) -> None:
-        async with self._writing:
-            self._full.clear()
+        async with self._lock:
+            self._batch_full.clear()
             if self._error is not None:
                 raise self._error
-            pending, self._waiting = self._waiting, OutcomeBatch()
-            if not pending.numbers:
+            batch, self._buffer = self._buffer, OutcomeBatch()
+            if not batch.numbers:
                 return
             try:
-                await self._write(pending)
+                await self._write(batch)
             except Exception as error:
                 self._error = error
                 raise
 
     async def aclose(self) -> None:
-        """Write what is left, and no more.
+        """Write what is left, and end the task.
 
         Raises:
             Exception: It cannot be written.
@@ -91,17 +91,17 @@ class OutcomeWriter:
     async def _run(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), _EVERY)
+                await asyncio.wait_for(self._batch_full.wait(), _INTERVAL)
             try:
                 await self.flush()
-                await self._tick()
-            except Exception as error:  # noqa: BLE001 - whoever runs the job raises it
+                await self._on_flush()
+            except Exception as error:  # noqa: BLE001 - the run of the job raises it
                 self._error = self._error or error
-                self._failed(self._error)
+                self._on_error(self._error)
                 return
 
 
-def _is_known(writing: "asyncio.Task[None]") -> None:
-    """Keep the loop from telling of an error that the recorder itself remembers."""
+def _retrieve_error(writing: "asyncio.Task[None]") -> None:
+    """Keep asyncio from logging an error that the writer itself keeps."""
     if not writing.cancelled():
         writing.exception()

@@ -1,4 +1,4 @@
-"""Can a job begin, or go on? What is looked at before the first customer is asked for."""
+"""Starting a job or resuming it: what is checked before the first request is sent."""
 
 import asyncio
 import os
@@ -8,10 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._model.vocabulary import (
-    InteractionType,
-    Network,
-)
+from capillary_interactions._model.vocabulary import InteractionType, Network
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
 from capillary_interactions.jobs._export.target_guard import EXPORTS, delete_job
 from capillary_interactions.jobs._lists.customer_list import (
@@ -22,28 +19,29 @@ from capillary_interactions.jobs._lists.customer_list import (
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
+from capillary_interactions.jobs._store.job_file import WorkerThread, outlast
 from capillary_interactions.jobs._store.job_settings import (
-    Check,
     check_list,
-    check_settings,
+    compare_settings,
     job_settings,
-    retold_error,
-    template_of,
+    other_rows_error,
+    template_from_settings,
 )
 from capillary_interactions.jobs._store.store import Store
-from capillary_interactions.jobs._store.worker_thread import WorkerThread, outlast
+
+_SAVED = ("settings", "list", "stamp", "format", "columns", "customers")
 
 
 @frozen
 class JobRequest:
-    """What somebody wants to be run: a job's file, and what they say of it.
+    """A job that is to be run, with what the caller says of it.
 
     Attributes:
         path: The file.
         customers: The list, or None for the one that it began with.
         network: Only this network, or None.
         type: Only this type, or None.
-        restart: Whether to forget what there is, once the list has given something.
+        restart: Whether to delete what there is, once the list has given its first rows.
     """
 
     path: Path
@@ -51,6 +49,11 @@ class JobRequest:
     network: Network | None
     type: InteractionType | None
     restart: bool = False
+
+    def settings(self, config: ClientConfig, customers: CustomerList | None) -> dict[str, Any]:
+        """The settings of this run, with those of a list if there is one to be read."""
+        reading = {} if customers is None else customers.parse_options()
+        return job_settings(config, reading, self.network, self.type)
 
 
 @frozen
@@ -60,7 +63,7 @@ class PreparedJob:
     Attributes:
         store: Its file.
         feed: What is still to be read of its list, or None.
-        template: What is asked of each row.
+        template: The query of each row.
     """
 
     store: Store
@@ -69,81 +72,106 @@ class PreparedJob:
 
 
 async def prepare(
-    wanted: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
+    request: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
 ) -> PreparedJob:
-    """See whether a job can begin or go on.
+    """Start a job, or resume it.
 
     Args:
-        wanted: The job.
-        store: Its file, if it is there.
+        request: The job.
+        store: Its file, if it exists.
         thread: Where the store is used.
-        config: How the client behaves.
+        config: The client's configuration.
 
     Raises:
-        JobError: It cannot; the text says why.
+        JobError: That is not possible; the text says why.
     """
-    facts = {} if store is None else await thread(_facts, store)
-    # Without settings it was killed before it had written a word.
-    if store is None or facts["settings"] is None or wanted.restart:
-        return await _begun(wanted, store, thread, config)
-    mark, customers = facts["bookmark"], wanted.customers
-    if customers is None and not mark.whole:
-        customers = _list_of(facts["list"])
-    settings = job_settings(
-        config, {} if customers is None else customers.parse_options(), wanted.network, wanted.type
+    saved = {} if store is None else await thread(_read_metadata, store)
+    # A process that was killed while it created the job has left no settings.
+    if store is None or saved["settings"] is None or request.restart:
+        return await _start_new(request, store, thread, config)
+    customers = request.customers
+    if customers is None and not saved["position"].whole:
+        customers = _saved_list(saved["list"])
+    settings = request.settings(config, customers)
+    if request.customers is None:
+        # What is not given again is as it was.
+        filters = {name: saved["settings"][name] for name in ("network", "type")}
+        settings = {**saved["settings"], **settings, **filters}
+    format_ = None if customers is None else customers.known_format
+    differences = compare_settings(
+        {**saved["settings"], "format": saved["format"] or format_},
+        {**settings, "format": format_ or saved["format"]},
+        saved["columns"] or (),
     )
-    if wanted.customers is None:
-        # What is not said anew is as it was.
-        settings = {**facts["settings"], **settings, **_filters(facts["settings"])}
-    form = None if customers is None else customers.known_format
-    retold = check_settings(
-        {**facts["settings"], "format": facts["format"] or form},
-        {**settings, "format": form or facts["format"]},
-        facts["columns"] or (),
-    )
-    ready = PreparedJob(store, None, template_of(settings))
+    template, feed = template_from_settings(settings), None
     if customers is not None:
-        check = await asyncio.to_thread(_checked, wanted.path, facts, customers, whole=mark.whole)
-        if check.read or retold:
-            feed = ThreadFeed(ListReader(customers, ready.template, mark, facts["stamp"]).read)
-            ready = PreparedJob(store, feed, ready.template)
-            if check.first or retold:
-                await _compared(feed, retold, _of_another_list(wanted.path, facts, customers))
+        feed = await _open_feed(request.path, saved, customers, template, differences)
     try:
-        await _restated(store, thread, facts, settings, customers if retold else None)
+        if settings != saved["settings"]:
+            await thread(store.set_metadata, "settings", settings)
+        if differences and customers is not None:
+            await thread(store.set_metadata, "list", customers.to_dict())
     except BaseException:
-        if ready.feed is not None:
-            ready.feed.stop()
+        if feed is not None:
+            feed.stop()
         raise
-    return ready
+    return PreparedJob(store, feed, template)
 
 
-async def _restated(
-    store: Store,
-    thread: WorkerThread,
-    facts: dict[str, Any],
-    settings: dict[str, Any],
-    customers: CustomerList | None,
-) -> None:
-    """Write down what is said in other words from now on."""
-    if settings != facts["settings"]:
-        await thread(store.state, "settings", settings)
-    if customers is not None:
-        await thread(store.state, "list", customers.to_dict())
+def _read_metadata(store: Store) -> dict[str, Any]:
+    return {**{name: store.metadata(name) for name in _SAVED}, "position": store.read_position()}
 
 
-def _checked(path: Path, facts: dict[str, Any], customers: CustomerList, *, whole: bool) -> Check:
+def _saved_list(saved: dict[str, Any]) -> CustomerList:
+    if saved["source"] is None:
+        raise ListError("the list came through a pipe; give it again")
+    return list_from_dict(saved)
+
+
+async def _open_feed(
+    path: Path,
+    saved: dict[str, Any],
+    customers: CustomerList,
+    template: QueryTemplate,
+    differences: str | None,
+) -> ThreadFeed[Batch] | None:
+    """Start to read the list if that is needed; see first that the rows read before are the same.
+
+    Raises:
+        JobChangedError: They are not.
+        ListError: The list cannot be read.
+    """
+    position = saved["position"]
     try:
-        return check_list(facts["stamp"], customers, whole=whole)
-    except JobChangedError as wrong:
-        raise (_of_another_list(path, facts, customers) or wrong) from None
+        check = await asyncio.to_thread(
+            check_list, saved["stamp"], customers, complete=position.whole
+        )
+    except JobChangedError as error:
+        raise (_other_list_error(path, saved, customers) or error) from None
+    if not (check.read or differences):
+        return None
+    feed = ThreadFeed(ListReader(customers, template, position, saved["stamp"]).read)
+    if not (check.verify or differences):
+        return feed
+    try:
+        await feed.wait_first()
+    except (JobChangedError, ListError) as error:
+        if differences:
+            raise other_rows_error(differences) from None
+        if isinstance(error, ListError):
+            raise
+        raise (_other_list_error(path, saved, customers) or error) from None
+    except BaseException:
+        feed.stop()
+        raise
+    return feed
 
 
-def _of_another_list(
-    path: Path, facts: dict[str, Any], customers: CustomerList
+def _other_list_error(
+    path: Path, saved: dict[str, Any], customers: CustomerList
 ) -> JobChangedError | None:
-    """The error for a list in another place than the one that a job began with."""
-    before, stamp = facts["customers"], facts["stamp"]
+    """The error for a list in another file than the one that the job began with."""
+    before, stamp = saved["customers"], saved["stamp"]
     if stamp is None or customers.path is None:
         return None
     if os.path.realpath(path_from_json(stamp["path"])) == os.path.realpath(customers.path):
@@ -154,48 +182,34 @@ def _of_another_list(
     )
 
 
-async def _compared(
-    feed: ThreadFeed[Batch], retold: str | None, other: JobChangedError | None
-) -> None:
-    """Begin to read, and see that the rows read before are the same, before anybody is asked."""
-    try:
-        await feed.wait_first()
-    except (JobChangedError, ListError) as wrong:
-        moved = None if isinstance(wrong, ListError) else other
-        raise (retold_error(retold) if retold else moved or wrong) from None
-    except BaseException:
-        feed.stop()
-        raise
-
-
-async def _begun(
-    wanted: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
+async def _start_new(
+    request: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
 ) -> PreparedJob:
-    """A new job; nothing is written before the list has given something."""
-    customers = wanted.customers
+    """Start a job; nothing is written before the list has given its first rows."""
+    customers = request.customers
     if customers is None:
-        raise NoJobError(f"there is no job at {wanted.path}, and no list to begin one with")
-    settings = job_settings(config, customers.parse_options(), wanted.network, wanted.type)
-    template = template_of(settings)
+        raise NoJobError(f"there is no job at {request.path}, and no list to begin one with")
+    settings = request.settings(config, customers)
+    template = template_from_settings(settings)
     reader = ListReader(customers, template)
     feed, before = ThreadFeed(reader.read), store
-    written: dict[str, Any] = {}
+    exports: dict[str, Any] = {}
     try:
         await feed.wait_first()
-        if store is not None and wanted.restart:
+        if store is not None and request.restart:
             await thread(store.close)
-            written = await thread(delete_job, wanted.path)
+            exports = await thread(delete_job, request.path)
             store = None
         if store is None:
-            store = await _made(wanted.path, thread)
-        facts: dict[str, Any] = {
+            store = await _create(request.path, thread)
+        values = {
             "customers": customers.name,
             "list": customers.to_dict(),
             "settings": settings,
             "stamp": reader.fingerprint,
-            EXPORTS: written,
+            EXPORTS: exports,
         }
-        await thread(store.begin, facts)
+        await thread(store.initialise, values)
     except BaseException:
         feed.stop()
         if store is not None and store is not before:
@@ -204,8 +218,8 @@ async def _begun(
     return PreparedJob(store, feed, template)
 
 
-async def _made(path: Path, thread: WorkerThread) -> Store:
-    """The file of a new job; closed again where the caller is cancelled while it is opened."""
+async def _create(path: Path, thread: WorkerThread) -> Store:
+    """Create a job's file; it is closed again if the caller is cancelled meanwhile."""
     opening = thread.submit(Store, path, create=True)
     try:
         return await outlast(opening)
@@ -213,18 +227,3 @@ async def _made(path: Path, thread: WorkerThread) -> Store:
         if not opening.cancelled():
             await thread.finish(opening.result().close)
         raise
-
-
-def _facts(store: Store) -> dict[str, Any]:
-    names = ("settings", "list", "stamp", "format", "columns", "customers")
-    return {**{name: store.fact(name) for name in names}, "bookmark": store.bookmark()}
-
-
-def _filters(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: settings[name] for name in ("network", "type")}
-
-
-def _list_of(written: dict[str, Any]) -> CustomerList:
-    if written["source"] is None:
-        raise ListError("the list came through a pipe; give it again")
-    return list_from_dict(written)

@@ -1,4 +1,4 @@
-"""What does a run come to? Counted while it goes on."""
+"""What a run comes to, counted while it is under way."""
 
 import time
 from collections import Counter
@@ -13,16 +13,21 @@ class RunMetrics:
     """The figures of one run.
 
     Args:
-        client: Whose requests count, from now on.
+        client: Its requests count from now on.
+
+    Attributes:
+        endings: Lookups by how they ended.
+        unanswered: Lookups without an answer since the last answer.
+        stopped: Why the run is over, if there is something left to do.
     """
 
     def __init__(self, client: InteractionsClient) -> None:
         self._client = client
         self._before = client.snapshot()
-        self._begun = time.monotonic()
+        self._started_at = time.monotonic()
         self._waited = 0.0
         self._served = 0.0
-        self._stopped: str | None = None
+        self.stopped: str | None = None
         self.endings: Counter[str] = Counter()
         self.unanswered = 0
 
@@ -33,21 +38,17 @@ class RunMetrics:
         return len(config.credentials) * config.rate.requests / config.rate.per
 
     def record(self, outcome: Outcome) -> None:
-        """A lookup has ended."""
+        """Count a lookup that has ended."""
         self.endings[outcome.ending] += 1
         self.unanswered = self.unanswered + 1 if is_unanswered(outcome) else 0
         self._waited += outcome.waited
         self._served += outcome.elapsed - outcome.waited
 
-    def stop(self, reason: str | None) -> None:
-        """The run is over, and this is why if there is something left to do."""
-        self._stopped = reason
-
     def figures(self) -> RunFigures:
-        """What it has come to by now."""
+        """The figures so far."""
         before, now = self._before, self._client.snapshot()
         return RunFigures(
-            seconds=time.monotonic() - self._begun,
+            seconds=time.monotonic() - self._started_at,
             asked=self.endings.total(),
             requests=now.requests - before.requests,
             retries=now.retries - before.retries,
@@ -55,10 +56,10 @@ class RunMetrics:
             waited=self._waited,
             served=self._served,
             quota=self.quota,
-            stopped=self._stopped,
+            stopped=self.stopped,
         )
 
     def progress(self, status: JobStatus, paused: str | None) -> Progress:
-        """How far it is."""
-        seconds = time.monotonic() - self._begun
+        """The run so far."""
+        seconds = time.monotonic() - self._started_at
         return Progress(status=status, asked=self.endings.total(), seconds=seconds, paused=paused)

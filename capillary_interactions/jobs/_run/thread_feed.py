@@ -1,6 +1,6 @@
-"""How does what a thread reads come into the event loop, a few batches at a time?
+"""Batches that a thread reads, handed over to the event loop a few at a time.
 
-A thread reads, for a file may be slow and a pipe may be silent; it never runs far ahead.
+A thread reads, as a file may be slow and a pipe may be silent; it never reads far ahead.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ _MAX_AHEAD: Final = 1
 _T = TypeVar("_T")
 
 
-class _Stopped(Exception):  # noqa: N818 - no error: the thread's way home
+class _Stopped(Exception):  # noqa: N818 - no error: it ends the thread
     pass
 
 
 class ThreadFeed(Generic[_T]):
-    """Batches that a thread makes, to be iterated over once, in the event loop it is made in.
+    """Batches that a thread produces, to be iterated over once, in the event loop that made it.
 
     Args:
-        produce: Runs in the thread, and gives each batch to the function it is called with, which
-            returns when there is room for it. What it raises comes out of the iteration.
+        produce: Runs in the thread, and passes each batch to the function it is called with, which
+            blocks until there is room for it. The iteration raises what it raises.
     """
 
     def __init__(self, produce: Callable[[Callable[[_T], None]], None]) -> None:
@@ -33,19 +33,19 @@ class ThreadFeed(Generic[_T]):
         self._free_slots = threading.Semaphore(_MAX_AHEAD)
         self._changed = asyncio.Event()
         self._error: Exception | None = None
-        self._begun = False
+        self._started = False
         self._ended = False
         self._stopped = False
 
     def start(self) -> None:
-        """Begin to read."""
-        if not self._begun:
-            self._begun = True
-            # A daemon: it may sit in front of a silent pipe when everything else is over.
+        """Start the thread, if it is not started yet."""
+        if not self._started:
+            self._started = True
+            # A daemon: a silent pipe may block it when everything else is over.
             threading.Thread(target=self._run, name="list", daemon=True).start()
 
     async def wait_first(self) -> None:
-        """Begin to read, and wait until there is a batch or will be none.
+        """Start the thread, and wait until there is a batch or will be none.
 
         Raises:
             Exception: What the thread has raised before there was any.
@@ -57,13 +57,13 @@ class ThreadFeed(Generic[_T]):
             raise self._error
 
     def stop(self) -> None:
-        """Give no more."""
+        """End the iteration and the thread."""
         self._stopped = True
         self._changed.set()
         self._free_slots.release()
 
     async def __aiter__(self) -> AsyncIterator[_T]:
-        """The batches."""
+        """Iterate over the batches."""
         self.start()
         while not self._stopped:
             if self._batches:
@@ -81,27 +81,25 @@ class ThreadFeed(Generic[_T]):
         await self._changed.wait()
 
     def _run(self) -> None:
-        """Everything, and then the end; this and what it calls run in the thread."""
         error: Exception | None = None
         try:
             self._produce(self._put)
         except _Stopped:
             return
-        except Exception as raised:  # noqa: BLE001 - raised again where the batches are taken
+        except Exception as raised:  # noqa: BLE001 - the iteration raises it
             error = raised
-        self._call_in_loop(self._end, error)
+        self._call_in_loop(self._on_end, error)
 
     def _put(self, batch: _T) -> None:
         self._free_slots.acquire()
-        if self._stopped:
-            raise _Stopped
-        if not self._call_in_loop(self._on_batch, batch):
+        if self._stopped or not self._call_in_loop(self._on_batch, batch):
             raise _Stopped
 
     def _call_in_loop(self, call: Callable[..., None], *arguments: object) -> bool:
+        """Schedule a callback in the event loop, from the thread; False if that is closed."""
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:  # the loop is closed
+        except RuntimeError:
             return False
         return True
 
@@ -109,6 +107,6 @@ class ThreadFeed(Generic[_T]):
         self._batches.append(batch)
         self._changed.set()
 
-    def _end(self, error: Exception | None) -> None:
+    def _on_end(self, error: Exception | None) -> None:
         self._ended, self._error = True, error
         self._changed.set()

@@ -1,6 +1,6 @@
-"""Are the values in a job's file of the kinds that this program writes? Pure.
+"""Do the values in a job's file have the types that this program writes? Pure.
 
-A file may be damaged, or made by another program: then SQLite gives any value anywhere.
+A file may be damaged, or made by another program, and SQLite stores any type in any column.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -8,166 +8,146 @@ from typing import Any, Final
 
 from capillary_interactions._model.vocabulary import ApiVersion, IdentifierName, Network
 
+_Check = Callable[[Any], bool]
+
 _END: Final = 253_402_300_800  # the year 10000, where datetime ends
-_MAX_FAR: Final = 1e300
+_MAX_NUMBER: Final = 1e300
 _MAX_FIGURE: Final = 1e15
 
 
-def is_moment(value: object) -> bool:
-    """Whether it is a time in seconds since 1970."""
-    return _is_number(value) and 0 <= value < _END  # type: ignore[operator]
+def _is_type(*types: type) -> _Check:
+    return lambda value: type(value) in types
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in {int, float} and abs(value) < _MAX_FAR  # type: ignore[arg-type]
+def _optional(check: _Check) -> _Check:
+    return lambda value: value is None or check(value)
 
 
-def _is_count(value: object) -> bool:
+def _list_of(check: _Check) -> _Check:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _dict_with(defaults: Mapping[str, Any] | None = None, **checks: _Check) -> _Check:
+    """A dict with these keys and perhaps others; those with a default may be missing."""
+
+    def check_all(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return False
+        complete = {**(defaults or {}), **value}
+        return all(name in complete and check(complete[name]) for name, check in checks.items())
+
+    return check_all
+
+
+_is_text: Final = _is_type(str)
+_is_integer: Final = _is_type(int)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in {int, float} and abs(value) < _MAX_NUMBER
+
+
+def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def _is_text(value: object) -> bool:
-    return type(value) is str
+def is_timestamp(value: Any) -> bool:
+    """Whether it is a time in seconds since 1970."""
+    return _is_number(value) and 0 <= value < _END
 
 
-def _is_text_or_none(value: object) -> bool:
-    return value is None or type(value) is str
+def _is_path(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.keys() == {"hex"} and _is_text(value["hex"])
+    return _is_text(value) and value != ""
 
 
-def _is_count_or_none(value: object) -> bool:
-    return value is None or _is_count(value)
-
-
-def _is_whole_or_none(value: object) -> bool:
-    return value is None or type(value) is int
-
-
-def _is_number_or_none(value: object) -> bool:
-    return value is None or _is_number(value)
-
-
-def _is_moment_or_none(value: object) -> bool:
-    return value is None or is_moment(value)
-
-
-def _is_path(value: object) -> bool:
-    hexadecimal = isinstance(value, dict) and value.keys() == {"hex"} and _is_text(value["hex"])
-    return (_is_text(value) and value != "") or hexadecimal
-
-
-def _has(value: object, **kinds: Callable[[object], bool]) -> bool:
+def _is_exports(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        name in value and kind(value[name]) for name, kind in kinds.items()
+        name and _list_of(_list_of(_is_count))(stamps) for name, stamps in value.items()
     )
 
 
-def _is_settings(value: object) -> bool:
-    # Jobs of an earlier version hold fewer of them.
-    return _has(
-        {"column": None, **value} if isinstance(value, dict) else value,
-        column=lambda column: column is None or type(column) in {str, int},
-        api=lambda api: api in set(ApiVersion),
-        network=lambda network: network is None or network in set(Network),
-        type=_is_text_or_none,
-        timezone=lambda zone: _is_text(zone) and zone != "",
-        identifier=lambda name: name in set(IdentifierName),
-    )
-
-
-def _is_stamp(value: object) -> bool:
-    # Jobs of an earlier version remember less.
-    return value is None or _has(value, path=_is_path, size=_is_count, sample=_is_text)
-
-
-def _is_list(value: object) -> bool:
-    return _has(
-        value, source=lambda source: source is None or _is_path(source), identifier=_is_text
-    )
-
-
-def _is_bookmark(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() <= {"rows", "digest", "whole"}
-        and _is_count(value.get("rows", 0))
-        and _is_text(value.get("digest", ""))
-        and type(value.get("whole", False)) is bool
-    )
-
-
-def _is_exports(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        name and isinstance(stamps, list) and all(map(_is_list_of_counts, stamps))
-        for name, stamps in value.items()
-    )
-
-
-def _is_list_of_counts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_count, value))
-
-
-_FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
-    "began": is_moment,
-    "bookmark": _is_bookmark,
-    "columns": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+# Earlier versions wrote fewer of the settings, and less of a list's stamp.
+_METADATA: Final[Mapping[str, _Check]] = {
+    "began": is_timestamp,
+    "bookmark": _dict_with(
+        {"rows": 0, "digest": "", "whole": False},
+        rows=_is_count,
+        digest=_is_text,
+        whole=_is_type(bool),
+    ),
+    "columns": _list_of(_is_text),
     "customers": _is_text,
     "exports": _is_exports,
-    "format": _is_text_or_none,
-    "list": _is_list,
+    "format": _optional(_is_text),
+    "list": _dict_with(source=_optional(_is_path), identifier=_is_text),
     "schema": _is_text,
-    "settings": _is_settings,
+    "settings": _dict_with(
+        {"column": None},
+        column=_is_type(str, int, type(None)),
+        api=set(ApiVersion).__contains__,
+        network={None, *Network}.__contains__,
+        type=_optional(_is_text),
+        timezone=lambda zone: _is_text(zone) and zone != "",
+        identifier=set(IdentifierName).__contains__,
+    ),
     "settled": _is_count,
-    "stamp": _is_stamp,
+    "stamp": _optional(_dict_with(path=_is_path, size=_is_count, sample=_is_text)),
 }
 
+# The columns of a result row, in the order of `records.RESULTS_QUERY`.
+_RESULT_ROW: Final[tuple[_Check, ...]] = (
+    _is_count,
+    _is_text,
+    _is_text,
+    *map(
+        _optional,
+        (
+            _is_text,
+            _is_count,
+            _is_number,
+            _is_number,
+            is_timestamp,
+            _is_text,
+            _is_text,
+            _is_integer,
+            _is_integer,
+            _is_text,
+            _is_number,
+            _is_text,
+            _is_text,
+        ),
+    ),
+)
 
-def checked_fact(name: str, value: Any) -> Any:
-    """A fact, if it is one that a job can hold.
+
+def checked_metadata(name: str, value: Any) -> Any:
+    """The metadata of a job under a name.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is none that a job has under this name.
     """
-    if name in _FACTS and not _FACTS[name](value):
+    if name in _METADATA and not _METADATA[name](value):
         raise ValueError(f"what it says of {name!r} is not what a job holds")
     return value
 
 
-# The columns of a row that has ended, in the order in which they are read (see `_recording.py`).
-_ENDED: Final[tuple[Callable[[object], bool], ...]] = (
-    _is_count,
-    _is_text,
-    _is_text,
-    _is_text_or_none,
-    _is_count_or_none,
-    _is_number_or_none,
-    _is_number_or_none,
-    _is_moment_or_none,
-    _is_text_or_none,
-    _is_text_or_none,
-    _is_whole_or_none,
-    _is_whole_or_none,
-    _is_text_or_none,
-    _is_number_or_none,
-    _is_text_or_none,
-    _is_text_or_none,
-)
+def is_result_row(columns: tuple[Any, ...]) -> bool:
+    """Whether the columns of a result row have the types that they should."""
+    return all(check(value) for check, value in zip(_RESULT_ROW, columns, strict=True))
 
 
-def are_ended(found: tuple[Any, ...]) -> bool:
-    """Whether the columns of a row that has ended hold what they should."""
-    return all(kind(value) for kind, value in zip(_ENDED, found, strict=True))
-
-
-def checked_run(told: Iterable[Any]) -> tuple[Any, ...]:
-    """What is kept of a run: when it began, its figures, and why it stopped.
+def checked_run(columns: Iterable[Any]) -> tuple[Any, ...]:
+    """What is stored of a run: when it began, its figures, and why it stopped.
 
     Raises:
         ValueError: It is something else.
     """
-    began, *figures, stopped = told
-    whole = is_moment(began) and all(map(_is_number, figures)) and _is_text_or_none(stopped)
-    if not whole or not is_moment(began + figures[0]) or max(map(abs, figures)) > _MAX_FIGURE:
-        raise ValueError("its figures of a run are no figures")
+    began, *figures, stopped = columns
+    typed = is_timestamp(began) and all(map(_is_number, figures)) and _optional(_is_text)(stopped)
+    if not typed or not is_timestamp(began + figures[0]) or max(map(abs, figures)) > _MAX_FIGURE:
+        raise ValueError("the figures of a run are no numbers")
     return (began, *figures, stopped)
 
 

@@ -1,7 +1,7 @@
 """Is a job's file still where it was opened, and does this process alone change it?
 
-A system lets a file be removed or replaced while it is open: SQLite writes on, into what has no
-name any more and is gone when it is closed.
+A file can be removed or replaced while it is open; SQLite then writes on into a file without a
+name, which is gone when it is closed.
 """
 
 import os
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from capillary_interactions.jobs._errors import JobStoreError
-from capillary_interactions.jobs._store.file_lock import refusal, try_lock
+from capillary_interactions.jobs._store.file_lock import beside, in_use_error, try_lock
 
-# Closing an ordinary descriptor of the file would give SQLite's locks back, all of this process
-# (https://www.sqlite.org/howtocorrupt.html, 2.2); one of this kind has nothing to do with them.
-_WATCHING: Final[int | None] = getattr(os, "O_PATH", None)
+# Closing an ordinary descriptor of the file would release SQLite's locks of the whole process
+# (https://www.sqlite.org/howtocorrupt.html, 2.2); one opened with O_PATH has no part in locks.
+_O_PATH: Final[int | None] = getattr(os, "O_PATH", None)
 
 
 class FileGuard:
-    """Where a job's file was when it was opened.
+    """Remembers which file a job was opened from.
 
     Args:
         path: The file.
@@ -28,70 +28,71 @@ class FileGuard:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._real = Path(os.path.realpath(path))
-        self._wal = self._real.with_name(f"{self._real.name}-wal")
-        self._there = _identity(self._real)
-        self._watched = None if _WATCHING is None else os.open(self._real, _WATCHING)
-        self._claimed: int | None = None
+        self._real = beside(path, "")
+        self._wal = beside(path, "-wal")
+        self._identity = _identity(self._real)
+        self._file_fd = None if _O_PATH is None else os.open(self._real, _O_PATH)
+        self._wal_fd: int | None = None
 
     def close(self) -> None:
-        """Let go of it."""
-        self.disclaim()
-        watched, self._watched = self._watched, None
-        if watched is not None:
-            os.close(watched)
+        """Close the descriptors."""
+        self.release()
+        fd, self._file_fd = self._file_fd, None
+        if fd is not None:
+            os.close(fd)
 
     def claim(self) -> None:
-        """Be the only one to change the job, even where its lock file has been removed.
+        """Lock the job's log: a second lock, which works where the lock file has been removed.
 
         Raises:
             JobInUseError: Another process or task has it.
         """
-        # SQLite itself locks the other two files, and this one never. It is there as long as the
-        # job is open, but where nothing can be written beside the job.
-        if self._claimed is not None or sys.platform == "win32":
+        # SQLite itself locks the other two files, and never this one. There is no log where
+        # nothing can be written beside the job.
+        if self._wal_fd is not None or sys.platform == "win32":
             return
         with suppress(OSError):
-            number = os.open(self._wal, os.O_RDWR)
+            fd = os.open(self._wal, os.O_RDWR)
             try:
-                taken = try_lock(number)
+                locked = try_lock(fd)
             except OSError:
-                taken = True  # a disk without locks is found out by the lock file
-            if not taken:
-                os.close(number)
-                raise refusal(self._path)
-            self._claimed = number
+                locked = True  # the lock file has told of a disk without locks
+            if not locked:
+                os.close(fd)
+                raise in_use_error(self._path)
+            self._wal_fd = fd
 
-    def disclaim(self) -> None:
-        """Let others change it."""
-        number, self._claimed = self._claimed, None
-        if number is not None:
-            os.close(number)
+    def release(self) -> None:
+        """Let others change the job."""
+        fd, self._wal_fd = self._wal_fd, None
+        if fd is not None:
+            os.close(fd)
 
     def check(self, connection: sqlite3.Connection) -> None:
         """See that what is written ends in the job's file.
 
         Args:
-            connection: To the file; of what has been removed, everything is saved from it.
+            connection: To the file; what a removed file holds is saved from it.
 
         Raises:
             JobStoreError: It does not; the text says where it is.
         """
-        if _identity(self._real) != self._there:
-            raise JobStoreError(self._what_happened(connection))
-        if self._claimed is not None and _identity(self._wal) != _identity(self._claimed):
+        if _identity(self._real) != self._identity:
+            raise JobStoreError(self._save(connection))
+        if self._wal_fd is not None and _identity(self._wal) != _identity(self._wal_fd):
             raise JobStoreError(
                 f"{self._wal.name} was removed or replaced while {self._path} was being run: it is "
                 "part of the job. What was recorded is kept; run the job again"
             )
 
-    def _what_happened(self, connection: sqlite3.Connection) -> str:
-        if self._watched is not None and os.fstat(self._watched).st_nlink:
-            return self._moved(connection)
+    def _save(self, connection: sqlite3.Connection) -> str:
+        """Save what was recorded, and return what happened to the file."""
+        if self._file_fd is not None and os.fstat(self._file_fd).st_nlink:
+            return self._checkpoint_moved(connection)
         happened = "replaced" if self._real.exists() else "removed"
         for path in (self._real, self._real.with_name(f"{self._real.name}.saved")):
             with suppress(OSError, sqlite3.Error):
-                _save(connection, path)
+                _copy_database(connection, path)
                 return (
                     f"{self._path} was {happened} while it was being run; what was recorded has "
                     f"been saved as {path}: run that job to resume, or remove it"
@@ -101,28 +102,28 @@ class FileGuard:
             "be saved; run the job again to ask for all of it once more"
         )
 
-    def _moved(self, connection: sqlite3.Connection) -> str:
-        """Bring into the file what stands beside its old name, which SQLite leaves there."""
+    def _checkpoint_moved(self, connection: sqlite3.Connection) -> str:
+        """Move the log's contents into the file: SQLite leaves the log beside the old name."""
         moved = f"{self._path} was moved while it was being run"
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             return f"{moved}, without {self._wal.name}: move that, too, and run it there"
-        beside = (self._wal, self._wal.with_name(f"{self._real.name}-shm"))
-        for name in () if self._real.exists() else beside:
-            with suppress(OSError):
-                name.unlink()
+        if not self._real.exists():
+            for path in (self._wal, self._wal.with_name(f"{self._real.name}-shm")):
+                with suppress(OSError):
+                    path.unlink()
         return f"{moved}; what was recorded is in it: run it where it is now"
 
 
 def _identity(file: Path | int) -> tuple[int, int] | None:
     try:
-        there = os.stat(file)  # noqa: PTH116 - a number, too
+        status = os.stat(file)  # noqa: PTH116 - a descriptor, too
     except OSError:
         return None
-    return there.st_dev, there.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _save(connection: sqlite3.Connection, path: Path) -> None:
+def _copy_database(connection: sqlite3.Connection, path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with closing(sqlite3.connect(path)) as copy:

@@ -1,18 +1,102 @@
-"""Who has a job's file open, and who may change it?"""
+"""A job's file as seen from the event loop: opened, locked, and used in a thread of its own."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+from capillary_interactions._client import cleanup
 from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions.jobs._errors import JobError, NoJobError
-from capillary_interactions.jobs._store.file_lock import Lock
+from capillary_interactions.jobs._store.file_lock import FileLock
 from capillary_interactions.jobs._store.store import Store
-from capillary_interactions.jobs._store.worker_thread import WorkerThread, outlast
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class WorkerThread:
+    """A single worker thread for blocking calls, which it runs in order."""
+
+    def __init__(self) -> None:
+        self._executor: ThreadPoolExecutor | None = None
+
+    async def __call__(
+        self, call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs
+    ) -> _T:
+        """Call a function there, and return its result; once started, it runs to its end."""
+        return await self.submit(call, *arguments, **keywords)
+
+    def submit(
+        self, call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs
+    ) -> asyncio.Future[_T]:
+        """Call a function there; no task, so that the end of an event loop does not cancel it."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job")
+        return asyncio.wrap_future(self._executor.submit(call, *arguments, **keywords))
+
+    async def finish(
+        self, call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs
+    ) -> _T:
+        """Call a function there, and raise a cancellation only when it has returned."""
+        return await outlast(self.submit(call, *arguments, **keywords))
+
+    def close(self) -> None:
+        """End the thread when it has run all calls; a later call starts another."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+async def outlast(future: asyncio.Future[_T]) -> _T:
+    """Wait for a future to its end, however often the waiting task is cancelled.
+
+    Raises:
+        CancelledError: The waiting task was cancelled; raised when the future is done.
+        Exception: What the future raises; a cancellation does not hide it.
+    """
+    try:
+        await cleanup.outlast((future,))
+    except asyncio.CancelledError:
+        if future.cancelled() or future.exception() is None:
+            raise
+    return future.result()
+
+
+async def run_cancellable(call: Callable[[Callable[[], bool]], _T]) -> _T:
+    """Call a long function in a thread of its own; a cancellation waits until it has returned.
+
+    Args:
+        call: Called with a function that returns whether it was cancelled.
+    """
+    thread, cancelled = WorkerThread(), threading.Event()
+    future = thread.submit(call, cancelled.is_set)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        cancelled.set()
+        with suppress(Exception):
+            await outlast(future)
+        raise
+    finally:
+        thread.close()
+
+
+@contextmanager
+def not_begun() -> Iterator[None]:
+    """Mark errors of the job as raised before its run sent a request."""
+    try:
+        yield
+    except JobError as error:
+        error.begun = False
+        raise
 
 
 class JobFile:
-    """One object's way to a job's file, which need not be there yet.
+    """A job's file, which need not exist yet.
 
     Args:
         path: The file.
@@ -27,14 +111,14 @@ class JobFile:
         self.path = path
         self.thread = WorkerThread()
         self.store: Store | None = None
-        self._lock = Lock(path)
+        self._lock = FileLock(path)
 
     async def open(self) -> None:
-        """Open the file, if it is there and not open yet."""
+        """Open the file, if it exists and is not open yet."""
         running_loop()
         if self.store is not None:
             return
-        opening = self.thread.submit(_existing, self.path)
+        opening = self.thread.submit(_open_existing, self.path)
         try:
             await outlast(opening)
         finally:
@@ -54,11 +138,11 @@ class JobFile:
         finally:
             self.thread.close()
 
-    def opened(self) -> Store:
-        """The file, opened.
+    def require_open(self) -> Store:
+        """Return the opened file.
 
         Raises:
-            NoJobError: It is not there.
+            NoJobError: It does not exist.
         """
         if self.store is None:
             raise NoJobError(f"there is no job at {self.path}")
@@ -66,51 +150,44 @@ class JobFile:
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Nobody else changes the job meanwhile; its file is the one that is there now.
+        """Let no other process or task change the job; the file is opened again.
 
         Raises:
-            JobInUseError: Somebody else has it.
+            JobInUseError: One is running it.
             JobStoreError: The folder cannot be written to.
         """
-        try:
+        with not_begun():
             self._lock.acquire()
-        except JobError as wrong:
-            wrong.begun = False
-            raise
         try:
-            # Another process may have made it, or removed it, since it was opened here.
+            # Another process may have created or removed the file since it was opened here.
             await self.close()
             await self.open()
             await self.claim()
             yield
         finally:
             try:
-                # What was cancelled may still be under way in the thread.
-                await self.thread.finish(self._disclaim)
+                # A cancelled call may still be running in the thread.
+                await self.thread.finish(self._release)
             finally:
                 self._lock.release()
 
     async def claim(self) -> None:
-        """See that no other process changes the file, if it is there.
+        """Lock the opened file itself, if it exists; see `FileGuard.claim`.
 
         Raises:
-            JobInUseError: One does.
+            JobInUseError: Another process or task is running the job.
         """
-        if self.store is None:
-            return
-        try:
-            await self.thread(self.store.claim)
-        except JobError as wrong:
-            wrong.begun = False
-            raise
-
-    def _disclaim(self) -> None:
         if self.store is not None:
-            self.store.disclaim()
+            with not_begun():
+                await self.thread(self.store.claim)
+
+    def _release(self) -> None:
+        if self.store is not None:
+            self.store.release()
 
 
-def _existing(path: Path) -> Store | None:
-    # No error that is suppressed by the caller: a cancellation meanwhile would be lost with it.
+def _open_existing(path: Path) -> Store | None:
+    # Not suppressed by the caller: a cancellation meanwhile would be lost with the error.
     try:
         return Store(path)
     except NoJobError:

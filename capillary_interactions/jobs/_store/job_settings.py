@@ -1,4 +1,4 @@
-"""Is a job going on with what it began with? The settings and the list, compared."""
+"""What a job was started with, compared with what it is resumed with: settings and list."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta, timezone, tzinfo
@@ -25,30 +25,32 @@ from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.source_file import describe_change, may_be_modified
 
 _PORTS: Final = {"http": 80, "https": 443}
-# How the list is read, in words that can differ for the same rows: these decide.
-_RETOLD: Final = frozenset({"column", "delimiter", "encoding"})
-_WAY_ON: Final = "go on with the old settings, or give the new ones a job (and a result) of its own"
+# How the list is read: these may differ and still give the same rows.
+_READING: Final = frozenset({"column", "delimiter", "encoding"})
+_HOW_TO_CONTINUE: Final = (
+    "go on with the old settings, or give the new ones a job (and a result) of its own"
+)
 
 
 def job_settings(
     config: ClientConfig,
     reading: Mapping[str, Any],
     network: Network | None,
-    kind: InteractionType | None,
+    type_: InteractionType | None,
 ) -> dict[str, Any]:
     """Everything that decides what a row is and what its answer can be; no secrets.
 
-    Credentials do not: a new password, or another till of the same organisation, is no reason to
-    begin anew.
+    Credentials do not: with a new password, or another till of the same organisation, it is the
+    same job.
 
     Raises:
-        ConfigurationError: The time zone cannot be written down.
+        ConfigurationError: The time zone cannot be stored.
     """
     return {
         "base_url": endpoint_identity(config.base_url),
         "api": config.api.value,
         "network": None if network is None else network.value,
-        "type": None if kind is None else kind.value,
+        "type": None if type_ is None else type_.value,
         "source": config.source,
         "account_id": config.account_id,
         "page_size": config.page_size,
@@ -58,65 +60,66 @@ def job_settings(
     }
 
 
-def template_of(settings: dict[str, Any]) -> QueryTemplate:
-    """What is asked of each row, from a job's settings.
+def template_from_settings(settings: dict[str, Any]) -> QueryTemplate:
+    """The query of each row, from a job's settings.
 
     Raises:
-        ValueError: That cannot be asked of anybody.
+        ValueError: The settings allow no query.
     """
-    kind, network = settings["type"], settings["network"]
+    type_, network = settings["type"], settings["network"]
     return QueryTemplate(
         name=IdentifierName(settings["identifier"]),
         api=ApiVersion(settings["api"]),
         network=None if network is None else Network(network),
-        type=None if kind is None else InteractionType.custom(kind),
+        type=None if type_ is None else InteractionType.custom(type_),
     )
 
 
 def endpoint_identity(base_url: str) -> str:
-    """Where a base URL leads to: on this machine to the same place on every port.
+    """The endpoint of a base URL; on a loopback address it is the same on every port.
 
-    A sandbox, which `--sandbox` starts anew for each run, has another port each time.
+    The sandbox of `--sandbox` has another port in each run.
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    shown = f"[{host}]" if ":" in host else host
-    nameless = is_loopback(host) or parts.port in {None, _PORTS[parts.scheme]}
-    return f"{parts.scheme}://{shown}{'' if nameless else f':{parts.port}'}{parts.path}"
+    name = f"[{host}]" if ":" in host else host
+    ignored = is_loopback(host) or parts.port in {None, _PORTS[parts.scheme]}
+    return f"{parts.scheme}://{name}{'' if ignored else f':{parts.port}'}{parts.path}"
 
 
-def check_settings(
+def compare_settings(
     before: dict[str, Any], now: dict[str, Any], columns: Sequence[str] = ()
 ) -> str | None:
-    """See whether the settings are the same.
+    """Compare the settings of a job with those of this run.
 
     Args:
-        before: Those that the job began with; what an earlier version did not write is the same.
+        before: Those of the job; what an earlier version did not store counts as equal.
         now: Those of this run.
-        columns: The columns of the list, by which a column's name and its number may be the same.
+        columns: The columns of the list, among which a name and a number may mean the same one.
 
     Returns:
-        What differs in how the list is read, where its rows can be the same all the same; or None.
+        What differs in how the list is read, where its rows may be the same all the same; or None.
 
     Raises:
-        JobChangedError: They are not the same; the text names them.
+        JobChangedError: They differ; the text names them.
     """
     differing = [name for name, value in now.items() if before.get(name, value) != value]
-    retold = differing and all(name in _RETOLD for name in differing)
-    told = "; ".join(
-        f"{name} was {_spoken(before[name])} and is {_spoken(now[name])}" for name in differing
+    if not differing:
+        return None
+    differences = "; ".join(
+        f"{name} was {_format_value(before[name])} and is {_format_value(now[name])}"
+        for name in differing
     )
-    if retold and _is_same_column(before, now, columns):
-        return told
-    if differing:
-        raise JobChangedError(f"the job began with other settings: {told}; {_WAY_ON}")
-    return None
+    if _READING.issuperset(differing) and _is_same_column(before, now, columns):
+        return differences
+    raise JobChangedError(f"the job began with other settings: {differences}; {_HOW_TO_CONTINUE}")
 
 
-def retold_error(told: str) -> JobChangedError:
-    """The error for a list that is the same, and gives other rows as it is read now."""
+def other_rows_error(differences: str) -> JobChangedError:
+    """The error for the same list, of which other settings make other rows."""
     return JobChangedError(
-        f"the job began with other settings, and with these the rows differ: {told}; {_WAY_ON}"
+        f"the job began with other settings, and with these the rows differ: {differences}; "
+        f"{_HOW_TO_CONTINUE}"
     )
 
 
@@ -124,64 +127,66 @@ def _is_same_column(before: dict[str, Any], now: dict[str, Any], columns: Sequen
     if before.get("column") == now["column"]:
         return True
     try:
-        places = {
+        first, second = (
             find_column(columns, settings["identifier"], settings.get("column"))
             for settings in (before, now)
-        }
+        )
     except ListError:
         return False
-    return len(places) == 1
+    return first == second
 
 
 @frozen
-class Check:
-    """What is to be done with a list that seems to be the same.
+class ListCheck:
+    """What is to be done with a list that looks as before.
 
     Attributes:
         read: Whether it has to be read.
-        first: Whether that has to be done before anything is asked, for it may be another list.
+        verify: Whether its rows are to be compared before any request is sent.
     """
 
     read: bool
-    first: bool = False
+    verify: bool = False
 
 
-def check_list(before: dict[str, Any] | None, customers: CustomerList, *, whole: bool) -> Check:
-    """See whether a list looks as it did when the job began.
+def check_list(
+    before: dict[str, Any] | None, customers: CustomerList, *, complete: bool
+) -> ListCheck:
+    """Compare a list with its fingerprint of when the job began.
 
     Args:
-        before: Its stamp then, or None for a pipe.
+        before: The fingerprint, or None for a pipe.
         customers: The list.
-        whole: Whether everything of it is in the store.
+        complete: Whether all of its rows are in the store.
 
     Raises:
-        JobChangedError: It does not.
+        JobChangedError: It is another list.
         ListError: It is gone, and needed.
     """
     try:
         now = customers.fingerprint()
     except ListError:
-        if whole:
-            return Check(read=False)
+        if complete:
+            return ListCheck(read=False)
         raise
     if before is None or now is None:
-        return Check(read=now is None or not whole, first=now is not None)
-    how = describe_change(before, now)
-    if how is not None:
-        raise changed_error(customers.name, how)
-    again = may_be_modified(before, now)
-    return Check(read=again or not whole, first=again)
+        return ListCheck(read=now is None or not complete, verify=now is not None)
+    change = describe_change(before, now)
+    if change is not None:
+        raise changed_error(customers.name, change)
+    modified = may_be_modified(before, now)
+    return ListCheck(read=modified or not complete, verify=modified)
 
 
-def _spoken(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "not given" if value is None else str(value)
 
 
 def zone_to_text(zone: tzinfo) -> str:
-    """A time zone as text that `zone_read` reads.
+    """A time zone as text for `zone_from_text`.
 
     Raises:
-        ConfigurationError: It is of another kind than those that can be read.
+        ConfigurationError: It has no such text.
     """
     if zone is UTC:
         return "UTC"
@@ -197,7 +202,7 @@ def zone_to_text(zone: tzinfo) -> str:
 
 
 def zone_from_text(text: str) -> tzinfo:
-    """The time zone that `zone_written` wrote."""
+    """The time zone of such a text."""
     if text == "UTC":
         return UTC
     if text[0] in "+-":

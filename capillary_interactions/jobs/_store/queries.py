@@ -1,4 +1,4 @@
-"""What stands in a job's file about the job as a whole? Read by whoever has a connection to it."""
+"""What a job's file says of the job as a whole, read through a connection to it."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -11,15 +11,18 @@ from attrs import asdict, frozen
 
 from capillary_interactions._model.outcome import with_all_endings
 from capillary_interactions.jobs._lists.list_reader import ReadPosition
-from capillary_interactions.jobs._status import JobStatus, RunFigures
+from capillary_interactions.jobs._lists.unusable_cells import COUNTED_REASONS, describe_counted
+from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._store.column_values import (
     checked_counts,
-    checked_fact,
+    checked_metadata,
     checked_run,
+    checked_texts,
 )
+from capillary_interactions.jobs._store.schema import FAILED, HAS_FAILED
 
 FIGURES: Final = tuple(asdict(RunFigures()))
-"""What is kept of each run, by name."""
+"""The columns of a run's figures."""
 _RUNS: Final = f"SELECT began, {', '.join(FIGURES)} FROM run ORDER BY id"  # noqa: S608 - our own
 _LAST_RUN: Final = f"{_RUNS} DESC LIMIT 1"
 
@@ -38,53 +41,93 @@ class TimedRun:
 
     @property
     def ended(self) -> float:
-        """When it ended, or was last heard of."""
+        """When it ended, or wrote its figures last."""
         return self.began + self.figures.seconds
 
 
 def metadata(connection: sqlite3.Connection, name: str) -> Any:
-    """What was written down under a name, or None."""
+    """The metadata under a name, or None."""
     query = "SELECT value FROM fact WHERE name = ?"
-    found = connection.execute(query, (name,)).fetchone()
-    return None if found is None else checked_fact(name, orjson.loads(found[0]))
+    row = connection.execute(query, (name,)).fetchone()
+    return None if row is None else checked_metadata(name, orjson.loads(row[0]))
 
 
-def bookmark(connection: sqlite3.Connection) -> ReadPosition:
+def read_position(connection: sqlite3.Connection) -> ReadPosition:
     """How far the list has been read."""
     return ReadPosition(**(metadata(connection, "bookmark") or {}))
 
 
-def tally(connection: sqlite3.Connection) -> dict[str, int]:
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
     """Rows by how they ended, and those of other kinds that are counted."""
     return checked_counts(connection.execute("SELECT name, count FROM tally"))
 
 
 def runs(connection: sqlite3.Connection) -> tuple[TimedRun, ...]:
-    """Each time that the job was run, in order."""
-    return tuple(_timed(told) for told in connection.execute(_RUNS))
+    """All runs of the job, in order."""
+    return tuple(_timed(row) for row in connection.execute(_RUNS))
 
 
 def last_run(connection: sqlite3.Connection) -> RunFigures:
-    """What the last run has come to."""
-    told = connection.execute(_LAST_RUN).fetchone()
-    return RunFigures() if told is None else _timed(told).figures
+    """The figures of the last run."""
+    row = connection.execute(_LAST_RUN).fetchone()
+    return RunFigures() if row is None else _timed(row).figures
 
 
-def _timed(told: Sequence[Any]) -> TimedRun:
-    began, *figures = checked_run(told)
+def _timed(row: Sequence[Any]) -> TimedRun:
+    began, *figures = checked_run(row)
     return TimedRun(began, RunFigures(**dict(zip(FIGURES, figures, strict=True))))
 
 
 def status(connection: sqlite3.Connection, path: Path) -> JobStatus:
-    """How far the job is; of one moment where the connection is in a transaction."""
-    counts, mark = tally(connection), bookmark(connection)
+    """How far the job is; consistent if the connection is in a transaction."""
+    by_name, position = counts(connection), read_position(connection)
     return JobStatus(
         path=str(path),
         customers=metadata(connection, "customers") or "",
         began=datetime.fromtimestamp(metadata(connection, "began") or 0, UTC),
-        rows=mark.rows,
-        whole=mark.whole,
-        blank=counts.get("blank", 0),
-        duplicates=counts.get("duplicates", 0),
-        endings=with_all_endings(counts),
+        rows=position.rows,
+        whole=position.whole,
+        blank=by_name.get("blank", 0),
+        duplicates=by_name.get("duplicates", 0),
+        endings=with_all_endings(by_name),
     )
+
+
+def failures(
+    connection: sqlite3.Connection, limit: int
+) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
+    """The first and the last rows that failed, none of them twice; found by indexes."""
+    first = _failures(connection, "ASC", limit)
+    rows = {failure.row for failure in first}
+    last = [failure for failure in _failures(connection, "DESC", limit) if failure.row not in rows]
+    return tuple(first), tuple(reversed(last))
+
+
+def _failures(connection: sqlite3.Connection, order: str, limit: int) -> list[Failure]:
+    parts = [
+        f"SELECT * FROM (SELECT number, ending, value, outcome.reason AS reason "  # noqa: S608
+        f"FROM outcome JOIN row ON row.number = outcome.first "
+        f"WHERE {HAS_FAILED} AND ending = '{ending}' ORDER BY outcome.first {order} LIMIT {limit})"
+        for ending in FAILED
+    ]
+    parts.append(
+        f"SELECT * FROM (SELECT number, 'rejected', value, reason FROM row "  # noqa: S608
+        f"WHERE first IS NULL ORDER BY number {order} LIMIT {limit})"
+    )
+    query = f"{' UNION ALL '.join(parts)} ORDER BY number {order} LIMIT {limit}"
+    rows = connection.execute(query).fetchall()
+    checked_texts([text for _, *texts in rows for text in texts])
+    return [
+        Failure(row=row, ending=ending, identifier=value, reason=reason)
+        for row, ending, value, reason in rows
+    ]
+
+
+def note_on_rows(connection: sqlite3.Connection) -> str | None:
+    """How many rows hold something else than a customer, as text, or None."""
+    reasons = ", ".join("?" * len(COUNTED_REASONS))
+    query = (
+        "SELECT reason, count(*) FROM row "  # noqa: S608 - no value in it
+        f"WHERE first IS NULL AND reason IN ({reasons}) GROUP BY reason"
+    )
+    return describe_counted(dict(connection.execute(query, COUNTED_REASONS)))

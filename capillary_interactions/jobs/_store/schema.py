@@ -1,4 +1,4 @@
-"""What does a job's file look like inside?
+"""The tables of a job's file.
 
 A SQLite database in WAL mode. Times are seconds since 1970, durations are seconds.
 """
@@ -16,7 +16,7 @@ HAS_FAILED: Final = f"ending IN ({', '.join(map(repr, FAILED))})"
 """Of an outcome, in SQL: whether it is one of them."""
 
 SCHEMA: Final = f"""
--- What is true of the whole job, as JSON.
+-- Metadata of the job, as JSON.
 CREATE TABLE fact (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -58,7 +58,7 @@ CREATE TABLE outcome (
 );
 CREATE INDEX outcome_failed ON outcome (ending, first) WHERE {HAS_FAILED};
 
--- Counts of rows by how they ended, so that nobody has to go through them.
+-- Counts of rows by how they ended, so that they need not be counted.
 CREATE TABLE tally (
     name  TEXT PRIMARY KEY,
     count INTEGER NOT NULL
@@ -80,16 +80,17 @@ CREATE TABLE run (
 );
 """
 
-WHY_COLUMNS: Final = ("reason", "status", "code", "path", "retry_after")
+REASON_COLUMNS: Final = ("reason", "status", "code", "path", "retry_after")
 """Of an outcome without an answer: why there is none."""
 
-_COLUMNS: Final = ("first", "ending", "attempts", "elapsed", "waited", "at", "request_id")
-
-FOUND_COLUMNS: Final = (*_COLUMNS, "answer")
-"""Of an outcome with an answer."""
-
-OTHER_COLUMNS: Final = (*_COLUMNS, *WHY_COLUMNS)
-"""Of an outcome without one."""
-
-OUTCOME_COLUMNS: Final = (*OTHER_COLUMNS, "answer")
-"""Of any outcome."""
+OUTCOME_COLUMNS: Final = (
+    "first",
+    "ending",
+    "attempts",
+    "elapsed",
+    "waited",
+    "at",
+    "request_id",
+    *REASON_COLUMNS,
+    "answer",
+)
