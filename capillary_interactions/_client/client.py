@@ -36,7 +36,7 @@ from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.request_url import check_supported
-from capillary_interactions._tracebacks import clear, clears_locals
+from capillary_interactions._text.tracebacks import clear, clears_locals
 from capillary_interactions.events import Observer
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from attrs import define, field
 from capillary_interactions._client.cleanup import outlast
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._pacing.deadline import Caller, Deadline, Refusal
-from capillary_interactions._tracebacks import clear
+from capillary_interactions._text.tracebacks import clear
 
 if TYPE_CHECKING:
     from capillary_interactions._pacing.stream_share import StreamShare

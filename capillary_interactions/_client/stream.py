@@ -15,7 +15,7 @@ from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
 from capillary_interactions._model.query import Identifier, Query
-from capillary_interactions._tracebacks import clear
+from capillary_interactions._text.tracebacks import clear
 
 
 class OutcomeStream:

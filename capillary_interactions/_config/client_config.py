@@ -20,7 +20,7 @@ from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._text.masking import describe_value, repr_keys
-from capillary_interactions._tracebacks import clears_locals, constructed_bare
+from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
 
 _A_VERSION: Final = re.compile(r"v?\d(?:\.\d)?", re.ASCII | re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from capillary_interactions._config.validation import check_header_value
 from capillary_interactions._errors import ConfigurationError
-from capillary_interactions._tracebacks import clears_locals, constructed_bare
+from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
 
 
 def _secret(kind: str) -> Any:

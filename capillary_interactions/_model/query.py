@@ -18,7 +18,7 @@ from capillary_interactions._model.vocabulary import (
     parse_enum,
 )
 from capillary_interactions._text.masking import describe_value, repr_keys, repr_masked
-from capillary_interactions._tracebacks import clears_locals, constructed_bare
+from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
 
 _NETWORKS_OF_TYPE: Final[Mapping[InteractionType, tuple[Network, ...]]] = {
     InteractionType.CHECKIN: (Network.FOURSQUARE, Network.FACEBOOK),

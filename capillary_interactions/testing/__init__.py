@@ -7,69 +7,34 @@
 - The pytest fixture `capillary_sandbox` (on by installing this package) is a real server.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from capillary_interactions._lazy import lazy_names
+
 if TYPE_CHECKING:
-    from capillary_interactions._protocol.messages import Response, TransportError
-    from capillary_interactions.testing._answers import interactions, message
-    from capillary_interactions.testing._clock import JumpingEventLoop, run_without_waiting
-    from capillary_interactions.testing._fake_transport import Answer, Asked, FakeTransport, after
-    from capillary_interactions.testing._outcomes import (
-        found,
-        not_found,
-        rejected,
-        unavailable,
-        unreadable,
+    from capillary_interactions._protocol.messages import Response as Response
+    from capillary_interactions._protocol.messages import TransportError as TransportError
+    from capillary_interactions.testing._answers import interactions as interactions
+    from capillary_interactions.testing._answers import message as message
+    from capillary_interactions.testing._clock import JumpingEventLoop as JumpingEventLoop
+    from capillary_interactions.testing._clock import run_without_waiting as run_without_waiting
+    from capillary_interactions.testing._fake_transport import Answer as Answer
+    from capillary_interactions.testing._fake_transport import Asked as Asked
+    from capillary_interactions.testing._fake_transport import FakeTransport as FakeTransport
+    from capillary_interactions.testing._fake_transport import after as after
+    from capillary_interactions.testing._outcomes import found as found
+    from capillary_interactions.testing._outcomes import not_found as not_found
+    from capillary_interactions.testing._outcomes import rejected as rejected
+    from capillary_interactions.testing._outcomes import unavailable as unavailable
+    from capillary_interactions.testing._outcomes import unreadable as unreadable
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".._protocol.messages": "Response TransportError",
+            "._answers": "interactions message",
+            "._clock": "JumpingEventLoop run_without_waiting",
+            "._fake_transport": "Answer Asked FakeTransport after",
+            "._outcomes": "found not_found rejected unavailable unreadable",
+        },
     )
-
-__all__ = [
-    "Answer",
-    "Asked",
-    "FakeTransport",
-    "JumpingEventLoop",
-    "Response",
-    "TransportError",
-    "after",
-    "found",
-    "interactions",
-    "message",
-    "not_found",
-    "rejected",
-    "run_without_waiting",
-    "unavailable",
-    "unreadable",
-]
-
-_HOMES = {
-    "Answer": "capillary_interactions.testing._fake_transport",
-    "Asked": "capillary_interactions.testing._fake_transport",
-    "FakeTransport": "capillary_interactions.testing._fake_transport",
-    "JumpingEventLoop": "capillary_interactions.testing._clock",
-    "Response": "capillary_interactions._protocol.messages",
-    "TransportError": "capillary_interactions._protocol.messages",
-    "after": "capillary_interactions.testing._fake_transport",
-    "found": "capillary_interactions.testing._outcomes",
-    "interactions": "capillary_interactions.testing._answers",
-    "message": "capillary_interactions.testing._answers",
-    "not_found": "capillary_interactions.testing._outcomes",
-    "rejected": "capillary_interactions.testing._outcomes",
-    "run_without_waiting": "capillary_interactions.testing._clock",
-    "unavailable": "capillary_interactions.testing._outcomes",
-    "unreadable": "capillary_interactions.testing._outcomes",
-}
-
-
-# Every run of pytest passes through here on its way to the plugin: nothing is imported before it
-# is asked for.
-def __getattr__(name: str) -> object:
-    """One of the public names, imported when it is first asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -18,7 +18,7 @@ from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions._model.query import Identifier, Query
-from capillary_interactions._tracebacks import clear
+from capillary_interactions._text.tracebacks import clear
 from capillary_interactions.integrations._consuming.delivery import ConsumerReport, Delivery
 from capillary_interactions.integrations._consuming.message_task import (
     InvalidMessage,
