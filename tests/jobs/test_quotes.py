@@ -146,7 +146,7 @@ def test_looks_no_further_than_a_cell_may_be_long(limit: int) -> None:
 
 def test_takes_no_quadratic_time_for_wrong_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines made so that each of them swallows all the rest: it would take hours."""
-    monkeypatch.setattr(csv_quotes, "_MOST_AGAIN", 1 << 22)
+    monkeypatch.setattr(csv_quotes, "_MAX_REREAD", 1 << 22)
     text = "mobile,a,b\n" + 'a",x,"b\n' * 5_000
     try:
         assert len(_rows(text)) == 5_000

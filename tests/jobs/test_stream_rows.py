@@ -20,8 +20,8 @@ from capillary_interactions import (
     to_jsonable,
 )
 from capillary_interactions._json.unstructure import mask_codes_in_json
-from capillary_interactions.jobs._lists.query_template import QueryTemplate, escape_unencodable
-from capillary_interactions.jobs._lists.rows import Row
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._lists.rows import Row, escape_unencodable
 from capillary_interactions.jobs._run.stream_rows import outcome_line, rejected_line
 
 _MOBILE = QueryTemplate(name=IdentifierName.MOBILE)
@@ -33,7 +33,7 @@ def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
         name=IdentifierName.EMAIL, type=InteractionType.LIKE, network=Network.FACEBOOK
     )
 
-    assert template.rejection_reason(Row(1, "a@b.co")) is None
+    assert template.normalise(Row(1, "a@b.co"))[1] is None
     assert template.query("a@b.co") == Query(
         Identifier.email("a@b.co"), type="like", network="facebook"
     )
@@ -51,7 +51,7 @@ def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
 )
 def test_says_why_a_row_cannot_be_asked(row: Row, template: QueryTemplate, said: str) -> None:
     """The reason is the row's own, or that of the query it cannot become."""
-    reason = template.rejection_reason(row)
+    reason = template.normalise(row)[1]
 
     assert said in (reason or "")
 
@@ -60,7 +60,7 @@ def test_asks_v2_for_what_v1_1_could_misread() -> None:
     """A comma means nothing to version 2."""
     template = QueryTemplate(name=IdentifierName.MOBILE, api=ApiVersion.V2)
 
-    assert template.rejection_reason(Row(1, "91,92")) is None
+    assert template.normalise(Row(1, "91,92"))[1] is None
 
 
 @pytest.mark.parametrize(

@@ -91,12 +91,9 @@ def check_export(path: Path, form: str | None = None, *, for_spreadsheets: bool 
             does not take files.
     """
     chosen = ExportStyle(form=form, for_spreadsheets=for_spreadsheets).chosen(path.name)
-    try:
-        if chosen == "parquet":
-            import_arrow()
-        open_compressor(io.BytesIO(), path.name).close()
-    except ImportError as missing:
-        raise ExportError(str(missing)) from None
+    if chosen == "parquet":
+        import_arrow(ExportError)
+    open_compressor(io.BytesIO(), path.name).close()
     check_target(path)
 
 

@@ -29,8 +29,8 @@ from capillary_interactions._json.reader import Reader, SchemaMismatch
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._text.one_time_codes import mask_codes
 from capillary_interactions.jobs._lists.columns import unique_names
-from capillary_interactions.jobs._lists.json_rows import Number, parsed
-from capillary_interactions.jobs._lists.query_template import escape_unencodable
+from capillary_interactions.jobs._lists.json_rows import Number, decode_json
+from capillary_interactions.jobs._lists.rows import escape_unencodable
 from capillary_interactions.jobs._store.records import ResultRow
 
 Kind = Literal["integer", "real", "text", "boolean", "time"]
@@ -159,7 +159,7 @@ class Flattener:
             yield (*head, *message)
 
     def _cells(self, written: str) -> Iterator[str | None]:
-        cells = orjson.loads(written) if written.startswith("[") else parsed(written)
+        cells = orjson.loads(written) if written.startswith("[") else decode_json(written)
         if not isinstance(cells, list):
             # None: it is so deep that it can be read only where little is under way.
             named = {escape_unencodable(name): value for name, value in (cells or {}).items()}

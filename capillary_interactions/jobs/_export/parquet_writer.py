@@ -42,10 +42,7 @@ def write_parquet(
     Raises:
         ExportError: pyarrow is not installed, or cannot write the rows.
     """
-    try:
-        arrow, _ = import_arrow()
-    except ImportError as missing:
-        raise ExportError(str(missing)) from None
+    arrow, _ = import_arrow(ExportError)
     try:
         given = None if schema is None else arrow.ipc.read_schema(arrow.py_buffer(schema))
         types = [_type(arrow, column, given) for column in columns]
@@ -60,7 +57,7 @@ def _write(
     part: Path, columns: Sequence[Column], types: Sequence[Any], rows: Iterable[Sequence[Any]]
 ) -> int | None:
     """Write all of it, or give the place of a column that its cells do not fit in."""
-    arrow, parquet = import_arrow()
+    arrow, parquet = import_arrow(ExportError)
     fields = [arrow.field(each.name, kind) for each, kind in zip(columns, types, strict=True)]
     whole = arrow.schema(fields)
     try:

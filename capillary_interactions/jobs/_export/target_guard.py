@@ -15,8 +15,8 @@ import orjson
 
 from capillary_interactions.jobs._errors import ExportError, JobError
 from capillary_interactions.jobs._export.atomic_file import remove_stale_temporary, temporary_path
-from capillary_interactions.jobs._lists.customer_list import path_from_json
-from capillary_interactions.jobs._lists.query_template import escape_unencodable
+from capillary_interactions.jobs._lists.rows import escape_unencodable
+from capillary_interactions.jobs._lists.source_file import path_from_json
 from capillary_interactions.jobs._store.connection import (
     DAMAGE,
     connect,

@@ -1,4 +1,4 @@
-"""How are rows read from Parquet and Arrow files? The only reader that needs pyarrow."""
+"""Reads rows from Parquet and Arrow files. The only reader that needs pyarrow."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,60 +7,53 @@ from typing import Any, Final
 
 import orjson
 
-from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._errors import JobError, ListError
 from capillary_interactions.jobs._lists.columns import find_column
 from capillary_interactions.jobs._lists.compression import ARROW, PeekableFile
 from capillary_interactions.jobs._lists.rows import ListFormat, Row, Rows, cells_to_json, digits_of
 
-_BATCH: Final = 1000
-_EXACT: Final = 1 << 53
-_NO_EXTRA: Final = (
+_MAX_BATCH: Final = 1000
+_MAX_EXACT: Final = 1 << 53
+_NOT_INSTALLED: Final = (
     "pyarrow is not installed; Parquet and Arrow need the extra arrow: "
     "pip install 'capillary_interactions[arrow]'"
 )
 
 
-def import_arrow() -> tuple[ModuleType, ModuleType]:
-    """The library, and its Parquet half.
-
-    Raises:
-        ImportError: It is not installed; the text says how to.
-    """
+def import_arrow(error: type[JobError]) -> tuple[ModuleType, ModuleType]:
+    """Pyarrow and pyarrow.parquet; raises `error` if they are not installed."""
     try:
         import pyarrow  # type: ignore[import-untyped] # noqa: ICN001, PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as missing:
-        raise ImportError(_NO_EXTRA) from missing
+    except ImportError:
+        raise error(_NOT_INSTALLED) from None
     return pyarrow, parquet
 
 
-def arrow_rows(peeked: PeekableFile, wanted: ListFormat, before_read: Callable[[], None]) -> Rows:
+def arrow_rows(file: PeekableFile, wanted: ListFormat, before_read: Callable[[], None]) -> Rows:
     """Rows of a Parquet file, or of an Arrow file or stream.
 
     Args:
-        peeked: The file; what is read from its end is copied to disk where it cannot seek.
-        wanted: Which column; its `format` says how the file is written.
-        before_read: Called before anything is read that might take long.
+        file: The file; copied to disk where its end is needed and it cannot seek.
+        wanted: Which column, and which of the formats.
+        before_read: Called before each read, which may block for long.
 
     Raises:
         ListError: It is no such file, or no column can be meant.
     """
-    try:
-        arrow, parquet = import_arrow()
-    except ImportError as missing:
-        raise ListError(str(missing)) from None
+    arrow, parquet = import_arrow(ListError)
     before_read()
     try:
-        with _opened(arrow, parquet, peeked, wanted.format) as (schema, batches):
+        with _open(arrow, parquet, file, wanted.format) as (schema, batches):
             yield from _rows(arrow, schema, batches, wanted, before_read)
-    # Text that is no UTF-8 is found when it is read, and is an error of Python's own.
-    except (arrow.ArrowException, ValueError) as wrong:
-        reason = str(wrong).splitlines()[0]
+    # ValueError: text that is no UTF-8 is found when it is converted to str.
+    except (arrow.ArrowException, ValueError) as error:
+        reason = str(error).splitlines()[0]
         raise ListError(f"it is no {wanted.format} file, or a broken one: {reason}") from None
 
 
-class _Full:
-    """A file whose `read` gives what is asked for, as pyarrow expects of a pipe, too."""
+class _FullReads:
+    """A file whose `read` returns as much as is asked for; pyarrow expects that of pipes, too."""
 
     def __init__(self, file: PeekableFile) -> None:
         self._file = file
@@ -72,21 +65,22 @@ class _Full:
 
 
 @contextmanager
-def _opened(
-    arrow: Any, parquet: Any, peeked: PeekableFile, form: str | None
+def _open(
+    arrow: Any, parquet: Any, file: PeekableFile, format_: str | None
 ) -> Iterator[tuple[Any, Iterator[Any]]]:
-    if form == "arrow" and not peeked.peek().startswith(ARROW):
-        stream = arrow.ipc.open_stream(_Full(peeked))
+    """The schema and the record batches."""
+    if format_ == "arrow" and not file.peek().startswith(ARROW):
+        stream = arrow.ipc.open_stream(_FullReads(file))
         yield stream.schema, iter(stream)
         return
-    with peeked.whole() as file:
-        if form == "parquet":
-            table = parquet.ParquetFile(file)
-            yield table.schema_arrow, table.iter_batches(batch_size=_BATCH)
+    with file.as_seekable() as seekable:
+        if format_ == "parquet":
+            table = parquet.ParquetFile(seekable)
+            yield table.schema_arrow, table.iter_batches(batch_size=_MAX_BATCH)
         else:
-            table = arrow.ipc.open_file(file)
-            every = (table.get_batch(place) for place in range(table.num_record_batches))
-            yield table.schema, every
+            table = arrow.ipc.open_file(seekable)
+            batches = (table.get_batch(index) for index in range(table.num_record_batches))
+            yield table.schema, batches
 
 
 def _rows(
@@ -96,58 +90,56 @@ def _rows(
     wanted: ListFormat,
     before_read: Callable[[], None],
 ) -> Rows:
-    place = find_column(schema.names, wanted.identifier, wanted.column)
+    index = find_column(schema.names, wanted.identifier, wanted.column)
+    is_number = _is_number(arrow, schema.types[index])
     wanted.columns[:] = schema.names
     wanted.schema = schema.serialize().to_pybytes()
     number = 0
     before_read()
-    for whole in batches:
-        for start in range(0, whole.num_rows, _BATCH):
-            batch = whole.slice(start, _BATCH)
-            columns = [_texts(arrow, column) for column in batch.columns]
-            spoken = _speller(arrow, schema.types[place])
+    for batch in batches:
+        for start in range(0, batch.num_rows, _MAX_BATCH):
+            columns = [_texts(arrow, column) for column in batch.slice(start, _MAX_BATCH).columns]
             for cells in zip(*columns, strict=True):
                 number += 1
-                yield _row(number, cells[place], cells_to_json(list(cells)), spoken)
+                value = cells[index]
+                yield _row(number, value, cells_to_json(list(cells)), is_number=is_number)
         before_read()
 
 
-def _row(number: int, value: str | None, cells: str, spoken: Callable[[str], str | None]) -> Row:
+def _row(number: int, value: str | None, cells: str, *, is_number: bool) -> Row:
     if value is None:
         return Row(number, "", None, cells)
-    told = spoken(value.strip())
-    if told is None:
+    text = digits_of(value.strip()) if is_number else value.strip()
+    if text is None:
         return Row(number, value, "the number is not written in digits", cells)
-    return Row(number, told, None, cells)
+    return Row(number, text, None, cells)
 
 
-def _speller(arrow: Any, kind: Any) -> Callable[[str], str | None]:
+def _is_number(arrow: Any, type_: Any) -> bool:
     types = arrow.types
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return digits_of
-    return lambda text: text
+    return bool(types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_))
 
 
 def _texts(arrow: Any, column: Any) -> list[str | None]:
-    """A column's values as text that the column's own type can be read from again."""
-    kind = column.type
-    if arrow.types.is_floating(kind):
-        return [_float(value) for value in column.to_pylist()]
-    if arrow.types.is_timestamp(kind) and kind.tz is not None:
-        column = column.cast(arrow.timestamp(kind.unit, "UTC"))
+    """A column's values as text that the column's own type can be parsed from again."""
+    type_ = column.type
+    if arrow.types.is_floating(type_):
+        return [_float_to_text(value) for value in column.to_pylist()]
+    if arrow.types.is_timestamp(type_) and type_.tz is not None:
+        column = column.cast(arrow.timestamp(type_.unit, "UTC"))
     try:
         texts: list[str | None] = column.cast(arrow.string()).to_pylist()
     except (arrow.ArrowNotImplementedError, arrow.ArrowInvalid):
-        # Lists, structs and bytes: as JSON, for whoever looks at the results.
-        return [None if value is None else _json(value) for value in column.to_pylist()]
+        # Lists, structs and bytes: as JSON.
+        return [None if value is None else _to_json(value) for value in column.to_pylist()]
     return texts
 
 
-def _float(value: float | None) -> str | None:
+def _float_to_text(value: float | None) -> str | None:
     if value is None:
         return None
-    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return str(int(value)) if value.is_integer() and abs(value) < _MAX_EXACT else repr(value)
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,7 +1,7 @@
-"""What is never part of an identifier, or of a column's name, though it stands in the cell?
+"""Removes from a cell what is never part of an identifier, or of a column's name.
 
-Characters that nothing is seen of, which are copied along with a number from a chat or a web page,
-and the marks by which a spreadsheet keeps digits as text. Phone numbers are not normalised here.
+That is invisible characters, which are copied along with a number from a chat or a web page, and
+the marks by which a spreadsheet keeps digits as text. Phone numbers are not normalised here.
 """
 
 import re
@@ -23,27 +23,26 @@ _MAX_MARKS: Final = 3
 
 
 def remove_invisible(text: str) -> str:
-    """A text without the characters that nothing is seen of."""
     return text if text.isascii() else _IDLE_JOINERS.sub("", _INVISIBLE.sub("", text))
 
 
 def clean(text: str) -> str:
-    """The same, without spaces around it."""
+    """A text without invisible characters and surrounding whitespace."""
     return remove_invisible(text).strip()
 
 
 def clean_identifier(text: str) -> str:
-    r"""An identifier without what is never part of one.
+    r"""The same without a spreadsheet's marks for text.
 
-    >>> bare('="919000000012"'), bare("'919000000010"), bare("\u202a919000000001\u202c")
-    ('919000000012', '919000000010', '919000000001')
+    >>> clean_identifier('="919000000012"'), clean_identifier("'919000000010")
+    ('919000000012', '919000000010')
     """
     text = clean(text)
     for _ in range(_MAX_MARKS):
-        less = clean(_without_mark(text))
-        if less == text:
+        shorter = clean(_without_mark(text))
+        if shorter == text:
             break
-        text = less
+        text = shorter
     return text
 
 
@@ -53,11 +52,9 @@ def _without_mark(text: str) -> str:
         return formula[1].replace('""', '"')
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1]
-    if text.startswith("'"):
-        return text[1:].removesuffix("'")
-    return text
+    return text[1:].removesuffix("'") if text.startswith("'") else text
 
 
 def escape_invisible(text: str) -> str:
-    r"""A text in which each character that nothing is seen of is written as its number (\u200b)."""
+    r"""A text in which each invisible character is escaped (\u200b)."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

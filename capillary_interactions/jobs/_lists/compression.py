@@ -1,4 +1,4 @@
-"""How are compressed lists read, and compressed results written? By gzip, and Zstandard."""
+"""Reads compressed lists and writes compressed results: gzip, and Zstandard."""
 
 import gzip
 import tempfile
@@ -7,45 +7,57 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
+from types import ModuleType
 from typing import IO, Any, Final, cast
 
-from capillary_interactions.jobs._errors import ExportError, ListError
-from capillary_interactions.jobs._lists.text import MARKS
+from capillary_interactions.jobs._errors import ExportError, JobError, ListError
+from capillary_interactions.jobs._lists.text import BYTE_ORDER_MARKS
 
 _CHUNK: Final = 1 << 16
-_PACKED_CHUNK: Final = 1 << 13
-# Of Zstandard's smallest blocks, four bytes for 128 KiB, this gives two megabytes at a time.
-_PACKED_PIECE: Final = 64
+_COMPRESSED_CHUNK: Final = 1 << 13
+# Zstandard's smallest blocks expand four bytes to 128 KiB: this gives two megabytes at a time.
+_COMPRESSED_PIECE: Final = 64
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 PARQUET: Final = b"PAR1"
-"""What a Parquet file begins with."""
+"""The first bytes of a Parquet file."""
 ARROW: Final = b"ARROW1"
-"""What an Arrow file begins with; an Arrow stream has no such mark."""
-_OPENINGS: Final = (_GZIP, _ZSTD, PARQUET, ARROW, *MARKS)
+"""The first bytes of an Arrow file; an Arrow stream has no such mark."""
+_MAGIC: Final = (_GZIP, _ZSTD, PARQUET, ARROW, *BYTE_ORDER_MARKS)
+COMPRESSED_SUFFIXES: Final = frozenset({".gz", ".zst"})
 _LEVEL: Final = 6
-_PAUSE: Final = 0.01
-_NO_ZSTD: Final = (
+_POLL_INTERVAL: Final = 0.01
+_NOT_INSTALLED: Final = (
     "zstandard is not installed; .zst needs the extra zstd: "
     "pip install 'capillary_interactions[zstd]'"
 )
 
 
-class PeekableFile:
-    """A file whose first bytes have been looked at.
+def uncompressed_suffix(name: str) -> str:
+    """The suffix of a name, or the one before .gz or .zst, in lower case."""
+    path = PurePath(name.lower())
+    return (path.with_suffix("") if path.suffix in COMPRESSED_SUFFIXES else path).suffix
 
-    Args:
-        file: Binary; may be a pipe.
-    """
+
+def _import_zstandard(error: type[JobError]) -> ModuleType:
+    try:
+        import zstandard  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise error(_NOT_INSTALLED) from None
+    return zstandard
+
+
+class PeekableFile:
+    """A binary file, which may be a pipe, whose first bytes can be looked at."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._head = b""
 
     def peek(self) -> bytes:
-        """What comes first: as much as there is at once, and enough to tell what it is."""
-        while any(each.startswith(self._head) for each in _OPENINGS):
-            more = self._next(_CHUNK)
+        """The bytes of one read, and enough to identify the format."""
+        while any(magic.startswith(self._head) for magic in _MAGIC):
+            more = self._read(_CHUNK)
             if not more:
                 break
             self._head += more
@@ -53,18 +65,17 @@ class PeekableFile:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be read any more."""
         return self._file.closed
 
     @contextmanager
-    def whole(self) -> Iterator[IO[bytes]]:
-        """All of it, as a file to go to and fro in; what comes through a pipe is copied to disk."""
+    def as_seekable(self) -> Iterator[IO[bytes]]:
+        """The whole file with seek(); a pipe is copied to disk."""
         if self._file.seekable() and self._file.tell() == len(self._head):
             self._file.seek(0)
             self._head = b""
             yield self._file
             return
-        # Without a name, so that it is gone with this program whatever becomes of it.
+        # Without a name, so that it is removed even if this process is killed.
         with tempfile.TemporaryFile() as copy:
             while chunk := self.read(_CHUNK):
                 copy.write(chunk)
@@ -72,137 +83,121 @@ class PeekableFile:
             yield copy
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, no more than that; b"" at the end."""
-        if self._head:
-            if size < 0:
-                head, self._head = self._head, b""
-                return head + self._rest()
-            head, self._head = self._head[:size], self._head[size:]
-            return head
-        return self._next(size)
+        """At most `size` bytes; b"" at the end."""
+        if not self._head:
+            return self._read(size)
+        end = size if size >= 0 else len(self._head)
+        head, self._head = self._head[:end], self._head[end:]
+        return head if size >= 0 else head + b"".join(iter(lambda: self._read(_CHUNK), b""))
 
     def read_full(self, size: int) -> bytes:
-        """The next bytes, as many as are asked for unless the file ends; a pipe gives fewer."""
-        found = self.read(size)
-        while len(found) < size and (more := self.read(size - len(found))):
-            found += more
-        return found
+        """The next `size` bytes, fewer only at the end of the file."""
+        content = self.read(size)
+        while len(content) < size and (more := self.read(size - len(content))):
+            content += more
+        return content
 
-    def _rest(self) -> bytes:
-        return b"".join(iter(lambda: self._next(_CHUNK), b""))
-
-    def _next(self, size: int) -> bytes:
-        # None: another process has made the pipe a non-blocking one, and it is empty for now.
-        while (found := self._file.read(size)) is None:
-            time.sleep(_PAUSE)
-        return found
+    def _read(self, size: int) -> bytes:
+        # None: another process has made the pipe non-blocking, and it is empty for now.
+        while (content := self._file.read(size)) is None:
+            time.sleep(_POLL_INTERVAL)
+        return content
 
 
 def read_chunks(file: IO[bytes] | PeekableFile, before_read: Callable[[], None]) -> Iterator[bytes]:
-    """What a file holds, unpacked if it is packed, a little at a time.
+    """The decompressed content of a binary file, a chunk at a time.
 
     Args:
-        file: Binary.
-        before_read: Called before each read, which may take for ever.
+        file: The file.
+        before_read: Called before each read, which may block for long.
 
     Raises:
-        ListError: It is packed, and broken or cut short.
+        ListError: It is compressed, and broken or truncated.
     """
     before_read()
-    peeked = file if isinstance(file, PeekableFile) else PeekableFile(file)
-    opening = peeked.peek()
+    peekable = file if isinstance(file, PeekableFile) else PeekableFile(file)
+    opening = peekable.peek()
     read: Callable[[int], bytes]
     if opening.startswith(_GZIP):
-        read = gzip.GzipFile(fileobj=cast("IO[bytes]", peeked)).read
+        read = gzip.GzipFile(fileobj=cast("IO[bytes]", peekable)).read
     elif opening.startswith(_ZSTD):
-        read = _Unzstd(peeked).read
+        read = _ZstdReader(peekable).read
     else:
-        read = peeked.read
+        read = peekable.read
     while True:
         try:
             chunk = read(_CHUNK)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as broken:
-            raise ListError(f"its compression is broken: {broken}") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ListError(f"its compression is broken: {error}") from None
         if not chunk:
             return
         yield chunk
         before_read()
 
 
-class _Unzstd:
-    """What is packed by Zstandard, unpacked; notices, unlike that library's own reader, a cut.
-
-    Args:
-        file: Packed.
-    """
+class _ZstdReader:
+    """Decompresses Zstandard; raises, unlike that library's own reader, where a file is cut."""
 
     def __init__(self, file: PeekableFile) -> None:
-        try:
-            import zstandard  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise ListError(_NO_ZSTD) from None
+        zstandard = _import_zstandard(ListError)
         self._file = file
         self._error = zstandard.ZstdError
-        self._unpacker = zstandard.ZstdDecompressor
+        self._new_decompressor = zstandard.ZstdDecompressor
         self._frame: Any = None
-        self._packed = b""
-        self._unpacked = b""
+        self._compressed = b""
+        self._content = b""
 
     def read(self, size: int) -> bytes:
-        """The next bytes, no more than that; b"" at the end."""
-        if not self._unpacked:
-            self._unpacked = self._more(size)
-        found, self._unpacked = self._unpacked[:size], self._unpacked[size:]
-        return found
+        """At most `size` bytes; b"" at the end."""
+        if not self._content:
+            self._content = self._decompress(size)
+        content, self._content = self._content[:size], self._content[size:]
+        return content
 
-    def _more(self, size: int) -> bytes:
-        """What the packed bytes that are there give, if that is less; b"" at the end."""
+    def _decompress(self, size: int) -> bytes:
+        """About `size` bytes, or what is available without another read; b"" at the end."""
         parts: list[bytes] = []
         count = 0
         while count < size:
-            if not self._packed:
-                if parts:
-                    break  # the next read may take for ever
-                self._packed = self._file.read(_PACKED_CHUNK)
-            if not self._packed:
+            if not self._compressed:
+                if count:
+                    break  # the next read may block for long
+                self._compressed = self._file.read(_COMPRESSED_CHUNK)
+            if not self._compressed:
                 if self._frame is not None:
                     raise EOFError("the file ends in the middle")
                 break
-            part, self._packed = self._packed[:_PACKED_PIECE], self._packed[_PACKED_PIECE:]
-            parts.append(self._unpack(part))
+            piece = self._compressed[:_COMPRESSED_PIECE]
+            self._compressed = self._compressed[_COMPRESSED_PIECE:]
+            parts.append(self._decompress_piece(piece))
             count += len(parts[-1])
-            if not count:
-                parts.clear()
         return b"".join(parts)
 
-    def _unpack(self, packed: bytes) -> bytes:
+    def _decompress_piece(self, piece: bytes) -> bytes:
         if self._frame is None:
-            self._frame = self._unpacker().decompressobj()
+            self._frame = self._new_decompressor().decompressobj()
         try:
-            unpacked: bytes = self._frame.decompress(packed)
-        except self._error as broken:
-            raise EOFError(str(broken)) from None
+            content: bytes = self._frame.decompress(piece)
+        except self._error as error:
+            raise EOFError(str(error)) from None
         if self._frame.eof:
-            self._packed, self._frame = self._frame.unused_data + self._packed, None
-        return unpacked
+            self._compressed, self._frame = self._frame.unused_data + self._compressed, None
+        return content
 
 
 def open_compressor(file: IO[bytes], name: str) -> IO[bytes]:
-    """A file that packs what is written to it as its name's ending says.
+    """A file that compresses what is written to it, as the suffix of the name asks for.
 
-    Closing it leaves the file beneath open.
+    Closing it leaves the underlying file open.
 
     Raises:
-        ExportError: The packer is not installed.
+        ExportError: zstandard is not installed.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix == ".gz":
         # No name and no time inside: equal results are equal files.
         return cast("IO[bytes]", gzip.GzipFile("", "wb", _LEVEL, file, mtime=0))
     if suffix == ".zst":
-        try:
-            import zstandard  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise ExportError(_NO_ZSTD) from None
+        zstandard = _import_zstandard(ExportError)
         return cast("IO[bytes]", zstandard.ZstdCompressor().stream_writer(file, closefd=False))
     return file

@@ -1,7 +1,7 @@
-"""What has a wrong quote swallowed? Lines of a CSV that can be taken back and read anew.
+"""Recovers the rows that an unclosed quote of a CSV has swallowed.
 
-A quote that is never closed makes one cell of all that follows. What tells it from a broken cell
-of several lines is that the lines in it look like rows.
+Such a quote makes one cell of all that follows. It differs from a malformed cell of several lines
+in that the lines in it look like rows.
 """
 
 import csv
@@ -14,114 +14,111 @@ from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._lists.rows import BadRow
 from capillary_interactions.jobs._lists.text import MAX_LINE
 
-# Of so many lines one may look like something else than a row.
-_ODD: Final = 10
-_LOOKED_AT: Final = 1000
-# No cell has more lines; where they are no rows either, nobody can tell what they are.
-_MOST_LINES: Final = 50
-_LONGEST_CELL: Final = MAX_LINE + (1 << 17)
-_PIECE: Final = 64
-_FEW: Final = 12
-_MOST_AGAIN: Final = 1 << 26
+# One line in ten may look like something else than a row.
+_ODD_LINES: Final = 10
+_MAX_EXAMINED: Final = 1000
+# With as many lines, and no rows in them, it stays unknown whether they are a cell's text.
+_MAX_LINES: Final = 50
+_MAX_CELL: Final = MAX_LINE + (1 << 17)
+_LINES_AT_A_TIME: Final = 64
+_FIRST_LINES: Final = 12
+_MAX_REREAD: Final = 1 << 26
+_UNCLOSED: Final = "a quote is opened and not closed"
 
 
 class RecoverableLines:
-    """The lines of a CSV that hold its rows.
+    """The lines of a CSV's rows.
 
     Args:
         lines: The lines.
         delimiter: What separates their cells.
         width: How many cells a row should have.
-        before: Lines of the list before them.
+        lines_before: Lines of the list before them.
 
     Attributes:
-        held: Those of the row that is being read; whoever has read the row clears them.
-        widths: How many cells a row may have: more than it should where they are empty.
+        row_lines: Those of the current row; cleared by the caller after each row.
+        widths: How many cells a row may have; more than it should where they are empty.
     """
 
-    def __init__(self, lines: Iterator[str], delimiter: str, width: int, before: int) -> None:
-        self.held: list[str] = []
+    def __init__(self, lines: Iterator[str], delimiter: str, width: int, lines_before: int) -> None:
+        self.row_lines: list[str] = []
+        self.widths = {width}
         self._lines = lines
         self._delimiter = delimiter
-        self.widths = {width}
-        self._before = before
-        self._again: deque[str] = deque()
-        self._size_again = 0
-        self._are_rows_again = False
-        # One limit for all of Python: what somebody else has set is not made smaller, and so it
-        # is no guard against a cell that never ends.
-        csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+        self._lines_before = lines_before
+        self._pushed_back: deque[str] = deque()
+        self._size_pushed_back = 0
+        self._swallows_rows = False
+        # The limit is global: it is not lowered for other users of the csv module, and so it does
+        # not bound a cell that never ends.
+        csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
 
-    def anew(self) -> Iterator[str]:
-        """The lines that are still to be read; to be asked for again after `mended`."""
-        pieces = chain.from_iterable(self._pieces(chain(self._taken_back(), self._lines)))
-        # `append` returns None, so that every line is kept and goes on, at the speed of C.
-        return filterfalse(self.held.append, pieces)
+    def remaining(self) -> Iterator[str]:
+        """The lines still to be read; to be called again after `recover`."""
+        lines = chain.from_iterable(self._bounded(chain(self._pop_pushed_back(), self._lines)))
+        # `append` returns None, so that each line is recorded and passed on, in C.
+        return filterfalse(self.row_lines.append, lines)
 
-    def _taken_back(self) -> Iterator[str]:
-        while self._again:
-            yield self._again.popleft()
+    def _pop_pushed_back(self) -> Iterator[str]:
+        while self._pushed_back:
+            yield self._pushed_back.popleft()
 
-    def _pieces(self, source: Iterator[str]) -> Iterator[Iterator[str]]:
-        """The lines, some at a time, with a look between them at how long the row is.
-
-        Raises:
-            csv.Error: It is too long, or swallows rows that an earlier quote has swallowed, too.
-        """
+    def _bounded(self, source: Iterator[str]) -> Iterator[Iterator[str]]:
+        """The lines, some at a time; raises csv.Error where the row is too long or a known trap."""
         counted, size = 0, 0
         while (line := next(source, None)) is not None:
-            yield chain((line,), islice(source, _PIECE))
-            if len(self.held) < counted:
+            yield chain((line,), islice(source, _LINES_AT_A_TIME))
+            if len(self.row_lines) < counted:
                 counted, size = 0, 0
-            size += sum(map(len, self.held[counted:]))
-            counted = len(self.held)
-            if size > _LONGEST_CELL:
+            size += sum(map(len, self.row_lines[counted:]))
+            counted = len(self.row_lines)
+            if size > _MAX_CELL:
                 raise csv.Error("the row is too long")
-            # Else each of many open quotes would be read to the end of what the first one took.
-            if self._again and counted > _PIECE and self._are_rows(self.held[1:_FEW]):
-                self._are_rows_again = True
-                raise csv.Error("a quote is opened and not closed")
+            # Else each of many open quotes would read all lines that the first one has swallowed.
+            many = self._pushed_back and counted > _LINES_AT_A_TIME
+            if many and self._are_rows(self.row_lines[1:_FIRST_LINES]):
+                self._swallows_rows = True
+                raise csv.Error(_UNCLOSED)
 
-    def mended(self, number: int, wrong: csv.Error, read: int) -> BadRow:
-        """The row for lines that are no CSV, of which the first may have swallowed the others.
+    def recover(self, number: int, error: csv.Error, read: int) -> BadRow:
+        """The rejected row for the current lines, of which the first may have swallowed the others.
 
         Args:
             number: The row's number.
-            wrong: What Python says of them.
-            read: Lines read since `anew`.
+            error: Why they cannot be parsed.
+            read: Lines read since `remaining`.
 
         Raises:
-            ListError: Nobody can tell where the row ends.
+            ListError: It cannot be known where the row ends.
         """
-        first, last = self._before + read - len(self.held) + 1, self._before + read
-        others = self.held[1:]
-        are_rows, self._are_rows_again = self._are_rows_again, False
-        if others and (are_rows or self._are_rows(others)):
-            self._take_back(others)
+        first, last = self._lines_before + read - len(self.row_lines) + 1, self._lines_before + read
+        others = self.row_lines[1:]
+        swallows_rows, self._swallows_rows = self._swallows_rows, False
+        if others and (swallows_rows or self._are_rows(others)):
+            self._push_back(others)
             others, last = [], first
-            wrong = csv.Error("a quote is opened and not closed")
-        elif len(others) >= _MOST_LINES or sum(map(len, self.held)) > MAX_LINE:
+            error = csv.Error(_UNCLOSED)
+        elif len(others) >= _MAX_LINES or sum(map(len, self.row_lines)) > MAX_LINE:
             raise ListError(
                 f"the quote at {_span(first, first)} is closed wrongly or never, and what stands "
                 f"in {_span(first, last)} can be rows or the text of a cell; mend it"
             )
-        raw = "".join([self.held[0], *others])
-        self.held.clear()
-        self._before = last
-        reason = f"no CSV at {_span(first, last)}: {wrong}"
-        return BadRow(number, "", reason, raw=raw.rstrip("\r\n"))
+        raw = "".join([self.row_lines[0], *others]).rstrip("\r\n")
+        self.row_lines.clear()
+        self._lines_before = last
+        return BadRow(number, "", f"no CSV at {_span(first, last)}: {error}", raw=raw)
 
     def _are_rows(self, lines: list[str]) -> bool:
-        some = [line for line in islice(lines, _LOOKED_AT) if line.strip()]
-        cells = (next(csv.reader([line], delimiter=self._delimiter)) for line in some)
-        return sum(len(each) not in self.widths for each in cells) * _ODD <= len(some)
+        examined = [line for line in islice(lines, _MAX_EXAMINED) if line.strip()]
+        rows = (next(csv.reader([line], delimiter=self._delimiter)) for line in examined)
+        return sum(len(cells) not in self.widths for cells in rows) * _ODD_LINES <= len(examined)
 
-    def _take_back(self, lines: list[str]) -> None:
-        self._again.extendleft(reversed(lines))
-        self._size_again += sum(map(len, lines))
-        # Or lines made for it would be read as often as there are lines.
-        if self._size_again > _MOST_AGAIN:
-            raise ListError("so many quotes in it are never closed that it is no CSV")
+    def _push_back(self, lines: list[str]) -> None:
+        self._pushed_back.extendleft(reversed(lines))
+        self._size_pushed_back += sum(map(len, lines))
+        # Against quadratic time: each line of a hostile file may swallow all the rest.
+        if self._size_pushed_back > _MAX_REREAD:
+            raise ListError("too many quotes in it are never closed; it is no CSV")
 
 
 def _span(first: int, last: int) -> str:

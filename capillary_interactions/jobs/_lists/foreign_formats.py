@@ -1,6 +1,6 @@
-"""Is a file of another kind than a list, and what is its owner to do then?
+"""Refuses files that are no list (workbooks, archives, pages), with what to do about them.
 
-A look at its first bytes and its first line, before any of its customers is asked for.
+By their first bytes and their first line, before a request is sent for any of their customers.
 """
 
 import re
@@ -9,8 +9,8 @@ from typing import Final
 from capillary_interactions.jobs._errors import ListError
 
 _AS_CSV: Final = "open it in a spreadsheet and save it as CSV (UTF-8)"
-# The longer ones first where one begins like another.
-_OPENINGS: Final = (
+# The longer ones first where one is a prefix of another.
+_MAGIC: Final = (
     (b"PK\x03\x04", f"an Excel workbook or another zip archive; {_AS_CSV}, or unpack it"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"an Excel workbook of the old kind (.xls); {_AS_CSV}"),
@@ -33,9 +33,9 @@ _WORKBOOKS: Final = (
     (b"opendocument.spreadsheet", f"an OpenDocument spreadsheet (.ods); {_AS_CSV}"),
     (b"Index/", f"a Numbers spreadsheet; {_AS_CSV}"),
 )
-# What stands behind these marks is no text; a CSV's first column may be named so.
-_BINARY: Final = {b"ORC", b"BZh"}
-_TAR: Final = (257, b"ustar")
+# Followed by binary data; a CSV's first column may have such a name.
+_ALSO_TEXT: Final = {b"ORC", b"BZh"}
+_TAR: Final = 257, b"ustar"
 _MARKUP: Final = re.compile(
     r"<\s*(?:!doctype|html|head|body|table|tbody|thead|tr|td|meta|style|div|span|!--|\?xml|\?mso|"
     r"worksheet|workbook)\b|<!--|MIME-Version:",
@@ -46,18 +46,13 @@ _LINE_BY_LINE: Final = "write one object a line: jq -c '.[]' LIST"
 
 
 def refuse_foreign_bytes(opening: bytes) -> None:
-    """See that a file's first bytes are not those of another kind of file.
-
-    Raises:
-        ListError: They are; the text says what it is and what to do.
-    """
-    for mark, what in _OPENINGS:
-        if opening.startswith(mark) and not (mark in _BINARY and _is_text(opening)):
-            if mark.startswith(b"PK\x03"):
-                what = next((words for part, words in _WORKBOOKS if part in opening), what)  # noqa: PLW2901
-            raise ListError(f"it is {what}")
-    place, mark = _TAR
-    if opening[place:].startswith(mark):
+    for magic, description in _MAGIC:
+        if opening.startswith(magic) and not (magic in _ALSO_TEXT and _is_text(opening)):
+            part_of_zip = magic.startswith(b"PK\x03")
+            workbooks = (text for part, text in _WORKBOOKS if part_of_zip and part in opening)
+            raise ListError(f"it is {next(workbooks, description)}")
+    offset, magic = _TAR
+    if opening.startswith(magic, offset):
         raise ListError("it is a tar archive; unpack it first")
 
 
@@ -65,27 +60,24 @@ def _is_text(opening: bytes) -> bool:
     return opening[:64].isascii() and opening[:64].decode().replace("\n", "").isprintable()
 
 
-def refuse_foreign_line(line: str, form: str | None, *, chosen: bool) -> None:
-    """See that the first line of a text with anything in it is not that of another kind of file.
+def refuse_foreign_line(line: str, format_: str | None, *, chosen: bool) -> None:
+    """Raise if the first line with anything in it is that of a file of another type.
 
     Args:
         line: The line.
-        form: How the list is written, as far as that is known.
-        chosen: Whether the caller has said so, and not the file's name.
-
-    Raises:
-        ListError: It is; the text says what it is and what to do.
+        format_: The format of the list, as far as it is known.
+        chosen: Whether the caller has given the format, and not the file's name.
     """
     line = line.strip()
     if _MARKUP.match(line):
         raise ListError(f"it is a page of HTML or XML; {_AS_CSV}")
-    if form in {"csv", "lines"} and chosen:
+    if format_ in {"csv", "lines"} and chosen:
         return
     if line.upper() == "BEGIN:VCARD":
         raise ListError("it is a vCard file of contacts; export them as CSV")
-    if _ARRAY.match(line) or (line.startswith("[") and form == "jsonl"):
+    if _ARRAY.match(line) or (line.startswith("[") and format_ == "jsonl"):
         raise ListError(f"it is a JSON array; {_LINE_BY_LINE}")
-    if form == "jsonl" and (line == "{" or (line[:1] == "{" and line[-1] in "{[,")):
+    if format_ == "jsonl" and (line == "{" or (line[:1] == "{" and line[-1] in "{[,")):
         raise ListError(
             "its JSON is spread over several lines; write one object a line: jq -c . LIST"
         )

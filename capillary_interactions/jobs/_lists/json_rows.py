@@ -1,4 +1,4 @@
-"""How are rows read from JSON lines, one object a line?"""
+"""Reads rows from JSON lines, one object a line."""
 
 import json
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from capillary_interactions.jobs._lists.columns import find_column
 from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row, Rows, digits_of
+from capillary_interactions.jobs._lists.text import BYTE_ORDER_MARK
 
-# Python's own reader, in C, lets no other thread run before it is done.
-_LONG: Final = 1 << 17
-_MARK: Final = "\ufeff"
+# Python's decoder in C holds the GIL until it is done; its decoder in Python releases it.
+_MAX_DECODED_IN_C: Final = 1 << 17
 
 
 def json_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
@@ -21,66 +21,69 @@ def json_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
     """
     number, key = 0, ""
     known: set[str] = set()
-    for whole in lines:
-        # The mark of a file that another was appended to.
-        line = whole.strip().lstrip(_MARK)
+    for text in lines:
+        # A file that was appended to another has its byte-order mark in the middle.
+        line = text.strip().lstrip(BYTE_ORDER_MARK)
         if not line:
             yield None
             continue
         number += 1
-        written = parsed(line)
-        if not isinstance(written, dict):
+        value = decode_json(line)
+        if not isinstance(value, dict):
             yield BadRow(number, "", "the line is no JSON object", raw=line)
             continue
         if not key:
-            names = list(written)
+            names = list(value)
             key = names[find_column(names, wanted.identifier, wanted.column)]
-        if not known.issuperset(written):
-            wanted.columns.extend(name for name in written if name not in known)
-            known.update(written)
-        # The line itself: whatever it holds comes out as it went in, long numbers too.
-        yield _row(number, written, key, line)
+        if not known.issuperset(value):
+            wanted.columns.extend(name for name in value if name not in known)
+            known.update(value)
+        # The cells are the line itself, so that long numbers are exported with all their digits.
+        yield _row(number, value, key, line)
 
 
 class Number(str):
-    """A number in a line of JSON, in the digits it is written in."""
+    """A JSON number, digit by digit: as a float, a long card number would be another one."""
 
     __slots__ = ()
 
 
-def _no_number(text: str) -> None:
+def _refuse_constant(text: str) -> None:
     raise ValueError(text)
 
 
-# As a float, a long card number would be another one.
-_DECODER: Final = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_no_number)
-_PATIENT: Final = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_no_number)
-_PATIENT.scan_once = scanner.py_make_scanner(_PATIENT)  # type: ignore[attr-defined]
+def _make_decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse_constant)
 
 
-def parsed(line: str) -> Any:
-    """A line's value with numbers as they stand, or None if the line is no JSON."""
-    decoder = _DECODER if len(line) <= _LONG else _PATIENT
+_DECODER: Final = _make_decoder()
+_PYTHON_DECODER: Final = _make_decoder()
+_PYTHON_DECODER.scan_once = scanner.py_make_scanner(_PYTHON_DECODER)  # type: ignore[attr-defined]
+
+
+def decode_json(line: str) -> Any:
+    """The value of a line, or None if it is no JSON."""
+    decoder = _DECODER if len(line) <= _MAX_DECODED_IN_C else _PYTHON_DECODER
     try:
         return decoder.decode(line)
     except (ValueError, RecursionError):
         return None
 
 
-def _row(number: int, written: dict[str, Any], key: str, line: str) -> Row:
-    if key not in written:
+def _row(number: int, cells: dict[str, Any], key: str, line: str) -> Row:
+    if key not in cells:
         return Row(number, "", f"the object has no key {key!r}", line)
-    value = written[key]
+    value = cells[key]
     if isinstance(value, Number):
-        whole = digits_of(value)
-        if whole is not None:
-            return Row(number, whole, None, line)
+        digits = digits_of(value)
+        if digits is not None:
+            return Row(number, digits, None, line)
         reason = f"the number under {key!r} is not written in digits"
         return Row(number, str(value), reason, line)
     if isinstance(value, str):
         return Row(number, value.strip(), None, line)
-    reason = f"under {key!r} is {_KINDS.get(type(value), 'nothing')}, no text"
+    reason = f"under {key!r} is {_TYPES.get(type(value), 'nothing')}, no text"
     return Row(number, "", reason, line)
 
 
-_KINDS: Final[dict[type, str]] = {bool: "a boolean", list: "a list", dict: "an object"}
+_TYPES: Final[dict[type, str]] = {bool: "a boolean", list: "a list", dict: "an object"}

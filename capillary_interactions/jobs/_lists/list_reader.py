@@ -1,4 +1,4 @@
-"""How does a list become batches that can be kept, from where an earlier reading has stopped?"""
+"""Reads a list into batches that can be stored, from where an earlier reading stopped."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -9,37 +9,44 @@ from attrs import field, frozen
 
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoListError
 from capillary_interactions.jobs._lists.customer_list import CustomerList
-from capillary_interactions.jobs._lists.query_template import QueryTemplate, escape_unencodable
-from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row, Rows, cells_to_json
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._lists.rows import (
+    BadRow,
+    ListFormat,
+    Row,
+    Rows,
+    cells_to_json,
+    escape_unencodable,
+)
 from capillary_interactions.jobs._lists.source_file import (
     check_unmodified,
     describe_change,
     is_regular_file,
 )
 
-# Few at first, so that the first request leaves soon.
-_FIRST: Final = 200
-# Then many, for a thread that keeps a batch stops the event loop at each step of it.
-_BATCH: Final = 4000
-# Or what so many reads have given (64 KiB each, of text): rows may be wide.
-_READS: Final = 8
+# Few rows first, so that the first request is sent early; then many, because every batch that is
+# stored interrupts the event loop.
+_FIRST_BATCH: Final = 200
+_MAX_BATCH: Final = 4000
+# Rows may be wide: a batch also ends after this many reads of 64 KiB.
+_MAX_READS: Final = 8
 
 
 @frozen(kw_only=True)
 class Batch:
-    """Some rows of a list, one after the other.
+    """Consecutive rows of a list.
 
     Attributes:
-        first: The number of the first of them.
-        values: Their customers, as far as there is one in a row.
-        cells: Everything in each of them, as JSON.
-        reasons: Why some of them cannot be asked, by their places from 0.
-        blank: Blank lines before and between them that no earlier batch has counted.
-        digest: The fingerprint of the list up to the last of them.
+        first: The number of the first row.
+        values: The customer of each row, as far as there is one.
+        cells: All cells of each row, as JSON.
+        reasons: Why rows are rejected, by their index in `values`.
+        blank: Blank lines before and between the rows that no earlier batch has counted.
+        digest: The fingerprint of the list up to the last row.
         columns: The names of the columns so far.
         schema: The types of the columns, where the format has any.
-        format: How the list is written.
-        last: Whether there is no more.
+        format: The format of the list.
+        last: Whether this is the end of the list.
     """
 
     first: int
@@ -55,24 +62,17 @@ class Batch:
 
     @property
     def end(self) -> int:
-        """The number of the row behind the last of them."""
+        """The number after that of the last row."""
         return self.first + len(self.values)
 
     def rows(self) -> Iterator[Row]:
-        """The rows; those with a reason cannot be asked."""
-        for place, (value, cells) in enumerate(zip(self.values, self.cells, strict=True)):
-            yield Row(self.first + place, value, self.reasons.get(place), cells)
+        for index, (value, cells) in enumerate(zip(self.values, self.cells, strict=True)):
+            yield Row(self.first + index, value, self.reasons.get(index), cells)
 
 
 @frozen(kw_only=True)
 class ReadPosition:
-    """How far a list has been read.
-
-    Attributes:
-        rows: Rows read.
-        digest: The fingerprint of the list up to there.
-        whole: Whether that was all.
-    """
+    """How far a list has been read: the rows, their fingerprint, and whether that is all."""
 
     rows: int = 0
     digest: str = ""
@@ -80,98 +80,99 @@ class ReadPosition:
 
 
 class ListReader:
-    """Reads one list once; all of it runs in the thread that reads.
+    """Reads a list once, in one thread.
 
     Args:
         customers: The list.
-        template: What is asked of each row.
-        bookmark: How far it was read before; what is before that is compared, and not given again.
-        fingerprint: What the list's file looked like then, or None if that is not known.
+        template: The query of each row.
+        position: How far it was read before; rows before that are compared and not emitted again.
+        fingerprint: That of the file then, or None if it is not known.
 
     Attributes:
-        fingerprint: What the file looks like that is read, once it is opened; None for a pipe.
+        fingerprint: That of the opened file; None for a pipe.
     """
 
     def __init__(
         self,
         customers: CustomerList,
         template: QueryTemplate,
-        bookmark: ReadPosition | None = None,
+        position: ReadPosition | None = None,
         fingerprint: dict[str, Any] | None = None,
     ) -> None:
         self.fingerprint: dict[str, Any] | None = None
-        self._fingerprint_before = fingerprint
+        self._previous_fingerprint = fingerprint
         self._customers = customers
         self._template = template
-        self._bookmark = bookmark or ReadPosition()
+        self._position = position or ReadPosition()
         self._hash = hashlib.blake2b(digest_size=16)
         self._unhashed: list[str] = []
-        self._wanted: ListFormat | None = None
-        self._begin()
+        self._format: ListFormat | None = None
+        self._start_batch()
         self._blank = 0
-        self._blank_since = 0
+        self._blank_since_row = 0
         self._number = 0
-        self._patient = False
-        self._put: Callable[[Batch], None]
+        self._is_regular_file = False
+        self._emit: Callable[[Batch], None]
 
-    def read(self, put: Callable[[Batch], None]) -> None:
-        """Read, and give away what is new.
+    def read(self, emit: Callable[[Batch], None]) -> None:
+        """Read the list and emit its new rows.
 
         Raises:
             ListError: It cannot be read, or not any further.
-            JobChangedError: It is not the list of the bookmark.
+            JobChangedError: It is not the list of the position.
         """
-        self._put = put
+        self._emit = emit
         file = self._customers.open()
-        self._patient = is_regular_file(file)
+        self._is_regular_file = is_regular_file(file)
         try:
             # A file that the caller has opened is the caller's to close.
             with nullcontext() if self._customers.path is None else closing(file):
-                self._see(file)
-                self._wanted, rows = self._customers.rows(file, self._before_read)
-                self._take(rows)
-                self._check_end(file)
+                self._compare_file(file)
+                self._format, rows = self._customers.rows(file, self._before_read)
+                self._read_rows(rows)
+                self._check_unmodified(file)
             self._finish()
-        except OSError as failed:
-            self._hand_on()
+        except OSError as error:
+            self._flush()
             raise ListError(
-                f"{self._customers.name} cannot be read: {failed.strerror or failed}"
+                f"{self._customers.name} cannot be read: {error.strerror or error}"
             ) from None
-        except ListError as wrong:
-            if isinstance(wrong, NoListError):
-                self._begin()
-            self._hand_on()
-            raise ListError(f"{self._customers.name}: {wrong}") from None
+        except ListError as error:
+            if isinstance(error, NoListError):
+                self._start_batch()
+            self._flush()
+            raise ListError(f"{self._customers.name}: {error}") from None
 
-    def _see(self, file: IO[bytes]) -> None:
-        """Look at the very file that is read: its path may soon be another one's."""
+    def _compare_file(self, file: IO[bytes]) -> None:
+        # Of the open file: its path may be another file's in a moment.
         self.fingerprint = self._customers.fingerprint_of(file)
-        if self.fingerprint is not None and self._fingerprint_before is not None:
-            how = describe_change(self._fingerprint_before, self.fingerprint)
-            if how is not None:
-                raise _changed(self._customers, how)
+        if self.fingerprint is not None and self._previous_fingerprint is not None:
+            change = describe_change(self._previous_fingerprint, self.fingerprint)
+            if change is not None:
+                raise self._changed(change)
 
-    def _check_end(self, file: IO[bytes]) -> None:
+    def _check_unmodified(self, file: IO[bytes]) -> None:
         if self.fingerprint is None:
             return
         try:
             check_unmodified(file, self.fingerprint)
         except ListError:
-            self._begin()  # the last row of these may be half of one
+            self._start_batch()  # its last row may be half of one
             raise
 
-    def _take(self, rows: Rows) -> None:
-        # As few calls as can be: there may be millions of rows, and they share a lock with lookups.
-        mark, unhashed, is_plain = self._bookmark, self._unhashed, self._template.is_plain
+    def _read_rows(self, rows: Rows) -> None:
+        # As few calls as possible: there may be millions of rows, and they share the GIL with the
+        # lookups.
+        known, unhashed, is_plain = self._position, self._unhashed, self._template.is_plain
         for row in rows:
-            if self._number < mark.rows:
-                self._pass(row)
+            if self._number < known.rows:
+                self._skip_known_row(row)
                 continue
             if row is None:
-                self._blank_since += 1
+                self._blank_since_row += 1
                 continue
-            if mark.whole:
-                raise _changed(self._customers, f"it had {mark.rows:,} rows, and has more")
+            if known.whole:
+                raise self._changed(f"it had {known.rows:,} rows, and has more")
             self._number = number = row.number
             unhashed.append(row.cells)
             value = row.value
@@ -179,81 +180,74 @@ class ListReader:
                 self._values.append(value)
                 self._cells.append(row.cells)
             else:
-                self._keep(row)
-            if self._blank_since:
-                # Counted with the row behind them, or a second reading might count them twice.
-                self._blank, self._blank_since = self._blank + self._blank_since, 0
-            if len(self._values) >= (_FIRST if number <= _FIRST else _BATCH):
-                self._hand_on()
+                self._add(row)
+            if self._blank_since_row:
+                # Counted with the next row, or a resumed reading would count them twice.
+                self._blank, self._blank_since_row = self._blank + self._blank_since_row, 0
+            if len(self._values) >= (_FIRST_BATCH if number <= _FIRST_BATCH else _MAX_BATCH):
+                self._flush()
 
-    def _pass(self, row: Row | None) -> None:
-        """Compare a row that was read before, or a blank line between such rows."""
+    def _skip_known_row(self, row: Row | None) -> None:
         if row is None:
             return
         self._number = row.number
         self._unhashed.append(row.cells)
-        if row.number == self._bookmark.rows:
-            self._compare()
-        elif len(self._unhashed) >= _BATCH:
+        if row.number == self._position.rows:
+            if self._digest() != self._position.digest:
+                raise self._changed("its rows differ")
+        elif len(self._unhashed) >= _MAX_BATCH:
             self._hash_rows()
 
-    def _begin(self) -> None:
-        """Begin a batch: in flat lists, for the garbage collector goes through every row else."""
+    def _start_batch(self) -> None:
+        # Flat lists, because the garbage collector traverses every tracked object of a row.
         self._values: list[str] = []
         self._cells: list[str] = []
         self._reasons: dict[int, str] = {}
         self._reads = 0
 
-    def _keep(self, row: Row) -> None:
+    def _add(self, row: Row) -> None:
         cells, (value, reason) = row.cells, self._template.normalise(row)
         if reason is not None:
             self._reasons[len(self._values)] = reason
             value = escape_unencodable(value)
         if isinstance(row, BadRow):
-            # Not before it is compared: the fingerprint is of what could be read.
+            # After hashing: the fingerprint covers what could be parsed.
             cells = cells_to_json([row.raw])
         self._values.append(value)
         self._cells.append(cells)
 
     def _hash_rows(self) -> None:
-        """Hash what has been read, many rows at a time: a step for each costs more than it does."""
+        # Many rows at a time: a call for each costs more than the hash does.
         text = "\n".join((*self._unhashed, ""))
         self._hash.update(text.encode(errors="backslashreplace"))
         self._unhashed.clear()
 
     def _digest(self) -> str:
-        """The fingerprint of all rows so far."""
         self._hash_rows()
         return self._hash.hexdigest()
 
-    def _compare(self) -> None:
-        if self._digest() != self._bookmark.digest:
-            raise _changed(self._customers, "its rows differ")
-
     def _finish(self) -> None:
-        mark = self._bookmark
-        if self._number < mark.rows:
-            raise _changed(self._customers, f"it had {mark.rows:,} rows, and has {self._number:,}")
+        known = self._position
+        if self._number < known.rows:
+            raise self._changed(f"it had {known.rows:,} rows, and has {self._number:,}")
         if not self._number:
             raise ListError("it holds no rows")
-        if not mark.whole:
-            self._blank += self._blank_since
-            self._give(last=True)
+        if not known.whole:
+            self._blank += self._blank_since_row
+            self._emit_batch(last=True)
 
     def _before_read(self) -> None:
-        """Give away what has been read where the next read may take for ever, or it is much."""
+        """Flush where the next read of a pipe may block for long, or the batch is large."""
         self._reads += 1
-        if not self._patient or self._reads > _READS:
-            self._hand_on()
+        if not self._is_regular_file or self._reads > _MAX_READS:
+            self._flush()
 
-    def _hand_on(self) -> None:
-        """Give away what has been read."""
+    def _flush(self) -> None:
         if self._values:
-            self._give()
+            self._emit_batch()
 
-    def _give(self, *, last: bool = False) -> None:
-        wanted = self._wanted
-        if wanted is None:
+    def _emit_batch(self, *, last: bool = False) -> None:
+        if self._format is None:
             return
         batch = Batch(
             first=self._number + 1 - len(self._values),
@@ -262,23 +256,21 @@ class ListReader:
             reasons=self._reasons,
             blank=self._blank,
             digest=self._digest(),
-            columns=tuple(wanted.columns),
-            schema=wanted.schema,
-            format=wanted.format or "lines",
+            columns=tuple(self._format.columns),
+            schema=self._format.schema,
+            format=self._format.format or "lines",
             last=last,
         )
-        self._begin()
+        self._start_batch()
         self._blank = 0
-        self._put(batch)
+        self._emit(batch)
+
+    def _changed(self, change: str) -> JobChangedError:
+        return changed_error(self._customers.name, change)
 
 
-def _changed(customers: CustomerList, how: str) -> JobChangedError:
-    return changed_error(customers.name, how)
-
-
-def changed_error(name: str, how: str) -> JobChangedError:
-    """The error for a list that is not the one its job began with."""
+def changed_error(name: str, change: str) -> JobChangedError:
     return JobChangedError(
-        f"{name} has changed since its job began: {how}. Put the old list back to go on, or give "
-        "the new one a job (and a result) of its own"
+        f"{name} has changed since its job began: {change}. Put the old list back to go on, or "
+        "give the new one a job (and a result) of its own"
     )

@@ -1,4 +1,4 @@
-"""What is asked of every row of a list alike?"""
+"""The query that is the same for every row of a list, except for the customer."""
 
 import re
 from collections.abc import Callable
@@ -16,29 +16,28 @@ from capillary_interactions._model.vocabulary import (
 )
 from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions.jobs._lists.clean_text import clean_identifier
-from capillary_interactions.jobs._lists.rows import Row, digits_of, escape_unencodable
+from capillary_interactions.jobs._lists.rows import Row, digits_of
 from capillary_interactions.jobs._lists.unusable_cells import tool_output_reason, wrong_type_reason
 
-__all__ = ["QueryTemplate", "escape_unencodable"]
-
-# What every version can ask, and nearly every list is made of.
-_PLAIN: Final = re.compile(r"[\w.@+-]+", re.ASCII)
+# Valid in every version of the API, and nearly every list consists of such values.
+_SIMPLE: Final = re.compile(r"[\w.@+-]+", re.ASCII)
 _is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
-_no_value: Final = re.compile(r"(?!)").fullmatch
+_never: Final = re.compile(r"(?!)").fullmatch
+_ANY_VALUE: Final = "any"
 
 
 @frozen(kw_only=True)
 class QueryTemplate:
-    """What is asked of every row alike.
+    """The query of every row.
 
     Args:
-        name: The kind of identifier.
+        name: The type of identifier.
         api: The version of the call.
         network: Only this network, or None.
         type: Only this type, or None.
 
     Raises:
-        ValueError: That cannot be asked of anybody.
+        ValueError: No customer can be queried so.
     """
 
     name: IdentifierName
@@ -47,8 +46,7 @@ class QueryTemplate:
     type: InteractionType | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Ask for nobody, to see whether the rest can be asked."""
-        check_supported(self.query("nobody"), self.api)
+        check_supported(self.query(_ANY_VALUE), self.api)
 
     def query(self, value: str) -> Query:
         """The query for one customer.
@@ -59,38 +57,34 @@ class QueryTemplate:
         return Query(Identifier(self.name, value), network=self.network, type=self.type)
 
     def normalise(self, row: Row) -> tuple[str, str | None]:
-        """Whom a row names, as it is asked; and the reason why that cannot be, or None."""
+        """The customer of a row as it is sent, and why it cannot be sent, or None."""
         value = row.value
         if row.reason is not None or self.is_plain(value):
             return value, row.reason
-        value = value if _PLAIN.fullmatch(value) else clean_identifier(value)
+        value = value if _SIMPLE.fullmatch(value) else clean_identifier(value)
         if self.name is IdentifierName.MOBILE:
             # Tables with gaps are often written with .0 behind every number.
             value = digits_of(value) or value
-        reason = self._refusal(value)
-        # What is not asked stays as it is written.
+        reason = self._reason(value)
+        # What is rejected stays as it is written.
         return (value, None) if reason is None else (row.value, reason)
 
     @property
     def is_plain(self) -> Callable[[str], object]:
-        """Tells whether a value is nothing but digits, and so can be asked as it stands."""
-        return _no_value if self.name is IdentifierName.EMAIL else _is_number
+        """A function that is true for values that can be sent unchecked: nothing but digits."""
+        return _never if self.name is IdentifierName.EMAIL else _is_number
 
-    def rejection_reason(self, row: Row) -> str | None:
-        """The reason why a row cannot be asked, or None."""
-        return self.normalise(row)[1]
-
-    def _refusal(self, value: str) -> str | None:
+    def _reason(self, value: str) -> str | None:
         reason = tool_output_reason(value, self.name)
-        if reason is None and not _PLAIN.fullmatch(value):
+        if reason is None and not _SIMPLE.fullmatch(value):
             try:
                 check_supported(self.query(value), self.api)
-            except ValueError as refused:
-                return str(refused)
+            except ValueError as error:
+                return str(error)
         return reason or wrong_type_reason(value, self.name)
 
     def to_jsonable(self, value: str) -> dict[str, Any]:
-        """A query as it would be written, though the value may be none."""
-        query = to_jsonable(self.query("nobody"))
+        """The query for a value as JSON, though the value may be invalid."""
+        query = to_jsonable(self.query(_ANY_VALUE))
         query["identifierValue"] = value
         return dict(query)

@@ -1,13 +1,12 @@
 """What is a row of a list, and how are rows read from lines of text?
 
-Pure: one row at a time. Rows of data are numbered from 1; a blank line is no row and comes as
-None. A row that cannot be read comes with the reason why.
+Rows of data are numbered from 1; a blank line is no row and comes as None. A row that cannot be
+read comes with the reason.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from pathlib import PurePath
 from typing import Final, Literal, get_args
 
 import orjson
@@ -17,6 +16,7 @@ from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions._text.masking import repr_masked
 from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.columns import DELIMITERS, is_type_line, separator_line
+from capillary_interactions.jobs._lists.compression import uncompressed_suffix
 from capillary_interactions.jobs._lists.single_column import (
     check_first_value,
     looks_like_identifier,
@@ -26,23 +26,22 @@ from capillary_interactions.jobs._lists.single_column import (
 Format = Literal["csv", "jsonl", "lines", "parquet", "arrow"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
-_SUFFIXES: Final[dict[str, Format]] = {
-    ".csv": "csv",
-    ".tsv": "csv",
+SUFFIXES: Final[dict[str, Format]] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-_LOOKED_AT: Final = 5
+_MAX_EXAMINED: Final = 5
 _MAX_NAME: Final = 200
 _NAMES: Final = frozenset(IdentifierName)
-_JOINS: Final = " ,;\t"
-_PACKED: Final = frozenset({".gz", ".zst"})
+_SEPARATORS: Final = " ,;\t"
 
 
 @define  # not frozen: one is made for every row, and that would take three times as long
@@ -51,9 +50,9 @@ class Row:
 
     Attributes:
         number: Which row of data, counted from 1.
-        value: The customer's identifier as far as it could be read, without spaces around it.
+        value: The customer's identifier as far as it could be read, stripped.
         reason: Why it could not be read, or None.
-        cells: Everything that stood in the row, as JSON: an array, or for JSON lines the object.
+        cells: All cells of the row, as JSON: an array, or for JSON lines the object.
     """
 
     number: int
@@ -64,11 +63,7 @@ class Row:
 
 @define
 class BadRow(Row):
-    """One row that is not written as its list is, and so has no cells.
-
-    Attributes:
-        raw: Its text.
-    """
+    """A row that is not in its list's format and so has no cells; `raw` is its text."""
 
     raw: str = field(default="", repr=False)
 
@@ -78,17 +73,17 @@ Rows = Iterator[Row | None]
 
 @define(kw_only=True)
 class ListFormat:
-    """What is known of a list before its rows are, and its columns once they are found.
+    """What is known of a list before its rows are read, and its columns once they are found.
 
     Attributes:
-        identifier: The kind of identifier, which a column may be named like.
+        identifier: The type of identifier, which a column may be named like.
         column: The column (or key) that holds it, by name or number; None to have it found.
-        format: How the list is written; None to tell by its first line.
-        chosen: Whether the caller has said how it is written, and not the file's name.
+        format: The format of the list; None to find it by the first line.
+        chosen: Whether the caller has given the format, and not the file's name.
         header: Whether a CSV's first line holds the columns' names.
         delimiter: What separates a CSV's columns; None to have it found.
         columns: The names of the columns, or of the keys so far; filled while the list is read.
-        schema: For Parquet and Arrow, the columns' types, as the format itself writes them.
+        schema: The columns' types of Parquet and Arrow, as a serialized Arrow schema.
     """
 
     identifier: str
@@ -102,89 +97,84 @@ class ListFormat:
 
 
 def format_from_name(name: str) -> Format | None:
-    """How a file of this name is written, if its suffix tells."""
-    path = PurePath(name.lower())
-    return _SUFFIXES.get((path.with_suffix("") if path.suffix in _PACKED else path).suffix)
+    return SUFFIXES.get(uncompressed_suffix(name))
 
 
 def peek_line(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
-    """The first line that is not blank, or ""; and the lines, none missing."""
+    """The first line that is not blank, or ""; and all lines."""
     source = iter(lines)
-    before: list[str] = []
+    read: list[str] = []
     for line in source:
-        before.append(line)
+        read.append(line)
         if line.strip():
             break
-    return before[-1] if before else "", chain(before, source)
+    return read[-1] if read else "", chain(read, source)
 
 
 def detect_format(opening: str, wanted: ListFormat) -> Format:
-    """How lines are written, by the first that is not blank."""
+    """The format of lines, by the first that is not blank."""
     if opening.lstrip().startswith("{"):
         return "jsonl"
-    # A list of another kind of identifier has a header, too.
-    named = len(opening) <= _MAX_NAME and clean_identifier(opening).casefold() in _NAMES
-    split = any(each in opening for each in (wanted.delimiter, *DELIMITERS) if each)
-    # A name that goes on in the next line.
-    quoted = opening.lstrip().startswith('"') and opening.count('"') % 2 == 1
-    separator = separator_line(opening) is not None or is_type_line(opening)
-    if split and not wanted.column and _is_one(_ended(opening), wanted.identifier):
+    delimiters = (*DELIMITERS, wanted.delimiter or DELIMITERS[0])
+    has_delimiter = any(map(opening.count, delimiters))
+    if has_delimiter and not wanted.column and _is_one_value(opening, wanted.identifier):
         return "lines"
-    return "csv" if wanted.column or named or split or quoted or separator else "lines"
+    # A list of another type of identifier has a header, too.
+    is_name = len(opening) <= _MAX_NAME and clean_identifier(opening).casefold() in _NAMES
+    # A name that continues on the next line.
+    is_quoted = opening.lstrip().startswith('"') and opening.count('"') % 2 == 1
+    is_preamble = separator_line(opening) is not None or is_type_line(opening)
+    is_csv = wanted.column or has_delimiter or is_name or is_quoted or is_preamble
+    return "csv" if is_csv else "lines"
 
 
 def line_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
-    """Rows of a list that has one customer a line and nothing else."""
+    """Rows of a list with one customer a line and nothing else."""
     wanted.columns[:] = [wanted.identifier]
-    number, looking = 0, not wanted.chosen
+    number, examining = 0, not wanted.chosen
     for line in lines:
-        value = _ended(line)
+        value = _without_separator(line)
         if not value:
             yield None
             continue
         number += 1
-        if looking:
-            _check_opening(value, wanted.identifier, number)
-            looking = number < _LOOKED_AT and not looks_like_identifier(value, wanted.identifier)
+        if examining:
+            if number == 1:
+                check_first_value(value, wanted.identifier, "its first line")
+            else:
+                refuse_drawn_table(value, wanted.identifier, f"its line {number}")
+            plausible = looks_like_identifier(value, wanted.identifier)
+            examining = number < _MAX_EXAMINED and not plausible
         yield Row(number, value, None, cells_to_json([line.rstrip("\r\n")]))
 
 
-def _is_one(value: str, identifier: str) -> bool:
-    return looks_like_identifier(value, identifier) and not any(
-        each in value for each in DELIMITERS
-    )
+def _is_one_value(line: str, identifier: str) -> bool:
+    value = _without_separator(line)
+    return looks_like_identifier(value, identifier) and not any(map(value.count, DELIMITERS))
 
 
-def _ended(line: str) -> str:
-    """A line's customer, without the comma that joins it to the next line's."""
-    return line.strip().rstrip(_JOINS)
-
-
-def _check_opening(value: str, identifier: str, number: int) -> None:
-    if number == 1:
-        check_first_value(value, identifier, "its first line")
-    else:
-        refuse_drawn_table(value, identifier, f"its line {number}")
+def _without_separator(line: str) -> str:
+    """A line's customer, without a comma that joins it to the next line's."""
+    return line.strip().rstrip(_SEPARATORS)
 
 
 def cells_to_json(cells: Sequence[str | None]) -> str:
-    """Cells as they are kept."""
     try:
         return orjson.dumps(cells).decode()
-    except TypeError:  # some encodings, such as UTF-7, can write half a character
+    except TypeError:  # some encodings, such as UTF-7, can encode a lone surrogate
         return orjson.dumps([cell and escape_unencodable(cell) for cell in cells]).decode()
 
 
-def escape_unencodable(value: str) -> str:
-    """A text that can be encoded; what cannot is shown by its number."""
-    return value.encode(errors="backslashreplace").decode()
+def escape_unencodable(text: str) -> str:
+    """The text with lone surrogates escaped, as UTF-8 has none."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def digits_of(text: str) -> str | None:
-    """The digits of a number as it stands in a list, or None if it is not written in digits.
+    """The digits of a number, or None if it is not written in digits.
 
     Tables with gaps are often written with .0 (or ,0) behind every number.
     """
-    # Behind a decimal comma two zeros at most, for three may be thousands.
-    whole = re.fullmatch(r"(\d+)(?:\.0+)?|(\d{5,}),00?", text, re.ASCII)
-    return (whole[1] or whole[2]) if whole else None
+    # Behind a decimal comma two zeros at most: three may be thousands.
+    match = re.fullmatch(r"(\d+)(?:\.0+)?|(\d{5,}),00?", text, re.ASCII)
+    return (match[1] or match[2]) if match else None

@@ -1,4 +1,4 @@
-"""Where do a list's bytes come from, and can they be read a second time?"""
+"""The file or pipe that a list is read from: opening it, and whether it can be read again."""
 
 import errno
 import hashlib
@@ -9,58 +9,68 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._lists.rows import escape_unencodable
 
-_SAMPLE: Final = 1 << 16
+_SAMPLE_SIZE: Final = 1 << 16
 _MAX_LINKS: Final = 40
-# Names of what this process has open already: each process that uses them gets its own.
+# Paths of files that this process has open already: other processes see their own under them.
 _DESCRIPTOR: Final = re.compile(
     r"/dev/(?:stdin|fd/(?P<number>\d+))"
     r"|/proc/(?P<process>self|thread-self|\d+)(?:/task/\d+)?/fd/(?P<same>\d+)"
 )
-_ANOTHERS: Final = -1
-_SAME: Final = ("size", "sample")
-# What cannot be put back as it was by a program that writes to a file; a copy has others.
-_TOUCHED: Final = ("mtime", "ctime", "inode")
+_OF_ANOTHER_PROCESS: Final = -1
+_CONTENT: Final = ("size", "sample")
+# A program that writes to a file cannot restore these; a copy has others.
+_METADATA: Final = ("mtime", "ctime", "inode")
+
+
+def path_to_json(path: Path) -> str | dict[str, str]:
+    """A path as JSON can hold it: some file systems have names that are no text."""
+    text = str(path.absolute())
+    return text if text == escape_unencodable(text) else {"hex": os.fsencode(text).hex()}
+
+
+def path_from_json(value: str | dict[str, str]) -> Path:
+    if isinstance(value, str):
+        return Path(value)
+    return Path(os.fsdecode(bytes.fromhex(value["hex"])))
 
 
 def is_rereadable(path: Path) -> bool:
-    """Whether a path names a file on a disk, which holds the same when it is opened again.
+    """Whether a path is a regular file, which has the same content when it is opened again.
 
-    A named pipe, a device, a socket, and a descriptor of this process (/dev/stdin, /dev/fd/63 as a
-    shell makes it for `<(...)`) hold nothing that can be read twice.
+    Named pipes, devices, sockets and descriptors of this process (/dev/stdin, /dev/fd/63 as a
+    shell makes it for `<(...)`) can be read only once.
     """
     if _descriptor(path) is not None:
         return False
     try:
         mode = path.stat().st_mode
-    except OSError:  # it is gone, or cannot be seen; opening it says why
+    except OSError:  # it does not exist, or is not accessible; opening it says why
         return True
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _descriptor(path: Path) -> int | None:
-    """The number of the open file that a path stands for, or None if it is a path like others.
-
-    One of another process has the number -1.
-    """
-    place = os.fspath(path.absolute())
+    """The descriptor that a path stands for, -1 for another process's; None for other paths."""
+    name = os.fspath(path.absolute())
     for _ in range(_MAX_LINKS):
-        found = _DESCRIPTOR.fullmatch(place)
-        if found is not None:
-            own = found["process"] in {None, "self", "thread-self", str(os.getpid())}
-            return int(found["number"] or found["same"] or 0) if own else _ANOTHERS
+        match = _DESCRIPTOR.fullmatch(name)
+        if match is not None:
+            own = match["process"] in {None, "self", "thread-self", str(os.getpid())}
+            return int(match["number"] or match["same"] or 0) if own else _OF_ANOTHER_PROCESS
         try:
-            place = os.path.normpath(Path(place).parent / Path(place).readlink())
+            name = os.path.normpath(Path(name).parent / Path(name).readlink())
         except OSError:
             return None
     return None
 
 
 def open_unbuffered(path: Path) -> IO[bytes]:
-    """A list's file, unbuffered, so that a pipe's rows come when they come.
+    """Open a list so that the rows of a pipe come when they are written.
 
     Raises:
-        ListError: It cannot be opened; the text says why, without its name.
+        ListError: It cannot be opened; the message says why, without its name.
     """
     number = _descriptor(path)
     try:
@@ -68,53 +78,42 @@ def open_unbuffered(path: Path) -> IO[bytes]:
     except OSError as error:
         if error.errno != errno.ENXIO:
             raise ListError(error.strerror or type(error).__name__) from None
-        if number is None or number == _ANOTHERS:
+        if number is None or number == _OF_ANOTHER_PROCESS:
             raise ListError(
                 "it is a socket, which cannot be opened like a file; have a program read it, and "
                 "give its output by a pipe, as -"
             ) from None
-    # A socket that another process has given to this one, as some do in place of a pipe.
+    # Some programs pass a socket in place of a pipe.
     return os.fdopen(os.dup(number), "rb", buffering=0)
 
 
 def fingerprint_of(file: IO[bytes]) -> dict[str, Any] | None:
-    """What a file that has just been opened looks like from outside.
+    """Size, times, inode and a hash of both ends of an open file; None if it is no regular file.
 
     Args:
-        file: At its beginning; it is there again afterwards.
-
-    Returns:
-        Plain values; None if it is no file on a disk, of which nothing is read.
+        file: At its beginning, and afterwards again.
     """
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode) or not file.seekable():
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or not file.seekable():
         return None
-    sample = hashlib.blake2b(file.read(_SAMPLE), digest_size=16)
-    if found.st_size > _SAMPLE:
-        file.seek(-min(_SAMPLE, found.st_size - _SAMPLE), os.SEEK_END)
-        sample.update(file.read(_SAMPLE))
+    sample = hashlib.blake2b(file.read(_SAMPLE_SIZE), digest_size=16)
+    if status.st_size > _SAMPLE_SIZE:
+        file.seek(-min(_SAMPLE_SIZE, status.st_size - _SAMPLE_SIZE), os.SEEK_END)
+        sample.update(file.read(_SAMPLE_SIZE))
     file.seek(0)
     return {
-        "size": found.st_size,
-        "mtime": found.st_mtime_ns,
-        "ctime": found.st_ctime_ns,
-        "inode": found.st_ino,
+        "size": status.st_size,
+        "mtime": status.st_mtime_ns,
+        "ctime": status.st_ctime_ns,
+        "inode": status.st_ino,
         "sample": sample.hexdigest(),
     }
 
 
 def check_unmodified(file: IO[bytes], before: dict[str, Any]) -> None:
-    """See that nothing was written to a file while it was read.
-
-    Args:
-        file: The file, read to its end.
-        before: What `look` gave.
-
-    Raises:
-        ListError: Something was; what was read may end in the middle of a row.
-    """
+    """Raise if a file was written to while it was read: its last row may be half of one."""
     now = os.fstat(file.fileno())
-    # Some files that a kernel makes up have no size, and another time at each look.
+    # Files in /proc have no size, and another time at each look.
     if before["size"] and (now.st_size, now.st_mtime_ns) != (before["size"], before["mtime"]):
         raise ListError(
             f"it was written to while it was read: it had {before['size']:,} bytes, and has "
@@ -123,21 +122,21 @@ def check_unmodified(file: IO[bytes], before: dict[str, Any]) -> None:
 
 
 def is_regular_file(file: IO[bytes]) -> bool:
-    """Whether it is a file on a disk, which is never silent."""
+    """Whether reading a file never blocks for long."""
     try:
         return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-    except (AttributeError, OSError):  # it has no number, or none that the system knows
+    except (AttributeError, OSError):  # it has no descriptor, or the system does not know it
         return False
 
 
 def may_be_modified(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether a list may have been written to, though it looks the same."""
-    # Jobs of an earlier version remember less.
-    return any(before.get(each, now[each]) != now[each] for each in _TOUCHED)
+    """Whether a list may have been written to although its size and sample are equal."""
+    # Jobs of an earlier version have stored fewer of these.
+    return any(before.get(name, now[name]) != now[name] for name in _METADATA)
 
 
 def describe_change(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """How a list differs from what it was, in words; None if it does not seem to."""
+    """How the content of a list has changed, or None if it seems equal."""
     if before["size"] != now["size"]:
         return f"it had {before['size']:,} bytes, and has {now['size']:,}"
-    return "its content differs" if any(before[each] != now[each] for each in _SAME) else None
+    return "its content differs" if any(before[name] != now[name] for name in _CONTENT) else None

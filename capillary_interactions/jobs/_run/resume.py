@@ -11,13 +11,10 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._model.vocabulary import InteractionType, Network
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
 from capillary_interactions.jobs._export.target_guard import EXPORTS, delete_job
-from capillary_interactions.jobs._lists.customer_list import (
-    CustomerList,
-    list_from_dict,
-    path_from_json,
-)
+from capillary_interactions.jobs._lists.customer_list import CustomerList, list_from_dict
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._lists.source_file import path_from_json
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 from capillary_interactions.jobs._store.job_file import WorkerThread, outlast
 from capillary_interactions.jobs._store.job_settings import (

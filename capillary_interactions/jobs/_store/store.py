@@ -13,7 +13,7 @@ from attrs import asdict, astuple
 
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
-from capillary_interactions.jobs._lists.query_template import escape_unencodable
+from capillary_interactions.jobs._lists.rows import escape_unencodable
 from capillary_interactions.jobs._status import Failure, JobStatus, Report, RunFigures
 from capillary_interactions.jobs._store.column_values import checked_texts
 from capillary_interactions.jobs._store.connection import (
