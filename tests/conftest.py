@@ -10,7 +10,6 @@ _UNTRACED: Final = (
     "tests/json/test_any_answer.py",
     "tests/json/test_read_again.py",
     "tests/package/test_structure.py",
-    "tests/end_to_end/test_fault_matrix_rounds.py",
     "tests/end_to_end/test_leaving.py",
     "tests/integrations/brokers/test_brokers.py",
     "tests/integrations/consuming/test_scenes.py",

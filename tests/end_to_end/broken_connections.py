@@ -1,4 +1,4 @@
-"""What a wire, a proxy or a server gone wrong can do to an answer, and how the lookup then ends."""
+"""The fault matrix: what a server may do to an answer, and how a lookup ends then."""
 
 import asyncio
 import gzip
@@ -16,7 +16,7 @@ from .byte_server import KNOWN, Act, answer, reset
 MIB: Final = 1024 * 1024
 ATTEMPTS: Final = 3
 SHORT: Final = 0.06
-"""Seconds for an attempt that cannot come to an end."""
+"""Timeout of an attempt that never completes, in seconds."""
 
 BROKEN: Final = "the answer broke off or is badly encoded"
 CLOSED: Final = "the connection was closed before an answer came"
@@ -30,18 +30,16 @@ EMPTY: Final = "HTTP 200 with an empty body"
 
 @frozen(kw_only=True)
 class Row:
-    """One behaviour, and what becomes of a lookup that meets it each time.
+    """One behaviour of a server, and the outcome of a lookup against it.
 
     Attributes:
-        name: What it is called in the test's report.
+        name: Its name in the test's report.
         act: What the server does with the connection.
         ending: How the lookup ends.
-        attempts: How many requests it takes.
-        reason: What it says about it; the beginning, if it ends in an ellipsis.
-        status: The HTTP status it tells, or None.
-        retry_after: Seconds it tells to wait, or None.
-        patience: Seconds for one attempt.
-        timeout: Seconds for the lookup.
+        attempts: Number of requests sent.
+        reason: The outcome's reason; its beginning, if it ends in an ellipsis.
+        status: The outcome's HTTP status, if it matters.
+        attempt_timeout: Seconds for one attempt.
     """
 
     name: str = field(kw_only=False)
@@ -50,13 +48,11 @@ class Row:
     reason: str = field(default="", kw_only=False)
     attempts: int = ATTEMPTS
     status: int | None = None
-    retry_after: float | None = None
-    patience: float = 5.0
-    timeout: float = 20.0
+    attempt_timeout: float = 5.0
 
 
 def writes(*pieces: bytes) -> Act:
-    """Write, and close in an orderly way."""
+    """Write, and close."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
         writer.writelines(pieces)
@@ -65,7 +61,7 @@ def writes(*pieces: bytes) -> Act:
 
 
 def writes_later(first: bytes, second: bytes) -> Act:
-    """Write the second piece when the first has arrived."""
+    """Write the second piece after the first has arrived."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
         writer.write(first)
@@ -76,7 +72,7 @@ def writes_later(first: bytes, second: bytes) -> Act:
 
 
 def writes_and_resets(*pieces: bytes) -> Act:
-    """Write, let it arrive, and end with RST."""
+    """Write, and close with RST after it has arrived."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
         writer.writelines(pieces)
@@ -87,7 +83,7 @@ def writes_and_resets(*pieces: bytes) -> Act:
 
 
 def writes_and_stalls(*pieces: bytes) -> Act:
-    """Write, and leave the rest out until the caller has had enough."""
+    """Write, and then nothing more until the caller times out."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
         writer.writelines(pieces)
@@ -97,7 +93,7 @@ def writes_and_stalls(*pieces: bytes) -> Act:
 
 
 def trickles(head: bytes, drop: bytes) -> Act:
-    """Keep the connection busy, and never come to an end."""
+    """Write a little again and again, without end."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
@@ -109,7 +105,7 @@ def trickles(head: bytes, drop: bytes) -> Act:
 
 
 def floods(head: bytes, flood: bytes) -> Act:
-    """Write as fast as it is read, without end."""
+    """Write as fast as the client reads, without end."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
@@ -145,7 +141,7 @@ def _unavailable(name: str, act: Act, reason: str, **fields: Any) -> Row:
 
 
 def _late(name: str, act: Act) -> Row:
-    return Row(name, act, Unavailable, LATE, patience=SHORT)
+    return Row(name, act, Unavailable, LATE, attempt_timeout=SHORT)
 
 
 def _found(name: str, act: Act) -> Row:
@@ -171,18 +167,18 @@ CONNECTIONS: Final = (
     _late("slow chunk extension", trickles(_CHUNKS + b"1;", b"x")),
 )
 
-_PACKED: Final = tuple(
+_COMPRESSED: Final = tuple(
     _unavailable(
         f"{name} without being asked for",
-        writes(answer(200, KNOWN, f"Content-Encoding: {word}")),
+        writes(answer(200, KNOWN, f"Content-Encoding: {coding}")),
         f"the answer is packed by {name}: `pip install {package}` to unpack it",
         attempts=1,
     )
-    for name, word, package, module in (
+    for name, coding, package, module in (
         ("brotli", "br", "Brotli", "brotli"),
         ("zstandard", "zstd", "backports.zstd", "backports"),
     )
-    # With these installed, and from Python 3.14 on without, such an answer is unpacked.
+    # With these packages, and on Python 3.14 without zstd's, aiohttp decompresses such an answer.
     if find_spec(module) is None and not (name == "zstandard" and sys.version_info >= (3, 14))
 )
 FRAMES: Final = (
@@ -191,9 +187,9 @@ FRAMES: Final = (
     _unavailable("no last chunk", writes(chunked(KNOWN, last=b"")), BROKEN),
     _unavailable("bad chunk size", writes(chunked(b"{", last=b"zz\r\n\r\n")), NO_HTTP),
     _unavailable("negative chunk size", writes(chunked(last=b"-5\r\n{\r\n")), NO_HTTP),
-    # aiohttp 3.14 closes the connection and tells nobody, so that the attempt's own time ends it.
+    # aiohttp 3.14 closes the connection without an exception: only the attempt's timeout ends it.
     _unavailable(
-        "bad chunk size, later", writes_later(_CHUNKS, b"zz\r\n{\r\n"), "...", patience=SHORT
+        "bad chunk size, later", writes_later(_CHUNKS, b"zz\r\n{\r\n"), "...", attempt_timeout=SHORT
     ),
     _unavailable("no HTTP", writes(b"SSH-2.0-OpenSSH_9.2\r\n"), NO_HTTP),
     _unavailable("bad status", writes(b"HTTP/1.1 abc\r\n\r\n"), NO_HTTP),
@@ -212,9 +208,9 @@ FRAMES: Final = (
     ),
     _found("12 kB header", writes(answer(200, KNOWN, f"X-Policy: {'x' * 12_000}"))),
     _found("150 headers", writes(answer(200, KNOWN, *(f"X-{n}: y" for n in range(150))))),
-    *_PACKED,
+    *_COMPRESSED,
     _unavailable(
-        "TLS where http:// is asked",
+        "TLS at an http:// URL",
         writes(b"\x15\x03\x03\x00\x02\x02\x46"),
         "the port speaks TLS: base_url (--base-url) must begin with https://",
         attempts=1,

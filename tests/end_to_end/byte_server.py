@@ -1,4 +1,4 @@
-"""A server of bytes: it records each request, and lets a test write whatever it likes."""
+"""A server that records each request and writes the bytes a test gives it."""
 
 import asyncio
 import base64
@@ -6,19 +6,18 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
 
-# Closing with linger on and no time to linger sends RST.
+# Closing with SO_LINGER on and a linger time of zero sends RST.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
-_A_MOMENT: Final = 0.005
+_POLL_INTERVAL: Final = 0.005
 TASK: Final = "a connection of the tests' own server"
 
 KNOWN: Final = orjson.dumps({"name": "capillary", "interaction": [{"name": "email", "count": 0}]})
-"""The body of a customer who has had no e-mail."""
+"""The body of a customer without e-mails."""
 
 
 class Received(NamedTuple):
@@ -36,7 +35,7 @@ class Received(NamedTuple):
 
     @property
     def target(self) -> str:
-        """What stands between the method and the protocol."""
+        """The request target, between the method and the protocol."""
         return self.head.split(b"\r\n", 1)[0].split(b" ")[1].decode("ascii")
 
     @property
@@ -57,8 +56,8 @@ Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
 Behave = Callable[[Received, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
-class Wire:
-    """Listens on a loopback port and behaves as it is told, request by request.
+class ByteServer:
+    """Listens on a loopback port and passes each request to a callback.
 
     Args:
         behave: Writes the answer to a request, or does something worse.
@@ -67,7 +66,7 @@ class Wire:
     Attributes:
         behave: The same; may be changed.
         received: Every request so far.
-        connections: How many there have been.
+        connections: Number of connections accepted so far.
     """
 
     def __init__(self, behave: Behave, *, tls: ssl.SSLContext | None = None) -> None:
@@ -88,13 +87,8 @@ class Wire:
         self.base_url = f"{'http' if self._tls is None else 'https'}://127.0.0.1:{port}"
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the port and whatever is still open."""
+    async def __aexit__(self, *_: object) -> None:
+        """Close the port and all connections."""
         if self._server is not None:
             self._server.close()
         tasks = tuple(self._open)
@@ -104,7 +98,7 @@ class Wire:
 
     @property
     def open(self) -> int:
-        """Connections that are open now."""
+        """Number of open connections."""
         return len(self._open)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -114,7 +108,7 @@ class Wire:
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        # Kept in a variable: from Python 3.13 on, a writer that is dropped while open warns.
+        # In a variable: from Python 3.13 on, a writer that is collected while open warns.
         writer = self._open.pop(task)
         writer.transport.abort()
 
@@ -123,18 +117,20 @@ class Wire:
             while not writer.is_closing():
                 received = await _read(reader)
                 self.received.append(received)
-                await _unless_gone(self.behave(received, writer), reader)
+                await _until_disconnect(self.behave(received, writer), reader)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
 
-async def _unless_gone(behaving: Coroutine[Any, Any, None], reader: asyncio.StreamReader) -> None:
-    """Behave for as long as there is somebody at the other end."""
+async def _until_disconnect(
+    behaving: Coroutine[Any, Any, None], reader: asyncio.StreamReader
+) -> None:
+    """Run until the client disconnects."""
     task = asyncio.get_running_loop().create_task(behaving, name=TASK)
     try:
-        await asyncio.wait({task}, timeout=_A_MOMENT)
+        await asyncio.wait({task}, timeout=_POLL_INTERVAL)
         while not task.done() and not reader.at_eof():
-            await asyncio.wait({task}, timeout=_A_MOMENT)
+            await asyncio.wait({task}, timeout=_POLL_INTERVAL)
     finally:
         task.cancel()
         await asyncio.wait({task})
@@ -150,21 +146,24 @@ async def _read(reader: asyncio.StreamReader) -> Received:
 
 
 def answer(status: int = 200, body: bytes = KNOWN, *lines: str, length: int | None = None) -> bytes:
-    """An answer as bytes.
+    """Return an answer as bytes.
 
     Args:
         status: Its status.
         body: Its body.
         lines: Further lines of its head.
-        length: What Content-Length says; the truth by default.
+        length: The Content-Length; that of the body by default.
     """
-    told = len(body) if length is None else length
-    head = (f"HTTP/1.1 {status} Said", f"Content-Length: {told}", *lines)
+    head = (
+        f"HTTP/1.1 {status} Reason",
+        f"Content-Length: {len(body) if length is None else length}",
+        *lines,
+    )
     return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + body
 
 
 def always(*pieces: bytes) -> Behave:
-    """The same bytes to every request."""
+    """Answer every request with the same bytes."""
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(b"".join(pieces))
@@ -173,7 +172,7 @@ def always(*pieces: bytes) -> Behave:
 
 
 def acting(act: Act) -> Behave:
-    """The same act on every request, and then the end of the connection."""
+    """Do the same for every request, and close the connection."""
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
         await act(writer)
@@ -186,7 +185,7 @@ def acting(act: Act) -> Behave:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection with RST."""
+    """Close a connection with RST."""
     raw: socket.socket = writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     writer.transport.abort()

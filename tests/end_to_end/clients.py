@@ -11,18 +11,18 @@ from capillary_interactions import (
     RetryPolicy,
 )
 
-FREE: Final = RateLimit(100_000, 1.0)
+UNLIMITED: Final = RateLimit(100_000, 1.0)
 """More than any test here sends."""
 
-HASTY: Final = RetryPolicy(
+THREE_ATTEMPTS: Final = RetryPolicy(
     attempts=3, wait_initial=0.0, wait_max=0.0, throttled_initial=0.0, budget=1_000_000
 )
-"""Three attempts, one at the heels of the other."""
+"""Three attempts, without back-off."""
 
-PATIENT: Final = RetryPolicy(
+MANY_ATTEMPTS: Final = RetryPolicy(
     attempts=12, wait_initial=0.01, wait_max=0.05, throttled_initial=0.01, budget=1_000_000
 )
-"""So many attempts that dice cannot spend them all."""
+"""More attempts than random faults use up."""
 
 PASSWORD: Final = "pass-word-91"
 
@@ -31,15 +31,15 @@ CUSTOMER: Final = Identifier.mobile(MOBILE)
 
 
 def mobiles(count: int) -> list[Identifier]:
-    """So many customers."""
+    """Return different customers."""
     return [Identifier.mobile(str(919_000_000_000 + number)) for number in range(count)]
 
 
 def client_for(base_url: str, **settings: Any) -> InteractionsClient:
-    """A client of a server that asks no questions."""
-    usual: dict[str, Any] = {
+    """Return a client of a server that accepts any credentials."""
+    defaults: dict[str, Any] = {
         "auth": BasicAuth("till.user", PASSWORD),
-        "rate": FREE,
-        "retry": HASTY,
+        "rate": UNLIMITED,
+        "retry": THREE_ATTEMPTS,
     }
-    return InteractionsClient(ClientConfig(base_url, **{**usual, **settings}))
+    return InteractionsClient(ClientConfig(base_url, **{**defaults, **settings}))

@@ -1,4 +1,4 @@
-"""What is left behind in this process: tasks, and sockets as the operating system counts them."""
+"""Leaks of this process: tasks, and sockets as the operating system counts them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,17 +8,17 @@ from typing import Any
 
 from .byte_server import TASK
 
-_SETTLING = 200
+_MAX_POLLS = 200
 
 
 def descriptors() -> int:
-    """File descriptors that this process holds."""
-    # One of them is the listing's own.
+    """Count the open file descriptors."""
+    # The listing itself has one open.
     return len(list(Path("/proc/self/fd").iterdir())) - 1
 
 
 def sockets() -> int:
-    """Sockets that this process holds."""
+    """Count the open sockets."""
     return sum(_target(link).startswith("socket:") for link in Path("/proc/self/fd").iterdir())
 
 
@@ -30,16 +30,16 @@ def _target(link: Path) -> str:
 
 
 def _tasks() -> set[asyncio.Task[Any]]:
-    """Every task but those of the tests' own servers, which live as long as connections do."""
+    """All tasks except those of the tests' own servers, which live as long as connections do."""
     return {task for task in asyncio.all_tasks() if task.get_name() != TASK}
 
 
 @asynccontextmanager
 async def nothing_left(*, connections: bool = False) -> AsyncIterator[None]:
-    """Fails unless there are as few tasks, sockets and descriptors afterwards as before.
+    """Fail if there are more tasks, sockets or descriptors afterwards than before.
 
     Args:
-        connections: Whether connections may be left, for a client that still lives.
+        connections: Whether connections may be left, for a client that is still open.
     """
     tasks, before = _tasks(), (sockets(), descriptors())
     yield
@@ -47,8 +47,8 @@ async def nothing_left(*, connections: bool = False) -> AsyncIterator[None]:
     assert not left
     if connections:
         return
-    # A connection's other end hears of its end a few turns of the loop later.
-    for _ in range(_SETTLING):
+    # The other end of a connection is closed some iterations of the loop later.
+    for _ in range(_MAX_POLLS):
         if (sockets(), descriptors()) <= before:
             break
         await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Three ways to leave a stream early, and a program that takes each of them.
+"""Ways to leave a stream early, and a program that takes each of them.
 
 The program takes the address of a sandbox; a test runs it under PYTHONDEVMODE=1 and reads stderr.
 """
@@ -19,34 +19,34 @@ from .leaks import nothing_left
 
 
 class SourceError(Exception):
-    """What the source of a stream fails with."""
+    """Raised by a stream's source or its caller."""
 
 
 def endless() -> Iterator[Identifier]:
-    """Customers without end."""
+    """Yield customers without end."""
     while True:
         yield from mobiles(100)
 
 
 async def closing(closed: asyncio.Event) -> AsyncIterator[Identifier]:
-    """Customers without end, from a source that needs a while to be closed."""
+    """Yield customers without end; closing this source takes a while."""
     try:
-        for each in endless():
-            yield each
+        for customer in endless():
+            yield customer
     finally:
         await asyncio.sleep(0.001)
         closed.set()
 
 
 async def failing() -> AsyncIterator[Identifier]:
-    """Some customers, and then an error."""
-    for each in mobiles(60):
-        yield each
+    """Yield some customers, and raise."""
+    for customer in mobiles(60):
+        yield customer
     raise SourceError
 
 
 async def by_break(client: InteractionsClient) -> None:
-    """Leave the loop."""
+    """Break out of the loop."""
     taken = 0
     async with client.stream(endless()) as outcomes:
         async for _ in outcomes:
@@ -72,7 +72,7 @@ async def by_cancellation(client: InteractionsClient) -> None:
 
 
 async def by_second_cancellation(client: InteractionsClient) -> None:
-    """Be cancelled again while what is under way comes to its end."""
+    """Be cancelled again while running lookups finish."""
     taken, closed = asyncio.Event(), asyncio.Event()
 
     async def consume() -> None:
@@ -90,7 +90,7 @@ async def by_second_cancellation(client: InteractionsClient) -> None:
 
 
 async def by_scope(client: InteractionsClient) -> None:
-    """Be cancelled in each turn of the loop, as by anyio's scopes, and the client with it."""
+    """Be cancelled in each iteration of the loop, as by anyio's scopes, and the client with it."""
     closed = asyncio.Event()
     with anyio.CancelScope() as scope:
         async with client, client.stream(closing(closed)) as outcomes:
@@ -101,7 +101,7 @@ async def by_scope(client: InteractionsClient) -> None:
 
 
 async def by_source_error(client: InteractionsClient) -> None:
-    """Have the source fail, and meet its error bare."""
+    """Have the source fail, and get its error outside any ExceptionGroup."""
     try:
         async with client.stream(failing()) as outcomes:
             taken = [outcome async for outcome in outcomes]
@@ -113,13 +113,13 @@ async def by_source_error(client: InteractionsClient) -> None:
 async def by_own_error(client: InteractionsClient) -> None:
     """Fail in the body of the loop."""
 
-    def stumble(_: Outcome) -> None:
+    def fail(_: Outcome) -> None:
         raise SourceError
 
     with suppress(SourceError):
         async with client.stream(endless()) as outcomes:
             async for outcome in outcomes:
-                stumble(outcome)
+                fail(outcome)
 
 
 async def by_closing(client: InteractionsClient) -> None:
@@ -130,7 +130,7 @@ async def by_closing(client: InteractionsClient) -> None:
                 await client.aclose()
     except RuntimeError:
         return
-    raise AssertionError("the stream went on without its client")
+    raise AssertionError("the stream continued without its client")
 
 
 WAYS: Final[tuple[Callable[[InteractionsClient], Awaitable[None]], ...]] = (
@@ -145,8 +145,8 @@ WAYS: Final[tuple[Callable[[InteractionsClient], Awaitable[None]], ...]] = (
 
 
 async def leave(base_url: str) -> None:
-    """Take every way, with a client each."""
-    # Only of the machine's load would the loop complain otherwise.
+    """Take every way, each with its own client."""
+    # Debug mode would log slow callbacks, which only show the machine's load.
     asyncio.get_running_loop().slow_callback_duration = 60.0
     for way in WAYS:
         async with (
@@ -159,9 +159,8 @@ async def leave(base_url: str) -> None:
 
 
 def main() -> None:
-    """Take every way in one event loop after the other."""
-    for _ in range(2):
-        asyncio.run(leave(sys.argv[1]))
+    """Take every way in one event loop."""
+    asyncio.run(leave(sys.argv[1]))
     gc.collect()
     sys.stdout.write("left\n")
 

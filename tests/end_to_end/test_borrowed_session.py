@@ -14,36 +14,38 @@ from capillary_interactions import (
 )
 from capillary_interactions.sandbox import Sandbox
 
-from .byte_server import Wire, always, answer
-from .clients import CUSTOMER, FREE, HASTY, PATIENT, mobiles
+from .byte_server import ByteServer, always, answer
+from .clients import CUSTOMER, MANY_ATTEMPTS, THREE_ATTEMPTS, UNLIMITED, mobiles
 from .leaks import nothing_left
 
 
 async def test_stays_open() -> None:
-    """Closing the client is no business of the session's."""
-    async with Wire(always(answer())) as wire:
-        config = ClientConfig(wire.base_url, BasicAuth("till", "word"))
+    """Closing the client does not close the session."""
+    async with ByteServer(always(answer())) as server:
+        config = ClientConfig(server.base_url, BasicAuth("till", "word"))
         async with nothing_left(), aiohttp.ClientSession() as session:
             for _ in range(2):
                 async with InteractionsClient(config, transport=session) as client:
                     assert isinstance(await client.lookup(CUSTOMER), Found)
             assert not session.closed
-            async with session.get(wire.base_url) as response:
+            async with session.get(server.base_url) as response:
                 assert response.status == 200
-        # All three went over one connection of its.
-        assert (wire.connections, len(wire.received)) == (1, 3)
+        # All three used one connection of the session.
+        assert (server.connections, len(server.received)) == (1, 3)
 
 
 @pytest.mark.parametrize(
     ("status", "ending"), [(404, Rejected), (500, Unavailable), (302, Rejected)]
 )
-async def test_keeps_its_endings_where_the_session_raises(status: int, ending: type) -> None:
-    """A session that raises for every status is told not to: a status is an answer."""
+async def test_overrides_raise_for_status(status: int, ending: type) -> None:
+    """A session with `raise_for_status` does not raise: a status is an answer."""
     async with (
-        Wire(always(answer(status, b"{}", "Location: /elsewhere"))) as wire,
+        ByteServer(always(answer(status, b"{}", "Location: /elsewhere"))) as server,
         aiohttp.ClientSession(raise_for_status=True) as session,
     ):
-        config = ClientConfig(wire.base_url, BasicAuth("till", "word"), rate=FREE, retry=HASTY)
+        config = ClientConfig(
+            server.base_url, BasicAuth("till", "word"), rate=UNLIMITED, retry=THREE_ATTEMPTS
+        )
         async with InteractionsClient(config, transport=session) as client:
             outcome = await client.lookup(CUSTOMER)
     assert isinstance(outcome, ending)
@@ -52,9 +54,9 @@ async def test_keeps_its_endings_where_the_session_raises(status: int, ending: t
 
 
 async def test_sends_nothing_twice() -> None:
-    """Dropped connections are ours to retry also where the session is not ours."""
+    """The client retries dropped connections itself also on a borrowed session."""
     async with Sandbox(unknown=0, drop_keepalive=0.5) as sandbox:
-        config = sandbox.client_config(rate=FREE, retry=PATIENT)
+        config = sandbox.client_config(rate=UNLIMITED, retry=MANY_ATTEMPTS)
         async with (
             aiohttp.ClientSession() as session,
             InteractionsClient(config, transport=session) as client,

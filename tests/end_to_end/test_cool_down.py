@@ -1,4 +1,4 @@
-"""One "too many requests" quiets everybody who shares the credential."""
+"""One "too many requests" pauses all lookups of the credential."""
 
 import asyncio
 from typing import Any, Final
@@ -9,50 +9,52 @@ from capillary_interactions import BasicAuth, Found, InteractionsClient, RateLim
 from capillary_interactions._http.session_pool import _Connector
 from capillary_interactions.sandbox import SandboxProcess
 
-from .byte_server import Received, Wire, answer
-from .clients import FREE, PATIENT, client_for, mobiles
+from .byte_server import ByteServer, Received, answer
+from .clients import MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
 
 pytestmark = pytest.mark.measures
 
 PER_SECOND: Final = 200
 THROTTLED: Final = answer(429, b"", "Retry-After: 2")
-# What had left before the refusal came back arrives a moment after it.
-ON_THE_WAY: Final = 0.15
+# Requests sent before the refusal arrived are received up to this much later.
+SENT_BEFORE: Final = 0.15
 
 
-async def test_quiets_a_crowd_for_as_long_as_the_server_asked() -> None:
-    """Nothing arrives for two seconds, and then all the rest, at the pace and in no burst."""
+async def test_pauses_a_crowd_for_as_long_as_the_server_asked() -> None:
+    """Nothing arrives for two seconds, and then all the rest, at the rate and in no burst."""
     loop, refused = asyncio.get_running_loop(), list[float]()
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
-        if len(wire.received) == 10:
+        if len(server.received) == 10:
             refused.append(loop.time())
             writer.write(THROTTLED)
             return
         writer.write(answer())
 
-    async with Wire(behave) as wire:
+    async with ByteServer(behave) as server:
         limit = RateLimit(PER_SECOND, 1.0, burst=1)
-        async with client_for(wire.base_url, rate=limit, in_flight=64, retry=PATIENT) as client:
+        async with client_for(
+            server.base_url, rate=limit, in_flight=64, retry=MANY_ATTEMPTS
+        ) as client:
             outcomes = await asyncio.gather(*map(client.lookup, mobiles(64)))
     assert all(isinstance(outcome, Found) for outcome in outcomes)
-    assert sum(outcome.attempts for outcome in outcomes) == len(wire.received) == 65
+    assert sum(outcome.attempts for outcome in outcomes) == len(server.received) == 65
     (since,) = refused
-    after = [request.at - since for request in wire.received if request.at > since]
-    assert not [at for at in after if ON_THE_WAY < at < 1.99]
+    after = [request.at - since for request in server.received if request.at > since]
+    assert not [at for at in after if SENT_BEFORE < at < 1.99]
     late = [at for at in after if at >= 1.99]
     assert len(late) > 20
-    # At the pace: as long as it takes for so many, and never many at once.
+    # At the rate: no faster in all, and never many at once.
     assert late[-1] - late[0] >= 0.8 * (len(late) - 1) / PER_SECOND
     assert max(sum(at <= other < at + 0.05 for other in late) for at in late) <= 20
     waited = [outcome.waited for outcome in outcomes]
     assert max(waited) >= 1.9
 
 
-async def test_keeps_nobody_hanging_who_was_about_to_leave(
+async def test_wakes_requests_that_are_still_connecting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A crowd without connections is told as soon as the pause is known, not at its deadlines."""
+    """Lookups without a connection end as soon as the pause is known, not at their deadlines."""
     connect, opened = _Connector._create_connection, list[None]()
 
     async def slowly(self: _Connector, *arguments: Any, **options: Any) -> Any:
@@ -62,9 +64,9 @@ async def test_keeps_nobody_hanging_who_was_about_to_leave(
 
     monkeypatch.setattr(_Connector, "_create_connection", slowly)
     async with SandboxProcess(rate="1/60", unknown=0) as sandbox:
-        async with InteractionsClient(sandbox.client_config(rate=FREE)) as client:
-            asked = mobiles(100)
-            outcomes = await asyncio.gather(*(client.lookup(each, timeout=5.0) for each in asked))
+        async with InteractionsClient(sandbox.client_config(rate=UNLIMITED)) as client:
+            lookups = (client.lookup(mobile, timeout=5.0) for mobile in mobiles(100))
+            outcomes = await asyncio.gather(*lookups)
             snapshot = client.snapshot()
         counts = sandbox.counts()
     refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
@@ -75,16 +77,16 @@ async def test_keeps_nobody_hanging_who_was_about_to_leave(
 
 
 async def test_leaves_another_credential_alone() -> None:
-    """The pause is of the one that was refused; the other one goes on."""
+    """The pause is that of the refused credential; the other one continues."""
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
         refused = received.till == "first"
         writer.write(answer(429, b"", "Retry-After: 60") if refused else answer())
 
-    async with Wire(behave) as wire:
+    async with ByteServer(behave) as server:
         auth = (BasicAuth("first", "word"), BasicAuth("second", "word"))
-        async with client_for(wire.base_url, auth=auth, retry=PATIENT) as client:
-            outcomes = [await client.lookup(each) for each in mobiles(20)]
+        async with client_for(server.base_url, auth=auth, retry=MANY_ATTEMPTS) as client:
+            outcomes = [await client.lookup(mobile) for mobile in mobiles(20)]
             throttled, other = client.snapshot().credentials
     assert all(isinstance(outcome, Found) for outcome in outcomes)
     assert throttled.requests == 1

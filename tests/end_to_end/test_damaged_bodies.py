@@ -1,4 +1,4 @@
-"""Answers with damaged JSON, from a server of bytes to the line that is written of them."""
+"""Answers with damaged JSON, from the bytes of a server to the JSON of the outcome."""
 
 import json
 from typing import Any, Final
@@ -8,23 +8,23 @@ import pytest
 
 from capillary_interactions import Found, Outcome, Unavailable, Unreadable, to_jsonable
 
-from .byte_server import Wire, always, answer
+from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for
 
 JSON_TYPE: Final = "Content-Type: application/json"
 BODY: Final = '{"interaction": [{"name": "sms", "count": 1, "messageList": [{"subject": "%s"}]}]}'
 
 
-async def _asked(body: bytes, *lines: str) -> tuple[Outcome, int]:
-    """What a lookup ends in, and after how many requests."""
-    async with Wire(always(answer(200, body, *lines or (JSON_TYPE,)))) as wire:
-        async with client_for(wire.base_url) as client:
+async def _look_up(body: bytes, *lines: str) -> tuple[Outcome, int]:
+    """Look up at a server with one body; return the outcome and the number of requests."""
+    async with ByteServer(always(answer(200, body, *lines or (JSON_TYPE,)))) as server:
+        async with client_for(server.base_url) as client:
             outcome = await client.lookup(CUSTOMER)
-        return outcome, len(wire.received)
+        return outcome, len(server.received)
 
 
 def _written(outcome: Outcome) -> Any:
-    """An outcome as every reader of JSON reads what is written of it."""
+    """Return an outcome as a strict JSON reader reads it."""
     return json.loads(orjson.dumps(to_jsonable(outcome)), parse_constant=pytest.fail)
 
 
@@ -40,17 +40,17 @@ def _written(outcome: Outcome) -> Any:
     ],
 )
 async def test_are_found_at_the_first_request(body: bytes, expected: str) -> None:
-    """One odd character does not cost a customer's history."""
-    outcome, requests = await _asked(body)
+    """One damaged character does not cost a customer's history."""
+    outcome, requests = await _look_up(body)
     assert isinstance(outcome, Found)
     assert requests == 1
     message = _written(outcome)["answer"]["interaction"][0]["messageList"][0]
     assert message["subject"] == expected
 
 
-async def test_that_nothing_can_be_made_of_are_not_asked_for_again() -> None:
-    """Whole JSON that is broken is unreadable after one request: the next brings the same."""
-    outcome, requests = await _asked((BODY % 'a", "b": }').encode())
+async def test_broken_beyond_repair_are_not_retried() -> None:
+    """Complete JSON that is broken is unreadable after one request: the next would be equal."""
+    outcome, requests = await _look_up((BODY % 'a", "b": }').encode())
     assert isinstance(outcome, Unreadable)
     assert requests == 1
 
@@ -58,16 +58,16 @@ async def test_that_nothing_can_be_made_of_are_not_asked_for_again() -> None:
 @pytest.mark.parametrize(
     "lines", [(JSON_TYPE,), ("Content-Type: text/html",)], ids=["cut", "a page"]
 )
-async def test_that_break_off_or_are_pages_are_asked_for_again(lines: tuple[str, ...]) -> None:
-    """A server that gave up half way, or a proxy in front of it, may have a whole answer next."""
+async def test_truncated_and_pages_are_retried(lines: tuple[str, ...]) -> None:
+    """A server that stopped half way, or a proxy in front of it, may answer completely next."""
     body = BODY.encode()[:40] if lines == (JSON_TYPE,) else (BODY % "a\nb").encode()
-    outcome, requests = await _asked(body, *lines)
+    outcome, requests = await _look_up(body, *lines)
     assert isinstance(outcome, Unavailable)
     assert requests == 3
 
 
 async def test_a_request_id_of_any_bytes_can_be_written() -> None:
-    """What a header holds that is no UTF-8 does not keep an outcome from being written."""
+    """A header that is not UTF-8 does not prevent writing the outcome."""
     odd = b"\xff\xfe".decode("latin-1")
-    outcome, _ = await _asked((BODY % "x").encode(), JSON_TYPE, f"X-Cap-Requestid: a{odd}b")
+    outcome, _ = await _look_up((BODY % "x").encode(), JSON_TYPE, f"X-Cap-Requestid: a{odd}b")
     assert _written(outcome)["requestId"] == "a??b"

@@ -1,4 +1,4 @@
-"""A caller's deadline holds, and what cannot make it fails at once."""
+"""A caller's deadline holds, and a lookup that cannot meet it fails at once."""
 
 import asyncio
 from typing import Final
@@ -15,17 +15,17 @@ from capillary_interactions import (
 )
 from capillary_interactions.sandbox import Sandbox
 
-from .byte_server import Received, Wire, answer
-from .clients import CUSTOMER, FREE, PATIENT, client_for, mobiles
+from .byte_server import ByteServer, Received, answer
+from .clients import CUSTOMER, MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
 
 pytestmark = pytest.mark.measures
 
-# What the issue allows.
+# Seconds that a deadline may be exceeded by.
 SLACK: Final = 0.05
 
 
 async def test_fails_at_once_where_the_pace_has_no_slot_in_time() -> None:
-    """With the quota used up for ten seconds, half a second is not waited for."""
+    """With the quota used up for ten seconds, it does not wait for half a second."""
     async with Sandbox(unknown=0) as sandbox:
         config = sandbox.client_config(rate=RateLimit(1, 10.0))
         async with InteractionsClient(config) as client:
@@ -45,9 +45,9 @@ async def test_fails_at_once_where_the_pace_has_no_slot_in_time() -> None:
 
 @pytest.mark.parametrize("fault", ["hang", "slow_body"])
 async def test_holds_against_a_server_that_hangs(fault: str) -> None:
-    """Half a second means half a second, whichever part of the answer is missing."""
+    """Half a second means half a second, whether headers or body are missing."""
     async with Sandbox(faults={fault: 1.0}, slow_body=30.0) as sandbox:
-        config = sandbox.client_config(rate=FREE)
+        config = sandbox.client_config(rate=UNLIMITED)
         async with InteractionsClient(config) as client:
             loop = asyncio.get_running_loop()
             began = loop.time()
@@ -63,7 +63,7 @@ async def test_holds_over_attempts_that_each_time_out() -> None:
     """The total bounds the sum of attempts and back-off."""
     async with Sandbox(faults={"hang": 1.0}) as sandbox:
         timeouts = Timeouts(total=0.3, attempt=0.1)
-        config = sandbox.client_config(rate=FREE, retry=PATIENT, timeouts=timeouts)
+        config = sandbox.client_config(rate=UNLIMITED, retry=MANY_ATTEMPTS, timeouts=timeouts)
         async with InteractionsClient(config) as client:
             outcome = await client.lookup(CUSTOMER)
     assert isinstance(outcome, Unavailable)
@@ -77,17 +77,17 @@ async def test_stops_a_token_that_does_not_come() -> None:
     async def hang(_: Received, __: asyncio.StreamWriter) -> None:
         await asyncio.sleep(60)
 
-    async with Wire(hang) as wire:
-        async with client_for(wire.base_url, auth=OAuth("key", "secret")) as client:
+    async with ByteServer(hang) as server:
+        async with client_for(server.base_url, auth=OAuth("key", "secret")) as client:
             outcome = await client.lookup(CUSTOMER, timeout=0.1)
-        assert len(wire.received) == 1
+        assert len(server.received) == 1
     assert isinstance(outcome, Unavailable)
     assert outcome.attempts == 0
     assert outcome.elapsed <= 0.1 + SLACK
 
 
-async def test_holds_for_each_item_of_a_stream_that_is_given_one() -> None:
-    """A stream's timeout is one for each lookup, from the moment it begins."""
+async def test_holds_for_each_item_of_a_stream() -> None:
+    """A stream's timeout is that of each lookup, from its start."""
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
         if received.target.endswith("3"):
@@ -95,8 +95,8 @@ async def test_holds_for_each_item_of_a_stream_that_is_given_one() -> None:
         writer.write(answer())
 
     async with (
-        Wire(behave) as wire,
-        client_for(wire.base_url) as client,
+        ByteServer(behave) as server,
+        client_for(server.base_url) as client,
         client.stream(mobiles(10), timeout=0.1, ordered=True) as outcomes,
     ):
         endings = [outcome.ending async for outcome in outcomes]

@@ -1,4 +1,4 @@
-"""A machine that runs short of open files: no fault of the server's, nor of a customer's."""
+"""A machine that runs out of file descriptors: neither the server's fault nor a customer's."""
 
 import logging
 import os
@@ -12,22 +12,22 @@ import pytest
 from capillary_interactions import Found, InteractionsClient, Unavailable
 from capillary_interactions.sandbox import SandboxProcess
 
-from .byte_server import Wire, always, answer
+from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for, mobiles
 
 CUSTOMERS = 120
-WORD = "too many open files: lower --in-flight or raise ulimit -n"
+REASON = "too many open files: lower --in-flight or raise ulimit -n"
 
 
 @contextmanager
 def open_at_most(further: int) -> Iterator[None]:
-    """So many files may be opened beyond those that are."""
+    """Limit the number of further files that this process may open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # A descriptor's number counts, and those in between may be free.
-    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(further + 1)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (held[-1], hard))
-    for each in held:
-        os.close(each)
+    # The limit is on a descriptor's number, and lower ones may be free.
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(further + 1)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened[-1], hard))
+    for descriptor in opened:
+        os.close(descriptor)
     try:
         yield
     finally:
@@ -35,10 +35,10 @@ def open_at_most(further: int) -> Iterator[None]:
 
 
 async def test_costs_no_outcome_no_token_and_no_request(caplog: pytest.LogCaptureFixture) -> None:
-    """A failure of this machine costs neither outcomes nor tokens; what never left is not sent."""
+    """A failure of this machine costs neither outcomes nor tokens, and counts as no request."""
     async with SandboxProcess(unknown=0, latency=0.01) as sandbox:
         auth, port = sandbox.client_config().auth, urlsplit(sandbox.base_url).port
-        # For one of them the name server's files lack as well.
+        # For the name, the resolver needs descriptors too.
         for host in ("127.0.0.1", "localhost"):
             caplog.clear()
             client = client_for(f"http://{host}:{port}", auth=auth, in_flight=40)
@@ -51,29 +51,29 @@ async def test_costs_no_outcome_no_token_and_no_request(caplog: pytest.LogCaptur
 async def check_with_few_files(
     client: InteractionsClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Everything is found, at one request each, and one line of the log says what is lacking."""
-    # Loop, resolver and log have what they need.
+    """Check that all are found, at one request each, and that one log line names the shortage."""
+    # Loop, resolver and log open their own files first.
     assert isinstance(await client.lookup(CUSTOMER), Found)
     with open_at_most(10), caplog.at_level(logging.WARNING, "capillary_interactions"):
         outcomes = await client.lookup_all(mobiles(CUSTOMERS))
         snapshot = client.snapshot()
     assert all(isinstance(outcome, Found) for outcome in outcomes)
     assert {outcome.attempts for outcome in outcomes} == {1}
-    assert snapshot.shortage == WORD
+    assert snapshot.shortage == REASON
     assert snapshot.requests == CUSTOMERS + 1
     assert snapshot.retries == 0
     assert snapshot.retry_budget == client.config.retry.budget
     assert [record.getMessage() for record in caplog.records] == [
-        f"credential 0 sends fewer requests at once: {WORD}"
+        f"credential 0 sends fewer requests at once: {REASON}"
     ]
 
 
-async def test_says_so_where_there_is_no_time_to_wait() -> None:
-    """A deadline holds, and the reason names what this machine lacks."""
-    async with Wire(always(answer())) as wire, client_for(wire.base_url) as client:
+async def test_is_the_reason_where_there_is_no_time_to_wait() -> None:
+    """A deadline holds, and the reason names the shortage."""
+    async with ByteServer(always(answer())) as server, client_for(server.base_url) as client:
         with open_at_most(0):
             outcome = await client.lookup(mobiles(1)[0], timeout=0.2)
     assert isinstance(outcome, Unavailable)
-    assert outcome.reason == WORD
+    assert outcome.reason == REASON
     assert outcome.attempts == 0
     assert client.snapshot().requests == 0

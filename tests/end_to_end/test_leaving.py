@@ -1,4 +1,4 @@
-"""Whoever leaves early leaves nothing behind."""
+"""A stream or lookup that is left early leaves nothing behind."""
 
 import asyncio
 import os
@@ -13,8 +13,8 @@ import pytest
 from capillary_interactions import InteractionsClient, Unavailable
 from capillary_interactions.sandbox import SandboxProcess
 
-from .byte_server import Received, Wire, answer
-from .clients import CUSTOMER, FREE, PATIENT, client_for
+from .byte_server import ByteServer, Received, answer
+from .clients import CUSTOMER, UNLIMITED, client_for
 from .leaks import nothing_left
 from .leaving import WAYS
 
@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxProcess]:
-    """A server in another process: whatever is left in this one is the client's."""
+    """A server in another process: anything left in this one is the client's."""
     with SandboxProcess(latency=0.002, faults=0.1, fault_retry_after=0, unknown=0) as process:
         yield process
 
@@ -32,10 +32,10 @@ def sandbox() -> Iterator[SandboxProcess]:
 async def test_leaves_no_task_and_no_connection(
     way: Callable[[InteractionsClient], Awaitable[None]], sandbox: SandboxProcess
 ) -> None:
-    """No task is left when the stream is, and no connection when the client is."""
+    """No task is left after the stream, and no connection after the client."""
     async with (
         nothing_left(),
-        InteractionsClient(sandbox.client_config(rate=FREE)) as client,
+        InteractionsClient(sandbox.client_config(rate=UNLIMITED)) as client,
     ):
         async with nothing_left(connections=True):
             await way(client)
@@ -45,7 +45,7 @@ async def test_leaves_no_task_and_no_connection(
 
 
 def test_leaves_without_a_warning(sandbox: SandboxProcess) -> None:
-    """Python's development mode, with every warning an error, has nothing to say."""
+    """Python's development mode, with every warning an error, prints nothing."""
     environment = {**os.environ, "PYTHONDEVMODE": "1", "PYTHONWARNINGS": "error"}
     ran = subprocess.run(  # noqa: S603 - this very interpreter
         [sys.executable, "-W", "error", "-m", "tests.end_to_end.leaving", sandbox.base_url],
@@ -59,15 +59,15 @@ def test_leaves_without_a_warning(sandbox: SandboxProcess) -> None:
     assert (ran.stderr, ran.stdout, ran.returncode) == ("", "left\n", 0)
 
 
-async def test_takes_down_what_nobody_waits_for() -> None:
-    """A cancelled lookup gives up its connection, for an answer may still come on it."""
+async def test_cancels_a_request_without_waiters() -> None:
+    """A cancelled lookup closes its connection, on which the answer could still arrive."""
     arrived = asyncio.Event()
 
     async def hang(_: Received, __: asyncio.StreamWriter) -> None:
         arrived.set()
         await asyncio.sleep(60)
 
-    async with Wire(hang) as wire, nothing_left(), client_for(wire.base_url) as client:
+    async with ByteServer(hang) as server, nothing_left(), client_for(server.base_url) as client:
         async with nothing_left():
             lookup = asyncio.create_task(client.lookup(CUSTOMER))
             await arrived.wait()
@@ -77,8 +77,8 @@ async def test_takes_down_what_nobody_waits_for() -> None:
         assert client.snapshot().in_flight == 0
 
 
-async def test_lets_what_is_under_way_finish() -> None:
-    """Closing with patience waits for an answer that comes in time, and not for another."""
+async def test_drains_running_lookups() -> None:
+    """Closing with `drain` waits for an answer that arrives in time, and not for another."""
     arrived = asyncio.Event()
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
@@ -86,8 +86,8 @@ async def test_lets_what_is_under_way_finish() -> None:
         await asyncio.sleep(0.03 if received.target.endswith("mobile=1") else 60)
         writer.write(answer())
 
-    async with Wire(behave) as wire, nothing_left():
-        client = client_for(wire.base_url)
+    async with ByteServer(behave) as server, nothing_left():
+        client = client_for(server.base_url)
         quick, never = (
             asyncio.create_task(client.lookup(CUSTOMER.mobile(value))) for value in ("1", "2")
         )
@@ -97,14 +97,3 @@ async def test_lets_what_is_under_way_finish() -> None:
         outcome = await never
     assert isinstance(outcome, Unavailable)
     assert "closed" in outcome.reason
-
-
-def test_opens_again_in_the_next_loop(sandbox: SandboxProcess) -> None:
-    """One client in several event loops, one after the other, leaves nothing in any of them."""
-    client = InteractionsClient(sandbox.client_config(rate=FREE, retry=PATIENT))
-
-    async def once() -> str:
-        async with nothing_left(), client:
-            return (await client.lookup(CUSTOMER)).ending
-
-    assert [asyncio.run(once()) for _ in range(3)] == ["found"] * 3

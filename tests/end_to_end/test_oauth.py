@@ -1,7 +1,8 @@
-"""OAuth end to end: one token for everybody, and a fresh one when it is refused."""
+"""OAuth end to end: one token for all callers, and a fresh one when it is refused."""
 
 import asyncio
 
+import orjson
 import pytest
 
 from capillary_interactions import (
@@ -12,18 +13,20 @@ from capillary_interactions import (
     OAuth,
     Unavailable,
 )
+from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions.sandbox import Sandbox
 
-from .byte_server import Received, Wire, answer
-from .clients import CUSTOMER, FREE, PATIENT, client_for, mobiles
+from .byte_server import ByteServer, Received, answer
+from .clients import CUSTOMER, MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
 
 AUTH = OAuth("sandbox-key", "sandbox-secret")
+TOKEN = b'{"data": {"accessToken": "t", "ttlSeconds": 300}, "errors": null}'
 
 
 async def test_fetches_one_token_for_a_crowd() -> None:
-    """However many ask at once, the secret crosses the network once."""
+    """However many lookups start at once, the secret is sent once."""
     async with Sandbox(unknown=0, latency=0.002) as sandbox:
-        config = sandbox.client_config(auth=AUTH, rate=FREE)
+        config = sandbox.client_config(auth=AUTH, rate=UNLIMITED)
         async with InteractionsClient(config) as client:
             outcomes = await client.lookup_all(mobiles(200))
         counts = sandbox.counts
@@ -31,10 +34,10 @@ async def test_fetches_one_token_for_a_crowd() -> None:
     assert (counts.tokens_issued, counts.refused, counts.received) == (1, 0, 200)
 
 
-async def test_goes_on_when_tokens_are_revoked_in_mid_run() -> None:
-    """Each revocation costs one more token, and nobody's lookup."""
+async def test_continues_when_tokens_are_revoked() -> None:
+    """Each revocation costs one more token, and no lookup."""
     async with Sandbox(unknown=0, latency=0.002) as sandbox:
-        config = sandbox.client_config(auth=AUTH, rate=FREE)
+        config = sandbox.client_config(auth=AUTH, rate=UNLIMITED)
         async with (
             InteractionsClient(config) as client,
             client.stream(mobiles(300)) as outcomes,
@@ -53,10 +56,10 @@ async def test_goes_on_when_tokens_are_revoked_in_mid_run() -> None:
     assert max(outcome.attempts for outcome in endings) == 2
 
 
-async def test_asks_for_a_fresh_token_when_one_dies_before_its_time() -> None:
-    """A token that says a second and lasts a tenth of it."""
+async def test_replaces_a_token_that_expires_early() -> None:
+    """Its stated lifetime is longer than the real one."""
     async with Sandbox(unknown=0, token_ttl=0.1) as sandbox:
-        async with InteractionsClient(sandbox.client_config(auth=AUTH, rate=FREE)) as client:
+        async with InteractionsClient(sandbox.client_config(auth=AUTH, rate=UNLIMITED)) as client:
             first = await client.lookup(mobiles(2)[0])
             await asyncio.sleep(0.11)
             second = await client.lookup(mobiles(2)[1])
@@ -67,53 +70,51 @@ async def test_asks_for_a_fresh_token_when_one_dies_before_its_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "auth", [OAuth("sandbox-key", "wrong"), OAuth("nobody", "x"), BasicAuth("sandbox", "wrong")]
+    "auth", [OAuth("sandbox-key", "wrong"), OAuth("unknown", "x"), BasicAuth("sandbox", "wrong")]
 )
 async def test_raises_where_credentials_are_refused(auth: OAuth | BasicAuth) -> None:
-    """What is true of the whole program is raised, bare, also out of a stream."""
+    """It concerns the whole program, so it is raised, also by a stream, in no ExceptionGroup."""
     async with Sandbox() as sandbox:
-        async with InteractionsClient(sandbox.client_config(auth=auth, rate=FREE)) as client:
+        async with InteractionsClient(sandbox.client_config(auth=auth, rate=UNLIMITED)) as client:
             with pytest.raises(AuthenticationError) as raised:
                 await client.lookup(CUSTOMER)
             assert raised.value.status == 401
             with pytest.raises(AuthenticationError):
                 await client.lookup_all(mobiles(500))
-        # A stream stops at the first refusal: no more than were under way.
+        # A stream stops at the first refusal: no more than the running requests.
         assert sandbox.counts.refused <= 1 + 32
         assert sandbox.counts.answered == 0
 
 
-async def test_refreshes_once_and_then_says_so() -> None:
-    """A fresh token that is refused as well is the end, not the beginning of a storm."""
-    token = b'{"data": {"accessToken": "t", "ttlSeconds": 300}, "errors": null}'
+async def test_refreshes_once_and_then_raises() -> None:
+    """A fresh token that is refused too does not start a loop of refreshes."""
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(200, token) if received.body else answer(401, b""))
+        writer.write(answer(200, TOKEN) if received.body else answer(401, b""))
 
-    async with Wire(behave) as wire:
-        async with client_for(wire.base_url, auth=AUTH) as client:
+    async with ByteServer(behave) as server:
+        async with client_for(server.base_url, auth=AUTH) as client:
             with pytest.raises(AuthenticationError):
                 await client.lookup(CUSTOMER)
-        assert [bool(request.body) for request in wire.received] == [True, False, True, False]
+        assert [bool(request.body) for request in server.received] == [True, False, True, False]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_retries_a_token_endpoint_that_fails(status: int) -> None:
-    """A failing token endpoint is trouble, not a refusal."""
-    token = b'{"data": {"accessToken": "t", "ttlSeconds": 300}, "errors": null}'
+    """A failing token endpoint is retryable, not a refusal."""
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
         if not received.body:
             writer.write(answer())
-        elif len(wire.received) < 3:
+        elif len(server.received) < 3:
             writer.write(answer(status, b""))
         else:
-            writer.write(answer(200, token))
+            writer.write(answer(200, TOKEN))
 
-    async with Wire(behave) as wire:
-        async with client_for(wire.base_url, auth=AUTH, retry=PATIENT) as client:
+    async with ByteServer(behave) as server:
+        async with client_for(server.base_url, auth=AUTH, retry=MANY_ATTEMPTS) as client:
             outcome = await client.lookup(CUSTOMER)
-        assert [bool(request.body) for request in wire.received] == [True, True, True, False]
+        assert [bool(request.body) for request in server.received] == [True, True, True, False]
     assert isinstance(outcome, Found)
 
 
@@ -129,35 +130,39 @@ async def test_sends_no_expired_token_while_it_waits_for_quota() -> None:
     assert counts.tokens_issued >= 2
 
 
-async def test_sends_the_token_of_the_moment_it_leaves() -> None:
-    """One that lapses while a connection is opened is replaced before the request is written."""
-    tokens = iter("abc")
+class SlowConnections(LocalPace):
+    """A pace whose first request is written a second late, as by a slow handshake."""
+
+    delays = iter([1.1])
+
+    async def before_send(self) -> None:
+        """Wait once longer than the first token lives."""
+        await super().before_send()
+        await asyncio.sleep(next(self.delays, 0.0))
+
+
+async def test_sends_the_token_that_is_valid_when_the_request_is_written() -> None:
+    """One that expires while a connection is opened is replaced first."""
+    tokens = iter([("a", 1), ("b", 300)])
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
         if received.body:
-            text = f'{{"data": {{"accessToken": "{next(tokens)}", "ttlSeconds": 300}}}}'
-            writer.write(answer(200, text.encode()))
+            token, ttl = next(tokens)
+            body = orjson.dumps({"data": {"accessToken": token, "ttlSeconds": ttl}})
+            writer.write(answer(200, body))
         else:
             writer.write(answer())
 
-    async with Wire(behave) as wire, client_for(wire.base_url, auth=AUTH) as client:
-        lane = client._lanes.all[0]
-        leave = lane.pace.leave  # type: ignore[attr-defined] # a pace of this process has it
-
-        async def slowly() -> None:
-            await leave()
-            # The first token only: the fresh one stands in line again, and is good.
-            if lane.auth.headers()["X-CAP-API-OAUTH-TOKEN"] == "a":
-                lane.auth.renew(lane.auth.headers())
-
-        lane.pace.leave = slowly  # type: ignore[attr-defined]
-        assert isinstance(await client.lookup(CUSTOMER), Found)
-        sent = [one.headers["x-cap-api-oauth-token"] for one in wire.received if not one.body]
-    assert sent == ["b"]
+    async with ByteServer(behave) as server:
+        config = client_for(server.base_url, auth=AUTH).config
+        async with InteractionsClient(config, pace=SlowConnections(UNLIMITED, 1)) as client:
+            assert isinstance(await client.lookup(CUSTOMER), Found)
+        lookups = [request for request in server.received if not request.body]
+    assert [request.headers["x-cap-api-oauth-token"] for request in lookups] == ["b"]
 
 
-async def test_asks_rarely_about_a_refused_key() -> None:
-    """Callers that insist get the refusal at once, without a request for each."""
+async def test_rarely_retries_a_refused_key() -> None:
+    """Further lookups raise at once, without a request for each."""
     async with Sandbox() as sandbox:
         config = sandbox.client_config(auth=OAuth("sandbox-key", "wrong"), rate="10/1")
         async with InteractionsClient(config) as client:
@@ -168,13 +173,13 @@ async def test_asks_rarely_about_a_refused_key() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"data": {"accessToken": ""}}', b"<html>"])
-async def test_takes_an_answer_without_a_token_for_trouble(body: bytes) -> None:
-    """It is no refusal, so it is no error of the whole program, and it says what is missing."""
+async def test_retries_an_answer_without_a_token(body: bytes) -> None:
+    """It is no refusal, so it is an outcome, and its reason says what is missing."""
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(200, body))
 
-    async with Wire(behave) as wire, client_for(wire.base_url, auth=AUTH) as client:
+    async with ByteServer(behave) as server, client_for(server.base_url, auth=AUTH) as client:
         outcome = await client.lookup(CUSTOMER, timeout=0.2)
     assert isinstance(outcome, Unavailable)
     assert "no OAuth token: HTTP 200 with" in outcome.reason

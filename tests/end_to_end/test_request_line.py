@@ -9,7 +9,7 @@ import pytest
 
 from capillary_interactions import BasicAuth, Found, Identifier, OAuth, Query
 
-from .byte_server import KNOWN, Received, Wire, always, answer
+from .byte_server import KNOWN, ByteServer, Received, always, answer
 from .clients import client_for
 
 V1_1: Final = "/v1.1/customer/interaction"
@@ -18,15 +18,15 @@ V2: Final = "/v2/customers/interaction"
 
 async def received(query: Query, **settings: object) -> Received:
     """The request that a lookup sends."""
-    async with Wire(always(answer())) as wire:
-        async with client_for(wire.base_url, **settings) as client:
+    async with ByteServer(always(answer())) as server:
+        async with client_for(server.base_url, **settings) as client:
             assert isinstance(await client.lookup(query), Found)
-        assert wire.connections == len(wire.received) == 1
-        return wire.received[0]
+        assert server.connections == len(server.received) == 1
+        return server.received[0]
 
 
 async def test_is_the_documented_example() -> None:
-    """With source and account set, the page's own request comes out, and nothing else."""
+    """With source and account set, it is the request of the vendor's page, and nothing else."""
     query = Query(Identifier.mobile("91660499160"), type="whatsapp")
     request = await received(query, source="INSTORE", account_id="1234")
     assert request.head.split(b"\r\n", 1)[0] == (
@@ -65,17 +65,17 @@ async def test_is_the_documented_example() -> None:
         ),
     ],
 )
-async def test_spells_a_query(query: Query, api: str, target: str) -> None:
-    """Nothing between our spelling and the wire encodes it again or undoes it."""
+async def test_encodes_a_query(query: Query, api: str, target: str) -> None:
+    """Nothing below encodes the URL again, or decodes it."""
     assert (await received(query, api=api)).target == target
 
 
 async def test_keeps_the_path_of_the_base_url() -> None:
     """A gateway may have put the API under a path of its own."""
-    async with Wire(always(answer())) as wire:
-        async with client_for(f"{wire.base_url}/gate%20way/") as client:
+    async with ByteServer(always(answer())) as server:
+        async with client_for(f"{server.base_url}/gate%20way/") as client:
             await client.lookup(Identifier.mobile("1"))
-        assert wire.received[0].target.startswith(f"/gate%20way{V1_1}?format=json&")
+        assert server.received[0].target.startswith(f"/gate%20way{V1_1}?format=json&")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_proves_a_till_by_the_md5_of_its_password(auth: BasicAuth) -> None
 
 
 async def test_sends_further_headers_and_no_cookie() -> None:
-    """What the setting adds comes with each request."""
+    """Headers of the configuration are in each request."""
     query = Query(Identifier.mobile("1"))
     headers = (await received(query, headers={"X-Further": "yes"})).headers
     assert headers["x-further"] == "yes"
@@ -103,31 +103,31 @@ async def test_sends_further_headers_and_no_cookie() -> None:
     assert "cookie" not in headers
 
 
-async def test_fetches_a_token_and_shows_it() -> None:
+async def test_fetches_a_token_and_sends_it() -> None:
     """Key and secret go in a POST of JSON, the token and the attribution in headers."""
     token = orjson.dumps({"data": {"accessToken": "t0ken", "ttlSeconds": 300}, "errors": None})
 
-    async with Wire(always(answer(200, token))) as wire:
+    async with ByteServer(always(answer(200, token))) as server:
         auth = OAuth("key", "secret", attribution=("STORE_CODE", "S1"))
-        async with client_for(wire.base_url, auth=auth) as client:
+        async with client_for(server.base_url, auth=auth) as client:
             await client.lookup(Identifier.mobile("1"))
-        posted, asked = wire.received[:2]
+        posted, sent = server.received[:2]
     assert posted.head.startswith(b"POST /v3/oauth/token/generate HTTP/1.1\r\n")
     assert orjson.loads(posted.body) == {"key": "key", "secret": "secret"}
-    assert "x-cap-api-oauth-token" not in posted.headers
-    assert asked.target == f"{V1_1}?format=json&identifierName=mobile&mobile=1"
-    assert asked.headers["x-cap-api-oauth-token"] == "t0ken"
-    assert asked.headers["x-cap-api-attribution-entity-type"] == "STORE_CODE"
-    assert asked.headers["x-cap-api-attribution-entity-code"] == "S1"
-    assert "authorization" not in asked.headers
+    assert posted.headers.keys().isdisjoint({"x-cap-api-oauth-token", "authorization"})
+    assert sent.target == f"{V1_1}?format=json&identifierName=mobile&mobile=1"
+    assert sent.headers["x-cap-api-oauth-token"] == "t0ken"
+    assert sent.headers["x-cap-api-attribution-entity-type"] == "STORE_CODE"
+    assert sent.headers["x-cap-api-attribution-entity-code"] == "S1"
+    assert "authorization" not in sent.headers
 
 
-async def test_gives_back_no_cookie() -> None:
-    """A cookie of the network in front tells nothing."""
+async def test_returns_no_cookie() -> None:
+    """A cookie of a proxy in front of the API is dropped."""
     cookie = "Set-Cookie: _cfuvid=x; Path=/; HttpOnly"
-    async with Wire(always(answer(200, KNOWN, cookie))) as wire:
-        async with client_for(wire.base_url) as client:
+    async with ByteServer(always(answer(200, KNOWN, cookie))) as server:
+        async with client_for(server.base_url) as client:
             for number in range(3):
                 await client.lookup(Identifier.mobile(str(number)))
-        assert wire.connections == 1
-        assert all("cookie" not in request.headers for request in wire.received)
+        assert server.connections == 1
+        assert all("cookie" not in request.headers for request in server.received)

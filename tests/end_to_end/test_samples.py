@@ -17,7 +17,7 @@ from capillary_interactions import (
     Unreadable,
     to_jsonable,
 )
-from capillary_interactions.sandbox import Sandbox, SandboxProcess
+from capillary_interactions.sandbox import Sandbox
 
 from .clients import CUSTOMER, MOBILE, client_for
 
@@ -25,29 +25,26 @@ SAMPLES: Final = Path(__file__).parents[1] / "samples"
 
 
 def sample(name: str) -> Any:
-    """A published answer."""
+    """Return a published answer."""
     return orjson.loads((SAMPLES / f"{name}.json").read_bytes())
 
 
-async def ask(served: Any, api: ApiVersion = ApiVersion.V1_1) -> Outcome:
-    """What a lookup ends in where the server answers with this."""
+async def look_up(served: Any, api: ApiVersion = ApiVersion.V1_1) -> Outcome:
+    """Look up at a server that answers with this."""
     async with Sandbox(answers={MOBILE: served}) as sandbox:
         config = sandbox.client_config()
         async with client_for(sandbox.base_url, auth=config.auth, api=api) as client:
             return await client.lookup(CUSTOMER)
 
 
-async def test_reads_the_documented_answer_from_another_process() -> None:
+async def test_reads_the_documented_answer() -> None:
     """Eight messages, every documented field, and back to the same JSON."""
     served = sample("documented")
-    async with SandboxProcess(answers={MOBILE: served}) as sandbox:
-        auth = sandbox.client_config().auth
-        async with client_for(sandbox.base_url, auth=auth) as client:
-            outcome = await client.lookup(CUSTOMER)
+    outcome = await look_up(served)
     assert isinstance(outcome, Found)
     assert to_jsonable(outcome.customer) == served
     assert outcome.customer.name == "capillary"
-    listed = [(each.name, each.count, each.network) for each in outcome.customer.interactions]
+    listed = [(item.name, item.count, item.network) for item in outcome.customer.interactions]
     assert listed == [("email", 8, "capillary")]
     assert outcome.customer.warnings == ()
     assert not outcome.customer.truncated
@@ -73,12 +70,12 @@ async def test_reads_the_documented_answer_from_another_process() -> None:
 
 @pytest.mark.parametrize("api", ApiVersion)
 async def test_reads_every_channel_of_a_flat_answer(api: ApiVersion) -> None:
-    """Either version may answer in this shape, and it comes back as it was sent."""
+    """Either version may answer in this shape, and `to_jsonable` returns it as sent."""
     served = sample("flat_channels")
-    outcome = await ask(served, api)
+    outcome = await look_up(served, api)
     assert isinstance(outcome, Found)
     assert to_jsonable(outcome.customer) == served
-    counts = {each.name: each.count for each in outcome.customer.interactions}
+    counts = {item.name: item.count for item in outcome.customer.interactions}
     assert counts == {"survey": 0, "viber": 1, "email": 0, "missed_call": 0, "sms": 2}
 
 
@@ -87,14 +84,15 @@ async def test_reads_every_channel_of_a_flat_answer(api: ApiVersion) -> None:
 async def test_reads_an_envelope(name: str, api: ApiVersion) -> None:
     """Either version may answer in this shape; it becomes the same model."""
     served = sample(name)["response"]["customer"]
-    outcome = await ask(sample(name), api)
+    outcome = await look_up(sample(name), api)
     assert isinstance(outcome, Found)
     known = outcome.customer.customer
     assert known is not None
     assert known.mobile == served["mobile"]
     networks = served["interactions"]["network"]
-    names = [each["name"] for each in (networks if isinstance(networks, list) else [networks])]
-    assert {each.network for each in outcome.customer.interactions} <= set(names)
+    networks = networks if isinstance(networks, list) else [networks]
+    names = {network["name"] for network in networks}
+    assert {item.network for item in outcome.customer.interactions} <= names
     assert list(outcome.customer.messages())
     for _, message in outcome.customer.messages():
         assert isinstance(message.id, int)
@@ -104,31 +102,31 @@ async def test_reads_an_envelope(name: str, api: ApiVersion) -> None:
     ("name", "code"), [("error_flat_not_found", 8015), ("error_envelope_not_found", 1012)]
 )
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
-async def test_knows_an_unknown_customer(name: str, code: int, status: int) -> None:
+async def test_recognises_an_unknown_customer(name: str, code: int, status: int) -> None:
     """The most specific code wins, whatever the request level and HTTP say."""
-    outcome = await ask((status, {}, sample(name)))
+    outcome = await look_up((status, {}, sample(name)))
     assert isinstance(outcome, NotFound)
     assert outcome.code == code
     assert outcome.attempts == 1
 
 
-async def test_asks_again_where_all_requests_have_failed() -> None:
-    """A failure without an item's code may pass."""
-    outcome = await ask(sample("error_envelope_failed"))
+async def test_retries_where_all_requests_have_failed() -> None:
+    """A failure without an item's code may be transient."""
+    outcome = await look_up(sample("error_envelope_failed"))
     assert isinstance(outcome, Unavailable)
     assert outcome.attempts == 3
     assert "All requests have failed" in outcome.reason
 
 
-async def test_does_not_take_a_token_for_a_customer() -> None:
+async def test_does_not_read_a_token_as_a_customer() -> None:
     """A body of another call has neither shape."""
-    outcome = await ask(sample("token"))
+    outcome = await look_up(sample("token"))
     assert isinstance(outcome, Unreadable)
     assert outcome.attempts == 1
 
 
-def test_knows_every_sample() -> None:
-    """A sample that is added needs a test here."""
+def test_reads_every_sample() -> None:
+    """A new sample needs a test here."""
     assert sorted(path.stem for path in SAMPLES.iterdir()) == [
         "documented",
         "envelope",

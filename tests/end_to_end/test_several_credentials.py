@@ -14,7 +14,7 @@ from capillary_interactions import (
 )
 from capillary_interactions.sandbox import Sandbox, SandboxProcess
 
-from .clients import FREE, mobiles
+from .clients import UNLIMITED, mobiles
 
 pytestmark = pytest.mark.measures
 
@@ -22,7 +22,7 @@ TILLS = {"first": "one", "second": "two", "third": "three"}
 
 
 async def test_sends_at_the_sum_of_the_rates() -> None:
-    """Three tills of 50 a second look up 300 customers in two seconds, and nobody is throttled."""
+    """Three tills of 50 a second look up 300 customers in two seconds, and none is throttled."""
     async with SandboxProcess(rate=(50, 1.0), accounts=TILLS) as sandbox:
         auth = tuple(itertools.starmap(BasicAuth, TILLS.items()))
         async with InteractionsClient(sandbox.client_config(auth=auth)) as client:
@@ -34,34 +34,34 @@ async def test_sends_at_the_sum_of_the_rates() -> None:
     assert counts.throttled == 0
     assert most <= 50
     assert all(80 <= len(arrived) <= 120 for arrived in times.values())
-    # Two thirds would be what two of them send.
-    every = sorted(itertools.chain(*times.values()))
-    assert 299 / (every[-1] - every[0]) >= 0.7 * 150
+    # Two of them would send two thirds of it.
+    arrivals = sorted(itertools.chain(*times.values()))
+    assert 299 / (arrivals[-1] - arrivals[0]) >= 0.7 * 150
 
 
 async def test_mixes_tills_and_tokens() -> None:
-    """Each credential proves itself in its own way, on a connection of its own."""
+    """Each credential authenticates in its own way, on a connection of its own."""
     async with Sandbox(unknown=0) as sandbox:
         auth = (BasicAuth("sandbox", "sandbox"), OAuth("sandbox-key", "sandbox-secret"))
-        async with InteractionsClient(sandbox.client_config(auth=auth, rate=FREE)) as client:
-            outcomes = [await client.lookup(each) for each in mobiles(10)]
+        async with InteractionsClient(sandbox.client_config(auth=auth, rate=UNLIMITED)) as client:
+            outcomes = [await client.lookup(mobile) for mobile in mobiles(10)]
         assert all(isinstance(outcome, Found) for outcome in outcomes)
         assert len(sandbox.arrivals("sandbox")) == len(sandbox.arrivals("sandbox-key")) == 5
-        # Two for the questions; the token was fetched on one of them.
+        # Two for the lookups; the token was fetched on one of them.
         assert sandbox.counts.connections == 2
 
 
-async def test_leaves_out_the_one_that_is_refused() -> None:
-    """The others carry its share, and only when none is left is it an error."""
+async def test_skips_a_refused_credential() -> None:
+    """The others take over its share, and only without any other it is an error."""
     async with Sandbox(unknown=0, accounts=TILLS) as sandbox:
         auth = (BasicAuth("first", "wrong"), BasicAuth("second", "two"), BasicAuth("x", "y"))
-        async with InteractionsClient(sandbox.client_config(auth=auth, rate=FREE)) as client:
+        async with InteractionsClient(sandbox.client_config(auth=auth, rate=UNLIMITED)) as client:
             outcomes = await client.lookup_all(mobiles(100))
-            refused = [each.refused is not None for each in client.snapshot().credentials]
+            refused = [state.refused is not None for state in client.snapshot().credentials]
         assert all(isinstance(outcome, Found) for outcome in outcomes)
         assert refused == [True, False, True]
         assert sandbox.counts.refused <= 2 * 32
-        config = sandbox.client_config(auth=(auth[0], auth[2]), rate=FREE)
+        config = sandbox.client_config(auth=(auth[0], auth[2]), rate=UNLIMITED)
         async with InteractionsClient(config) as client:
             with pytest.raises(AuthenticationError):
                 await client.lookup_all(mobiles(100))

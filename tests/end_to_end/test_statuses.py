@@ -1,5 +1,6 @@
-"""Every HTTP status without a word in the body: the ending, and how often it is asked again."""
+"""Every HTTP status without an error code in the body: the ending, and the number of requests."""
 
+import itertools
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,101 +15,106 @@ from capillary_interactions import (
     Unavailable,
 )
 
-from .byte_server import Wire, always, answer
+from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for, mobiles
 from .leaks import nothing_left
 
-# Of no registry: the vendor's own, and those of the network that stands in front.
-FURTHER: Final = frozenset({461, 499, 520, 521, 522, 523, 524, 525, 526, 530, 599})
-EVERY: Final = sorted({*map(int, HTTPStatus), *FURTHER} - {200})
+# In no registry: the vendor's own, and those of proxies and content delivery networks.
+UNREGISTERED: Final = frozenset({461, 499, 520, 521, 522, 523, 524, 525, 526, 530, 599})
+EVERY: Final = sorted({*map(int, HTTPStatus), *UNREGISTERED} - {200})
 THROTTLED: Final = 429
-REFUSING: Final = (401, 403)
+CREDENTIAL_STATUSES: Final = (401, 403)
 DENIED: Final = b'{"errors": [{"status": false, "code": 403, "message": "no access"}]}'
 PAGES: Final = (b"<html>Access Denied. Reference 18.abc</html>", b'{"message": "Forbidden"}')
-AGAIN: Final = {408, 461, 500, 502, 503, 504, 506, 507, 508, 510, 511} | {
-    status for status in FURTHER if status >= 500
+RETRIED: Final = {408, 461, 500, 502, 503, 504, 506, 507, 508, 510, 511} | {
+    status for status in UNREGISTERED if status >= 500
 }
 
 
 def statuses(low: int, high: int) -> list[int]:
-    """The known statuses of a range, but for those with a test of their own."""
-    return [s for s in EVERY if low <= s < high and s not in (*REFUSING, THROTTLED)]
+    """Return the known statuses of a range, except those with a test of their own."""
+    return [s for s in EVERY if low <= s < high and s not in (*CREDENTIAL_STATUSES, THROTTLED)]
 
 
-async def ask(served: bytes, **settings: Any) -> tuple[Outcome, int]:
-    """How a lookup ends against a server that always says the same, and how often it was asked."""
-    async with Wire(always(served)) as wire, nothing_left():
-        async with client_for(wire.base_url, **settings) as client:
+async def look_up(served: bytes, **settings: Any) -> tuple[Outcome, int]:
+    """Look up at a server with one answer; return the outcome and the number of requests."""
+    async with ByteServer(always(served)) as server, nothing_left():
+        async with client_for(server.base_url, **settings) as client:
             outcome = await client.lookup(CUSTOMER, timeout=5.0)
-        assert outcome.attempts == len(wire.received)
-        return outcome, len(wire.received)
+        assert outcome.attempts == len(server.received)
+        return outcome, len(server.received)
 
 
 @pytest.mark.parametrize("status", statuses(201, 300))
-async def test_asks_again_where_a_success_is_empty(status: int) -> None:
-    """204 and its like hold no answer, and one may come."""
-    outcome, asked = await ask(answer(status, b""))
+async def test_retries_an_empty_success(status: int) -> None:
+    """204 and the like have no answer; the next request may get one."""
+    outcome, requests = await look_up(answer(status, b""))
     assert isinstance(outcome, Unavailable)
-    assert (outcome.status, asked) == (status, 3)
+    assert (outcome.status, requests) == (status, 3)
     assert outcome.reason == f"HTTP {status} with an empty body"
 
 
 @pytest.mark.parametrize("status", statuses(300, 400))
 async def test_rejects_a_redirect(status: int) -> None:
     """The setting is wrong, and stays wrong."""
-    outcome, asked = await ask(answer(status, b"", "Location: http://127.0.0.1:1/"))
+    outcome, requests = await look_up(answer(status, b"", "Location: http://127.0.0.1:1/"))
     assert isinstance(outcome, Rejected)
-    assert (outcome.status, asked) == (status, 1)
+    assert (outcome.status, requests) == (status, 1)
     assert "redirects are not followed; check base_url" in outcome.reason
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'"no"'])
-@pytest.mark.parametrize("status", statuses(400, 600))
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, b"") for status in statuses(400, 600)),
+        *itertools.product((400, 404, 461, 500, 503, 525), (b"<html>", b"{}", b'"no"')),
+    ],
+)
 async def test_ends_a_failure(status: int, body: bytes) -> None:
-    """What may pass is asked again and is unavailable; the rest is rejected at once."""
-    outcome, asked = await ask(answer(status, body))
-    if status in AGAIN:
+    """A transient status is retried and unavailable; any other is rejected at once."""
+    outcome, requests = await look_up(answer(status, body))
+    if status in RETRIED:
         assert isinstance(outcome, Unavailable)
-        assert asked == 3
+        assert requests == 3
     else:
         assert isinstance(outcome, Rejected)
-        assert asked == 1
+        assert requests == 1
     assert outcome.status == status
     assert f"HTTP {status}" in outcome.reason
 
 
 @pytest.mark.parametrize("status", [402, 404, 405, 406, 415])
-async def test_says_what_to_check(status: int) -> None:
-    """A wrong version, path or method is a matter of the settings."""
-    outcome, _ = await ask(answer(status, b""))
+async def test_names_the_settings_to_check(status: int) -> None:
+    """A wrong version, path or method is a wrong setting."""
+    outcome, _ = await look_up(answer(status, b""))
     assert isinstance(outcome, Rejected)
     assert "check base_url and api" in outcome.reason
 
 
 @pytest.mark.parametrize(("status", "body"), [(401, b""), (401, DENIED), (403, DENIED)])
 async def test_raises_where_credentials_were_never_accepted(status: int, body: bytes) -> None:
-    """It is true of the whole program, so it is no outcome."""
-    async with Wire(always(answer(status, body))) as wire, nothing_left():
-        async with client_for(wire.base_url) as client:
+    """It concerns the whole program, so it is no outcome."""
+    async with ByteServer(always(answer(status, body))) as server, nothing_left():
+        async with client_for(server.base_url) as client:
             with pytest.raises(AuthenticationError) as raised:
                 await client.lookup(CUSTOMER)
-        assert len(wire.received) == 1
+        assert len(server.received) == 1
     assert raised.value.status == status
 
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(403, b""), *((status, page) for status in REFUSING for page in PAGES)],
+    [(403, b""), *((status, page) for status in CREDENTIAL_STATUSES for page in PAGES)],
 )
-async def test_believes_a_page_only_when_another_customer_meets_it(
+async def test_blames_credentials_for_a_page_only_at_a_second_customer(
     status: int, body: bytes
 ) -> None:
-    """A firewall's refusal of one customer is not the API's word on the credentials."""
+    """A firewall's refusal of one customer does not prove that the credentials are wrong."""
     first, second = mobiles(2)
     async with (
-        Wire(always(answer(status, body))) as wire,
+        ByteServer(always(answer(status, body))) as server,
         nothing_left(),
-        client_for(wire.base_url) as client,
+        client_for(server.base_url) as client,
     ):
         for _ in range(2):
             outcome = await client.lookup(first)
@@ -117,22 +123,22 @@ async def test_believes_a_page_only_when_another_customer_meets_it(
             assert "by a proxy or firewall, not by the API (if every" in outcome.reason
         with pytest.raises(AuthenticationError, match=r"HTTP .* for different customers"):
             await client.lookup(second)
-        wire.behave = always(answer())
+        server.behave = always(answer())
         assert isinstance(await client.lookup(second), Found)
-        wire.behave = always(answer(403, body))
+        server.behave = always(answer(403, body))
         assert isinstance(await client.lookup(first), Rejected)
         assert isinstance(await client.lookup(second), Rejected)
 
 
 @pytest.mark.parametrize(("status", "raises"), [(401, True), (403, False)])
-async def test_tells_a_forbidden_customer_from_forbidden_credentials(
+async def test_distinguishes_a_forbidden_customer_from_forbidden_credentials(
     status: int, raises: bool
 ) -> None:
     """Once credentials were accepted, a 403 is about the one request; a second 401 never is."""
     first, second = mobiles(2)
-    async with Wire(always(answer())) as wire, client_for(wire.base_url) as client:
+    async with ByteServer(always(answer())) as server, client_for(server.base_url) as client:
         assert isinstance(await client.lookup(first), Found)
-        wire.behave = always(answer(status, b""))
+        server.behave = always(answer(status, b""))
         if raises:
             with pytest.raises(AuthenticationError):
                 await client.lookup(second)
@@ -142,10 +148,10 @@ async def test_tells_a_forbidden_customer_from_forbidden_credentials(
             assert outcome.status == status
 
 
-async def test_lets_the_item_speak_before_the_status() -> None:
+async def test_prefers_the_items_code_to_the_status() -> None:
     """The most specific code wins over any status."""
     body = b'{"errors": [{"status": false, "code": 8015, "message": "Customer not found"}]}'
     for status in (200, 404, 500, 503):
-        outcome, asked = await ask(answer(status, body))
+        outcome, requests = await look_up(answer(status, body))
         assert isinstance(outcome, NotFound)
-        assert (outcome.code, asked) == (8015, 1)
+        assert (outcome.code, requests) == (8015, 1)

@@ -22,7 +22,7 @@ from capillary_interactions import (
 from capillary_interactions.integrations.consume import consume
 from capillary_interactions.testing import FakeTransport
 
-from .byte_server import Wire, always, answer
+from .byte_server import ByteServer, always, answer
 from .clients import client_for
 
 NUMBER = "919738522695"
@@ -35,24 +35,24 @@ AUTH = BasicAuth("till.secret", PASSWORD)
 
 
 def shown(error: BaseException) -> str:
-    """What frames of the package show, the error's causes included."""
+    """Return all that frames of the package show, the error's causes included."""
     parts: list[str] = []
-    ahead: list[traceback.TracebackException | None] = [
+    pending: list[traceback.TracebackException | None] = [
         traceback.TracebackException.from_exception(error, capture_locals=True)
     ]
-    while ahead:
-        each = ahead.pop()
-        if each is not None:
-            parts += each.format_exception_only()
-            for frame in each.stack:
+    while pending:
+        current = pending.pop()
+        if current is not None:
+            parts += current.format_exception_only()
+            for frame in current.stack:
                 if "/tests/" not in frame.filename:
                     parts.append(f"{frame.filename}: {frame.name}: {frame.locals}\n")
-            ahead += (each.__cause__, each.__context__)
+            pending += (current.__cause__, current.__context__)
     return "".join(parts)
 
 
 def check(error: BaseException) -> None:
-    """Nothing of the secrets in it, whatever is shown."""
+    """Check that no secret is shown."""
     text = shown(error)
     assert not [secret for secret in SECRETS if secret in text], text
 
@@ -73,25 +73,25 @@ async def _take(client: InteractionsClient, source: Any, **settings: Any) -> Non
 
 @define
 class _Message:
-    """An event whose repr shows what it is about, as most do."""
+    """A message whose repr shows its customer, as most do."""
 
     number: str
 
     async def ack(self) -> None:
-        """Done."""
+        """Acknowledge."""
 
     async def nack(self, delay: float) -> None:
-        """Again."""
+        """Redeliver."""
 
     async def reject(self, reason: str) -> None:
-        """Never again."""
+        """Make it a dead letter."""
 
 
 async def _messages() -> AsyncIterator[_Message]:
     yield _Message(NUMBER)
 
 
-def _asks(message: _Message) -> Identifier:
+def _identifier(message: _Message) -> Identifier:
     return Identifier.mobile(message.number)
 
 
@@ -105,27 +105,31 @@ USES: dict[str, Use] = {
     "lookup_all": lambda client: client.lookup_all([Identifier.mobile(NUMBER)]),
     "stream": lambda client: _take(client, _items(), key=_key),
     "stream of a list": lambda client: _take(client, [{"mobile": NUMBER}], key=_key),
-    "consume": lambda client: consume(client, _messages(), key=_asks, handle=_ignore),
+    "consume": lambda client: consume(client, _messages(), key=_identifier, handle=_ignore),
     "consume in order": lambda client: consume(
-        client, _messages(), key=_asks, handle=_ignore, ordered_by=lambda message: message.number
+        client,
+        _messages(),
+        key=_identifier,
+        handle=_ignore,
+        ordered_by=_identifier,
     ),
 }
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 async def test_refused_credentials_show_neither_them_nor_a_number(use: Use) -> None:
-    """Neither the URL nor the Authorization header is in a frame that a caller gets."""
-    wire = Wire(always(answer(401, REFUSAL)))
-    async with wire, client_for(wire.base_url, auth=AUTH) as client:
+    """Neither the URL nor the Authorization header is in a frame of the traceback."""
+    server = ByteServer(always(answer(401, REFUSAL)))
+    async with server, client_for(server.base_url, auth=AUTH) as client:
         with pytest.raises(AuthenticationError) as raised:
             await use(client)
     check(raised.value)
-    assert raised.traceback  # the lines of it stay
+    assert raised.traceback  # with its lines
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-async def test_unforeseen_errors_show_their_lines_and_no_secret(use: Use) -> None:
-    """What a transport raises comes out with its traceback, and without what ours held."""
+async def test_unexpected_errors_show_their_lines_and_no_secret(use: Use) -> None:
+    """An exception of a transport keeps its traceback, without the local variables of ours."""
 
     class Transport(FakeTransport):
         async def send(self, request: Any, *, timeout: float) -> Any:  # noqa: ASYNC109
@@ -154,7 +158,7 @@ async def test_unforeseen_errors_show_their_lines_and_no_secret(use: Use) -> Non
     ],
 )
 async def test_misuse_shows_no_number(misuse: Use) -> None:
-    """What is no query is not repeated, not even by a frame."""
+    """An argument that is no query is not repeated, not even by a frame."""
     async with client_for("http://127.0.0.1:1", auth=AUTH) as client:
         with pytest.raises((ValueError, ZeroDivisionError)) as raised:
             await misuse(client)
@@ -182,7 +186,7 @@ async def test_misuse_shows_no_number(misuse: Use) -> None:
         lambda: Query(Identifier.mobile(NUMBER), source=f"{NUMBER}\n"),
     ],
 )
-def test_what_is_refused_where_it_is_made_is_not_shown(make: Callable[[], object]) -> None:
+def test_invalid_arguments_are_not_shown(make: Callable[[], object]) -> None:
     """A constructor's frames hold its arguments: passwords, numbers, headers."""
     with pytest.raises(ValueError, match=r".") as raised:
         make()
@@ -196,9 +200,9 @@ def _raises() -> Iterator[Identifier]:
 
 
 async def test_the_frames_of_the_caller_are_the_callers() -> None:
-    """What a source of the caller's raises is shown as the caller's own code leaves it."""
-    wire = Wire(always(answer()))
-    async with wire, client_for(wire.base_url, auth=AUTH) as client:
+    """An exception of the caller's source keeps the local variables of the caller's frames."""
+    server = ByteServer(always(answer()))
+    async with server, client_for(server.base_url, auth=AUTH) as client:
         with pytest.raises(LookupError) as raised:
             await _take(client, _raises())
     frames = {entry.name: entry.frame.f_locals for entry in raised.traceback}

@@ -1,4 +1,4 @@
-"""What is handed to aiohttp, exactly: the only file that mocks it."""
+"""The exact arguments of the calls to aiohttp; the only file that mocks it."""
 
 import base64
 import importlib.metadata
@@ -11,7 +11,7 @@ import pytest
 from aioresponses import aioresponses
 from yarl import URL
 
-from capillary_interactions import BasicAuth, Found, Identifier, OAuth, Query, Unavailable
+from capillary_interactions import BasicAuth, Found, Identifier, Query, Unavailable
 
 from .clients import client_for
 
@@ -24,12 +24,12 @@ V2: Final = (
     f"{BASE}/v2/customers/interaction?identifierName=mobile&identifierValue=91660499160"
     "&type=whatsapp&source=INSTORE&accountId=1234"
 )
-ASKED: Final = Query(Identifier.mobile("91660499160"), type="whatsapp")
+QUERY: Final = Query(Identifier.mobile("91660499160"), type="whatsapp")
 KNOWN: Final = {"name": "capillary", "interaction": [], "warnings": []}
 
 
 class Shimmed(aiohttp.ClientResponse):
-    """A response as aioresponses 0.7.9 makes them, with what aiohttp 3.14 needs besides.
+    """A response as aioresponses 0.7.9 makes them, with the argument that aiohttp 3.14 added.
 
     See https://github.com/pnuckowski/aioresponses/issues/289.
     """
@@ -41,14 +41,14 @@ class Shimmed(aiohttp.ClientResponse):
 
 @pytest.fixture
 def mocked() -> Iterator[aioresponses]:
-    """A session without a network."""
+    """Mock all requests."""
     with aioresponses() as mock:
         yield mock
 
 
 def only_call(mocked: aioresponses, method: str, url: str) -> dict[str, Any]:
-    """The arguments of the one call to a URL."""
-    # The mock sorts a query before it compares; the order is the matter of test_request_line.
+    """Return the arguments of the only call to a URL."""
+    # The mock sorts a query before it compares; test_request_line checks the order.
     (call,) = mocked.requests[(method, URL(url).with_query(sorted(URL(url).query.items())))]
     arguments: dict[str, Any] = call.kwargs
     # Of the session, not of the call.
@@ -56,10 +56,10 @@ def only_call(mocked: aioresponses, method: str, url: str) -> dict[str, Any]:
     return arguments
 
 
-async def test_says_who_asks_where_no_version_is_known(
+async def test_has_a_user_agent_without_a_version(
     mocked: aioresponses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A program frozen into one file has no metadata, and looks up all the same."""
+    """A frozen program has no package metadata, and can still look up."""
 
     def version(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
@@ -68,7 +68,7 @@ async def test_says_who_asks_where_no_version_is_known(
     mocked.get(V2, payload=KNOWN, response_class=Shimmed)
     settings = {"source": "INSTORE", "account_id": "1234"}
     async with client_for(BASE, api="v2", **settings) as client:
-        assert isinstance(await client.lookup(ASKED), Found)
+        assert isinstance(await client.lookup(QUERY), Found)
     ((call,),) = mocked.requests.values()
     assert call.kwargs["headers"]["User-Agent"] == "capillary-interactions"
 
@@ -81,7 +81,7 @@ async def test_gets_one_url_with_the_headers_of_a_till(
     mocked.get(url, payload=KNOWN, response_class=Shimmed)
     settings = {"source": "INSTORE", "account_id": "1234", "auth": BasicAuth("till", "123")}
     async with client_for(BASE, api=api, **settings) as client:
-        outcome = await client.lookup(ASKED)
+        outcome = await client.lookup(QUERY)
     assert isinstance(outcome, Found)
     assert len(mocked.requests) == 1
     call = only_call(mocked, "GET", url)
@@ -95,31 +95,12 @@ async def test_gets_one_url_with_the_headers_of_a_till(
     assert call["data"] is None
 
 
-async def test_posts_for_a_token_and_gets_with_it(mocked: aioresponses) -> None:
-    """The token goes in its header, and the secret nowhere but in the POST."""
-    token_url = f"{BASE}/v3/oauth/token/generate"
-    token = {"data": {"accessToken": "abc", "ttlSeconds": 300}, "errors": None}
-    mocked.post(token_url, payload=token, response_class=Shimmed)
-    mocked.get(V1_1, payload=KNOWN, response_class=Shimmed)
-    settings = {"source": "INSTORE", "account_id": "1234", "auth": OAuth("key", "secret")}
-    async with client_for(BASE, **settings) as client:
-        outcome = await client.lookup(ASKED)
-    assert isinstance(outcome, Found)
-    posted, asked = only_call(mocked, "POST", token_url), only_call(mocked, "GET", V1_1)
-    assert posted["data"] == b'{"key":"key","secret":"secret"}'
-    assert asked["headers"] == {
-        "Accept": "application/json",
-        "Content-Type": "application/json",
-        "X-CAP-API-OAUTH-TOKEN": "abc",
-    }
-
-
-async def test_gives_each_request_its_own_time(mocked: aioresponses) -> None:
-    """An attempt has the setting's time, or what is left to the deadline."""
+async def test_bounds_each_request(mocked: aioresponses) -> None:
+    """An attempt has the configured timeout, or the time left to the deadline."""
     mocked.get(V1_1, status=503, repeat=True, response_class=Shimmed)
     settings = {"source": "INSTORE", "account_id": "1234"}
     async with client_for(BASE, **settings) as client:
-        outcome = await client.lookup(ASKED, timeout=5.0)
+        outcome = await client.lookup(QUERY, timeout=5.0)
     assert isinstance(outcome, Unavailable)
     ((_, calls),) = mocked.requests.items()
     assert [0 < call.kwargs["timeout"].total <= 5.0 for call in calls] == [True] * 3

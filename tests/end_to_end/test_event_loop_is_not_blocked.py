@@ -1,4 +1,4 @@
-"""No answer within `max_body` keeps the event loop from everything else."""
+"""No answer within `max_body` blocks the event loop."""
 
 import asyncio
 import gc
@@ -18,23 +18,23 @@ from capillary_interactions import (
     Unreadable,
 )
 
-from .byte_server import KNOWN, Received, Wire, always, answer
+from .byte_server import KNOWN, ByteServer, Received, always, answer
 from .clients import CUSTOMER, client_for, mobiles
 
-# Stalls are measured: what traces, and what else runs on this machine, makes them longer.
+# Stalls are measured: tracing and other processes of this machine make them longer.
 pytestmark = pytest.mark.measures
 
 # The default of `ClientConfig.max_body`.
 MIB: Final = 1024 * 1024
-# Seconds for which nothing else runs at most, of which the reader of JSON and Python's looking for
-# garbage take some tens of milliseconds for each MiB.
+# Longest stall allowed, in seconds; parsing JSON and collecting garbage take some tens of
+# milliseconds for each MiB.
 MAX_STALL: Final = 0.1
-# A stall is measured in this process's own time; where others share its caches, the least counts.
+# A stall is measured in CPU time; where other processes share the caches, the shortest counts.
 TRIALS: Final = 4
 
 LISTED: Final = b'{"interaction": [{"name": "email", "count": 1, "messageList": ['
 UNKNOWN: Final = b'{"interaction": [], "x": ['
-SAID: Final = b'{"response": {"status": {"success": "false", "code": 500, "message": "'
+REFUSAL: Final = b'{"response": {"status": {"success": "false", "code": 500, "message": "'
 ENVELOPE: Final = (
     b'{"response": {"status": {"code": 200}, "customer": {"interactions": {"network": '
     b'{"name": "x", "interaction": ['
@@ -42,32 +42,32 @@ ENVELOPE: Final = (
 
 
 def filled(before: bytes, unit: bytes, after: bytes, size: int = MIB) -> bytes:
-    """A body as large as it may be, of the same thing again and again."""
+    """Return a body of a given size that repeats one unit."""
     times = (size - len(before) - len(after) + 1) // (len(unit) + 1)
     return before + b",".join([unit] * times) + after
 
 
 def numbered(before: bytes, unit: bytes, after: bytes, first: int, size: int) -> bytes:
-    """A body of things that differ in their number of seven digits."""
+    """Return a body of units that differ in a number of seven digits."""
     times = (size - len(before) - len(after)) // (len(unit % first) + 1)
     numbers = takewhile(lambda number: number < first + times, count(first))
     return before + b",".join(unit % number for number in numbers) + after
 
 
 def two_pages(unit: bytes, size: int = MIB // 8) -> list[bytes]:
-    """Two pages of messages, none of them in both."""
+    """Return two pages of messages, none of them in both."""
     before = LISTED.replace(b'"count": 1', b'"count": 99999999')
     return [numbered(before, unit, b"]}]}", first, size) for first in (10**6, 2 * 10**6)]
 
 
 def stretched(before: bytes, unit: bytes, after: bytes, size: int = MIB) -> bytes:
-    """A body with one text that is as long as it may be."""
+    """Return a body with one long text."""
     return before + unit * ((size - len(before) - len(after)) // len(unit)) + after
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_older_objects() -> Iterator[None]:
-    """Python looks through all objects for garbage: not through those of the tests before."""
+    """The garbage collector skips the objects of earlier tests."""
     gc.collect()
     gc.freeze()
     yield
@@ -75,10 +75,9 @@ def _no_older_objects() -> Iterator[None]:
 
 
 class Watchdog:
-    """Ticks in the event loop, and remembers the longest time between two ticks.
+    """Ticks in the event loop, and records the longest time between two ticks.
 
-    The time is that which this process has worked, in all of its threads: a machine that is busy
-    with something else makes no stall.
+    The time is the CPU time of this process, in all of its threads: other processes make no stall.
     """
 
     def __init__(self) -> None:
@@ -95,7 +94,7 @@ class Watchdog:
 
 
 async def _watched(work: Callable[[], object]) -> float:
-    """The longest stall while something runs in the event loop itself."""
+    """Return the longest stall while a callback runs in the event loop itself."""
     watchdog = Watchdog()
     task = asyncio.get_running_loop().create_task(watchdog.watch())
     await asyncio.sleep(0.01)
@@ -105,19 +104,22 @@ async def _watched(work: Callable[[], object]) -> float:
     return watchdog.longest
 
 
-async def _asked(
+async def _look_up(
     pages: Sequence[bytes], status: int, *lines: str, **settings: Any
 ) -> tuple[Outcome, float]:
-    """What a lookup ends in, and the longest stall meanwhile."""
-    left = iter(pages)
+    """Look up; return the outcome, and the longest stall meanwhile."""
+    remaining = iter(pages)
     lines = lines or ("Content-Type: application/json",)
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(status, next(left, pages[-1]), *lines))
+        writer.write(answer(status, next(remaining, pages[-1]), *lines))
 
     watchdog = Watchdog()
     once = RetryPolicy(attempts=1)
-    async with Wire(behave) as wire, client_for(wire.base_url, retry=once, **settings) as client:
+    async with (
+        ByteServer(behave) as server,
+        client_for(server.base_url, retry=once, **settings) as client,
+    ):
         task = asyncio.get_running_loop().create_task(watchdog.watch())
         outcome = await client.lookup(CUSTOMER)
         await asyncio.sleep(0)
@@ -125,25 +127,25 @@ async def _asked(
     return outcome, watchdog.longest
 
 
-async def _least(measure: Callable[[], Awaitable[float]]) -> float:
-    """The least of some measurements of a stall, or the first that is allowed."""
-    least = float("inf")
+async def _shortest(measure: Callable[[], Awaitable[float]]) -> float:
+    """Return the shortest of several measurements, or the first that is allowed."""
+    shortest = float("inf")
     for _ in range(TRIALS):
-        least = min(least, await measure())
-        if least < MAX_STALL:
+        shortest = min(shortest, await measure())
+        if shortest < MAX_STALL:
             break
-    return least
+    return shortest
 
 
 def _busy(seconds: float) -> None:
-    """Work for so long, as a program that is not watched would."""
+    """Use the CPU for a while, in one callback."""
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
 
 
-async def test_is_seen_by_the_watchdog_when_it_is_kept() -> None:
-    """The control: what takes longer than is allowed here is measured as such, and rest is not."""
+async def test_a_blocked_loop_is_noticed_by_the_watchdog() -> None:
+    """The control: a callback that takes too long is measured, and a sleeping one is not."""
     assert await _watched(lambda: _busy(2 * MAX_STALL)) > MAX_STALL
     assert await _watched(lambda: time.sleep(0.03)) < MAX_STALL
 
@@ -191,25 +193,25 @@ async def test_is_seen_by_the_watchdog_when_it_is_kept() -> None:
         pytest.param(
             [filled(b'{"interaction": [], "warnings": [', b'"w"', b"]}")], 200, Found, id="warnings"
         ),
-        pytest.param([stretched(SAID, b"a ", b'"}}}')], 429, None, id="a long refusal"),
-        pytest.param([stretched(SAID, b"a@", b'"}}}')], 500, None, id="a long failure"),
+        pytest.param([stretched(REFUSAL, b"a ", b'"}}}')], 429, None, id="a long refusal"),
+        pytest.param([stretched(REFUSAL, b"a@", b'"}}}')], 500, None, id="a long failure"),
         pytest.param(two_pages(b'{"xyz":%d}'), 200, Found, id="pages that differ in a field"),
         pytest.param(two_pages(b'{"campaignId":%d00}'), 200, Found, id="pages without ids"),
         pytest.param(two_pages(b'{"id":%d}'), 200, Found, id="pages with ids"),
     ],
 )
-async def test_is_not_kept_by_an_answer(
+async def test_is_not_blocked_by_an_answer(
     pages: Sequence[bytes], status: int, ending: type[Outcome] | None
 ) -> None:
-    """Whatever a server sends, other lookups and the application get their turn in between."""
+    """Other lookups and the application run in between, for any answer."""
     assert all(len(page) <= MIB for page in pages)
 
     async def measure() -> float:
-        outcome, stall = await _asked(pages, status)
+        outcome, stall = await _look_up(pages, status)
         assert ending is None or isinstance(outcome, ending)
         return stall
 
-    assert await _least(measure) < MAX_STALL
+    assert await _shortest(measure) < MAX_STALL
 
 
 @pytest.mark.parametrize(
@@ -217,29 +219,29 @@ async def test_is_not_kept_by_an_answer(
     ["Retry-After", "Content-Type", "RateLimit", "RateLimit-Policy", "X-RateLimit-Reset", "Date"],
 )
 @pytest.mark.parametrize("unit", ["9", "a ", "r=1;", '\\"', "Mon, ", "; charset"])
-async def test_is_not_kept_by_a_header(name: str, unit: str) -> None:
-    """As long as a header may be, and of whatever it is searched for."""
+async def test_is_not_blocked_by_a_header(name: str, unit: str) -> None:
+    """As long as a header may be, and of any pattern that it is searched for."""
     header = f"{name}: {unit * (8_000 // len(unit))}"
 
     async def measure() -> float:
-        _, stall = await _asked([KNOWN], 429, header)
+        _, stall = await _look_up([KNOWN], 429, header)
         return stall
 
-    assert await _least(measure) < MAX_STALL
+    assert await _shortest(measure) < MAX_STALL
 
 
 @pytest.mark.parametrize("unit", [b'{"code":1}', b"1"])
-async def test_is_not_kept_by_an_answer_of_the_token_endpoint(unit: bytes) -> None:
-    """What is longer than any token is not read, and said to be."""
+async def test_is_not_blocked_by_an_answer_of_the_token_endpoint(unit: bytes) -> None:
+    """An answer longer than any token is not read, and the reason says so."""
     body = filled(b'{"code": [', unit, b"]}")
 
     async def measure() -> float:
-        outcome, stall = await _asked([body], 200, auth=OAuth("key", "secret"))
+        outcome, stall = await _look_up([body], 200, auth=OAuth("key", "secret"))
         assert isinstance(outcome, Unavailable)
         assert "more than 65536 bytes" in outcome.reason
         return stall
 
-    assert await _least(measure) < MAX_STALL
+    assert await _shortest(measure) < MAX_STALL
 
 
 @pytest.mark.parametrize(
@@ -250,16 +252,19 @@ async def test_is_not_kept_by_an_answer_of_the_token_endpoint(unit: bytes) -> No
     ],
     ids=["messages", "numbers"],
 )
-async def test_is_not_kept_by_many_answers_at_once(body: bytes) -> None:
-    """What is read at once is so small that the answers of one turn take no time either."""
+async def test_is_not_blocked_by_many_answers_at_once(body: bytes) -> None:
+    """Answers parsed in the loop are so small that many in one iteration do not block it."""
 
     async def measure() -> float:
         watchdog = Watchdog()
-        async with Wire(always(answer(200, body))) as wire, client_for(wire.base_url) as client:
+        async with (
+            ByteServer(always(answer(200, body))) as server,
+            client_for(server.base_url) as client,
+        ):
             task = asyncio.get_running_loop().create_task(watchdog.watch())
             outcomes = await client.lookup_all(mobiles(16))
             task.cancel()
         assert all(isinstance(outcome, Found) for outcome in outcomes)
         return watchdog.longest
 
-    assert await _least(measure) < MAX_STALL
+    assert await _shortest(measure) < MAX_STALL
