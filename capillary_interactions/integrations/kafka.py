@@ -25,18 +25,23 @@ from capillary_interactions.integrations._consuming.prefetch import PrefetchingS
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 
-# How long a poll waits for events: the time that leaving may take.
-_PATIENCE: Final = 0.25
-# How long commits that the broker has not taken are tried again at a time.
-_COMMITTING: Final = 5.0
+# Closing the source may take as long.
+_POLL_TIMEOUT: Final = 0.25
+# For one attempt at commits that the broker has refused before.
+_COMMIT_TIMEOUT: Final = 5.0
 _LOGGER: Final = logging.getLogger("capillary_interactions")
-_CHANGING: Final = ("key_deserializer", "value_deserializer", "key_serializer", "value_serializer")
+_SERIALIZERS: Final = (
+    "key_deserializer",
+    "value_deserializer",
+    "key_serializer",
+    "value_serializer",
+)
 
 REASON: Final = "capillary.reason"
-"""The header of a dead letter that tells why it is one."""
+"""The header of a dead letter that holds why it is one."""
 
 ORIGIN: Final = "capillary.origin"
-"""The header of a dead letter that tells its topic, partition and offset."""
+"""The header of a dead letter that holds its topic, partition and offset."""
 
 
 @define(eq=False)
@@ -66,22 +71,22 @@ class KafkaEvent:
 
     async def nack(self, delay: float) -> None:
         """It comes again from here after `delay` seconds; until then nothing behind it counts."""
-        self._source.postpone(self, delay)
+        self._source.redeliver_later(self, delay)
 
     async def reject(self, reason: str) -> None:
         """It goes to the topic of dead letters, with `REASON` in a header, and is done."""
-        await self._source.bury(self, reason)
+        await self._source.dead_letter(self, reason)
 
 
-class _Moves(ConsumerRebalanceListener):  # type: ignore[misc] # untyped, so Any
+class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # untyped, so Any
     def __init__(self, events: "KafkaEvents") -> None:
         self._events = events
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._events.release(revoked)
+        await self._events.release(set(revoked))
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Everything begins with the first record that comes."""
+        """Nothing to do before the first record comes."""
 
 
 class KafkaEvents(PrefetchingSource[KafkaEvent]):
@@ -126,9 +131,9 @@ class KafkaEvents(PrefetchingSource[KafkaEvent]):
         if getattr(consumer, "_enable_auto_commit", False):
             raise ConfigurationError(
                 "consumer must be made with enable_auto_commit=False: "
-                "else records are committed that nobody has handled"
+                "else records are committed that have not been handled"
             )
-        for name in _CHANGING:
+        for name in _SERIALIZERS:
             if getattr(consumer, f"_{name}", None) or getattr(producer, f"_{name}", None):
                 raise ConfigurationError(
                     f"{name} must not be given: dead letters are written as they came, and what "
@@ -141,19 +146,19 @@ class KafkaEvents(PrefetchingSource[KafkaEvent]):
         self._batch = check_count("batch", batch)
         self._most_ahead = check_count("most_ahead", most_ahead)
         self._grace = check_seconds("revoke_grace", revoke_grace, zero=True)
-        self._prefixes: dict[TopicPartition, ContiguousOffsets] = {}
-        self._begun: dict[KafkaEvent, ContiguousOffsets] = {}
-        self._resting: set[KafkaEvent] = set()
+        self._offsets: dict[TopicPartition, ContiguousOffsets] = {}
+        self._in_progress: dict[KafkaEvent, ContiguousOffsets] = {}
+        self._awaiting_redelivery: set[KafkaEvent] = set()
         self._commits: dict[TopicPartition, int] = {}
         self._committing = asyncio.Lock()
         self._finished = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
-        super().__init__(keep_every=check_seconds("poll_interval", poll_interval))
+        super().__init__(heartbeat_interval=check_seconds("poll_interval", poll_interval))
 
-    async def _enter(self) -> None:
-        self._consumer.subscribe(self._topics, listener=_Moves(self))
+    async def _open(self) -> None:
+        self._consumer.subscribe(self._topics, listener=_RebalanceListener(self))
 
-    async def _leave(self) -> None:
+    async def _close(self) -> None:
         for timer in self._timers:
             timer.cancel()
         await self._commit_rest()
@@ -161,45 +166,45 @@ class KafkaEvents(PrefetchingSource[KafkaEvent]):
     async def __anext__(self) -> KafkaEvent:
         while True:
             event = await super().__anext__()
-            if event in self._begun:
-                # It comes again: begun it was the first time.
-                self._resting.discard(event)
+            if event in self._in_progress:
+                # It comes again, and its offset was started the first time.
+                self._awaiting_redelivery.discard(event)
                 return event
-            prefix = self._prefixes.setdefault(event.partition, ContiguousOffsets())
-            prefix.begin(event.record.offset)
-            self._begun[event] = prefix
+            offsets = self._offsets.setdefault(event.partition, ContiguousOffsets())
+            offsets.start(event.record.offset)
+            self._in_progress[event] = offsets
             return event
 
     async def _fetch(self) -> list[KafkaEvent]:
-        """Nothing itself: see `_poll`."""
+        """Fetch into the buffer; see `_poll`."""
         await self._commit_rest()
         assigned = self._consumer.assignment()
-        wanted = [place for place in assigned if not self._rests(place)]
-        if assigned and not wanted:
-            await asyncio.sleep(_PATIENCE)
+        active = [partition for partition in assigned if not self._is_paused(partition)]
+        if assigned and not active:
+            await asyncio.sleep(_POLL_TIMEOUT)
         else:
-            await self._poll(wanted, self._batch, _PATIENCE)
+            await self._poll(active, self._batch, _POLL_TIMEOUT)
         return []
 
-    def _rests(self, place: TopicPartition) -> bool:
-        prefix = self._prefixes.get(place)
-        return prefix is not None and prefix.ahead >= self._most_ahead
+    def _is_paused(self, partition: TopicPartition) -> bool:
+        offsets = self._offsets.get(partition)
+        return offsets is not None and offsets.pending >= self._most_ahead
 
-    async def _poll(self, places: list[TopicPartition], most: int, patience: float) -> None:
-        found = await self._consumer.getmany(
-            *places, timeout_ms=int(patience * 1000), max_records=most
+    async def _poll(self, partitions: list[TopicPartition], limit: int, timeout: float) -> None:  # noqa: ASYNC109
+        fetched = await self._consumer.getmany(
+            *partitions, timeout_ms=int(timeout * 1000), max_records=limit
         )
         # In the very step in which they were fetched: of two polls the earlier one's come first,
         # and there is no moment at which a partition could go without them.
-        for records in found.values():
+        for records in fetched.values():
             for record in records:
-                self._batches.put_back(KafkaEvent(record, self))
+                self._buffer.put(KafkaEvent(record, self))
 
-    async def _give_back(self, message: KafkaEvent) -> None:
+    async def _return(self, message: KafkaEvent) -> None:
         """What was not committed comes again by itself."""
 
-    async def _keep(self) -> None:
-        """Show the consumer's own watchdog that somebody reads, even while nobody can."""
+    async def _send_heartbeats(self) -> None:
+        """Poll for aiokafka's own watchdog, which counts a reader that does not as dead."""
         await self._poll([], 1, 0.0)
 
     async def finish(self, event: KafkaEvent) -> None:
@@ -209,58 +214,58 @@ class KafkaEvents(PrefetchingSource[KafkaEvent]):
             KafkaError: It could not be committed; the record will come again.
             ConnectionError: Its partition has gone to another reader, as has the record.
         """
-        prefix, place = self._begun.pop(event, None), event.partition
-        if prefix is None or place not in self._consumer.assignment():
+        offsets, partition = self._in_progress.pop(event, None), event.partition
+        if offsets is None or partition not in self._consumer.assignment():
             self._finished.set()
             raise ConnectionError("its partition has gone to another reader")
-        done = prefix.finish(event.record.offset)
+        resume_at = offsets.finish(event.record.offset)
         self._finished.set()
-        if done is not None and self._prefixes.get(place) is prefix:
-            self._commits[place] = done
+        if resume_at is not None and self._offsets.get(partition) is offsets:
+            self._commits[partition] = resume_at
             await self._commit()
 
     async def _commit(self) -> None:
-        # Whoever waits here finds its offset committed by the one before, or commits for all.
+        # One commit serves all who wait for the lock.
         async with self._committing:
-            here = self._consumer.assignment()
-            offsets, self._commits = self._commits, {}
-            # One that has gone would have all the others refused.
-            offsets = {place: done for place, done in offsets.items() if place in here}
-            if offsets:
+            assigned = self._consumer.assignment()
+            commits, self._commits = self._commits, {}
+            # A partition that has gone would have all the others refused.
+            commits = {key: offset for key, offset in commits.items() if key in assigned}
+            if commits:
                 try:
-                    await self._consumer.commit(offsets)
+                    await self._consumer.commit(commits)
                 except BaseException:
-                    # For the next one to commit, if the partition is still here by then.
-                    self._commits = {**offsets, **self._commits}
+                    # For the next commit, if the partition is still assigned by then.
+                    self._commits = {**commits, **self._commits}
                     raise
 
     async def _commit_rest(self) -> None:
         if self._commits:
             try:
-                async with asyncio.timeout(_COMMITTING):
+                async with asyncio.timeout(_COMMIT_TIMEOUT):
                     await self._commit()
             except (KafkaError, TimeoutError) as error:
                 _LOGGER.warning("events are not committed yet: %s", type(error).__name__)
 
-    def postpone(self, event: KafkaEvent, delay: float) -> None:
-        """Give a record out again later, unless its partition has gone to another reader."""
+    def redeliver_later(self, event: KafkaEvent, delay: float) -> None:
+        """Put a record back later, unless its partition has gone to another reader."""
 
-        def again() -> None:
+        def put_back() -> None:
             self._timers.discard(timer)
-            if event in self._begun:
-                self._batches.put_back(event)
+            if event in self._in_progress:
+                self._buffer.put(event)
 
-        self._resting.add(event)
+        self._awaiting_redelivery.add(event)
         self._finished.set()
-        timer = asyncio.get_running_loop().call_later(delay, again)
+        timer = asyncio.get_running_loop().call_later(delay, put_back)
         self._timers.add(timer)
 
-    async def bury(self, event: KafkaEvent, reason: str) -> None:
+    async def dead_letter(self, event: KafkaEvent, reason: str) -> None:
         """Write a record to the dead letters, then it is done."""
         record = event.record
         origin = f"{record.topic}/{record.partition}/{record.offset}"
         headers = [*record.headers, (REASON, reason.encode()), (ORIGIN, origin.encode())]
-        # Without both, it could be read but not written.
+        # aiokafka reads records without key and value, and refuses to write them.
         empty = b"" if record.key is None else None
         try:
             await self._write(empty if record.value is None else record.value, record.key, headers)
@@ -273,26 +278,32 @@ class KafkaEvents(PrefetchingSource[KafkaEvent]):
     ) -> None:
         await self._producer.send_and_wait(self._dead, value, key=key, headers=headers)
 
-    async def release(self, revoked: Iterable[TopicPartition]) -> None:
+    async def release(self, revoked: set[TopicPartition]) -> None:
         """Partitions go to another reader: wait for what is worked on, then forget them."""
-        going = set(revoked)
-        self._batches.drop(lambda event: event.partition in going)
-        self._forget(event for event in self._resting if event.partition in going)
+        self._buffer.drop(lambda event: event.partition in revoked)
+        self._forget(event for event in self._awaiting_redelivery if event.partition in revoked)
         try:
             async with asyncio.timeout(self._grace):
-                while any(each.partition in going for each in self._begun.keys() - self._resting):
+                while any(
+                    event.partition in revoked
+                    for event in self._in_progress.keys() - self._awaiting_redelivery
+                ):
                     self._finished.clear()
                     await self._finished.wait()
         except TimeoutError:
             pass
         finally:
             async with self._committing:
-                for place in going:
-                    self._prefixes.pop(place, None)
-                    self._commits.pop(place, None)
-            self._forget(event for event in self._begun if event.partition in going)
+                for partition in revoked:
+                    self._offsets.pop(partition, None)
+                    self._commits.pop(partition, None)
+            self._forget(event for event in self._in_progress if event.partition in revoked)
+
+    def _is_worked_on(self, partitions: set[TopicPartition]) -> bool:
+        events = self._in_progress.keys() - self._awaiting_redelivery
+        return any(event.partition in partitions for event in events)
 
     def _forget(self, events: Iterable[KafkaEvent]) -> None:
         for event in tuple(events):
-            self._begun.pop(event, None)
-            self._resting.discard(event)
+            self._in_progress.pop(event, None)
+            self._awaiting_redelivery.discard(event)

@@ -19,17 +19,17 @@ from capillary_interactions.integrations._consuming.prefetch import Heartbeat, P
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
-# How long a pull waits for events: the time that leaving may take.
-_PATIENCE: Final = 0.5
+# Closing the source may take as long.
+_POLL_TIMEOUT: Final = 0.5
 # The server adds a delay to the time in nanoseconds since 1970, in 64 bits; what does not fit is
 # delivered again at once. This is 31 years.
 _MAX_DELAY: Final = 1e9
-# After so many pulls without an event it looks whether there is still something to pull from.
-_QUIET: Final = 10
+# After so many pulls without an event it checks that there is still something to pull from.
+_MAX_EMPTY_PULLS: Final = 10
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 REASON: Final = "Capillary-Reason"
-"""The header of a dead letter that tells why it is one."""
+"""The header of a dead letter that holds why it is one."""
 
 
 @define(eq=False)
@@ -60,13 +60,13 @@ class NatsEvent:
 
     async def reject(self, reason: str) -> None:
         """It goes to the subject of dead letters, with the reason in the header `REASON`."""
-        await self._source.bury(self, reason)
+        await self._source.dead_letter(self, reason)
 
 
 class NatsEvents(PrefetchingSource[NatsEvent]):
     """An async source of a stream's messages, to enter, iterate over and leave.
 
-    The server is told of each message that work on it goes on, so that none comes again while a
+    While messages are worked on the server is sent heartbeats, so that none comes again while a
     lookup waits for its quota.
 
     Args:
@@ -112,27 +112,27 @@ class NatsEvents(PrefetchingSource[NatsEvent]):
             max_ack_pending=check_count("max_ack_pending", max_ack_pending),
         )
         self._stream = stream
-        self._open: set[NatsEvent] = set()
+        self._pending: set[NatsEvent] = set()
         self._subscription: JetStreamContext.PullSubscription | None = None
-        self._quiet = 0
-        super().__init__(keep_every=ack_wait / 3)
+        self._empty_pulls = 0
+        super().__init__(heartbeat_interval=ack_wait / 3)
 
-    async def _enter(self) -> None:
+    async def _open(self) -> None:
         self._subscription = await self._jetstream.pull_subscribe(
             self._subject,
             durable=self._config.durable_name,
             stream=self._stream,
             config=self._config,
         )
-        # As it is, not as it was asked for: it may have been there before.
+        # As it is, not as it was asked for: the consumer may have existed before.
         config = (await self._subscription.consumer_info()).config
         if config.ack_policy != AckPolicy.EXPLICIT:
             await self._subscription.unsubscribe()
             raise ConfigurationError("durable is a consumer whose ack_policy is not explicit")
-        waits = config.backoff or [config.ack_wait or self._ack_wait]
-        self._keeper = Heartbeat(min(waits) / 3, self._keep)
+        ack_waits = config.backoff or [config.ack_wait or self._ack_wait]
+        self._heartbeat = Heartbeat(min(ack_waits) / 3, self._send_heartbeats)
 
-    async def _leave(self) -> None:
+    async def _close(self) -> None:
         if self._subscription is not None:
             await self._subscription.unsubscribe()
         # What was given back has only been written so far.
@@ -142,70 +142,70 @@ class NatsEvents(PrefetchingSource[NatsEvent]):
         if self._subscription is None:
             raise RuntimeError("enter the source first: `async with NatsEvents(...) as events`")
         try:
-            messages = await self._subscription.fetch(self._batch, timeout=_PATIENCE)
+            messages = await self._subscription.fetch(self._batch, timeout=_POLL_TIMEOUT)
         except TimeoutError:
-            await self._look(self._subscription)
+            await self._check_consumer(self._subscription)
             return []
         except ServiceUnavailableError:
-            # A newer server (2.15, not 2.9) says at once that nobody answers for the consumer: it
-            # is gone, or on its way to another server.
-            await asyncio.sleep(_PATIENCE)
-            await self._look(self._subscription)
+            # A newer server (2.15, not 2.9) answers at once where the consumer is gone, or on its
+            # way to another server.
+            await asyncio.sleep(_POLL_TIMEOUT)
+            await self._check_consumer(self._subscription)
             return []
-        self._quiet = 0
+        self._empty_pulls = 0
         events = [NatsEvent(message, self) for message in messages]
-        self._open.update(events)
+        self._pending.update(events)
         return events
 
-    async def _look(self, subscription: "JetStreamContext.PullSubscription") -> None:
-        """Let it be seen if the consumer is gone: to pull from nothing is only to wait."""
-        self._quiet += 1
-        if self._quiet < _QUIET:
+    async def _check_consumer(self, subscription: "JetStreamContext.PullSubscription") -> None:
+        """Raise if the consumer is gone: to pull from nothing is only to wait."""
+        self._empty_pulls += 1
+        if self._empty_pulls < _MAX_EMPTY_PULLS:
             return
-        self._quiet = 0
+        self._empty_pulls = 0
         try:
             await subscription.consumer_info()
         except NotFoundError:
             raise
         except (Error, TimeoutError) as error:
-            _LOGGER.warning("a broker does not tell of its consumer: %s", type(error).__name__)
+            _LOGGER.warning("a broker does not describe its consumer: %s", type(error).__name__)
 
-    async def _give_back(self, message: NatsEvent) -> None:
+    async def _return(self, message: NatsEvent) -> None:
         await message.nack(0.0)
 
-    async def _keep(self) -> None:
+    async def _send_heartbeats(self) -> None:
         failed: Error | None = None
-        for event in tuple(self._open):
-            if event in self._open:
+        for event in tuple(self._pending):
+            if event in self._pending:
                 try:
                     await event.message.in_progress()
                 except Error as error:
-                    failed = error  # the others are told all the same
+                    failed = error  # the others get theirs all the same
         if failed is not None:
             raise failed
 
     def forget(self, event: NatsEvent) -> None:
-        """The server is told no more that work on it goes on."""
-        self._open.discard(event)
+        """Send no more heartbeats for it."""
+        self._pending.discard(event)
 
-    async def bury(self, event: NatsEvent, reason: str) -> None:
+    async def dead_letter(self, event: NatsEvent, reason: str) -> None:
         """Publish a message to the dead letters, then let go of it."""
         self.forget(event)
         message = event.message
-        place = message.metadata
+        metadata = message.metadata
         await self._jetstream.publish(
             self._dead,
             message.data,
             headers={
-                **_own(message.headers or {}),
+                **_without_nats_headers(message.headers or {}),
                 REASON: reason,
-                # Buried twice, because the server never heard of the first time, it is kept once.
-                "Nats-Msg-Id": f"dead-{place.stream}-{place.sequence.stream}",
+                # Published twice, as after a lost answer to the first time, it is kept once.
+                "Nats-Msg-Id": f"dead-{metadata.stream}-{metadata.sequence.stream}",
             },
         )
         await message.term()
 
 
-def _own(headers: Mapping[str, str]) -> dict[str, str]:
-    # Those of NATS say which stream and which place in it this very message was for.
+def _without_nats_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    # Those of NATS name the stream and the sequence number that this very message was for.
     return {name: value for name, value in headers.items() if not name.lower().startswith("nats-")}

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Coroutine
-from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -22,20 +21,21 @@ from attrs import define, field
 
 from capillary_interactions._config.validation import check_count
 
-# A queue of waiting events goes when nobody has used it for so long after its delay.
-_IDLE: Final = 60.0
+# A queue of waiting events is deleted when it has been unused for so long after its delay.
+_QUEUE_EXPIRY: Final = 60.0
 # x-message-ttl and x-expires hold 32 bits of milliseconds (https://www.rabbitmq.com/docs/ttl); more
 # is refused, and the channel closed. The largest power of two of seconds within: 24 days.
 _MAX_DELAY: Final = 2.0**21
-# A message that could not be moved comes again after so long, or it would keep its place for ever.
-_REFUSED: Final = 5.0
-# So often it looks whether the broker still sends.
-_WATCH: Final = 2.0
+# A message that could not be moved comes again after so long; kept, it would count for ever towards
+# `prefetch`.
+_RETURN_DELAY: Final = 5.0
+# Seconds between two checks that the broker still sends.
+_CHECK_INTERVAL: Final = 2.0
 
-_GONE: Final = (AMQPError, ChannelInvalidStateError, ConnectionError)
+_CONNECTION_ERRORS: Final = (AMQPError, ChannelInvalidStateError, ConnectionError)
 
 REASON: Final = "capillary.reason"
-"""The header of a dead letter that tells why it is one."""
+"""The header of a dead letter that holds why it is one."""
 
 
 @define(eq=False)
@@ -63,7 +63,7 @@ class RabbitEvent:
 
         After 24 days at most: RabbitMQ counts no more milliseconds than fit in 32 bits.
         """
-        await self._source.postpone(self, delay)
+        await self._source.redeliver_later(self, delay)
 
     async def reject(self, reason: str) -> None:
         """It goes to the queue of dead letters, with the reason in the header `REASON`.
@@ -71,7 +71,7 @@ class RabbitEvent:
         Raises:
             AMQPError: It could not be put there; it comes again after a few seconds.
         """
-        await self._source.bury(self, reason)
+        await self._source.dead_letter(self, reason)
 
 
 class RabbitEvents:
@@ -81,7 +81,7 @@ class RabbitEvents:
     that sends it home when its time is up; the original is acknowledged when the broker has
     confirmed the copy. Such queues come and go by themselves, one for each power of two of
     seconds. A copy keeps all but its `expiration`, which would end the wait or the dead letter;
-    its `user_id`, under which nobody else may publish, is in the header `capillary.user_id`.
+    its `user_id`, under which only that user may publish, is in the header `capillary.user_id`.
 
     RabbitMQ closes a channel that keeps a message unacknowledged for its `consumer_timeout`, 30
     minutes by default: give lookups a `timeout`, so that none waits that long for its quota.
@@ -117,20 +117,20 @@ class RabbitEvents:
             publisher_confirms=True, on_return_raises=True
         )
         await channel.set_qos(prefetch_count=self._prefetch)
-        await self._found(channel, self._dead)
-        queue = await self._found(channel, self._queue)
+        await self._declare_queue(channel, self._dead)
+        queue = await self._declare_queue(channel, self._queue)
         tag = uuid4().hex
         self._messages = await queue.iterator(consumer_tag=tag).__aenter__()
-        self._begin(self._watched(channel, self._messages, tag))
+        self._start_task(self._watch(channel, self._messages, tag))
         return self
 
-    async def _found(self, channel: AbstractChannel, name: str) -> AbstractQueue:
-        passive = not self._declare or await self._is_there(name)
+    async def _declare_queue(self, channel: AbstractChannel, name: str) -> AbstractQueue:
+        passive = not self._declare or await self._exists(name)
         return await channel.declare_queue(name, durable=True, passive=passive)
 
-    async def _is_there(self, name: str) -> bool:
-        # To declare it as it is not, of another kind for instance, would be refused. On a channel
-        # of its own, for the broker closes that on which it says no.
+    async def _exists(self, name: str) -> bool:
+        # RabbitMQ refuses to declare a queue otherwise than it is, and closes the channel on which
+        # it refuses something: so this asks first, on a channel of its own.
         channel = await self._connection.channel()
         try:
             await channel.declare_queue(name, passive=True)
@@ -140,32 +140,27 @@ class RabbitEvents:
             await channel.close()
         return True
 
-    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(what)
+    def _start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _watched(
+    async def _watch(
         self, channel: AbstractChannel, messages: AbstractQueueIterator, tag: str
     ) -> None:
         """End when the broker has cancelled the consumer, which the iterator does not notice."""
         missed = 0
         # Twice, for a robust connection may be about to consume again.
         while missed < 2:  # noqa: PLR2004
-            await asyncio.sleep(_WATCH)
+            await asyncio.sleep(_CHECK_INTERVAL)
             try:
-                below: Any = await channel.get_underlay_channel()
-            except _GONE:
+                underlay: Any = await channel.get_underlay_channel()
+            except _CONNECTION_ERRORS:
                 continue
-            missed = 0 if tag in below.consumers else missed + 1
+            missed = 0 if tag in underlay.consumers else missed + 1
         await messages.close()
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
         if self._messages is not None:
@@ -185,7 +180,7 @@ class RabbitEvents:
             # It must not look like the end of a source that is used up.
             raise ConnectionError("the broker no longer sends events of this queue") from None
 
-    async def postpone(self, event: RabbitEvent, delay: float) -> None:
+    async def redeliver_later(self, event: RabbitEvent, delay: float) -> None:
         """Let a copy wait elsewhere; without a delay the broker takes the message back."""
         if delay <= 0:
             await event.message.nack(requeue=True)
@@ -198,22 +193,22 @@ class RabbitEvents:
                 durable=True,
                 arguments={
                     "x-message-ttl": wait * 1000,
-                    "x-expires": round((wait + _IDLE) * 1000),
+                    "x-expires": round((wait + _QUEUE_EXPIRY) * 1000),
                     "x-dead-letter-exchange": "",
                     "x-dead-letter-routing-key": self._queue,
                 },
             )
-        await self._moved(event, name, {})
+        await self._move(event, name, {})
 
-    async def bury(self, event: RabbitEvent, reason: str) -> None:
+    async def dead_letter(self, event: RabbitEvent, reason: str) -> None:
         """Put a message among the dead letters."""
-        await self._moved(event, self._dead, {REASON: reason})
+        await self._move(event, self._dead, {REASON: reason})
 
-    async def _moved(self, event: RabbitEvent, queue: str, headers: dict[str, str]) -> None:
+    async def _move(self, event: RabbitEvent, queue: str, headers: dict[str, str]) -> None:
         message = event.message
         copy = Message(
             message.body,
-            headers={**message.headers, **_user(message), **headers},
+            headers={**message.headers, **_user_header(message), **headers},
             content_type=message.content_type,
             content_encoding=message.content_encoding,
             priority=message.priority,
@@ -227,21 +222,22 @@ class RabbitEvents:
         )
         if self._channel is None:
             raise RuntimeError("enter the source first: `async with RabbitEvents(...) as events`")
-        # Confirmed, and refused where there is no such queue: only then is the original let go.
+        # Acknowledged only when the broker has confirmed the copy, which it returns where there is
+        # no such queue.
         try:
             await self._channel.default_exchange.publish(copy, queue, mandatory=True, timeout=10.0)
         except BaseException:
-            self._begin(_given_back(message))
+            self._start_task(_return_later(message))
             raise
         await message.ack()
 
 
-async def _given_back(message: AbstractIncomingMessage) -> None:
-    await asyncio.sleep(_REFUSED)
-    # A channel that is closed has given it back itself, or somebody else has ended it meanwhile.
-    with contextlib.suppress(*_GONE):
+async def _return_later(message: AbstractIncomingMessage) -> None:
+    await asyncio.sleep(_RETURN_DELAY)
+    # Closing the channel has returned it already.
+    with contextlib.suppress(*_CONNECTION_ERRORS):
         await message.nack(requeue=True)
 
 
-def _user(message: AbstractIncomingMessage) -> dict[str, str]:
+def _user_header(message: AbstractIncomingMessage) -> dict[str, str]:
     return {"capillary.user_id": message.user_id} if message.user_id else {}

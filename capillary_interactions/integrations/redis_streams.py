@@ -29,23 +29,23 @@ from capillary_interactions.integrations._consuming.prefetch import PrefetchingS
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-# How long a read waits for events: the time that leaving may take.
-_PATIENCE: Final = 0.25
+# Closing the source may take as long.
+_POLL_TIMEOUT: Final = 0.25
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 # Without Redis it reads on for so long, a little later each time.
-_OUTAGE: Final = 60.0
-_LATEST: Final = 2.0
+_MAX_OUTAGE: Final = 60.0
+_MAX_RETRY_DELAY: Final = 2.0
 _START: Final = "0-0"
-# In one step, for whoever is deleted loses what is pending.
+# In one step, for a deleted consumer loses what is pending.
 _DELETE_IDLE: Final = """
 if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 end
 """
 
-# What comes of a Redis that is not there for now, or is there and has become a replica, is
-# loading, or is moving to another node.
-_GONE_FOR_NOW: Final = (
+# Errors of a Redis that cannot be reached for now, has become a replica, is loading, or is moving
+# to another node.
+_TRANSIENT_ERRORS: Final = (
     RedisConnectionError,
     RedisTimeoutError,
     ReadOnlyError,
@@ -53,17 +53,17 @@ _GONE_FOR_NOW: Final = (
     ClusterError,
     RedisClusterException,
 )
-# The same in words, where redis-py has no class for it.
-_REFUSED_FOR_NOW: Final = ("UNBLOCKED", "NOREPLICAS", "MASTERDOWN", "BUSY ")
+# The same by the beginning of the text, where redis-py has no class for it.
+_TRANSIENT_REFUSALS: Final = ("UNBLOCKED", "NOREPLICAS", "MASTERDOWN", "BUSY ")
 # The group is gone, with its stream or without it: after a restart without persistence, FLUSHALL,
-# DEL, or XGROUP DESTROY. A reader that waits is told so by Redis 7 and newer.
-_GROUP_IS_LOST: Final = ("NOGROUP", "UNBLOCKED the stream key no longer exists")
+# DEL, or XGROUP DESTROY. Redis 7 and newer say so to a reader that waits.
+_GROUP_LOST: Final = ("NOGROUP", "UNBLOCKED the stream key no longer exists")
 
 REASON: Final = "capillary.reason"
-"""The field of a dead letter that tells why it is one."""
+"""The field of a dead letter that holds why it is one."""
 
 ID: Final = "capillary.id"
-"""The field of a dead letter that tells its place in the stream."""
+"""The field of a dead letter that holds its id in the stream."""
 
 
 @define(eq=False)
@@ -71,7 +71,7 @@ class RedisEvent:
     """An entry of the stream.
 
     Attributes:
-        id: Its place in the stream.
+        id: Its id in the stream.
         fields: What it holds, as the client decodes it.
     """
 
@@ -85,11 +85,11 @@ class RedisEvent:
 
     async def nack(self, delay: float) -> None:
         """It comes again after `delay` seconds, at most `claim_after`, to whoever reads then."""
-        await self._source.postpone(self, delay)
+        await self._source.redeliver_later(self, delay)
 
     async def reject(self, reason: str) -> None:
         """It goes to the stream of dead letters, "capillary.reason" beside its fields."""
-        await self._source.bury(self, reason)
+        await self._source.dead_letter(self, reason)
 
 
 class RedisEvents(PrefetchingSource[RedisEvent]):
@@ -134,13 +134,13 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
         self._dead = dead or f"{stream}.dead"
         self._batch = check_count("batch", batch)
         self._claim_after = check_seconds("claim_after", claim_after)
-        self._open: dict[str, RedisEvent] = {}
-        self._claims_at = 0.0
-        self._claimed_to = _START
+        self._pending: dict[str, RedisEvent] = {}
+        self._next_claim = 0.0
+        self._claim_cursor = _START
         self._failing_since: float | None = None
-        super().__init__(keep_every=self._claim_after / 3)
+        super().__init__(heartbeat_interval=self._claim_after / 3)
 
-    async def _enter(self) -> None:
+    async def _open(self) -> None:
         await self._check_slots()
         await self._make_group()
 
@@ -170,7 +170,7 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    async def _leave(self) -> None:
+    async def _close(self) -> None:
         # Its list of pending entries holds those that were given back, until others take them.
         with contextlib.suppress(RedisError):
             deleted: Any = self._redis.eval(
@@ -183,7 +183,7 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
             events = await self._read()
         except AuthenticationError:
             raise
-        except _GONE_FOR_NOW as error:
+        except _TRANSIENT_ERRORS as error:
             await self._wait_after(error)
             return []
         except ResponseError as error:
@@ -195,8 +195,8 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
     async def _recover(self, error: ResponseError) -> None:
         """Wait for a Redis that refuses for now, and make a lost group again."""
         refusal = str(error)
-        is_lost = refusal.startswith(_GROUP_IS_LOST)
-        if not is_lost and not refusal.startswith(_REFUSED_FOR_NOW):
+        is_lost = refusal.startswith(_GROUP_LOST)
+        if not is_lost and not refusal.startswith(_TRANSIENT_REFUSALS):
             raise error
         await self._wait_after(error)
         if is_lost:
@@ -210,20 +210,20 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
         if self._failing_since is None:
             self._failing_since = now
         failing = now - self._failing_since
-        if failing >= _OUTAGE:
+        if failing >= _MAX_OUTAGE:
             raise error
         _LOGGER.warning("a stream is read again soon: Redis raised %s", type(error).__name__)
-        await asyncio.sleep(min(max(failing, _PATIENCE), _LATEST))
+        await asyncio.sleep(min(max(failing, _POLL_TIMEOUT), _MAX_RETRY_DELAY))
         if isinstance(error, ResponseError) and not isinstance(self._redis, RedisCluster):
             # Its name may lead to a new primary, and Redis closes the connections that it unblocks.
             await self._redis.connection_pool.disconnect(inuse_connections=False)
 
     async def _read(self) -> list[RedisEvent]:
         now = asyncio.get_running_loop().time()
-        if now >= self._claims_at:
-            claimed = await self._claimed()
-            if self._claimed_to == _START:
-                self._claims_at = now + _PATIENCE
+        if now >= self._next_claim:
+            claimed = await self._claim()
+            if self._claim_cursor == _START:
+                self._next_claim = now + _POLL_TIMEOUT
             if claimed:
                 return claimed
         answer: Any = await self._redis.xreadgroup(
@@ -231,80 +231,74 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
             self._consumer,
             {self._stream: ">"},
             count=self._batch,
-            block=int(_PATIENCE * 1000),
+            block=int(_POLL_TIMEOUT * 1000),
         )
-        streams = answer.values() if isinstance(answer, dict) else (each[1] for each in answer)
-        return self._taken([entry for entries in streams for entry in _flat(entries)])
+        streams = answer.values() if isinstance(answer, dict) else (stream[1] for stream in answer)
+        return self._new_events([entry for entries in streams for entry in _flat(entries)])
 
-    async def _give_back(self, message: RedisEvent) -> None:
+    async def _return(self, message: RedisEvent) -> None:
         await message.nack(0.0)
 
-    async def _claimed(self) -> list[RedisEvent]:
+    async def _claim(self) -> list[RedisEvent]:
         answer: Any = await self._redis.xautoclaim(
             self._stream,
             self._group,
             self._consumer,
             min_idle_time=int(self._claim_after * 1000),
-            start_id=self._claimed_to,
+            start_id=self._claim_cursor,
             count=self._batch,
         )
-        # It looks at a part of the list only, and says where to go on.
-        self._claimed_to = _text(answer[0])
-        return self._taken(answer[1])
+        # XAUTOCLAIM looks at a part of the list only, and returns where to go on.
+        self._claim_cursor = _text(answer[0])
+        return self._new_events(answer[1])
 
-    def _taken(self, entries: list[Any]) -> list[RedisEvent]:
-        events = [RedisEvent(_text(place), fields, self) for place, fields in entries]
-        # After a long pause of this process it may have taken over what it works on itself.
-        new = [event for event in events if event.id not in self._open]
-        self._open.update((event.id, event) for event in new)
+    def _new_events(self, entries: list[Any]) -> list[RedisEvent]:
+        events = [RedisEvent(_text(id_), fields, self) for id_, fields in entries]
+        # After a long pause of this process it may have claimed what it works on itself.
+        new = [event for event in events if event.id not in self._pending]
+        self._pending.update((event.id, event) for event in new)
         return new
 
-    async def _keep(self) -> None:
-        """Begin the time anew after which others take over what is open here."""
-        # Each by itself: there may be far more that are to come again later.
+    async def _send_heartbeats(self) -> None:
+        """Reset the idle time after which others claim what is pending here."""
+        # Each by itself: there may be far more that are to be redelivered later.
         async with self._redis.pipeline(transaction=False) as pipe:
-            for place in self._open:
+            for id_ in self._pending:
                 pipe.xpending_range(
-                    self._stream, self._group, place, place, 1, consumername=self._consumer
+                    self._stream, self._group, id_, id_, 1, consumername=self._consumer
                 )
-            pending: Any = await pipe.execute()
-        ours = [_text(each["message_id"]) for found in pending for each in found]
-        kept: list[Any] = [place for place in ours if place in self._open]
-        if kept:
+            answers: Any = await pipe.execute()
+        ids = [_text(entry["message_id"]) for entries in answers for entry in entries]
+        await self._set_idle([id_ for id_ in ids if id_ in self._pending], 0.0)
+
+    async def _set_idle(self, ids: list[Any], seconds: float) -> None:
+        idle = round(seconds * 1000)
+        if ids:
             await self._redis.xclaim(
-                self._stream, self._group, self._consumer, 0, kept, idle=0, justid=True
+                self._stream, self._group, self._consumer, 0, ids, idle=idle, justid=True
             )
 
     async def acknowledge(self, event: RedisEvent) -> None:
-        """Take an entry from the group's list of those that are open."""
-        self._open.pop(event.id, None)
+        """Remove an entry from the group's list of pending ones."""
+        self._pending.pop(event.id, None)
         await self._redis.xack(self._stream, self._group, event.id)
 
-    async def postpone(self, event: RedisEvent, delay: float) -> None:
-        """Make an entry look as if it had lain for all but `delay` seconds of `claim_after`."""
-        self._open.pop(event.id, None)
-        lain = max(0.0, self._claim_after - delay)
-        await self._redis.xclaim(
-            self._stream,
-            self._group,
-            self._consumer,
-            0,
-            [event.id],
-            idle=round(lain * 1000),
-            justid=True,
-        )
+    async def redeliver_later(self, event: RedisEvent, delay: float) -> None:
+        """Set an entry's idle time so that XAUTOCLAIM returns it after `delay`."""
+        self._pending.pop(event.id, None)
+        await self._set_idle([event.id], max(0.0, self._claim_after - delay))
 
-    async def bury(self, event: RedisEvent, reason: str) -> None:
+    async def dead_letter(self, event: RedisEvent, reason: str) -> None:
         """Move an entry to the dead letters, in one step."""
-        self._open.pop(event.id, None)
+        self._pending.pop(event.id, None)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xadd(self._dead, {**event.fields, REASON: reason, ID: event.id})
             pipe.xack(self._stream, self._group, event.id)
             await pipe.execute()
 
 
-def _text(place: "str | bytes") -> str:
-    return place.decode() if isinstance(place, bytes) else place
+def _text(id_: "str | bytes") -> str:
+    return id_.decode() if isinstance(id_, bytes) else id_
 
 
 def _flat(entries: list[Any]) -> list[Any]:

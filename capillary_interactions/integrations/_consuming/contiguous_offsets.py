@@ -4,45 +4,45 @@ from collections import deque
 
 
 class ContiguousOffsets:
-    """The positions of one partition: which were begun, and which of them have finished.
+    """The offsets of one partition: which were started, and which of them have finished.
 
-    What is committed may only ever be the end of a run of finished positions with no unfinished
+    What is committed may only ever be the end of a run of finished offsets with no unfinished
     one before it: after a crash the broker goes on from there, and would skip the others.
     """
 
     def __init__(self) -> None:
-        self._begun: deque[int] = deque()
+        self._started: deque[int] = deque()
         self._unfinished: set[int] = set()
         self._newest: int | None = None
 
     @property
-    def ahead(self) -> int:
-        """Positions from the first unfinished one on: what a crash now would repeat at most."""
-        return len(self._begun)
+    def pending(self) -> int:
+        """Offsets from the first unfinished one on: what a crash now would repeat at most."""
+        return len(self._started)
 
-    def begin(self, position: int) -> None:
-        """A message at this position is taken on; positions may be skipped, but only rise.
+    def start(self, offset: int) -> None:
+        """Add an offset; some may be skipped, but they only rise.
 
         Raises:
             ValueError: It does not come after those before it.
         """
-        if self._newest is not None and position <= self._newest:
-            raise ValueError(f"position {position} does not come after {self._newest}")
-        self._newest = position
-        self._begun.append(position)
-        self._unfinished.add(position)
+        if self._newest is not None and offset <= self._newest:
+            raise ValueError(f"offset {offset} does not come after {self._newest}")
+        self._newest = offset
+        self._started.append(offset)
+        self._unfinished.add(offset)
 
-    def finish(self, position: int) -> int | None:
-        """A message is done.
+    def finish(self, offset: int) -> int | None:
+        """Finish an offset.
 
         Returns:
-            The position from which the broker would now have to go on, if this has changed it.
+            Where the broker would now have to go on, if this has changed it.
 
         Raises:
-            KeyError: It was not begun, or has been finished before.
+            KeyError: It was not started, or has been finished before.
         """
-        self._unfinished.remove(position)
-        done = None
-        while self._begun and self._begun[0] not in self._unfinished:
-            done = self._begun.popleft() + 1
-        return done
+        self._unfinished.remove(offset)
+        resume_at = None
+        while self._started and self._started[0] not in self._unfinished:
+            resume_at = self._started.popleft() + 1
+        return resume_at

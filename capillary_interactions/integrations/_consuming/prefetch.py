@@ -1,4 +1,4 @@
-"""How are messages fetched a few at a time, only when wanted, so that none is lost in between?"""
+"""Messages fetched a few at a time, only when wanted, so that none is lost in between."""
 
 import asyncio
 import logging
@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
@@ -14,145 +13,129 @@ _M = TypeVar("_M")
 
 
 class PrefetchBuffer(Generic[_M]):
-    """The next message, from batches that are fetched while somebody waits for one.
+    """The next message, from batches that are fetched while a reader waits for one.
 
-    Whoever waits may be cancelled: what is being fetched then is kept. What has been fetched and
-    not been taken is given back at the end.
+    A reader may be cancelled: the fetch goes on for the next one. What has been fetched and not
+    been read is returned at the end.
 
     Args:
         fetch: Some messages, or none after a short while: the end waits for it.
-        give_back: Called at the end with each message that nobody has taken.
+        return_message: Called at the end with each message that has not been read.
     """
 
     def __init__(
         self,
         fetch: Callable[[], Awaitable[Sequence[_M]]],
-        give_back: Callable[[_M], Awaitable[None]],
+        return_message: Callable[[_M], Awaitable[None]],
     ) -> None:
         self._fetch = fetch
-        self._give_back = give_back
+        self._return_message = return_message
         self._ready: deque[_M] = deque()
         self._fetching: asyncio.Task[Sequence[_M]] | None = None
 
     async def next(self) -> _M:
-        """The next message, however long that takes."""
+        """Wait for the next message."""
         while not self._ready:
-            await self._filled()
+            await self._fill()
         return self._ready.popleft()
 
-    async def _filled(self) -> None:
+    async def _fill(self) -> None:
         if self._fetching is None:
-            self._fetching = asyncio.ensure_future(_called(self._fetch))
+            self._fetching = asyncio.ensure_future(_start(self._fetch))
         fetching = self._fetching
         await asyncio.wait({fetching})
-        # Two may wait for it, where a source is left while it is read: one takes what has come.
+        # Two may wait for it, where a source is closed while it is read: one takes what has come.
         if self._fetching is fetching:
             self._fetching = None
             self._ready.extend(fetching.result())
 
-    def put_back(self, message: _M) -> None:
-        """Give a message out, again or for the first time."""
+    def put(self, message: _M) -> None:
+        """Let a message be read, again or for the first time."""
         self._ready.append(message)
 
     def drop(self, unwanted: Callable[[_M], bool]) -> None:
-        """Forget messages that belong to somebody else by now."""
-        self._ready = deque(each for each in self._ready if not unwanted(each))
+        """Forget messages that another reader has by now."""
+        self._ready = deque(message for message in self._ready if not unwanted(message))
 
     async def aclose(self) -> None:
-        """Wait for what is being fetched, and give back what nobody has taken."""
+        """Wait for the fetch under way, and return what has not been read."""
         try:
             if self._fetching is not None:
-                await self._filled()
+                await self._fill()
         finally:
             while self._ready:
-                await self._give_back(self._ready.popleft())
+                await self._return_message(self._ready.popleft())
 
 
-async def _called(fetch: Callable[[], Awaitable[Sequence[_M]]]) -> Sequence[_M]:
+async def _start(fetch: Callable[[], Awaitable[Sequence[_M]]]) -> Sequence[_M]:
     return await fetch()
 
 
 class Heartbeat:
-    """Tells a broker now and then that messages are still worked on.
+    """Calls `send` every `interval` seconds; what it raises is logged, and it is called again."""
 
-    Args:
-        every: Seconds between two words.
-        tell: Says it; what it raises is left to the next time, and to whoever reads.
-    """
-
-    def __init__(self, every: float, tell: Callable[[], Awaitable[None]]) -> None:
-        self._every = every
-        self._tell = tell
+    def __init__(self, interval: float, send: Callable[[], Awaitable[None]]) -> None:
+        self._interval = interval
+        self._send = send
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin."""
         self._task = asyncio.create_task(self._run())
 
     async def aclose(self) -> None:
-        """End."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._interval)
             try:
-                await self._tell()
+                await self._send()
             except Exception as error:  # noqa: BLE001 - the broker's own; the reader will meet it
-                _LOGGER.warning("a broker was not told that work goes on: %s", type(error).__name__)
+                _LOGGER.warning("a heartbeat to a broker failed: %s", type(error).__name__)
 
 
 class PrefetchingSource(ABC, Generic[_M]):
-    """An async source to enter, iterate over and leave, which fetches in batches.
+    """An async source to enter, iterate over and leave, which fetches in batches."""
 
-    Args:
-        keep_every: Seconds between two words to the broker that work goes on.
-    """
-
-    def __init__(self, *, keep_every: float) -> None:
-        self._batches: PrefetchBuffer[_M] = PrefetchBuffer(self._fetch, self._give_back)
-        self._keeper = Heartbeat(keep_every, self._keep)
+    def __init__(self, *, heartbeat_interval: float) -> None:
+        self._buffer: PrefetchBuffer[_M] = PrefetchBuffer(self._fetch, self._return)
+        self._heartbeat = Heartbeat(heartbeat_interval, self._send_heartbeats)
 
     @abstractmethod
-    async def _enter(self) -> None:
+    async def _open(self) -> None:
         """Get ready to fetch."""
 
     @abstractmethod
     async def _fetch(self) -> Sequence[_M]:
-        """As for `Batches`."""
+        """Fetch some messages, or none after a short while."""
 
     @abstractmethod
-    async def _give_back(self, message: _M) -> None:
-        """As for `Batches`."""
+    async def _return(self, message: _M) -> None:
+        """Give the broker a message back that has not been read."""
 
     @abstractmethod
-    async def _keep(self) -> None:
-        """As for `Keeper`."""
+    async def _send_heartbeats(self) -> None:
+        """Show the broker that messages are still worked on."""
 
-    async def _leave(self) -> None:
-        """Whatever else there is to end, once nothing is fetched any more."""
+    async def _close(self) -> None:
+        """End what else there is to end, once nothing is fetched any more."""
 
     async def __aenter__(self) -> Self:
-        await self._enter()
-        self._keeper.start()
+        await self._open()
+        self._heartbeat.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        async with AsyncExitStack() as leaving:
-            # The last to end: what is given back is kept until then.
-            leaving.push_async_callback(self._keeper.aclose)
-            leaving.push_async_callback(self._leave)
-            await self._batches.aclose()
+    async def __aexit__(self, *_: object) -> None:
+        async with AsyncExitStack() as stack:
+            # The last to end: messages that are being returned still need it.
+            stack.push_async_callback(self._heartbeat.aclose)
+            stack.push_async_callback(self._close)
+            await self._buffer.aclose()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> _M:
-        return await self._batches.next()
+        return await self._buffer.next()

@@ -76,7 +76,7 @@ async def test_says_that_there_is_nothing_to_pull_from(
     client: Client, monkeypatch: pytest.MonkeyPatch, ending: Callable[[Client], Awaitable[None]]
 ) -> None:
     """Instead of pulling for ever."""
-    monkeypatch.setattr(adapter, "_PATIENCE", 0.02)
+    monkeypatch.setattr(adapter, "_POLL_TIMEOUT", 0.02)
     await _stream(client, "ended")
     async with asyncio.timeout(10.0), _events(client, "ended") as events:
         waiting = asyncio.create_task(anext(events))
@@ -122,7 +122,7 @@ async def test_tells_of_the_others_though_one_cannot_be_told_of(
 
         monkeypatch.setattr("nats.aio.msg.Msg.in_progress", in_progress)
         with pytest.raises(NotJSMessageError):
-            await events._keep()
+            await events._send_heartbeats()
         assert len(told) == 2
         for event in held:
             await event.ack()

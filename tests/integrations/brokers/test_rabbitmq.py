@@ -21,8 +21,8 @@ async def connection(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[aio_pika.abc.AbstractConnection]:
     """A connection, and a source that does not wait long for anything."""
-    monkeypatch.setattr(rabbitmq, "_WATCH", 0.02)
-    monkeypatch.setattr(rabbitmq, "_REFUSED", 0.02)
+    monkeypatch.setattr(rabbitmq, "_CHECK_INTERVAL", 0.02)
+    monkeypatch.setattr(rabbitmq, "_RETURN_DELAY", 0.02)
     async with await aio_pika.connect(f"amqp://guest:guest@{address('rabbitmq')}/") as opened:
         yield opened
 

@@ -24,7 +24,7 @@ class Partition(RuleBasedStateMachine):
     def begin(self, gap: int) -> int:
         """The next message, at the next position or a later one."""
         position = (self.positions[-1] if self.positions else -1) + gap
-        self.prefix.begin(position)
+        self.prefix.start(position)
         self.positions.append(position)
         return position
 
@@ -50,7 +50,7 @@ class Partition(RuleBasedStateMachine):
         """Everything before what is committed has finished; the rest is counted."""
         committed = self.committed or 0
         assert all(each in self.finished for each in self.positions if each < committed)
-        assert self.prefix.ahead == sum(each >= committed for each in self.positions)
+        assert self.prefix.pending == sum(each >= committed for each in self.positions)
 
 
 TestPartition = Partition.TestCase
@@ -60,16 +60,16 @@ TestPartition.settings = settings(max_examples=60, stateful_step_count=40, deadl
 def test_refuses_a_position_that_does_not_rise() -> None:
     """A message that comes again has begun already."""
     prefix = ContiguousOffsets()
-    prefix.begin(5)
+    prefix.start(5)
     with pytest.raises(ValueError, match="5"):
-        prefix.begin(5)
+        prefix.start(5)
 
 
 def test_refuses_to_finish_twice() -> None:
     """Or what has never begun."""
     prefix = ContiguousOffsets()
-    prefix.begin(1)
-    prefix.begin(2)
+    prefix.start(1)
+    prefix.start(2)
     prefix.finish(2)
     for position in (2, 3):
         with pytest.raises(KeyError):

@@ -75,9 +75,9 @@ async def test_gives_out_again_and_forgets() -> None:
     """What is put back comes again; what has gone to others does not."""
     shop = Shop()
     batches = PrefetchBuffer(shop.fetch, shop.give_back)
-    batches.put_back(await batches.next())
+    batches.put(await batches.next())
     assert [await batches.next() for _ in range(2)] == [4, 5]
-    batches.put_back(9)
+    batches.put(9)
     batches.drop(lambda number: number == 3)
     assert await batches.next() == 9
 
@@ -107,11 +107,11 @@ class RecordingSource(PrefetchingSource[int]):
     """A source that records its calls; it fetches three at a time, or fails."""
 
     def __init__(self, *, fails: bool = False) -> None:
-        super().__init__(keep_every=1.0)
+        super().__init__(heartbeat_interval=1.0)
         self.calls: list[str] = []
         self._fails = fails
 
-    async def _enter(self) -> None:
+    async def _open(self) -> None:
         self.calls.append("entered")
 
     async def _fetch(self) -> list[int]:
@@ -120,14 +120,14 @@ class RecordingSource(PrefetchingSource[int]):
             raise OSError("gone")
         return [1, 2, 3]
 
-    async def _give_back(self, message: int) -> None:
+    async def _return(self, message: int) -> None:
         await asyncio.sleep(1.0)
         self.calls.append(f"{message} returned")
 
-    async def _keep(self) -> None:
+    async def _send_heartbeats(self) -> None:
         self.calls.append("heartbeat")
 
-    async def _leave(self) -> None:
+    async def _close(self) -> None:
         self.calls.append("left")
 
 
