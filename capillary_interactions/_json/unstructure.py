@@ -188,27 +188,43 @@ def mask_codes_in_json(value: Any) -> Any:
     return [mask_codes_in_json(item) for item in value] if isinstance(value, list) else value
 
 
-def _outcome(value: Outcome) -> dict[str, Any]:
-    written: dict[str, Any] = {"outcome": value.ending, "query": _query(value.query)}
-    if isinstance(value, Found):
-        written["answer"] = _unstructure(value.customer)
-    else:
-        # Never the body: it is long, personal, and could not be read.
-        written["reason"] = value.reason
-        for name in ("status", "code", "path"):
-            if getattr(value, name, None) is not None:
-                written[name] = getattr(value, name)
-        if isinstance(value, Unavailable) and value.retry_after is not None:
-            written["retryAfter"] = seconds(value.retry_after)
-    written |= {
-        "attempts": value.attempts,
-        "elapsed": seconds(value.elapsed),
-        "waited": seconds(value.waited),
-    }
-    if value.request_id is not None:
-        written["requestId"] = value.request_id
-    return written
+def outcome_to_dict(outcome: Any, query: Any, answer: Any = None) -> dict[str, Any]:
+    """An outcome as plain values: one line of output, but for the number of its row.
 
+    Args:
+        outcome: The outcome, or what has its attributes.
+        query: The query, as plain values.
+        answer: The answer, as plain values; None if there is none.
+    """
+    result: dict[str, Any] = {"outcome": outcome.ending, "query": query}
+    if answer is None:
+        # Never the body: it is long, personal, and could not be read.
+        for name, attribute in _REASON.items():
+            content = getattr(outcome, attribute, None)
+            if content is not None:
+                result[name] = seconds(content) if name == "retryAfter" else content
+    else:
+        result["answer"] = answer
+    result["attempts"] = outcome.attempts
+    result["elapsed"] = seconds(outcome.elapsed)
+    result["waited"] = seconds(outcome.waited)
+    if outcome.request_id is not None:
+        result["requestId"] = outcome.request_id
+    return result
+
+
+def _outcome(value: Outcome) -> dict[str, Any]:
+    answer = _unstructure(value.customer) if isinstance(value, Found) else None
+    return outcome_to_dict(value, _query(value.query), answer)
+
+
+_REASON: Final[Mapping[str, str]] = {
+    "reason": "reason",
+    "status": "status",
+    "code": "code",
+    "path": "path",
+    "retryAfter": "retry_after",
+}
 
 _UNSTRUCTURERS: Final[Mapping[type, Callable[[Any], Any]]] = {
     **dict.fromkeys(_FIELDS, _unstructure),

@@ -3,9 +3,6 @@
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
-
-import orjson
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._errors import EndpointDownError
@@ -19,6 +16,7 @@ from capillary_interactions.jobs._lists.rows import Row
 from capillary_interactions.jobs._lists.unusable_cells import COUNTED_REASONS, describe_counted
 from capillary_interactions.jobs._run.stop_rules import FirstAnswer
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
+from capillary_interactions.jobs._store.records import ResultRow, number_line, to_json_line
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -141,14 +139,12 @@ class RowStream:
 def outcome_line(number: int, outcome: Outcome, *, codes_masked: bool = False) -> bytes:
     """The line of a row that was asked."""
     result = to_jsonable(outcome)
-    return _dump(number, mask_codes_in_json(result) if codes_masked else result)
+    return number_line(number, mask_codes_in_json(result) if codes_masked else result)
 
 
 def rejected_line(row: Row, template: QueryTemplate) -> bytes:
     """The line of a row that cannot be asked."""
-    result = {"outcome": "rejected", "query": template.to_jsonable(row.value), "reason": row.reason}
-    return _dump(row.number, {**result, "attempts": 0, "elapsed": 0.0, "waited": 0.0})
-
-
-def _dump(number: int, result: dict[str, Any]) -> bytes:
-    return orjson.dumps({"row": number, **result}, option=orjson.OPT_APPEND_NEWLINE)
+    rejected = ResultRow(
+        row=row.number, value=row.value, cells=row.cells, ending="rejected", reason=row.reason
+    )
+    return to_json_line(rejected, template)

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from capillary_interactions._json.unstructure import (
     mask_codes_in_json,
+    outcome_to_dict,
     seconds,
     to_jsonable,
     without_nulls,
@@ -99,17 +100,17 @@ class ResultRow:
     value: str
     cells: str
     ending: str
-    answer: str | None
-    reason: str | None
-    status: int | None
-    code: int | None
-    path: str | None
-    retry_after: float | None
-    attempts: int
-    elapsed: float
-    waited: float
-    request_id: str | None
-    at: float | None
+    answer: str | None = None
+    reason: str | None = None
+    status: int | None = None
+    code: int | None = None
+    path: str | None = None
+    retry_after: float | None = None
+    attempts: int = 0
+    elapsed: float = 0.0
+    waited: float = 0.0
+    request_id: str | None = None
+    at: float | None = None
 
 
 # Rows of the list that have ended, in its order.
@@ -164,28 +165,17 @@ def to_json_line(
     result: ResultRow, template: QueryTemplate, *, codes_masked: bool = False
 ) -> bytes:
     """The line of output for a row: what `to_jsonable(outcome)` gives, and the row's number."""
-    written: dict[str, Any] = {
-        "row": result.row,
-        "outcome": result.ending,
-        "query": template.to_jsonable(result.value),
-    }
+    answer: Any = None
     if result.answer is not None:
         # Parsed even if it is copied: a damaged answer must not become a line that is no JSON.
-        answer = orjson.loads(result.answer)
-        if not isinstance(answer, dict):
+        parsed = orjson.loads(result.answer)
+        if not isinstance(parsed, dict):
             raise ValueError("an answer is a JSON object")
-        written["answer"] = (
-            mask_codes_in_json(answer) if codes_masked else orjson.Fragment(result.answer)
-        )
-    reason = {
-        "reason": result.reason,
-        "status": result.status,
-        "code": result.code,
-        "path": result.path,
-        "retryAfter": result.retry_after,
-    }
-    written |= {name: value for name, value in reason.items() if value is not None}
-    written |= {"attempts": result.attempts, "elapsed": result.elapsed, "waited": result.waited}
-    if result.request_id is not None:
-        written["requestId"] = result.request_id
-    return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE)
+        answer = mask_codes_in_json(parsed) if codes_masked else orjson.Fragment(result.answer)
+    query = template.to_jsonable(result.value)
+    return number_line(result.row, outcome_to_dict(result, query, answer))
+
+
+def number_line(number: int, outcome: dict[str, Any]) -> bytes:
+    """The line of output for a row's number and its outcome as plain values."""
+    return orjson.dumps({"row": number, **outcome}, option=orjson.OPT_APPEND_NEWLINE)
