@@ -31,12 +31,8 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
-from capillary_interactions._protocol.messages import (
-    Request,
-    Response,
-    StaleConnectionError,
-    TransportError,
-)
+from capillary_interactions._http.transport import StaleConnectionError, TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import interactions, message, run_without_waiting
 
 _TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
@@ -74,7 +70,7 @@ class _Server:
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
-        self.knows_departure = dice.random() < 0.5
+        self.calls_before_send = dice.random() < 0.5
         self.faulty = dice.random() < 0.8
         self.takes = dice.choice([0.0, 0.01, 0.1, 0.6])
         kinds = ["429", "429", "503", "503", "401", "403", "stale", "lost", "hang", "page", "left"]
@@ -86,8 +82,8 @@ class _Server:
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Answer after a while."""
-        if request.leave is not None:
-            await request.leave()
+        if request.before_send is not None:
+            await request.before_send()
         # Tokens are fetched in the background, and do not count.
         counts = not request.url.endswith(_TOKEN_PATH)
         if counts:

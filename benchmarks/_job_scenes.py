@@ -29,7 +29,8 @@ from capillary_interactions import (
     RateLimit,
     RetryPolicy,
 )
-from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._http.transport import TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.events import Event, LookupEnded
 from capillary_interactions.jobs import CustomerList, Job, JobError, JobStatus, StopRules
 from capillary_interactions.jobs._store.file_lock import FileLock

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from capillary_interactions import BasicAuth, ClientConfig, Identifier, Query
-from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._http.transport import TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.events import Event
 from capillary_interactions.testing import interactions
 

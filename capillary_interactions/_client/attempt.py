@@ -14,7 +14,12 @@ from capillary_interactions._client.off_loop import off_loop
 from capillary_interactions._client.refusals import Refusals
 from capillary_interactions._client.resending import has_another
 from capillary_interactions._client.sending import Sending
-from capillary_interactions._http.send_checked import post, transport_failure
+from capillary_interactions._http.transport import (
+    CheckedTransport,
+    ResponseTooLargeError,
+    TransportError,
+    transport_failure,
+)
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
 from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, admit
@@ -23,12 +28,7 @@ from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import is_long, objects_at_most
 from capillary_interactions._protocol.classify import classify
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import (
-    Response,
-    ResponseTooLargeError,
-    Transport,
-    TransportError,
-)
+from capillary_interactions._protocol.messages import Response
 from capillary_interactions._protocol.quota_headers import policies
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._protocol.token_response import NoHeadersError
@@ -83,16 +83,14 @@ class RequestSender:
         observers: See each attempt.
         reader: Reads answers.
         patience: Seconds for one request.
-        knows_departure: Whether the transport awaits `Request.leave`.
         believed: Seconds that a server's word on a pause is believed at most.
     """
 
-    transport: Transport
+    transport: CheckedTransport
     lanes: CredentialPool
     observers: Observers
     reader: Reader
     patience: float
-    knows_departure: bool = False
     believed: float = LONGEST
 
     async def attempt(self, trip: LookupState, url: str) -> Attempt:
@@ -134,7 +132,8 @@ class RequestSender:
         self, trip: LookupState, lane: CredentialState, url: str
     ) -> tuple[AttemptResult, Mapping[str, str] | None]:
         """Token, turn, request; what came of it, and the headers that it was sent with."""
-        missing = await lane.auth.ready(self._left(trip))
+        auth = lane.auth
+        missing = await auth.ensure_ready(self._left(trip)) if auth.renewable else None
         if missing is not None:
             return missing, None
         late = await self._turn(trip, lane)
@@ -142,15 +141,15 @@ class RequestSender:
             return late, None
         try:
             # The turn may have taken longer than a token lives.
-            if lane.auth.lapsed():
-                missing = await lane.auth.ready(self._left(trip))
+            if auth.renewable and auth.has_lapsed():
+                missing = await auth.ensure_ready(self._left(trip))
         except BaseException:
             lane.pace.release()
             raise
         if missing is not None:
             lane.pace.release()
             return missing, None
-        sending = Sending(lane, trip.attempts + 1, trip.deadline, lane.auth.headers())
+        sending = Sending(lane, trip.attempts + 1, trip.deadline, auth.headers)
         try:
             return await self._send(trip, sending, url), sending.headers
         except NoHeadersError as error:
@@ -213,10 +212,10 @@ class RequestSender:
         return result
 
     async def _post(self, sending: Sending, url: str) -> Response:
-        request = await sending.request(url, knows_departure=self.knows_departure)
+        request = await sending.request(url, calls_before_send=self.transport.calls_before_send)
         left = sending.deadline.remaining(asyncio.get_running_loop().time())
         patience = self.patience if left is None else min(self.patience, max(left, 0.001))
-        return await post(self.transport, request, patience)
+        return await self.transport.send(request, timeout=patience)
 
     async def _judged(self, trip: LookupState, response: Response) -> AttemptResult:
         """What an answer means; a long one is read in a thread."""

@@ -42,7 +42,7 @@ from capillary_interactions.events import Observer
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from capillary_interactions._protocol.messages import Transport
+    from capillary_interactions._http.transport import Transport
 
 _CLOSED: Final = "the client was closed before an answer came"
 _CACHED: Final = (ResultKind.ANSWER, ResultKind.NOT_FOUND)
@@ -87,7 +87,6 @@ class InteractionsClient:
             self._observers,
             Reader(config.timezone),
             config.timeouts.attempt,
-            knows_departure=getattr(self._transport, "knows_departure", False),
             believed=max_pause(config.retry),
         )
         self._asker = LookupRunner(config, sender, self._observers)

@@ -97,16 +97,16 @@ class CredentialState:
             await self._refresh(patience)
             for _ in range(MAX_LEAVES):
                 await self.pace.before_send()
-                if not self.auth.lapsed():
+                if not self.auth.has_lapsed():
                     break
                 # At a slow pace a token may have lapsed in the line. When a new one is here, this
                 # moment has passed, and the next request's may be near: it takes another one.
                 await self._refresh(patience)
-            return self.auth.headers()
+            return self.auth.headers
 
     async def _refresh(self, patience: float | None) -> None:
-        if self.auth.lapsed():
-            missing = await self.auth.ready(patience)
+        if self.auth.has_lapsed():
+            missing = await self.auth.ensure_ready(patience)
             if missing is not None:
                 raise NoHeadersError(missing)
 

@@ -10,9 +10,9 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._http.auth import build_auth
 from capillary_interactions._http.session_pool import SessionPool
+from capillary_interactions._http.transport import CheckedTransport, ForeignTransport, Transport
 from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions._pacing.pace import Pace, complete_pace
-from capillary_interactions._protocol.messages import Transport
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions.events import TokenRefreshed
 
@@ -29,7 +29,9 @@ def max_pause(retry: RetryPolicy) -> float:
     return max(LONGEST, retry.retry_after_max)
 
 
-def build_transport(config: ClientConfig, given: "Transport | ClientSession | None") -> Transport:
+def build_transport(
+    config: ClientConfig, given: "Transport | ClientSession | None"
+) -> CheckedTransport:
     """What gets requests to the API: what is given, or a pool of sessions.
 
     Args:
@@ -37,7 +39,7 @@ def build_transport(config: ClientConfig, given: "Transport | ClientSession | No
         given: A transport, or a session of the caller's.
     """
     if given is not None and hasattr(given, "send"):
-        return cast("Transport", given)
+        return ForeignTransport(cast("Transport", given))
     return SessionPool(
         connections=config.in_flight,
         attempt=config.timeouts.attempt,
@@ -48,7 +50,7 @@ def build_transport(config: ClientConfig, given: "Transport | ClientSession | No
 
 
 def build_credential_pool(
-    config: ClientConfig, transport: Transport, pace: Pace | None, observers: Observers
+    config: ClientConfig, transport: CheckedTransport, pace: Pace | None, observers: Observers
 ) -> CredentialPool:
     """A lane for each credential.
 
@@ -67,19 +69,19 @@ def build_credential_pool(
 def _lane(
     config: ClientConfig,
     place: int,
-    transport: Transport,
+    transport: CheckedTransport,
     pace: Pace | None,
     observers: Observers,
 ) -> CredentialState:
     retry = config.retry
     auth = build_auth(
         config.credentials[place],
-        place=place,
+        index=place,
         base_url=config.base_url,
-        further=config.headers,
+        extra_headers=config.headers,
         transport=transport,
-        patience=config.timeouts.attempt,
-        refreshed=lambda lifetime: observers.emit(
+        attempt_timeout=config.timeouts.attempt,
+        on_refreshed=lambda lifetime: observers.emit(
             TokenRefreshed(credential=place, lifetime=lifetime)
         ),
     )

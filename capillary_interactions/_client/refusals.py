@@ -79,7 +79,7 @@ class Refusals:
             return (
                 refusal.as_rejected() if lane.answered else await self._doubted(lane, refusal, left)
             )
-        if not lane.auth.renew(headers):
+        if not lane.auth.invalidate(headers):
             # The token had lapsed by our own clock: that says nothing about the credential.
             self._lapsed += 1
             return None if self._lapsed <= _MAX_LAPSED else _retryable(refusal)

@@ -27,8 +27,8 @@ class Sending:
     deadline: Deadline
     headers: Mapping[str, str] = field(repr=repr_keys)
 
-    async def leave(self) -> Mapping[str, str]:
-        """Wait until it may go on the wire, with a token that is valid then; see `Request.leave`.
+    async def before_send(self) -> Mapping[str, str]:
+        """Wait until it may go on the wire, with a token that is valid then.
 
         Raises:
             NoHeadersError: There is no token.
@@ -38,20 +38,22 @@ class Sending:
         self.headers = await self.lane.leave_in_date(left)
         return self.headers
 
-    async def request(self, url: str, *, knows_departure: bool) -> Request:
-        """The request; where the transport does not await `leave`, after awaiting it.
+    async def request(self, url: str, *, calls_before_send: bool) -> Request:
+        """The request; where the transport does not await `before_send`, after awaiting it.
 
         Headers that are always in date leave without it there.
         """
         lane = self.lane
         if not lane.auth.renewable:
-            leave = lane.pace.before_send if knows_departure else None
-            return Request(url=url, headers=self.headers, credential=lane.place, leave=leave)
-        if not knows_departure:
-            await self.leave()
+            before_send = lane.pace.before_send if calls_before_send else None
+            return Request(
+                url=url, headers=self.headers, credential=lane.place, before_send=before_send
+            )
+        if not calls_before_send:
+            await self.before_send()
         return Request(
             url=url,
             headers=self.headers,
             credential=lane.place,
-            leave=self.leave if knows_departure else None,
+            before_send=self.before_send if calls_before_send else None,
         )

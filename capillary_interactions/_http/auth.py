@@ -2,40 +2,44 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import orjson
 
 from capillary_interactions._config.credentials import BasicAuth, Credential
 from capillary_interactions._http.oauth import JSON, OAuthHeaders
+from capillary_interactions._http.transport import CheckedTransport
 from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions._protocol.messages import Request, Transport
+from capillary_interactions._protocol.messages import Request
 
 TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 
 
 class Auth(Protocol):
-    """The headers of one credential."""
+    """The headers of one credential.
 
-    async def ready(self, timeout: float | None) -> AttemptResult | None:  # noqa: ASYNC109
-        """Make sure that there are headers; what prevented it, if something did."""
-        ...
+    Attributes:
+        headers: Those of a request that leaves now.
+        renewable: Whether headers go out of date, and others can be had.
+    """
 
-    def headers(self) -> Mapping[str, str]:
-        """The headers of a request that leaves now."""
-        ...
+    renewable: ClassVar[bool]
 
     @property
-    def renewable(self) -> bool:
-        """Whether other headers can be had where some were refused."""
+    def headers(self) -> Mapping[str, str]:
+        """See the class."""
         ...
 
-    def lapsed(self) -> bool:
-        """Whether the headers are missing or out of date, so that `ready` is to be awaited."""
+    async def ensure_ready(self, timeout: float | None) -> AttemptResult | None:  # noqa: ASYNC109
+        """Make sure that there are headers; why there are none, if so."""
         ...
 
-    def renew(self, headers: Mapping[str, str]) -> bool:
-        """Forget refused headers; whether they were still in date as their refusal came."""
+    def has_lapsed(self) -> bool:
+        """Whether the headers are missing or out of date, so that `ensure_ready` has to wait."""
+        ...
+
+    def invalidate(self, headers: Mapping[str, str]) -> bool:
+        """Forget refused headers; whether they were still in date when they were refused."""
         ...
 
     async def aclose(self) -> None:
@@ -44,74 +48,71 @@ class Auth(Protocol):
 
 
 class BasicHeaders:
-    """The headers of a till, the same for ever."""
+    """The headers of a till, which never change.
 
-    def __init__(self, credential: BasicAuth, further: Mapping[str, str]) -> None:
+    Attributes:
+        headers: All of them.
+    """
+
+    renewable: ClassVar[bool] = False
+
+    def __init__(self, credential: BasicAuth, extra_headers: Mapping[str, str]) -> None:
         pair = f"{credential.username}:{credential.md5()}".encode()
-        self._headers = {
+        self.headers: Mapping[str, str] = {
             **JSON,
             "Authorization": f"Basic {base64.b64encode(pair).decode()}",
-            **further,
+            **extra_headers,
         }
 
-    async def ready(self, timeout: float | None) -> None:  # noqa: ASYNC109
-        """Nothing is missing."""
+    async def ensure_ready(self, timeout: float | None) -> None:  # noqa: ASYNC109
+        """Nothing is ever missing."""
 
-    def headers(self) -> Mapping[str, str]:
-        """The headers."""
-        return self._headers
-
-    @property
-    def renewable(self) -> bool:
-        """No others can be had."""
+    def has_lapsed(self) -> bool:
+        """They never have."""
         return False
 
-    def lapsed(self) -> bool:
-        """They never are."""
-        return False
-
-    def renew(self, headers: Mapping[str, str]) -> bool:  # noqa: ARG002 - of the protocol
+    def invalidate(self, headers: Mapping[str, str]) -> bool:  # noqa: ARG002 - of the protocol
         """They are always in date."""
         return True
 
     async def aclose(self) -> None:
-        """Nothing is left behind."""
+        """There is no task."""
 
 
 def build_auth(
     credential: Credential,
     *,
-    place: int,
+    index: int,
     base_url: str,
-    further: Mapping[str, str],
-    transport: Transport,
-    patience: float,
-    refreshed: Callable[[float], None],
+    extra_headers: Mapping[str, str],
+    transport: CheckedTransport,
+    attempt_timeout: float,
+    on_refreshed: Callable[[float], None],
 ) -> Auth:
     """The headers of a credential.
 
     Args:
-        credential: Whose.
-        place: Its place among the client's credentials, counted from 0.
+        credential: The credential.
+        index: Its index among the client's credentials.
         base_url: Where tokens are generated.
-        further: Headers to send besides.
+        extra_headers: Sent with the credential's own.
         transport: Posts for tokens.
-        patience: Seconds for one such request.
-        refreshed: Told the lifetime of each new token.
+        attempt_timeout: Seconds for one such request.
+        on_refreshed: Called with the lifetime of each new token.
     """
     if isinstance(credential, BasicAuth):
-        return BasicHeaders(credential, further)
+        return BasicHeaders(credential, extra_headers)
     request = Request(
         url=base_url + TOKEN_PATH,
         headers=dict(JSON),
-        credential=place,
+        credential=index,
         body=orjson.dumps({"key": credential.key, "secret": credential.secret}),
     )
     return OAuthHeaders(
         credential,
-        further=further,
+        extra_headers=extra_headers,
         request=request,
         transport=transport,
-        patience=patience,
-        refreshed=refreshed,
+        attempt_timeout=attempt_timeout,
+        on_refreshed=on_refreshed,
     )

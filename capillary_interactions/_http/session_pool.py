@@ -14,17 +14,18 @@ import aiohttp
 from yarl import URL
 
 from capillary_interactions._http import failure_reasons
-from capillary_interactions._http.user_agent import version
-from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
-from capillary_interactions._protocol.messages import (
+from capillary_interactions._http.transport import (
+    CANCELLED,
     MisconfiguredError,
-    Request,
-    Response,
     ResponseTooLargeError,
     ShortageError,
     StaleConnectionError,
     TransportError,
+    is_cancelling,
 )
+from capillary_interactions._http.user_agent import version
+from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
+from capillary_interactions._protocol.messages import Request, Response
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 # the quota does not know of. As another kind of error the same thing comes to our own retry.
 
 
-class _DroppedError(aiohttp.ClientConnectionError):
+class _ConnectionDroppedError(aiohttp.ClientConnectionError):
     """The connection was closed before an answer came."""
 
 
@@ -46,8 +47,8 @@ async def _send_once(
         return await handler(request)
     except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
         raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as dropped:
-        raise _DroppedError(type(dropped).__name__) from dropped
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _ConnectionDroppedError(type(error).__name__) from error
 
 
 _SEND_ONCE: Final = (_send_once,)
@@ -55,21 +56,21 @@ _SEND_ONCE: Final = (_send_once,)
 _NEVER_ROUND: Final = float("inf")
 # aiohttp's own bounds (8,190 bytes a field, 128 fields) are below what content delivery networks
 # and single sign-on put before an answer; these still keep one answer's headers small.
-_MAX_FIELD: Final = 64 * 1024
-_MAX_FIELDS: Final = 1000
-# Sessions that are being closed; a task that nobody holds may be forgotten.
+_MAX_LINE: Final = 64 * 1024
+_MAX_HEADERS: Final = 1000
+# Sessions that are being closed; a task without a reference may be collected.
 _CLOSING: Final = set[asyncio.Task[None]]()
 
 
 # What the request of this task awaits when it has its connection: it is written at once then.
-_Leave = Callable[[], Awaitable[Mapping[str, str] | None]]
-_LEAVE: Final = ContextVar[_Leave | None]("leave", default=None)
+_BeforeSend = Callable[[], Awaitable[Mapping[str, str] | None]]
+_BEFORE_SEND: Final = ContextVar[_BeforeSend | None]("before_send", default=None)
 # Whether its connection was opened for it.
-_FRESH: Final = ContextVar[bool]("fresh", default=False)
+_NEW_CONNECTION: Final = ContextVar[bool]("new_connection", default=False)
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Lets requests that have their connections leave in line."""
+    """Awaits `Request.before_send` as soon as a request has its connection."""
 
     async def connect(
         self,
@@ -77,13 +78,13 @@ class _Connector(aiohttp.TCPConnector):
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> "Connection":
-        _FRESH.set(False)
+        _NEW_CONNECTION.set(False)
         connection = await super().connect(req, traces, timeout)
-        leave = _LEAVE.get()
-        if leave is not None:
+        before_send = _BEFORE_SEND.get()
+        if before_send is not None:
             try:
                 # A token may have been renewed meanwhile; the headers are written after this.
-                req.headers.update(await leave() or {})
+                req.headers.update(await before_send() or {})
             except BaseException:
                 # Nothing has been sent on it: it is as good as before.
                 connection.release()
@@ -91,7 +92,7 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
     async def _create_connection(self, *args: Any, **kwargs: Any) -> "ResponseHandler":
-        _FRESH.set(True)
+        _NEW_CONNECTION.set(True)
         return await super()._create_connection(*args, **kwargs)
 
 
@@ -107,7 +108,7 @@ class SessionPool:
         session: A session of the caller's to use for every credential; it is never closed here.
 
     Attributes:
-        knows_departure: Whether `Request.leave` is awaited.
+        calls_before_send: Whether `Request.before_send` is awaited.
     """
 
     def __init__(
@@ -123,45 +124,58 @@ class SessionPool:
         self._connect = connect
         self._max_body = max_body
         self._borrowed = session
-        self.knows_departure = session is None
+        self.calls_before_send = session is None
         self._sessions: dict[int, aiohttp.ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._usual = attempt
-        self._usual_timeout = self._timeout(attempt)
+        self._default_timeout = attempt
+        self._client_timeout = self._timeout(attempt)
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send one request, once; see `Transport.send`."""
-        _LEAVE.set(request.leave)
         try:
-            session = self._borrowed or await self._session(request.credential)
-            async with session.request(
-                "GET" if request.body is None else "POST",
-                URL(request.url, encoded=True),
-                headers=request.headers,
-                data=request.body,
-                allow_redirects=False,
-                # A borrowed session may raise by default, and with the whole URL in the text.
-                raise_for_status=False,
-                middlewares=_SEND_ONCE,
-                timeout=self._usual_timeout if timeout == self._usual else self._timeout(timeout),
-            ) as response:
-                body = await self._read(response)
-                return Response(status=response.status, headers=response.headers, body=body)
+            return await self._send(request, timeout)
         except TransportError:
             raise
-        except _DroppedError as dropped:
-            if self._borrowed is None and not _FRESH.get():
-                raise StaleConnectionError(_DROPPED) from dropped
-            raise _without_connection(dropped, "", "") from dropped
-        except TimeoutError as late:
-            raise self._too_late(late, timeout, request.url) from late
-        except (aiohttp.ClientError, OSError, ValueError, MemoryError, RuntimeError) as failed:
-            translated = _translated(
-                failed, urlsplit(request.url).hostname or "", self._unused_proxy(request.url)
-            )
+        except _ConnectionDroppedError as error:
+            if self._borrowed is None and not _NEW_CONNECTION.get():
+                raise StaleConnectionError(_DROPPED) from error
+            raise _without_connection(error, "", "") from error
+        except TimeoutError as error:
+            raise self._timeout_error(error, timeout, request.url) from error
+        except asyncio.CancelledError as error:
+            if is_cancelling():
+                raise
+            raise TransportError(CANCELLED) from error
+        except (aiohttp.ClientError, OSError, ValueError, MemoryError, RuntimeError) as error:
+            host = urlsplit(request.url).hostname or ""
+            translated = _translated(error, host, self._unused_proxy(request.url))
             if translated is None:
                 raise
-            raise translated from failed
+            raise translated from error
+
+    async def _send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+        _BEFORE_SEND.set(request.before_send)
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            await self.aclose()
+            self._loop = loop
+        sessions, credential = self._sessions, request.credential
+        usual = timeout == self._default_timeout
+        async with (self._borrowed or sessions.get(credential) or self._open(credential)).request(
+            "GET" if request.body is None else "POST",
+            URL(request.url, encoded=True),
+            headers=request.headers,
+            data=request.body,
+            allow_redirects=False,
+            # A borrowed session may raise by default, and with the whole URL in the text.
+            raise_for_status=False,
+            middlewares=_SEND_ONCE,
+            timeout=self._client_timeout if usual else self._timeout(timeout),
+        ) as response:
+            body = await response.content.readany()
+            if not response.content.at_eof() or len(body) > self._max_body:
+                body = await self._read_on(response, body)
+            return Response(status=response.status, headers=response.headers, body=body)
 
     async def aclose(self) -> None:
         """Close every session that was opened here."""
@@ -176,27 +190,18 @@ class SessionPool:
                     # ends them.
                     loop.call_soon_threadsafe(_close, loop, session)
 
-    async def _session(self, credential: int) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            await self.aclose()
-            self._loop = loop
-        session = self._sessions.get(credential)
-        if session is None:
-            session = self._sessions[credential] = self._open()
-        return session
-
-    def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
+    def _open(self, credential: int) -> aiohttp.ClientSession:
+        session = self._sessions[credential] = aiohttp.ClientSession(
             connector=_Connector(limit=self._connections, ttl_dns_cache=60),
-            # A content delivery network stands in front and hands out cookies that tell nothing.
+            # A content delivery network in front sets cookies that mean nothing.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": _user_agent()},
-            timeout=self._usual_timeout,
-            max_line_size=_MAX_FIELD,
-            max_field_size=_MAX_FIELD,
-            max_headers=_MAX_FIELDS,
+            timeout=self._client_timeout,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            max_headers=_MAX_HEADERS,
         )
+        return session
 
     def _unused_proxy(self, url: str) -> str:
         # A borrowed session may well use it.
@@ -204,8 +209,8 @@ class SessionPool:
             return ""
         return failure_reasons.unused_proxy(url.partition(":")[0], os.environ)
 
-    def _too_late(self, late: TimeoutError, timeout: float, url: str) -> TransportError:
-        if not isinstance(late, aiohttp.ConnectionTimeoutError):
+    def _timeout_error(self, error: TimeoutError, timeout: float, url: str) -> TransportError:
+        if not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TransportError(f"no whole answer within {timeout:.3g} s")
         proxy = self._unused_proxy(url)
         return TransportError(f"no connection within {min(self._connect, timeout):.3g} s{proxy}")
@@ -215,14 +220,10 @@ class SessionPool:
             total=total, sock_connect=self._connect, ceil_threshold=_NEVER_ROUND
         )
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        content = response.content
-        body = await content.readany()
-        if content.at_eof() and len(body) <= self._max_body:
-            return body
+    async def _read_on(self, response: aiohttp.ClientResponse, body: bytes) -> bytes:
         parts, size = [body], len(body)
         while size <= self._max_body:
-            part = await content.readany()
+            part = await response.content.readany()
             if not part:
                 return b"".join(parts)
             parts.append(part)
@@ -245,76 +246,76 @@ def _user_agent() -> str:
 _DROPPED: Final = "the connection was closed before an answer came"
 
 
-def _translated(failed: Exception, host: str, proxy: str) -> TransportError | None:
+def _translated(error: Exception, host: str, proxy: str) -> TransportError | None:
     """What happened, as an error of ours; None for what is a fault of the program itself."""
-    short = _shortage(failed)
+    short = _shortage(error)
     if short is not None:
         return ShortageError(short)
-    if isinstance(failed, MemoryError | RuntimeError):
+    if isinstance(error, MemoryError | RuntimeError):
         return None
-    if isinstance(failed, aiohttp.ClientConnectorError | ssl.SSLError | _DroppedError):
-        return _without_connection(failed, host, proxy)
-    if isinstance(failed, aiohttp.ServerFingerprintMismatch):
-        return MisconfiguredError(failure_reasons.certificate(failed))
-    if isinstance(failed, aiohttp.ClientResponseError):
-        return _without_http(failed)
-    return TransportError(_failure(failed))
+    if isinstance(error, aiohttp.ClientConnectorError | ssl.SSLError | _ConnectionDroppedError):
+        return _without_connection(error, host, proxy)
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return MisconfiguredError(failure_reasons.certificate(error))
+    if isinstance(error, aiohttp.ClientResponseError):
+        return _without_http(error)
+    return TransportError(_failure_reason(error))
 
 
-def _shortage(failed: Exception) -> str | None:
-    if not isinstance(failed, aiohttp.ClientConnectorError):
+def _shortage(error: Exception) -> str | None:
+    if not isinstance(error, aiohttp.ClientConnectorError):
         # Of a connection that is there, a request may have left.
-        is_late = isinstance(failed, aiohttp.ClientError)
-        return None if is_late else failure_reasons.shortage(failed)
-    short = failure_reasons.shortage(failed.os_error)
-    if short is None and isinstance(failed.os_error, socket.gaierror):
+        sent = isinstance(error, aiohttp.ClientError)
+        return None if sent else failure_reasons.shortage(error)
+    short = failure_reasons.shortage(error.os_error)
+    if short is None and isinstance(error.os_error, socket.gaierror):
         # The resolver does not always say that it could open no file.
         try:
             socket.socket().close()
-        except OSError as error:
-            return failure_reasons.shortage(error)
+        except OSError as missing:
+            return failure_reasons.shortage(missing)
     return short
 
 
-def _without_connection(failed: Exception, host: str, proxy: str) -> TransportError:
+def _without_connection(error: Exception, host: str, proxy: str) -> TransportError:
     """Why there is no connection, or none any more."""
-    match failed:
+    match error:
         case aiohttp.ClientConnectorCertificateError():
-            return MisconfiguredError(failure_reasons.certificate(failed.certificate_error))
+            return MisconfiguredError(failure_reasons.certificate(error.certificate_error))
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            reason, settled = failure_reasons.handshake(getattr(failed, "os_error", failed))
-            return (MisconfiguredError if settled else TransportError)(reason)
+            reason, permanent = failure_reasons.handshake(getattr(error, "os_error", error))
+            return (MisconfiguredError if permanent else TransportError)(reason)
         case aiohttp.ClientConnectorError():
-            return TransportError(_unconnected(failed, host, proxy))
+            return TransportError(_unconnected(error, host, proxy))
         case _:
-            if failure_reasons.wants_certificate(failed.__cause__):
+            if failure_reasons.wants_certificate(error.__cause__):
                 return MisconfiguredError(CLIENT_CERTIFICATE)
             return TransportError(_DROPPED)
 
 
-def _unconnected(failed: aiohttp.ClientConnectorError, host: str, proxy: str) -> str:
-    if isinstance(failed, aiohttp.ClientConnectorDNSError):
+def _unconnected(error: aiohttp.ClientConnectorError, host: str, proxy: str) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
         # A borrowed session's proxy has a connection of its own, with its own host.
-        whose = " of the proxy" if failed.host != host else ""
-        return f"the host name{whose} does not resolve{proxy}"
-    whom = " to the proxy" if isinstance(failed, aiohttp.ClientProxyConnectionError) else ""
-    return f"no connection{whom}: {failure_reasons.system(failed.os_error)}{proxy}"
+        owner = " of the proxy" if error.host != host else ""
+        return f"the host name{owner} does not resolve{proxy}"
+    proxied = " to the proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+    return f"no connection{proxied}: {failure_reasons.system(error.os_error)}{proxy}"
 
 
-def _without_http(failed: aiohttp.ClientResponseError) -> TransportError:
+def _without_http(error: aiohttp.ClientResponseError) -> TransportError:
     """Why what came is no answer of HTTP."""
-    if isinstance(failed, aiohttp.ClientHttpProxyError):
-        kind = MisconfiguredError if failed.status in {403, 405, 407} else TransportError
-        return kind(failure_reasons.proxy_refusal(failed.status))
-    reason, settled = failure_reasons.bad_answer(failed.message)
-    return (MisconfiguredError if settled else TransportError)(reason)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        type_ = MisconfiguredError if error.status in {403, 405, 407} else TransportError
+        return type_(failure_reasons.proxy_refusal(error.status))
+    reason, permanent = failure_reasons.bad_answer(error.message)
+    return (MisconfiguredError if permanent else TransportError)(reason)
 
 
-def _failure(failed: Exception) -> str:
-    match failed:
+def _failure_reason(error: Exception) -> str:
+    match error:
         case ConnectionError():
             return _DROPPED
         case aiohttp.ClientPayloadError():
             return "the answer broke off or is badly encoded"
         case _:
-            return f"the request failed ({type(failed).__name__})"
+            return f"the request failed ({type(error).__name__})"

@@ -36,7 +36,7 @@ from capillary_interactions.events import Observer
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from capillary_interactions._protocol.messages import Transport
+    from capillary_interactions._http.transport import Transport
 
 _SOON: Final = 1
 _JSON: Final = "application/json"

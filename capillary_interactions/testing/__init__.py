@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from capillary_interactions._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from capillary_interactions._http.transport import TransportError as TransportError
     from capillary_interactions._protocol.messages import Response as Response
-    from capillary_interactions._protocol.messages import TransportError as TransportError
     from capillary_interactions.testing._answers import interactions as interactions
     from capillary_interactions.testing._answers import message as message
     from capillary_interactions.testing._clock import JumpingEventLoop as JumpingEventLoop
@@ -31,7 +31,8 @@ else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".._protocol.messages": "Response TransportError",
+            ".._http.transport": "TransportError",
+            ".._protocol.messages": "Response",
             "._answers": "interactions message",
             "._clock": "JumpingEventLoop run_without_waiting",
             "._fake_transport": "Answer Asked FakeTransport after",

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 from attrs import evolve, field, frozen
 
-from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._http.transport import TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions._text.masking import repr_keys
 from capillary_interactions.testing._answers import interactions
 

@@ -17,7 +17,8 @@ from capillary_interactions import (
     InteractionsClient,
     RetryPolicy,
 )
-from capillary_interactions._protocol.messages import Request, TransportError
+from capillary_interactions._http.transport import TransportError
+from capillary_interactions._protocol.messages import Request
 from capillary_interactions.events import (
     AttemptBegan,
     AttemptEnded,

@@ -17,8 +17,9 @@ from capillary_interactions import (
     Timeouts,
     Unavailable,
 )
+from capillary_interactions._http.transport import StaleConnectionError
 from capillary_interactions._pacing.local_pace import LocalPace
-from capillary_interactions._protocol.messages import Request, Response, StaleConnectionError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, asked, customer, customers, in_turn, now, settings
 

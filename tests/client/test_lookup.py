@@ -18,12 +18,8 @@ from capillary_interactions import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._protocol.messages import (
-    Request,
-    Response,
-    ResponseTooLargeError,
-    TransportError,
-)
+from capillary_interactions._http.transport import ResponseTooLargeError, TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import interactions, message
 from tests.fakes import Reply, Server, asked, customer, in_turn, now, response, settings
 

@@ -21,7 +21,8 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
-from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._http.transport import TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import JumpingEventLoop, interactions
 from tests import fakes
 

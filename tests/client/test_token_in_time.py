@@ -29,15 +29,15 @@ class Issuer:
     Args:
         lifetime: Seconds for which a token is good.
         takes: Seconds for an answer.
-        knows_departure: Whether it opens connections that take a tenth of a second, and awaits
-            `Request.leave` then, as the session pool does.
+        calls_before_send: Whether it opens connections that take a tenth of a second, and awaits
+            `Request.before_send` then, as the session pool does.
     """
 
     def __init__(
-        self, lifetime: float, *, takes: float = 0.02, knows_departure: bool = False
+        self, lifetime: float, *, takes: float = 0.02, calls_before_send: bool = False
     ) -> None:
         self.lifetime = lifetime
-        self.knows_departure = knows_departure
+        self.calls_before_send = calls_before_send
         self.replies: list[Reply] = []
         self.answers: list[Reply] = []
         self.issued: list[float] = []
@@ -48,9 +48,9 @@ class Issuer:
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - protocol
         """Answer, after the time it takes."""
         headers = dict(request.headers)
-        if request.leave is not None:
+        if request.before_send is not None:
             await asyncio.sleep(0.1)
-            headers.update(await request.leave() or {})
+            headers.update(await request.before_send() or {})
         sent = Request(url=request.url, headers=headers, body=request.body)
         return await self.server.send(sent, timeout=timeout)
 
@@ -80,16 +80,16 @@ class Issuer:
         return [when for request, when in pairs if request.body is None]
 
 
-@pytest.mark.parametrize("knows_departure", [False, True])
+@pytest.mark.parametrize("calls_before_send", [False, True])
 @pytest.mark.parametrize(
     ("count", "requests", "per", "lifetime"),
     [(130, 20, 60, 300), (120, 60, 60, 5), (60, 10, 20, 2), (8, 1, 60, 30), (300, 1000, 60, 2)],
 )
 async def test_sends_no_expired_token_after_a_wait_for_quota(
-    count: int, requests: int, per: int, lifetime: float, knows_departure: bool
+    count: int, requests: int, per: int, lifetime: float, calls_before_send: bool
 ) -> None:
     """A token is in date when its request leaves, and the quota holds all the same."""
-    issuer = Issuer(lifetime, knows_departure=knows_departure)
+    issuer = Issuer(lifetime, calls_before_send=calls_before_send)
     async with issuer.client(f"{requests}/{per}", in_flight=8) as client:
         outcomes = await client.lookup_all(customers(count))
         assert client.snapshot().in_flight == 0
@@ -99,10 +99,10 @@ async def test_sends_no_expired_token_after_a_wait_for_quota(
     assert busiest(issuer.arrivals, per) <= requests
 
 
-@pytest.mark.parametrize("knows_departure", [False, True])
-async def test_keeps_the_quota_while_a_token_is_slow_to_come(knows_departure: bool) -> None:
+@pytest.mark.parametrize("calls_before_send", [False, True])
+async def test_keeps_the_quota_while_a_token_is_slow_to_come(calls_before_send: bool) -> None:
     """Those that wait for it leave in line when it comes, not at once."""
-    issuer = Issuer(30, takes=4.0, knows_departure=knows_departure)
+    issuer = Issuer(30, takes=4.0, calls_before_send=calls_before_send)
     async with issuer.client("10/1", in_flight=64) as client:
         outcomes = await client.lookup_all(customers(400))
     assert {type(outcome) for outcome in outcomes} == {Found}

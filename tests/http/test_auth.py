@@ -17,9 +17,10 @@ from capillary_interactions import (
     Unavailable,
 )
 from capillary_interactions._http.auth import TOKEN_PATH, BasicHeaders
+from capillary_interactions._http.transport import TransportError
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions._protocol.token_response import Token, read_token
 from capillary_interactions.events import TokenRefreshed
 from capillary_interactions.testing import interactions
@@ -94,7 +95,7 @@ def _refusal(reason: str, status: int, code: int | None = None) -> AttemptResult
 )
 def test_sends_the_md5_of_the_password(credential: BasicAuth, pair: str) -> None:
     """User name, colon, digest; as UTF-8, in base64."""
-    headers = BasicHeaders(credential, {}).headers()
+    headers = BasicHeaders(credential, {}).headers
     assert headers == {
         "Accept": "application/json",
         "Content-Type": "application/json",
@@ -104,7 +105,7 @@ def test_sends_the_md5_of_the_password(credential: BasicAuth, pair: str) -> None
 
 def test_sends_the_worked_example_of_the_documentation() -> None:
     """The header is this one, to the byte."""
-    headers = BasicHeaders(BasicAuth("till", "123"), {"X-Further": "1"}).headers()
+    headers = BasicHeaders(BasicAuth("till", "123"), {"X-Further": "1"}).headers
     assert headers["Authorization"] == (
         "Basic dGlsbDoyMDJjYjk2MmFjNTkwNzViOTY0YjA3MTUyZDIzNGI3MA=="
     )
@@ -114,10 +115,10 @@ def test_sends_the_worked_example_of_the_documentation() -> None:
 async def test_has_no_other_basic_headers_to_try() -> None:
     """A refused password stays refused, and is never out of date."""
     auth = BasicHeaders(BasicAuth("till", "123"), {})
-    await auth.ready(None)
+    await auth.ensure_ready(None)
     assert not auth.renewable
-    assert not auth.lapsed()
-    assert auth.renew(auth.headers())
+    assert not auth.has_lapsed()
+    assert auth.invalidate(auth.headers)
     await auth.aclose()
 
 

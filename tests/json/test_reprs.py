@@ -5,15 +5,11 @@ import pickle
 import pytest
 
 from capillary_interactions import Customer, CustomerInteractions, Interaction, Message, Survey
+from capillary_interactions._http.transport import ResponseTooLargeError, TransportError
 from capillary_interactions._model.interactions import Location
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import (
-    Request,
-    Response,
-    ResponseTooLargeError,
-    TransportError,
-)
+from capillary_interactions._protocol.messages import Request, Response
 
 from .bodies import MOBILE, SAMPLES, judged, sample
 

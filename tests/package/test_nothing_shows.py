@@ -39,9 +39,10 @@ from capillary_interactions import (
     Unavailable,
     Unreadable,
 )
+from capillary_interactions._http.transport import TransportError
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import Request, Response, TransportError
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import Asked, FakeTransport
 
 _SECRET: Final = "correct horse battery"

@@ -1,0 +1,114 @@
+"""How is a request handed to what sends it, and what can go wrong there?"""
+
+import asyncio
+from typing import Final, Protocol
+
+from capillary_interactions._errors import SettingsReason
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
+from capillary_interactions._protocol.messages import Request, Response
+
+
+class TransportError(Exception):
+    """No whole answer came.
+
+    Attributes:
+        reason: Why, in words, without the URL.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class StaleConnectionError(TransportError):
+    """A kept-alive connection turned out to be closed; sending again at once is right."""
+
+
+class ResponseTooLargeError(TransportError):
+    """An answer was larger than `ClientConfig.max_body`; asking again brings the same."""
+
+
+class MisconfiguredError(TransportError):
+    """It cannot work with these settings, or this deployment; asking again brings the same."""
+
+
+class ShortageError(TransportError):
+    """This machine lacks what a connection needs (descriptors, ports); nothing was sent."""
+
+
+class Transport(Protocol):
+    """Whatever gets a request to the API and its answer back."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
+        """Send one request, once.
+
+        Args:
+            request: What to send.
+            timeout: Seconds until the last byte of the answer must be here.
+
+        Raises:
+            TransportError: No whole answer came.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class CheckedTransport(Transport, Protocol):
+    """A transport that never raises a `CancelledError` of its own.
+
+    Attributes:
+        calls_before_send: Whether it awaits `Request.before_send`.
+    """
+
+    calls_before_send: bool
+
+
+class ForeignTransport:
+    """Makes any transport a checked one.
+
+    Args:
+        transport: The transport.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.calls_before_send: bool = getattr(transport, "calls_before_send", False)
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
+        """Send one request, once; see `Transport.send`."""
+        try:
+            return await self._transport.send(request, timeout=timeout)
+        except asyncio.CancelledError as error:
+            if is_cancelling():
+                raise
+            raise TransportError(CANCELLED) from error
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        await self._transport.aclose()
+
+
+# A transport may cancel something of its own. That looks like this task being cancelled, and a
+# lookup would end as if the client were closed.
+CANCELLED: Final = "the transport gave the request up"
+
+
+def is_cancelling() -> bool:
+    """Whether this task is being cancelled."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def transport_failure(error: TransportError, prefix: str = "") -> AttemptResult:
+    """The result of an attempt without a whole answer; `prefix` begins its reason."""
+    reason = f"{prefix}{error.reason}"
+    return AttemptResult(
+        ResultKind.RETRYABLE,
+        SettingsReason(reason) if isinstance(error, MisconfiguredError) else reason,
+        stale=isinstance(error, StaleConnectionError),
+        shortage=isinstance(error, ShortageError),
+    )
