@@ -263,7 +263,9 @@ class Job:
             NoJobError: There is no such job.
         """
         self._file.require_open()
-        style = ExportStyle(form=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets)
+        style = ExportStyle(
+            format=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets
+        )
         return await run_cancellable(partial(export, self.path, Path(path), style=style))
 
     async def write_report(self, path: str | os.PathLike[str]) -> None:

@@ -331,5 +331,5 @@ async def test_lets_only_one_write_a_result(done: tuple[Path, Counter[str]]) -> 
 
     with done[0].with_name(".o.csv.part").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(ExportError, match="by somebody else"):
+        with pytest.raises(ExportError, match="by another process"):
             await exported(done[0], "o.csv")

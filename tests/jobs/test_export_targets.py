@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capillary_interactions.jobs import ExportError, Job, NoJobError
-from capillary_interactions.jobs._export import target_guard as targets
+from capillary_interactions.jobs._export import target_guard
 from capillary_interactions.jobs._export.atomic_file import atomic_write
 from capillary_interactions.jobs._export.target_guard import refuse_job_or_list, was_exported_by
 from capillary_interactions.jobs._store import connection as database
@@ -152,7 +152,7 @@ async def test_writes_though_it_cannot_write_that_down(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else may hold the job's file for long; the result is whole, and nothing waits."""
-    monkeypatch.setattr(targets, "_PATIENCE", 1)
+    monkeypatch.setattr(target_guard, "_BUSY_TIMEOUT", 1)
     with closing(sqlite3.connect(job, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         out = await exported(job, "a.csv")
@@ -184,7 +184,7 @@ async def test_remembers_a_bounded_number_of_results(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last ones that are still there."""
-    monkeypatch.setattr(targets, "_MOST", 3)
+    monkeypatch.setattr(target_guard, "_MAX_EXPORTS", 3)
     first = await exported(job, "first.csv")
     for number in range(5):
         gone = await exported(job, f"gone{number}.jsonl")

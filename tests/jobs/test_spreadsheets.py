@@ -13,7 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.jobs import CustomerList, ExportError, Job
-from capillary_interactions.jobs._export.spreadsheet_cells import MARK, safe_cell, safe_text
+from capillary_interactions.jobs._export.spreadsheet_cells import (
+    BYTE_ORDER_MARK,
+    safe_cell,
+    safe_text,
+)
 from capillary_interactions.sandbox import Sandbox
 
 from .jobs_under_test import client_of, mobile, write_csv
@@ -92,8 +96,8 @@ async def test_writes_it_on_demand(tmp_path: Path) -> None:
     """With a mark, the header, the list's cells and the server's texts too."""
     out = await _exported(tmp_path, "o.csv", for_spreadsheets=True)
     text = out.read_text("utf-8")
-    assert text.startswith(MARK)
-    first, *_ = csv.DictReader(text.removeprefix(MARK).splitlines())
+    assert text.startswith(BYTE_ORDER_MARK)
+    first, *_ = csv.DictReader(text.removeprefix(BYTE_ORDER_MARK).splitlines())
     assert first["'=1+1"] == f"'{_MARKED[0]}"
     assert first["mobile"] == first["identifier"] == f"'{mobile(0)}"
     assert first["subject"] == "'=1+2"
@@ -103,7 +107,7 @@ async def test_writes_a_csv_for_programs_by_default(tmp_path: Path) -> None:
     """The default has no mark, and every cell as it was."""
     out = await _exported(tmp_path, "o.csv", for_spreadsheets=False)
     text = out.read_text("utf-8")
-    assert not text.startswith(MARK)
+    assert not text.startswith(BYTE_ORDER_MARK)
     first, *_ = csv.DictReader(text.splitlines())
     assert (first["=1+1"], first["mobile"]) == (_MARKED[0], mobile(0))
 

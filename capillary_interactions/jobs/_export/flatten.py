@@ -1,7 +1,6 @@
-"""How does an outcome look in a table? One row a message, with the columns of the list."""
+"""Makes an outcome the rows of a table: one row a message, with the columns of the list."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -33,11 +32,9 @@ from capillary_interactions.jobs._lists.json_rows import Number, decode_json
 from capillary_interactions.jobs._lists.rows import escape_unencodable
 from capillary_interactions.jobs._store.records import ResultRow
 
-Kind = Literal["integer", "real", "text", "boolean", "time"]
+ColumnType = Literal["integer", "real", "text", "boolean", "time"]
 
-# Half of a character, which no text may hold that is to be stored.
-_HALF: Final = re.compile("[\ud800-\udfff]")
-_LEAST, _MOST = -(2**63), 2**63 - 1
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @frozen
@@ -45,14 +42,14 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: Its name, different from all others'.
-        kind: What stands in it.
-        given: Its place among the list's own columns, or None if it is one of ours.
+        name: Its unique name.
+        type: The type of its cells.
+        input_index: Its index among the list's own columns, or None if it is one of ours.
     """
 
     name: str
-    kind: Kind
-    given: int | None = None
+    type: ColumnType
+    input_index: int | None = None
 
 
 _ROW: Final = (Column("row", "integer"),)
@@ -78,11 +75,11 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _bounded(number: int | None) -> int | None:
     # No table's integers are longer; the JSON lines have the number as it was sent.
-    return number if number is not None and _LEAST <= number <= _MOST else None
+    return number if number is not None and _MIN_INTEGER <= number <= _MAX_INTEGER else None
 
 
-# By the check of a field: the type of its column, and what makes its value one of that.
-_TYPES: Final[Mapping[Any, tuple[Kind, Callable[[Any], Any] | None]]] = {
+# By the check of a field: the type of its column, and the conversion of its value.
+_TYPES: Final[Mapping[Any, tuple[ColumnType, Callable[[Any], Any] | None]]] = {
     string: ("text", None),
     integer: ("integer", _bounded),
     nullable_id: ("integer", _bounded),
@@ -111,23 +108,22 @@ _MESSAGE: Final[tuple[Column, ...]] = tuple(
     for field in fields
     if field.column is not None
 )
-_OWN: Final = tuple(column.name for column in (*_ROW, *_OUTCOME, *_MESSAGE))
+_RESERVED_NAMES: Final = tuple(column.name for column in (*_ROW, *_OUTCOME, *_MESSAGE))
 _NO_INTERACTION_AT_ALL: Final = (None,) * len(_MESSAGE)
 _NO_INTERACTION: Final = _NO_INTERACTION_AT_ALL[len(_TABLE_FIELDS[0]) :]
 
 
-def given_columns(names: Sequence[str]) -> tuple[Column, ...]:
-    """The list's own columns, under names that nothing else in the table has."""
-    # A name in SQLite holds no NUL, and the tables have the same names everywhere.
-    spelled = [name.replace("\0", "") for name in names]
-    return tuple(
-        Column(name, "text", place) for place, name in enumerate(unique_names(spelled, taken=_OWN))
-    )
+def input_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """The list's own columns, under names that no other column has."""
+    # SQLite allows no NUL in a name, and a column has the same name in every format.
+    names = [name.replace("\0", "") for name in names]
+    unique = unique_names(names, taken=_RESERVED_NAMES)
+    return tuple(Column(name, "text", index) for index, name in enumerate(unique))
 
 
-def columns(given: Sequence[Column]) -> tuple[Column, ...]:
-    """All columns of the table, those of the list behind the number of the row."""
-    return (*_ROW, *given, *_OUTCOME, *_MESSAGE)
+def columns(inputs: Sequence[Column]) -> tuple[Column, ...]:
+    """All columns of the table, those of the list after the number of the row."""
+    return (*_ROW, *inputs, *_OUTCOME, *_MESSAGE)
 
 
 class Flattener:
@@ -146,22 +142,22 @@ class Flattener:
             _cell_reader(fields, codes_masked=codes_masked) for fields in _TABLE_FIELDS
         )
 
-    def rows(self, done: ResultRow) -> Iterator[tuple[Any, ...]]:
+    def rows(self, result: ResultRow) -> Iterator[tuple[Any, ...]]:
         """The rows for one row of the list: one for each message, and one if there is none."""
-        reason, answer = done.reason, None
-        if done.answer is not None:
+        reason, answer = result.reason, None
+        if result.answer is not None:
             try:
-                answer = self._reader.read(orjson.loads(done.answer))
-            except SchemaMismatch as wrong:  # pragma: no cover - it was read before it was kept
-                reason = f"the answer cannot be shown in a table: {wrong}"
-        head = (done.row, *self._cells(done.cells), *_outcome(done, reason))
+                answer = self._reader.read(orjson.loads(result.answer))
+            except SchemaMismatch as error:  # pragma: no cover - it was read before it was stored
+                reason = f"the answer cannot be shown in a table: {error}"
+        head = (result.row, *self._cells(result.cells), *_outcome(result, reason))
         for message in (_NO_INTERACTION_AT_ALL,) if answer is None else self._messages(answer):
             yield (*head, *message)
 
-    def _cells(self, written: str) -> Iterator[str | None]:
-        cells = orjson.loads(written) if written.startswith("[") else decode_json(written)
+    def _cells(self, json_text: str) -> Iterator[str | None]:
+        cells = orjson.loads(json_text) if json_text.startswith("[") else decode_json(json_text)
         if not isinstance(cells, list):
-            # None: it is so deep that it can be read only where little is under way.
+            # None where it is nested too deep for the current stack.
             named = {escape_unencodable(name): value for name, value in (cells or {}).items()}
             return (_text(named.get(name)) for name in self._names)
         width = len(self._names)
@@ -178,7 +174,7 @@ class Flattener:
 
 
 def _cell_reader(fields: Sequence[Field], *, codes_masked: bool) -> Callable[[Any], list[Any]]:
-    """A function that gives the cells of an object's fields."""
+    """A function that returns the cells of an object's fields."""
     cells = [
         (field.name, _masked if field.has_codes and codes_masked else _TYPES[field.check][1])
         for field in fields
@@ -193,20 +189,20 @@ def _masked(text: str | None) -> str | None:
     return None if text is None else mask_codes(text)
 
 
-def _outcome(done: ResultRow, reason: str | None) -> tuple[Any, ...]:
+def _outcome(result: ResultRow, reason: str | None) -> tuple[Any, ...]:
     return (
-        done.value,
-        done.ending,
+        result.value,
+        result.ending,
         reason,
-        done.status,
-        done.code,
-        done.path,
-        done.retry_after,
-        done.attempts,
-        done.elapsed,
-        done.waited,
-        done.request_id,
-        None if done.at is None else datetime.fromtimestamp(done.at, UTC),
+        result.status,
+        result.code,
+        result.path,
+        result.retry_after,
+        result.attempts,
+        result.elapsed,
+        result.waited,
+        result.request_id,
+        None if result.at is None else datetime.fromtimestamp(result.at, UTC),
     )
 
 
@@ -216,27 +212,23 @@ def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return escape_unencodable(str(value))
     try:
-        return _json(value)
+        return _to_json(value)
     except RecursionError:
-        # The numbers in it are in quotes then.
-        return _dumped(value)
+        # The numbers in it are quoted then.
+        return _dumps(value)
 
 
-def _json(value: Any) -> str:
-    """JSON again, every number with the digits that it was written in."""
+def _to_json(value: Any) -> str:
+    """JSON with every digit of its numbers."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, list):
-        return f"[{', '.join(map(_json, value))}]"
+        return f"[{', '.join(map(_to_json, value))}]"
     if isinstance(value, dict):
-        pairs = (f"{_dumped(name)}: {_json(each)}" for name, each in value.items())
+        pairs = (f"{_dumps(name)}: {_to_json(item)}" for name, item in value.items())
         return f"{{{', '.join(pairs)}}}"
-    return _dumped(value)
+    return _dumps(value)
 
 
-def _dumped(value: Any) -> str:
-    return _HALF.sub(_escaped, json.dumps(value, ensure_ascii=False))
-
-
-def _escaped(half: re.Match[str]) -> str:
-    return f"\\u{ord(half[0]):04x}"
+def _dumps(value: Any) -> str:
+    return escape_unencodable(json.dumps(value, ensure_ascii=False))

@@ -1,6 +1,6 @@
-"""How is a cell of a CSV written so that a spreadsheet shows it as it is? Pure.
+"""Marks the cells of a CSV so that a spreadsheet shows them as they are.
 
-A spreadsheet runs what begins like a formula, whose text may be a customer's
+A spreadsheet runs what begins like a formula, and the text may come from a customer
 (https://owasp.org/www-community/attacks/CSV_Injection), and takes what looks like a number for
 one: +919..., 00919... and numbers of more than 15 digits are not the same afterwards. An apostrophe
 in front says that a cell is text.
@@ -9,8 +9,8 @@ in front says that a cell is text.
 import re
 from typing import Any, Final
 
-MARK: Final = "\ufeff"
-"""What tells a spreadsheet that a text is UTF-8."""
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""By this a spreadsheet recognises UTF-8."""
 
 _APOSTROPHE: Final = "'"
 _SIGNS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
@@ -27,11 +27,11 @@ _ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def safe_cell(value: Any) -> Any:
-    """A cell that a spreadsheet takes for what it is: numbers for numbers, texts for texts."""
+    """The cell, with an apostrophe where a spreadsheet would change its value."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
-        # Codes and names of messages; what is counted is never as long.
+        # Such as message ids; counts are never as long.
         return value if _PLAIN.fullmatch(str(abs(value))) else f"{_APOSTROPHE}{value}"
     return safe_text(value) if isinstance(value, str) else value
 

@@ -1,7 +1,7 @@
-"""Which file may a job's results take the place of? Blocks.
+"""Which file may a job's results replace? Blocks.
 
-Never the job's own or its list; and a job knows again what it has written itself, so that whoever
-is careful can ask before anything else goes.
+Never the job's own files or its list. A job remembers what it has written, so that the command
+line can ask before it overwrites anything else.
 """
 
 import os
@@ -27,44 +27,35 @@ from capillary_interactions.jobs._store.connection import (
 from capillary_interactions.jobs._store.queries import metadata
 
 EXPORTS: Final = "exports"
-"""The fact with the results that were written: for each path, what the last two looked like."""
+"""The metadata of written results: for each path, the fingerprints of the last two."""
 
-_MOST: Final = 50
-_PATIENCE: Final = 500  # ms; somebody may be running the job
+_MAX_EXPORTS: Final = 50
+_BUSY_TIMEOUT: Final = 500  # ms; another process may be running the job
 _SUFFIXES: Final = ("", "-wal", "-shm", "-journal", "-lock")
 
 
 def refuse_job_or_list(job: Path, path: Path) -> None:
-    """See whether a file is one of a job's own, or its list.
-
-    Raises:
-        ExportError: It is.
-        JobStoreError: The job cannot be read.
-    """
+    """Raise ExportError if a file is one of a job's own, or its list."""
     with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
         refuse_own(connection, job, path)
 
 
 def refuse_own(connection: sqlite3.Connection, job: Path, path: Path) -> None:
-    """The same, of a job that is open.
-
-    Raises:
-        ExportError: It is.
-    """
+    """The same for a job that is open."""
     real = Path(os.path.realpath(job))
     own = [real.with_name(f"{real.name}{suffix}") for suffix in _SUFFIXES]
-    given = [metadata(connection, "list") or {}, metadata(connection, "stamp") or {}]
-    lists = [
-        path_from_json(each) for each in (given[0].get("source"), given[1].get("path")) if each
-    ]
-    for target in (Path(os.path.realpath(path)), temporary_path(Path(os.path.realpath(path)))):
-        if _is_one_of(target, own):
+    source = (metadata(connection, "list") or {}).get("source")
+    read = (metadata(connection, "stamp") or {}).get("path")
+    lists = [path_from_json(path) for path in (source, read) if path]
+    target = Path(os.path.realpath(path))
+    for written in (target, temporary_path(target)):
+        if _is_any(written, own):
             raise ExportError(f"{path}: it is the job itself")
-        if _is_one_of(target, lists):
+        if _is_any(written, lists):
             raise ExportError(f"{path}: it is the list itself")
 
 
-def _is_one_of(path: Path, others: Iterable[Path]) -> bool:
+def _is_any(path: Path, others: Iterable[Path]) -> bool:
     return any(_is_same(path, other) for other in others)
 
 
@@ -76,81 +67,81 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def was_exported_by(job: Path, path: Path) -> bool:
-    """Whether what is there is a result as that job has written it; if in doubt it is not."""
+    """Whether a file is a result as that job has written it; False in doubt."""
     try:
         with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
-            known = _known(connection)
-        return any(_stamp(path) in stamps for stamps in known.values())
+            exports = _exports(connection)
+        return any(_fingerprint(path) in known for known in exports.values())
     except (JobError, OSError):
         return False
 
 
 def record_export_started(connection: sqlite3.Connection, path: Path) -> None:
-    """Write down that results are about to be written, for whoever clears up if that is killed."""
-    _note(connection, path, [])
+    """Remember the path, so that `delete_job` finds the temporary file of a killed export."""
+    _record(connection, path, [])
 
 
 def record_export_done(connection: sqlite3.Connection, path: Path, part: Path) -> None:
-    """Write down what results look like that are about to take their place."""
-    _note(connection, path, [_stamp(part)])
+    """Remember the fingerprint of results that are about to replace `path`."""
+    _record(connection, path, [_fingerprint(part)])
 
 
 def delete_job(job: Path) -> dict[str, Any]:
-    """Remove a job, and what killed exports of it have left half written; the fact `EXPORTS`.
+    """Remove a job and the temporary files of its killed exports; returns its `EXPORTS`.
 
     Raises:
-        JobStoreError: That is not possible.
+        JobStoreError: It cannot be removed.
     """
-    known: dict[str, Any] = {}
+    exports: dict[str, Any] = {}
     with (
         suppress(JobError),
         closing(connect(job, read_only=True)) as connection,
         sqlite_errors(job),
     ):
-        known = _known(connection)
+        exports = _exports(connection)
     remove(job)
-    for path in known:
+    for path in exports:
         remove_stale_temporary(Path(path))
-    return known
+    return exports
 
 
-def _note(connection: sqlite3.Connection, path: Path, stamps: list[list[int]]) -> None:
+def _record(connection: sqlite3.Connection, path: Path, fingerprints: list[list[int]]) -> None:
     name = escape_unencodable(os.path.realpath(path))
-    # The result counts for more: somebody else may keep the job busy, or it cannot be written.
-    with suppress(sqlite3.Error), _impatient(connection), transaction(connection):
-        known = _known(connection)
-        # The one before stays known until the new one is surely in its place.
-        known[name] = [*stamps, *known.pop(name, [])][:2]
-        written = orjson.dumps(_pruned(known)).decode()
-        connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (EXPORTS, written))
+    # The result is more important: the job may be busy for long, or cannot be written.
+    with suppress(sqlite3.Error), _short_busy_timeout(connection), transaction(connection):
+        exports = _exports(connection)
+        # The previous one stays known until the new one is certainly in its place.
+        exports[name] = [*fingerprints, *exports.pop(name, [])][:2]
+        value = orjson.dumps(_without_oldest(exports)).decode()
+        connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (EXPORTS, value))
 
 
 @contextmanager
-def _impatient(connection: sqlite3.Connection) -> Iterator[None]:
+def _short_busy_timeout(connection: sqlite3.Connection) -> Iterator[None]:
     before = connection.execute("PRAGMA busy_timeout").fetchone()[0]
-    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
     try:
         yield
     finally:
         connection.execute(f"PRAGMA busy_timeout = {before}")
 
 
-def _known(connection: sqlite3.Connection) -> dict[str, list[list[int]]]:
+def _exports(connection: sqlite3.Connection) -> dict[str, list[list[int]]]:
     try:
         return metadata(connection, EXPORTS) or {}
     except DAMAGE:
-        return {}  # then it knows none
+        return {}
 
 
-def _pruned(known: dict[str, list[list[int]]]) -> dict[str, list[list[int]]]:
-    if len(known) <= _MOST:
-        return known
-    *others, last = known
-    there = [name for name in others if Path(name).exists()]
-    return {name: known[name] for name in (*there[1 - _MOST :], last)}
+def _without_oldest(exports: dict[str, list[list[int]]]) -> dict[str, list[list[int]]]:
+    if len(exports) <= _MAX_EXPORTS:
+        return exports
+    *others, last = exports
+    existing = [name for name in others if Path(name).exists()]
+    return {name: exports[name] for name in (*existing[1 - _MAX_EXPORTS :], last)}
 
 
-def _stamp(path: Path) -> list[int]:
-    # Without the device: disks may have other numbers after the next start of the system.
-    there = path.stat()
-    return [there.st_ino, there.st_size, there.st_mtime_ns]
+def _fingerprint(path: Path) -> list[int]:
+    # Without the device: its number may change when the system restarts.
+    status = path.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns]

@@ -1,29 +1,23 @@
-"""How are results written as JSON lines and as CSV?"""
+"""Writes results as JSON lines and as CSV."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from capillary_interactions._json.dates import format_iso
 from capillary_interactions.jobs._export.flatten import Column
-from capillary_interactions.jobs._export.spreadsheet_cells import MARK, safe_cell
-from capillary_interactions.jobs._lists.compression import open_compressor
+from capillary_interactions.jobs._export.spreadsheet_cells import BYTE_ORDER_MARK, safe_cell
+from capillary_interactions.jobs._lists.compression import open_compressor, uncompressed_suffix
 
 
 def write_lines(part: Path, name: str, lines: Iterable[bytes]) -> None:
-    """Write lines.
-
-    Args:
-        part: The file to write to.
-        name: The name that it will have, whose ending may ask for compression.
-        lines: Each with its end.
-    """
-    with part.open("r+b", buffering=1 << 16) as file, open_compressor(file, name) as packed:
+    """Write lines to `part`; the suffix of `name`, the result's, may ask for compression."""
+    with part.open("r+b", buffering=1 << 16) as file, open_compressor(file, name) as compressed:
         for line in lines:
-            packed.write(line)
+            compressed.write(line)
 
 
 def write_csv(
@@ -38,27 +32,23 @@ def write_csv(
 
     Args:
         part: The file to write to.
-        name: The name that it will have.
+        name: The name of the result.
         columns: The columns.
         rows: The rows, in the order of the columns.
         for_spreadsheets: Whether texts are marked as such, and the file as UTF-8.
     """
     cell = _marked_cell if for_spreadsheets else _cell
-    plain = name.lower().removesuffix(".gz").removesuffix(".zst")
-    delimiter = "\t" if plain.endswith(".tsv") else ","
+    delimiter = "\t" if uncompressed_suffix(name) == ".tsv" else ","
+    # Gnumeric takes apostrophes at the edges of cells for quotes.
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if for_spreadsheets else csv.QUOTE_MINIMAL
     with (
         part.open("r+b", buffering=1 << 16) as file,
-        open_compressor(file, name) as packed,
-        io.TextIOWrapper(packed, "utf-8", errors="backslashreplace", newline="") as text,
+        open_compressor(file, name) as compressed,
+        io.TextIOWrapper(compressed, "utf-8", errors="backslashreplace", newline="") as text,
     ):
         if for_spreadsheets:
-            text.write(MARK)
-        # Gnumeric takes apostrophes at the edges of cells for what separates them.
-        writer = (
-            csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
-            if for_spreadsheets
-            else csv.writer(text, delimiter=delimiter)
-        )
+            text.write(BYTE_ORDER_MARK)
+        writer = csv.writer(text, delimiter=delimiter, quoting=quoting)
         writer.writerow([cell(column.name) for column in columns])
         for row in rows:
             writer.writerow([cell(value) for value in row])
