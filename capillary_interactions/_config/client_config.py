@@ -1,7 +1,4 @@
-"""How does a client behave? One frozen value, checked when it is made.
-
-Every duration is a float of seconds.
-"""
+"""How a client behaves: one frozen value. Every duration is a float of seconds."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,22 +7,28 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.endpoint import is_loopback, to_base_url
 from capillary_interactions._config.environment import read_environment
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
-from capillary_interactions._config.validation import check_count, check_header_value, check_seconds
+from capillary_interactions._config.validation import (
+    check_header_value,
+    valid_count,
+    valid_header_value,
+    valid_seconds,
+    valid_type,
+)
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._text.masking import describe_value, repr_keys
 from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
 
-_A_VERSION: Final = re.compile(r"v?\d(?:\.\d)?", re.ASCII | re.IGNORECASE)
+_VERSION: Final = re.compile(r"v?\d(?:\.\d)?", re.ASCII | re.IGNORECASE)
 
-# The arguments of these are what type checkers let a caller give; whatever else comes is refused
-# all the same.
+# The parameters' types are what type checkers let a caller pass; other values are refused, too.
 
 
 def _to_api(value: ApiVersion | str) -> ApiVersion:
@@ -33,19 +36,19 @@ def _to_api(value: ApiVersion | str) -> ApiVersion:
         if value == version:
             return version
     raise ConfigurationError(
-        f"api must be one of {', '.join(ApiVersion)}, not {describe_value(value, like=_A_VERSION)}"
+        f"api must be one of {', '.join(ApiVersion)}, not {describe_value(value, like=_VERSION)}"
     )
 
 
 def _to_auth(value: Credential | Sequence[Credential]) -> Credential | tuple[Credential, ...]:
-    return value if isinstance(value, BasicAuth | OAuth) else _several(value)
+    return value if isinstance(value, BasicAuth | OAuth) else _to_credentials(value)
 
 
-def _several(value: object) -> tuple[Credential, ...]:
+def _to_credentials(value: object) -> tuple[Credential, ...]:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if not value:
             raise ConfigurationError("auth must hold at least one credential, not none")
-        if all(isinstance(one, BasicAuth | OAuth) for one in value):
+        if all(isinstance(item, BasicAuth | OAuth) for item in value):
             if len(set(value)) < len(value):
                 raise ConfigurationError("auth must not hold the same credential twice")
             return tuple(value)
@@ -63,14 +66,14 @@ def _to_rate(value: RateLimit | str) -> RateLimit:
 def _to_headers(value: Mapping[str, str]) -> FrozenMapping[str]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
-    for place, (name, text) in enumerate(value.items(), start=1):
-        # By its place and not by its name: with the two exchanged, the name would be the secret.
-        check_header_value(f"headers: the name of number {place}", name)
+    for number, (name, text) in enumerate(value.items(), start=1):
+        # By number and not by name: with the two exchanged, the name would be the secret.
+        check_header_value(f"headers: the name of number {number}", name)
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise ConfigurationError(
-                f"headers: the name of number {place} ({describe_value(name)}) is no header's name"
+                f"headers: the name of number {number} ({describe_value(name)}) is no header's name"
             )
-        check_header_value(f"headers: the value of number {place}", text)
+        check_header_value(f"headers: the value of number {number}", text)
     return FrozenMapping(value)
 
 
@@ -109,59 +112,36 @@ class ClientConfig:
     base_url: str = field(converter=to_base_url, kw_only=False)
     auth: Credential | tuple[Credential, ...] = field(converter=_to_auth, kw_only=False)
     api: ApiVersion = field(default=ApiVersion.V1_1, converter=_to_api)
-    source: str | None = None
-    account_id: str | None = None
+    source: str | None = field(default=None, validator=optional(valid_header_value()))
+    account_id: str | None = field(default=None, validator=optional(valid_header_value()))
     headers: Mapping[str, str] = field(
         factory=dict, converter=_to_headers, repr=repr_keys, hash=False
     )
     rate: RateLimit = field(factory=RateLimit, converter=_to_rate)
-    in_flight: int = 32
-    retry: RetryPolicy = field(factory=RetryPolicy)
-    timeouts: Timeouts = field(factory=Timeouts)
-    page_size: int | None = None
-    max_pages: int = 20
-    timezone: tzinfo = UTC
-    single_flight: bool = True
-    cache_ttl: float = 0.0
-    max_body: int = 1024 * 1024
-    allow_http: bool = False
+    in_flight: int = field(default=32, validator=valid_count())
+    retry: RetryPolicy = field(factory=RetryPolicy, validator=valid_type(RetryPolicy))
+    timeouts: Timeouts = field(factory=Timeouts, validator=valid_type(Timeouts))
+    page_size: int | None = field(default=None, validator=optional(valid_count()))
+    max_pages: int = field(default=20, validator=valid_count())
+    timezone: tzinfo = field(default=UTC, validator=valid_type(tzinfo))
+    single_flight: bool = field(default=True, validator=valid_type(bool))
+    cache_ttl: float = field(default=0.0, validator=valid_seconds(zero=True))
+    max_body: int = field(default=1024 * 1024, validator=valid_count())
+    allow_http: bool = field(default=False, validator=valid_type(bool))
 
     def __attrs_post_init__(self) -> None:
-        """Check each setting, and that they fit each other."""
-        for name in ("source", "account_id"):
-            if getattr(self, name) is not None:
-                check_header_value(name, getattr(self, name))
-        for name in ("in_flight", "max_pages", "max_body"):
-            check_count(name, getattr(self, name))
-        if self.page_size is not None:
-            check_count("page_size", self.page_size)
-            if self.api is ApiVersion.V2:
-                raise ConfigurationError(
-                    "page_size has no use with API v2, which documents no paging: leave it out, "
-                    "or use v1.1"
-                )
-        check_seconds("cache_ttl", self.cache_ttl, zero=True)
-        self._check_kinds()
+        """Check that the settings fit each other."""
+        if self.page_size is not None and self.api is ApiVersion.V2:
+            raise ConfigurationError(
+                "page_size has no use with API v2, which documents no paging: leave it out, "
+                "or use v1.1"
+            )
         parts = urlsplit(self.base_url)
         if parts.scheme == "http" and not (self.allow_http or is_loopback(parts.hostname or "")):
             raise ConfigurationError(
                 "base_url must be https://: over http:// the credentials would cross the network "
                 "readable (allow_http=True permits it)"
             )
-
-    def _check_kinds(self) -> None:
-        for name, kind in (
-            ("retry", RetryPolicy),
-            ("timeouts", Timeouts),
-            ("timezone", tzinfo),
-            ("single_flight", bool),
-            ("allow_http", bool),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise ConfigurationError(
-                    f"{name} must be a {kind.__name__}, not a {type(value).__name__}"
-                )
 
     @property
     def credentials(self) -> tuple[Credential, ...]:

@@ -1,21 +1,14 @@
-"""Who asks? Credentials as values; how they become headers is `_auth.py`'s question."""
+"""Credentials as values; `_http.auth` makes headers of them."""
 
 import hashlib
 import re
-from typing import Any, Self
+from typing import Self
 
 from attrs import field, frozen
 
-from capillary_interactions._config.validation import check_header_value
+from capillary_interactions._config.validation import check_header_value, valid_header_value
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
-
-
-def _secret(kind: str) -> Any:
-    def check(_: object, attribute: Any, value: object) -> None:
-        check_header_value(f"{kind}.{attribute.name}", value)
-
-    return check
 
 
 @constructed_bare
@@ -31,13 +24,13 @@ class BasicAuth:
         ConfigurationError: One of them is blank or holds control characters.
     """
 
-    username: str = field(repr=False)
-    password: str = field(repr=False, validator=_secret("BasicAuth"))
+    username: str = field(repr=False, validator=valid_header_value("BasicAuth."))
+    password: str = field(repr=False, validator=valid_header_value("BasicAuth."))
     digested: bool = field(default=False, kw_only=True, repr=False)
 
-    def __attrs_post_init__(self) -> None:
-        """Check the user name: Basic authentication ends it at the first colon (RFC 7617)."""
-        if ":" in check_header_value("BasicAuth.username", self.username):
+    @username.validator
+    def _check_username(self, _: object, value: str) -> None:
+        if ":" in value:  # where the user name of Basic authentication ends (RFC 7617)
             raise ConfigurationError("BasicAuth.username must not hold a colon")
 
     @classmethod
@@ -75,8 +68,8 @@ class OAuth:
         ConfigurationError: One of them is blank, or the attribution is no pair of strings.
     """
 
-    key: str = field(repr=False, validator=_secret("OAuth"))
-    secret: str = field(repr=False, validator=_secret("OAuth"))
+    key: str = field(repr=False, validator=valid_header_value("OAuth."))
+    secret: str = field(repr=False, validator=valid_header_value("OAuth."))
     attribution: tuple[str, str] | None = field(default=None)
 
     @attribution.validator

@@ -1,11 +1,12 @@
-"""How much, how often, how long? The figures a client keeps to, checked when they are made."""
+"""The rate, the retries and the timeouts of a client."""
 
 import re
 from typing import Final, Self
 
 from attrs import field, frozen
+from attrs.validators import optional
 
-from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._config.validation import valid_count, valid_seconds
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
@@ -34,21 +35,17 @@ class RateLimit:
         ConfigurationError: One of them is zero, negative, not finite, or the burst over the quota.
     """
 
-    requests: int = 1000
-    per: float = field(default=60.0, kw_only=False)
-    burst: int | None = None
+    requests: int = field(default=1000, validator=valid_count("rate."))
+    per: float = field(default=60.0, validator=valid_seconds("rate."))
+    burst: int | None = field(default=None, validator=optional(valid_count("rate.")))
 
     def __attrs_post_init__(self) -> None:
-        """Check each figure, and that they fit each other."""
-        check_count("rate.requests", self.requests)
-        check_seconds("rate.per", self.per)
-        if self.burst is not None:
-            check_count("rate.burst", self.burst)
-            if self.burst > self.requests:
-                raise ConfigurationError(
-                    f"rate.burst must not exceed rate.requests ({describe_value(self.requests)}), "
-                    f"not {describe_value(self.burst)}"
-                )
+        """Check that the burst is within the quota."""
+        if self.burst is not None and self.burst > self.requests:
+            raise ConfigurationError(
+                f"rate.burst must not exceed rate.requests ({describe_value(self.requests)}), "
+                f"not {describe_value(self.burst)}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -57,13 +54,13 @@ class RateLimit:
         Raises:
             ConfigurationError: The text has another form.
         """
-        found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,9})?)\s*", text, re.ASCII)
-        if found is None:
+        match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,9})?)\s*", text, re.ASCII)
+        if match is None:
             raise ConfigurationError(
                 "rate must be written as REQUESTS/SECONDS, such as 1000/60, not "
                 + describe_value(text, like=_NEARLY_A_RATE)
             )
-        return cls(int(found[1]), float(found[2]))
+        return cls(int(match[1]), float(match[2]))
 
     def __str__(self) -> str:
         """The form that `parse` reads."""
@@ -91,25 +88,23 @@ class RetryPolicy:
         ConfigurationError: A figure is zero, negative, not finite, or contradicts another.
     """
 
-    attempts: int = 5
-    wait_initial: float = 0.5
-    wait_max: float = 30.0
-    throttled_initial: float = 1.0
-    budget: int = 500
-    retry_after_max: float = 3600.0
+    attempts: int = field(default=5, validator=valid_count("retry."))
+    wait_initial: float = field(default=0.5, validator=valid_seconds("retry.", zero=True))
+    wait_max: float = field(default=30.0, validator=valid_seconds("retry.", zero=True))
+    throttled_initial: float = field(default=1.0, validator=valid_seconds("retry.", zero=True))
+    budget: int = field(default=500, validator=valid_count("retry.", minimum=0))
+    retry_after_max: float = field(default=3600.0, validator=valid_seconds("retry."))
 
     def __attrs_post_init__(self) -> None:
-        """Check each figure, and that they fit each other."""
-        check_count("retry.attempts", self.attempts)
-        check_seconds("retry.wait_initial", self.wait_initial, zero=True)
-        check_seconds("retry.wait_max", self.wait_max, zero=True)
-        check_seconds("retry.throttled_initial", self.throttled_initial, zero=True)
-        check_count("retry.budget", self.budget, least=0)
-        check_seconds("retry.retry_after_max", self.retry_after_max)
-        for name in ("wait_initial", "throttled_initial"):
-            if getattr(self, name) > self.wait_max:
+        """Check that no first back-off exceeds the longest."""
+        initial = {
+            "wait_initial": self.wait_initial,
+            "throttled_initial": self.throttled_initial,
+        }
+        for name, wait in initial.items():
+            if wait > self.wait_max:
                 raise ConfigurationError(
-                    f"retry.{name} ({describe_value(getattr(self, name))}) must not exceed "
+                    f"retry.{name} ({describe_value(wait)}) must not exceed "
                     f"retry.wait_max ({describe_value(self.wait_max)})"
                 )
 
@@ -128,11 +123,6 @@ class Timeouts:
         ConfigurationError: One is zero, negative or not finite.
     """
 
-    total: float = 60.0
-    attempt: float = 20.0
-    connect: float = 5.0
-
-    def __attrs_post_init__(self) -> None:
-        """Check each figure."""
-        for name in ("total", "attempt", "connect"):
-            check_seconds(f"timeouts.{name}", getattr(self, name))
+    total: float = field(default=60.0, validator=valid_seconds("timeouts."))
+    attempt: float = field(default=20.0, validator=valid_seconds("timeouts."))
+    connect: float = field(default=5.0, validator=valid_seconds("timeouts."))

@@ -1,18 +1,22 @@
-"""Is a setting one that can work? What every configuration value asks of its fields."""
+"""Checks of single settings, as functions and as validators of attrs fields."""
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
+_Validator: TypeAlias = Callable[[object, Any, Any], object]
+
 
 def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
-    """A duration that can be waited for.
+    """A duration as a float.
 
     Raises:
         ConfigurationError: It is no finite number, or negative, or zero where that has no sense.
     """
-    least = "0 or more" if zero else "more than 0"
+    minimum = "0 or more" if zero else "more than 0"
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
@@ -21,7 +25,7 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
         or (value == 0 and not zero)
     ):
         raise ConfigurationError(
-            f"{name} must be a finite number, {least}, not {describe_value(value)}"
+            f"{name} must be a finite number, {minimum}, not {describe_value(value)}"
         )
     return float(value)
 
@@ -29,19 +33,19 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
 def _is_finite(value: float) -> bool:
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number that no float holds
+    except OverflowError:  # an integer that no float holds
         return False
 
 
-def check_count(name: str, value: object, least: int = 1) -> int:
+def check_count(name: str, value: object, minimum: int = 1) -> int:
     """A count.
 
     Raises:
-        ConfigurationError: It is no whole number, or less than `least`.
+        ConfigurationError: It is no integer, or less than `minimum`.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ConfigurationError(
-            f"{name} must be a whole number of {least} or more, not {describe_value(value)}"
+            f"{name} must be a whole number of {minimum} or more, not {describe_value(value)}"
         )
     return value
 
@@ -60,3 +64,30 @@ def check_header_value(name: str, value: object) -> str:
     if any("\ud800" <= c <= "\udfff" for c in value):
         raise ConfigurationError(f"{name} must be valid Unicode (it holds a lone surrogate)")
     return value
+
+
+def valid_seconds(prefix: str = "", *, zero: bool = False) -> _Validator:
+    """See `check_seconds`; the prefix stands before the field's name."""
+    return lambda _, field, value: check_seconds(f"{prefix}{field.name}", value, zero=zero)
+
+
+def valid_count(prefix: str = "", minimum: int = 1) -> _Validator:
+    """See `check_count`."""
+    return lambda _, field, value: check_count(f"{prefix}{field.name}", value, minimum)
+
+
+def valid_header_value(prefix: str = "") -> _Validator:
+    """See `check_header_value`."""
+    return lambda _, field, value: check_header_value(f"{prefix}{field.name}", value)
+
+
+def valid_type(type_: type) -> _Validator:
+    """Raises `ConfigurationError` for a value of another type."""
+
+    def check(_: object, field: Any, value: object) -> None:
+        if not isinstance(value, type_):
+            raise ConfigurationError(
+                f"{field.name} must be a {type_.__name__}, not a {type(value).__name__}"
+            )
+
+    return check

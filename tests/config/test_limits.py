@@ -56,9 +56,9 @@ def test_refuses_what_is_no_count(value: object) -> None:
 
 def test_takes_the_least_count_and_no_less() -> None:
     """The least is a count itself."""
-    assert (check_count("n", 1), check_count("n", 0, least=0)) == (1, 0)
+    assert (check_count("n", 1), check_count("n", 0, minimum=0)) == (1, 0)
     with pytest.raises(ConfigurationError, match=r"^n must be a whole number of 3 or more"):
-        check_count("n", 2, least=3)
+        check_count("n", 2, minimum=3)
 
 
 @given(sendable_texts)
