@@ -1,4 +1,4 @@
-"""What is raised when something is true of the whole program, not of one customer.
+"""Exceptions about a whole program, not about one customer.
 
 CapillaryError
 ├── ConfigurationError    a setting is wrong (also a ValueError)
@@ -16,10 +16,10 @@ NOT_THE_API: Final = " by a proxy or firewall, not by the API"
 
 
 class SettingsReason(str):
-    """A reason that lies in a setting or the deployment: whatever is asked ends alike.
+    """A reason that lies in a setting or the deployment: every lookup ends the same.
 
-    A string like any other to those who read outcomes; jobs and consumers look at its type, and
-    stop, where they would else blame every customer of a list.
+    Jobs and consumers look at its type, and stop, where they would else blame every customer of a
+    list.
     """
 
     __slots__ = ()
@@ -29,14 +29,14 @@ class PageReason(str):
     """The reason of a refusal (401 or 403) by a proxy or firewall in front of the API.
 
     It may be about one customer, whose identifier a rule of the firewall dislikes, or about this
-    machine: streams, jobs and consumers look at what different customers meet.
+    machine: streams, jobs and consumers compare the refusals of different customers.
     """
 
     __slots__ = ()
 
 
 class CapillaryError(Exception):
-    """The root of every exception this library raises on its own account."""
+    """The base class of the exceptions of this library."""
 
 
 class ConfigurationError(CapillaryError, ValueError):
@@ -47,7 +47,7 @@ class AuthenticationError(CapillaryError):
     """Capillary refuses the credentials, so no lookup can succeed.
 
     Attributes:
-        reason: What was refused, in words; holds no secret.
+        reason: What was refused; holds no secret.
         status: The HTTP status of the refusal, or None if no answer carried one.
         code: The code in the answer's body, if it named one.
     """
@@ -59,9 +59,9 @@ class AuthenticationError(CapillaryError):
         self.code = code
 
     def __str__(self) -> str:
-        told = [f"HTTP {self.status}"] if self.status is not None else []
-        told += [f"code {self.code}"] if self.code is not None else []
-        return f"{self.reason} ({', '.join(told)})" if told else self.reason
+        details = [f"HTTP {self.status}"] if self.status is not None else []
+        details += [f"code {self.code}"] if self.code is not None else []
+        return f"{self.reason} ({', '.join(details)})" if details else self.reason
 
 
 class EndpointDownError(CapillaryError):
@@ -71,7 +71,7 @@ class EndpointDownError(CapillaryError):
         consecutive: How many lookups in a row had ended as Unavailable when the stream gave up.
         reason: The reason of the last of them.
         counts: All endings of this stream, by their name ("found", "unavailable", ...), those of
-            the lookups included that were still under way when it gave up.
+            the lookups included that were in flight when it gave up.
     """
 
     def __init__(self, consecutive: int, reason: str, counts: Mapping[str, int]) -> None:
@@ -82,8 +82,8 @@ class EndpointDownError(CapillaryError):
 
     def __str__(self) -> str:
         if isinstance(self.reason, SettingsReason):
-            alike = f"{pluralise(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
-            return f"{alike}; look at base_url (--base-url) and at what is in front of the server"
+            message = f"{pluralise(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
+            return f"{message}; look at base_url (--base-url) and at what is in front of the server"
         return (
             f"{self.consecutive} lookups in a row had no answer (last: {self.reason}); "
             "is the endpoint up, and are base_url and the network right?"

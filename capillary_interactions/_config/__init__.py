@@ -1,4 +1,1 @@
-"""How does a client behave?
-
-It never reads anything but `os.environ`.
-"""
+"""How does a client behave? Reads nothing but `os.environ`."""

@@ -90,15 +90,15 @@ class ClientConfig:
         account_id: Sent with every query that names none.
         headers: Further request headers.
         rate: The quota of each credential.
-        in_flight: Requests under way at once, for each credential.
+        in_flight: Requests in flight at once, for each credential.
         retry: When and how often to try again.
         timeouts: How long things may take.
         page_size: Messages a page, sent as `limit`; None leaves it to the server (50). Of v1.1
             only: v2 documents no paging.
         max_pages: Pages of one customer at most.
         timezone: The zone of the dates that the server sends without one.
-        single_flight: Whether equal queries in the air at once share one request.
-        cache_ttl: Seconds for which an answer is given again without asking; 0 for never.
+        single_flight: Whether equal queries that are asked for at once share one request.
+        cache_ttl: Seconds for which an answer is returned again without a request; 0 for never.
         max_body: Bytes of one answer at most, after decompression. The usual MiB holds 500 messages
             of 2 kB, ten kinds of interaction with a full page of 50 each. An answer within it never
             keeps the event loop for long; of one that is much larger, the reader of JSON alone
@@ -161,4 +161,4 @@ class ClientConfig:
             ConfigurationError: Something needed is missing or wrong; the message names the
                 variable or the setting.
         """
-        return cls(**{**read_environment(environ, given=frozenset(overrides)), **overrides})
+        return cls(**{**read_environment(environ, overridden=frozenset(overrides)), **overrides})

@@ -67,7 +67,7 @@ def _checked_url(value: str) -> str:
 def _parts(value: str) -> SplitResult | None:
     """The parts of a URL, or None where it is none.
 
-    Not an exception, which would be the context of the next one and tell what it found there.
+    Not an exception, which would be the context of the next one, with the URL in its text.
     """
     try:
         parts = urlsplit(value)

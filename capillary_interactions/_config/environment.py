@@ -1,4 +1,4 @@
-"""Which settings does the environment hold? One variable a setting, `CAPILLARY_...`."""
+"""Settings from environment variables, one a setting: `CAPILLARY_...`."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeou
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
-# Too short for anybody's number.
+# Too short for a phone number.
 _SMALL: Final = re.compile(r"-?[0-9]{0,3}(?:\.[0-9]{0,3})?")
 
 
@@ -28,7 +28,7 @@ def _number(text: str, pattern: str, what: str) -> str:
     return text
 
 
-_WORDS: Final = {
+_BOOLEANS: Final = {
     "1": True,
     "true": True,
     "yes": True,
@@ -41,14 +41,14 @@ _WORDS: Final = {
 
 
 def _bool(text: str) -> bool:
-    word = _WORDS.get(text.lower())
-    if word is None:
+    value = _BOOLEANS.get(text.lower())
+    if value is None:
         raise ValueError("it must be true or false")
-    return word
+    return value
 
 
 # Variable (without its prefix) to setting, and how its text is read.
-_PLAIN: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+_VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "BASE_URL": ("base_url", str),
     "API": ("api", str),
     "SOURCE": ("source", str),
@@ -66,36 +66,38 @@ _PLAIN: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 }
 
 
-def read_environment(environ: Mapping[str, str] | None, *, given: frozenset[str]) -> dict[str, Any]:
+def read_environment(
+    environ: Mapping[str, str] | None, *, overridden: frozenset[str]
+) -> dict[str, Any]:
     """The settings that the environment names; a variable that is empty counts as not set.
 
     Args:
         environ: Where to look; `os.environ` if None.
-        given: Settings that the caller has already: not looked for, and not missed.
+        overridden: Settings that the caller has already: neither read nor required.
 
     Raises:
         ConfigurationError: A variable is missing or cannot be read; secrets are not repeated.
     """
     environ = os.environ if environ is None else environ
-    found: dict[str, Any] = {}
-    for variable, (name, read) in _PLAIN.items():
+    settings: dict[str, Any] = {}
+    for variable, (name, read) in _VARIABLES.items():
         text = environ.get(f"CAPILLARY_{variable}", "")
-        if text and name not in given:
-            found[name] = _read(f"CAPILLARY_{variable}", text, read)
-    if "base_url" not in given and "base_url" not in found:
+        if text and name not in overridden:
+            settings[name] = _read(f"CAPILLARY_{variable}", text, read)
+    if "base_url" not in overridden and "base_url" not in settings:
         raise ConfigurationError(
             "CAPILLARY_BASE_URL is not set (and base_url not given): a URL, or eu, us, asia, sea"
         )
-    if "auth" not in given:
-        found["auth"] = _auth(environ)
-    return found
+    if "auth" not in overridden:
+        settings["auth"] = _auth(environ)
+    return settings
 
 
 def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
     try:
         return read(text)
-    except ValueError as refused:
-        raise ConfigurationError(f"{variable}: {refused}") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{variable}: {error}") from None
 
 
 def _auth(environ: Mapping[str, str]) -> Credential:
@@ -107,22 +109,22 @@ def _auth(environ: Mapping[str, str]) -> Credential:
             "unset one pair"
         )
     if key or secret:
-        return OAuth(*_both(("OAUTH_KEY", key), ("OAUTH_SECRET", secret)))
+        return OAuth(*_require_pair(("OAUTH_KEY", key), ("OAUTH_SECRET", secret)))
     if password and digest:
         raise ConfigurationError(
             "CAPILLARY_PASSWORD and CAPILLARY_PASSWORD_MD5 are both set; unset one"
         )
     if digest:
-        return BasicAuth.from_md5(*_both(("USERNAME", username), ("PASSWORD_MD5", digest)))
+        return BasicAuth.from_md5(*_require_pair(("USERNAME", username), ("PASSWORD_MD5", digest)))
     if username or password:
-        return BasicAuth(*_both(("USERNAME", username), ("PASSWORD", password)))
+        return BasicAuth(*_require_pair(("USERNAME", username), ("PASSWORD", password)))
     raise ConfigurationError(
         "no credentials (auth): set CAPILLARY_USERNAME and CAPILLARY_PASSWORD, "
         "or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET"
     )
 
 
-def _both(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
+def _require_pair(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
     for (name, value), (other, _) in ((first, second), (second, first)):
         if not value:
             raise ConfigurationError(f"CAPILLARY_{name} is not set, but CAPILLARY_{other} is")

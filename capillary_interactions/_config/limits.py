@@ -11,7 +11,7 @@ from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
 # Such as 1000:60, with too few digits for a phone number.
-_NEARLY_A_RATE: Final = re.compile(r"(?=(?:\D*\d){0,6}\D*\Z)-?[\d.]*[/:]-?[\d.]*", re.ASCII)
+_RATE_LIKE: Final = re.compile(r"(?=(?:\D*\d){0,6}\D*\Z)-?[\d.]*[/:]-?[\d.]*", re.ASCII)
 
 
 @frozen
@@ -49,21 +49,21 @@ class RateLimit:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The limit that "1000/60" writes: requests, a slash, seconds.
+        """Parse "1000/60": requests, a slash, seconds.
 
         Raises:
-            ConfigurationError: The text has another form.
+            ConfigurationError: The text has another format.
         """
         match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,9})?)\s*", text, re.ASCII)
         if match is None:
             raise ConfigurationError(
                 "rate must be written as REQUESTS/SECONDS, such as 1000/60, not "
-                + describe_value(text, like=_NEARLY_A_RATE)
+                + describe_value(text, like=_RATE_LIKE)
             )
         return cls(int(match[1]), float(match[2]))
 
     def __str__(self) -> str:
-        """The form that `parse` reads."""
+        """The format that `parse` reads."""
         return f"{self.requests}/{self.per:g}"
 
 
@@ -79,10 +79,9 @@ class RetryPolicy:
         budget: Tokens for retries, one bucket a credential. A retry takes 14 (5 after "too many
             requests"), a success at the first try gives 1 back, one after retries what these took.
         retry_after_max: A lookup whose server asks for a longer wait than this is not tried again.
-            Whatever a server's headers ask for, nothing is believed for more than an hour, or this
-            if it is more: not by the others of its credential, which pause after a "too many
-            requests", not by a consumer, and `Unavailable.retry_after` says no more. Then one
-            lookup asks anew, for the hint may have been wrong.
+            No hint of a server is followed for more than an hour, or this if it is more: not by the
+            cool-down of a credential, not by a consumer, and not in `Unavailable.retry_after`. Then
+            one lookup is tried again, for the hint may have been wrong.
 
     Raises:
         ConfigurationError: A figure is zero, negative, not finite, or contradicts another.

@@ -34,7 +34,9 @@ def parse_enum(type_: type[_E], value: object, what: str) -> _E:
     member = type_._value2member_map_.get(value)
     if isinstance(member, type_):
         return member
-    raise ValueError(f"{what} must be one of {accepted}, not {describe_value(value, words=type_)}")
+    raise ValueError(
+        f"{what} must be one of {accepted}, not {describe_value(value, choices=type_)}"
+    )
 
 
 def check_text(value: object, what: str, *, blank: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""A stream's part of the rate: a smaller bucket that it passes before the common gate."""
+"""A stream's share of the rate: a smaller bucket that it passes before the pace."""
 
 import asyncio
 from heapq import heappop, heappush
@@ -63,10 +63,10 @@ class TotalRate(Protocol):
 
 
 class StreamShare:
-    """Lets one stream use a part of the rate, whatever that rate is at the moment.
+    """Lets one stream use a share of the rate as it is at each moment.
 
-    One request at a time passes here and waits at the common gate: else those that have passed
-    during a cool-down would leave after it at the whole rate.
+    One request at a time passes here and waits for the pace: else those that have passed during a
+    cool-down would be sent after it at the full rate.
 
     Args:
         share: The part, more than 0 and at most 1.
@@ -93,7 +93,7 @@ class StreamShare:
 
         Args:
             deadline: The loop's time by which it must have come, or None.
-            number: The place in the order of asking.
+            number: The position in the order of arrival.
 
         Raises:
             TooLateError: It would come after the deadline.
@@ -114,12 +114,12 @@ class StreamShare:
             self._waiting -= 1
 
     def consume(self) -> None:
-        """One request goes to the wire."""
+        """Count the request that was admitted."""
         now = asyncio.get_running_loop().time()
         self._current(now).consume(now)
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Let the next request pass."""
         self._line.release()
 
     async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:

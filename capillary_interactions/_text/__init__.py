@@ -1,4 +1,1 @@
-"""How is a value shown to a person?
-
-It never holds state, and knows nothing of requests.
-"""
+"""How is a value shown to a person? Without state, and without knowledge of requests."""

@@ -1,4 +1,4 @@
-"""What does a text spell once everything that is encoded in it is decoded?
+"""Text with everything decoded that is encoded in it.
 
 Servers repeat an identifier percent-encoded (also twice), as HTML or JSON escapes, or in the
 digits of another script. A rule that looks for numbers and addresses has to see through that.
@@ -58,10 +58,10 @@ def _decoded_once(text: str, *, letters: bool) -> str:
         kept = not letters and any(map(str.isalpha, spelled))
         return escape[0] if kept else spelled
 
-    text = _ESCAPE.sub(lambda found: unless_letters(found, _character(found, 16)), text)
-    text = _DECIMAL.sub(lambda found: unless_letters(found, _character(found, 10)), text)
-    text = _NAMED.sub(lambda found: unless_letters(found, html.unescape(found[0])), text)
-    text = _PERCENT.sub(lambda found: unless_letters(found, unquote(found[0])), text)
+    text = _ESCAPE.sub(lambda match: unless_letters(match, _character(match, 16)), text)
+    text = _DECIMAL.sub(lambda match: unless_letters(match, _character(match, 10)), text)
+    text = _NAMED.sub(lambda match: unless_letters(match, html.unescape(match[0])), text)
+    text = _PERCENT.sub(lambda match: unless_letters(match, unquote(match[0])), text)
     return text if text.isascii() else "".join(map(_plain, unicodedata.normalize("NFKC", text)))
 
 

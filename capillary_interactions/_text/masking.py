@@ -1,7 +1,4 @@
-"""How a phone number, an address or a secret is shown to a person.
-
-Everything that reaches a log line, a repr or an exception text goes through here first.
-"""
+"""How a phone number, an address or a secret is shown in a log, a repr or an exception text."""
 
 import math
 import re
@@ -14,7 +11,7 @@ from capillary_interactions._text.one_time_codes import mask_codes
 from capillary_interactions._text.printable import one_line
 
 # From the beginning of a run of letters or not at all: tried from each of them, a text without
-# spaces took quadratic time. Without anything before the @ it may be somebody's handle.
+# spaces took quadratic time. Without anything before the @ it may be a handle.
 _ADDRESS: Final = re.compile(
     r"(?<![^\s@<>\"',;:=])(?:[^\s@<>\"',;:=]++@[^\s<>\"',;]+|@[^\s<>\"',;]{3,})"
 )
@@ -46,14 +43,14 @@ _MAX_SPELLED: Final = 100
 _MIN_SPELLED: Final = 5
 # What may stand at a cut: the beginning of a number or an address that is not known.
 _STUMP: Final = 64
-# So much longer is a character as an escape ("&#x0040;").
+# A character is at most this much longer as an escape ("&#x0040;").
 _MAX_GROWTH: Final = 8
-# A number of as many digits may be somebody's.
+# A number of as many digits may be a phone number.
 _LONG: Final = 10**6
 
 
 def mask(value: str | None) -> str:
-    """A value that a person may still recognise as theirs, and nobody can use.
+    """A value in a form that its owner may recognise, and that is of no use to others.
 
     At most a quarter of it is shown, in one printable line.
 
@@ -84,10 +81,10 @@ def _mask_email(value: str) -> str:
 
 
 def mask_text(text: str, *values: str) -> str:
-    """Somebody else's sentence with everything personal in it masked, and bounded in length.
+    """A message from elsewhere with everything personal in it masked, and bounded in length.
 
     Args:
-        text: What a server or an operating system said.
+        text: The message of a server or an operating system.
         values: Values known to be personal (the identifier asked for), masked wherever they stand
             and however they are spelled.
     """
@@ -100,7 +97,7 @@ def mask_text(text: str, *values: str) -> str:
     known = _known(values)
 
     def masked(line: str) -> str:
-        return _mask_personal(_QUERY_STRING.sub("?***", _without(known, line)), _PERSONAL)
+        return _mask_personal(_QUERY_STRING.sub("?***", _mask_known(known, line)), _PERSONAL)
 
     shown = _in_any_spelling(shown, known, masked)
     return shown if len(shown) <= _MAX_TEXT else f"{shown[: _MAX_TEXT - 1]}…"
@@ -117,7 +114,7 @@ def mask_subject(text: str, *values: str, codes_shown: bool = False) -> str:
     known = _known(values)
 
     def masked(line: str) -> str:
-        line = _without(known, line)
+        line = _mask_known(known, line)
         if codes_shown:
             return _mask_personal(line, _PERSONAL_BESIDE_CODES)
         return mask_codes(_mask_personal(line, _PERSONAL))
@@ -145,26 +142,26 @@ def _known(values: Iterable[str]) -> tuple[str, ...]:
 
 def _mask_personal(line: str, rules: Iterable[re.Pattern[str]]) -> str:
     for rule in rules:
-        line = rule.sub(_mask_found, line)
+        line = rule.sub(_mask_match, line)
     return line
 
 
-def _mask_found(found: re.Match[str]) -> str:
-    text = found[0]
+def _mask_match(match: re.Match[str]) -> str:
+    text = match[0]
     if "@" not in text and len(_DIGIT.findall(text)) < _MIN_LONGER:
         return _DIGIT.sub("*", text)  # it may be a code
     return mask(text)
 
 
-def _without(known: Iterable[str], text: str) -> str:
+def _mask_known(known: Iterable[str], text: str) -> str:
     for value in known:
         # A pattern for each customer would cost more than all the rest.
         if _holds(text, value):
-            text = _without_one(value, text)
+            text = _replace_value(value, text)
     return text
 
 
-def _without_one(value: str, text: str) -> str:
+def _replace_value(value: str, text: str) -> str:
     for pattern in (re.escape(value), _spelled(value)):
         known = re.compile(pattern, re.IGNORECASE)
         text = known.sub(lambda _: mask(value), text)
@@ -201,28 +198,28 @@ def show_codes_masked(value: str | None) -> str:
 
 
 def repr_keys(value: Mapping[str, object]) -> str:
-    """The repr of a mapping with its keys only: what stands behind them is not ours to show."""
+    """The repr of a mapping with its keys only: the values may be personal."""
     return "{" + ", ".join(f"{mask_text(key)!r}: ..." for key in value) + "}"
 
 
 def describe_value(
-    value: object, *, like: re.Pattern[str] | None = None, words: Iterable[str] = ()
+    value: object, *, like: re.Pattern[str] | None = None, choices: Iterable[str] = ()
 ) -> str:
-    """What was given in the place of something else, for the text of an error.
+    """A wrong argument, for the text of an error.
 
     Arguments in the wrong order, or a variable with the wrong name, put a phone number or a secret
-    anywhere; so only what can be neither is repeated, and of the rest its kind and size.
+    anywhere; so only what can be neither is repeated, and of the rest its type and size.
 
     Args:
-        value: What was given.
-        like: What a text looks like that may be shown.
-        words: What belongs here; a text that is nearly one of them may be shown.
+        value: The argument.
+        like: The pattern of a text that may be shown.
+        choices: The valid texts; one that is nearly equal to one of them may be shown.
 
-    >>> show_given(-1), show_given("919738522695")
+    >>> describe_value(-1), describe_value("919738522695")
     ('-1', 'a string of 12 characters')
     """
     if isinstance(value, str):
-        harmless = (like is not None and like.fullmatch(value)) or _is_nearly(value, words)
+        harmless = (like is not None and like.fullmatch(value)) or _is_similar(value, choices)
         return str.__repr__(value) if harmless else f"a string of {len(value)} characters"
     if value is None or isinstance(value, bool):
         return repr(value)
@@ -231,8 +228,8 @@ def describe_value(
     return f"a {type(value).__name__}"
 
 
-def _is_nearly(value: str, words: Iterable[str]) -> bool:
-    return bool(get_close_matches(value.strip().lower(), list(words), cutoff=0.7))
+def _is_similar(value: str, choices: Iterable[str]) -> bool:
+    return bool(get_close_matches(value.strip().lower(), list(choices), cutoff=0.7))
 
 
 def _show_number(value: float) -> str:

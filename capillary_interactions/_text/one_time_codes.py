@@ -1,4 +1,4 @@
-"""How does a subject line lose the one-time code that it may hold?"""
+"""One-time codes in subject lines, and how they are masked."""
 
 import re
 from typing import Final
@@ -41,8 +41,8 @@ def mask_codes(text: str) -> str:
         return text
     if _ANNOUNCED.search(text):
         text = _TOKEN.sub(_without_code, text)
-    text = _GROUPED.sub(lambda found: _DIGIT.sub("*", found[0]), text)
-    return _RUN.sub(lambda found: "*" * len(found[0]), text)
+    text = _GROUPED.sub(lambda match: _DIGIT.sub("*", match[0]), text)
+    return _RUN.sub(lambda match: "*" * len(match[0]), text)
 
 
 def _without_code(token: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
-"""How does text of foreign origin become one printable line?
+"""Text from elsewhere as one printable line.
 
-A control character in it would steer the terminal, an invisible one would hide something, and a
+A control character in it would control the terminal, an invisible one would hide something, and a
 line break would forge a second line of a log.
 """
 
@@ -13,7 +13,7 @@ _SURROGATE_ESCAPES: Final = range(0xDC80, 0xDD00)
 
 
 def one_line(text: str) -> str:
-    r"""The text with blanks for whatever is not printable, each run of blanks as a single space.
+    r"""The text with blanks for what is not printable, each run of blanks as a single space.
 
     >>> one_line("a\x1b[2J\u200b\nb")
     'a [2J b'
@@ -24,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""The text with an escape for whatever is not printable; nothing of it is lost.
+    r"""The text with escapes for what is not printable; nothing of it is lost.
 
     >>> printable("a\x1b[2J\u202eb"), printable("caf\udce9")
     ('a\\x1b[2J\\u202eb', 'caf\\xe9')
@@ -52,8 +52,8 @@ def printable_json(text: str) -> str:
     return _JSON_UNSAFE.sub(_json_escaped, text)
 
 
-def _json_escaped(found: re.Match[str]) -> str:
-    character = found[0]
+def _json_escaped(match: re.Match[str]) -> str:
+    character = match[0]
     if character.isprintable():
         return character
     units = character.encode("utf-16-be", "surrogatepass")

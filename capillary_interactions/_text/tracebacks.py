@@ -1,4 +1,4 @@
-"""What does a traceback hold besides its lines? Nothing of ours where an error gets out.
+"""Tracebacks without local variables of ours, where an error leaves the package.
 
 Error trackers and consoles that show local variables (Sentry, structlog with rich, pytest -l) read
 them from the frames of a traceback: plain numbers, URLs, headers and passwords among them.
@@ -14,7 +14,7 @@ from typing import Final, ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=type)
-# The core, and the libraries that it hands URLs and headers to. Not what is around the core: its
+# The core, and the libraries that it passes URLs and headers to. Not what is around the core: its
 # coroutines may hold an error while they wait, and emptying a frame that waits would end it.
 _LIBRARIES: Final = ("attr.", "aiohttp.", "yarl.", "tenacity.", "multidict.")
 _EMPTIED: Final = ("capillary_interactions._", *_LIBRARIES)
@@ -31,13 +31,13 @@ def clear(error: BaseException, ended: tuple[str, ...] = ()) -> None:
     """
     emptied = (*_EMPTIED, *(f"{module}." for module in ended))
     seen: set[int] = set()
-    ahead: list[BaseException | None] = [error]
-    while ahead:
-        each = ahead.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            _clear(each.__traceback__, emptied)
-            ahead += (each.__cause__, each.__context__)
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is not None and id(current) not in seen:
+            seen.add(id(current))
+            _clear(current.__traceback__, emptied)
+            pending += (current.__cause__, current.__context__)
 
 
 def _clear(trace: TracebackType | None, emptied: tuple[str, ...]) -> None:
@@ -45,7 +45,7 @@ def _clear(trace: TracebackType | None, emptied: tuple[str, ...]) -> None:
         frame = trace.tb_frame
         name = f"{frame.f_globals.get('__name__', '')}."
         if name.startswith(emptied) or frame.f_code.co_filename.startswith(_WRITTEN):
-            with suppress(RuntimeError):  # it runs still: who calls this drops what it holds
+            with suppress(RuntimeError):  # it still runs: the caller drops what it holds
                 frame.clear()
         trace = trace.tb_next
 
@@ -65,8 +65,8 @@ def clears_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
     return call
 
 
-def constructed_bare(kind: _C) -> _C:
+def constructed_bare(type_: _C) -> _C:
     """A class whose constructor's errors show none of its arguments."""
-    made: Callable[..., None] = vars(kind)["__init__"]
-    setattr(kind, "__init__", clears_locals(made))  # noqa: B010 - typed as what no one may set
-    return kind
+    made: Callable[..., None] = vars(type_)["__init__"]
+    setattr(type_, "__init__", clears_locals(made))  # noqa: B010 - typed as what no one may set
+    return type_

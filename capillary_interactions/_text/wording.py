@@ -1,9 +1,9 @@
-"""How are numbers, times and endings said to a person? Words for figures, pure."""
+"""Numbers, durations and endings as text for a person."""
 
 from collections.abc import Mapping
 from typing import Final
 
-_WORDS: Final[Mapping[str, str]] = {
+_LABELS: Final[Mapping[str, str]] = {
     "found": "found",
     "not_found": "not found",
     "rejected": "rejected",
@@ -17,14 +17,13 @@ _DAY: Final = 86400.0
 
 
 def ending_label(name: str) -> str:
-    """What a person calls an ending."""
-    return _WORDS[name]
+    return _LABELS[name]
 
 
 def pluralise(number: int, noun: str) -> str:
-    """A number of things.
+    """A number and a noun.
 
-    >>> count(1, "retry"), count(1000, "retry")
+    >>> pluralise(1, "retry"), pluralise(1000, "retry")
     ('1 retry', '1,000 retries')
     """
     if number == 1:
@@ -34,10 +33,10 @@ def pluralise(number: int, noun: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A time in the two largest units that matter.
+    """A duration in its two largest units.
 
-    >>> duration(0.004), duration(4.26), duration(200), duration(4000), duration(200_000)
-    ('4 ms', '4.3 s', '3 min 20 s', '1 h 6 min', '2 d 7 h')
+    >>> [format_duration(seconds) for seconds in (0.004, 4.26, 200, 4000, 200_000)]
+    ['4 ms', '4.3 s', '3 min 20 s', '1 h 6 min', '2 d 7 h']
     """
     if seconds < _SECOND:
         return f"{1000 * seconds:.0f} ms"

@@ -61,7 +61,7 @@ class Word(_Choice):
         # Outside the block: a traceback would show the first error, too.
         with suppress(click.BadParameter):
             return super().convert(value, param, ctx)
-        shown = describe_value(str(value), words=self.choices)
+        shown = describe_value(str(value), choices=self.choices)
         return self.fail(f"{shown} is not one of {', '.join(self.choices)}", param, ctx)
 
 

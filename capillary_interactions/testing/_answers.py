@@ -12,7 +12,7 @@ def message(number: int = 1, **fields: Any) -> dict[str, Any]:
         fields: The server's field names (`status`, `campaignId`, ...) with other values; None
             leaves a field out.
     """
-    usual = {
+    defaults = {
         "id": number,
         "receiver": "a.person@example.com",
         "subject": "Rewards redeemed",
@@ -22,24 +22,24 @@ def message(number: int = 1, **fields: Any) -> dict[str, Any]:
         "sentDate": "02-06-2023 09:24:40",
         "userId": -1,
     }
-    return {name: value for name, value in {**usual, **fields}.items() if value is not None}
+    return {name: value for name, value in {**defaults, **fields}.items() if value is not None}
 
 
 def interactions(
     *, counts: Mapping[str, int] | None = None, **messages: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """A whole answer: `interactions(email=[message(1), message(2)], sms=[])`.
+    """A complete answer: `interactions(email=[message(1), message(2)], sms=[])`.
 
     Args:
-        counts: Counts other than the number of messages given, by interaction.
+        counts: Counts other than the number of messages, by interaction.
         messages: The messages of each interaction, by its name.
     """
     counts = counts or {}
     return {
         "name": "capillary",
         "interaction": [
-            {"count": counts.get(name, len(held)), "name": name, "messageList": list(held)}
-            for name, held in messages.items()
+            {"count": counts.get(name, len(items)), "name": name, "messageList": list(items)}
+            for name, items in messages.items()
         ],
         "warnings": [],
     }

@@ -9,12 +9,12 @@ from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
 _NANOSECOND: Final = 1e-9
-# After so many turns in which no time passes, what keeps the loop busy is a timer that waits for
-# less than a float can tell; a real clock would have moved.
-_TURNS: Final = 100
-# Seconds for which the clock stands at most when nothing but a thread is at work: it may itself
-# wait for something that only time brings.
-_THREAD: Final = 1.0
+# After this many iterations in which no time passes, what keeps the loop busy is a timer that waits
+# for less than a float can express; a real clock would have moved.
+_MAX_ITERATIONS: Final = 100
+# Seconds for which the clock stands at most when nothing but a thread runs: that may itself wait
+# for a timer.
+_MAX_THREAD_WAIT: Final = 1.0
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -24,19 +24,19 @@ class _JumpingSelector(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self.working = 0
-        self._turns = 0
+        self._iterations = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select(None)
-        # The clock stands while a thread computes, or a timeout would come before what it is for.
-        ready = super().select(_THREAD if self.working and timeout > 0 else 0)
+        # The clock stands while a thread computes, or a timeout would come before its result.
+        ready = super().select(_MAX_THREAD_WAIT if self.working and timeout > 0 else 0)
         if not ready and timeout > 0:
             self.now = _moved(self.now, timeout)
-            self._turns = 0
+            self._iterations = 0
         else:
-            self._turns += 1
-            if self._turns > _TURNS:
+            self._iterations += 1
+            if self._iterations > _MAX_ITERATIONS:
                 self.now = _moved(self.now, _NANOSECOND)
         return ready
 
@@ -49,7 +49,7 @@ def _moved(now: float, seconds: float) -> float:
 
 
 class JumpingEventLoop(asyncio.SelectorEventLoop):
-    """An event loop in which nobody waits; its time begins at 0 and moves as timers need it.
+    """An event loop that never waits for a timer: its clock begins at 0 and jumps to the next one.
 
     Not for code that uses sockets: their answers take real time, which this clock jumps over.
     """

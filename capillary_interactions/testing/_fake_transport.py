@@ -1,4 +1,4 @@
-"""A transport that answers from a script and records what it was asked."""
+"""A transport that answers from a script and records the requests."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,7 @@ class Asked:
         path: Its path.
         params: Its query parameters, decoded.
         headers: Its headers.
-        timeout: Seconds it was given.
+        timeout: The seconds that it was allowed.
         body: What was posted (a request for a token), or None.
     """
 
@@ -37,7 +37,7 @@ class Asked:
 
 
 @frozen
-class _Late:
+class _Delayed:
     seconds: float
     answer: "Answer"
 
@@ -46,16 +46,22 @@ class _Late:
 # response, an exception to raise, any of these `after` some time, or a function that makes any of
 # these from what was asked.
 Answer = (
-    Mapping[str, Any] | bytes | int | Response | BaseException | _Late | Callable[[Asked], "Answer"]
+    Mapping[str, Any]
+    | bytes
+    | int
+    | Response
+    | BaseException
+    | _Delayed
+    | Callable[[Asked], "Answer"]
 )
 
 
 def after(seconds: float, answer: Answer) -> Answer:
-    """An answer that takes its time, or fails the request where it has less than that.
+    """An answer that comes after some seconds, or fails the request if its timeout is shorter.
 
-    With `run_without_waiting` nobody waits for it.
+    With `run_without_waiting` it takes no real time.
     """
-    return _Late(seconds, answer)
+    return _Delayed(seconds, answer)
 
 
 class FakeTransport:
@@ -66,12 +72,12 @@ class FakeTransport:
 
     Args:
         script: Answers to the requests in their order.
-        default: The answer to every further request; a known customer without interactions if
-            not given.
+        default: The answer to every further request; a known customer without interactions
+            by default.
 
     Attributes:
-        requests: What was asked, in order.
-        closed: Whether the client has let go of it.
+        requests: The requests, in order.
+        closed: Whether the client has closed it.
 
     Example:
         transport = FakeTransport([503, interactions(email=[message(1)])])
@@ -87,7 +93,7 @@ class FakeTransport:
         self.closed = False
 
     def then(self, *answers: Answer) -> None:
-        """Go on with these answers after the script so far."""
+        """Append answers to the script."""
         self._script.extend(answers)
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
@@ -106,11 +112,11 @@ class FakeTransport:
         return await _response(answer, asked, timeout)
 
     async def aclose(self) -> None:
-        """Note that the client has let go."""
+        """Set `closed`."""
         self.closed = True
 
 
-async def _response(answer: Answer, asked: Asked, patience: float) -> Response:
+async def _response(answer: Answer, asked: Asked, time_left: float) -> Response:
     match answer:
         case Response():
             # Headers are found by lower-case name, however a script spells them.
@@ -124,10 +130,10 @@ async def _response(answer: Answer, asked: Asked, patience: float) -> Response:
             return Response(status=200, body=answer)
         case Mapping():
             return Response(status=200, body=orjson.dumps(dict(answer)))
-        case _Late():
-            await asyncio.sleep(min(answer.seconds, patience))
-            if answer.seconds > patience:
-                raise TransportError(f"no whole answer within {patience:.3g} s")
-            return await _response(answer.answer, asked, patience - answer.seconds)
+        case _Delayed():
+            await asyncio.sleep(min(answer.seconds, time_left))
+            if answer.seconds > time_left:
+                raise TransportError(f"no whole answer within {time_left:.3g} s")
+            return await _response(answer.answer, asked, time_left - answer.seconds)
         case _:
-            return await _response(answer(asked), asked, patience)
+            return await _response(answer(asked), asked, time_left)

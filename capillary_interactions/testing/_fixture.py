@@ -18,7 +18,7 @@ def capillary_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
     """A started `capillary_interactions.sandbox.Sandbox`, stopped when the test ends.
 
     The marker `@pytest.mark.capillary_sandbox(rate="50/1", faults=0.1)` on a test, a class or a
-    module gives its settings; the nearest one counts where two give the same.
+    module sets its settings; the nearest one counts where two set the same.
     """
     if not pytest_asyncio.is_async_test(request.node):
         pytest.fail(
@@ -38,8 +38,8 @@ def _name(loop_scope: str) -> str:
 
 def _loop_scope(request: pytest.FixtureRequest) -> str:
     marker = request.node.get_closest_marker("asyncio")
-    asked = marker and (marker.kwargs.get("loop_scope") or marker.kwargs.get("scope"))
-    return str(asked or request.config.getini("asyncio_default_test_loop_scope"))
+    scope = marker and (marker.kwargs.get("loop_scope") or marker.kwargs.get("scope"))
+    return str(scope or request.config.getini("asyncio_default_test_loop_scope"))
 
 
 def _serving(loop_scope: _Scope) -> Callable[..., AsyncIterator["Sandbox"]]:
@@ -52,13 +52,13 @@ def _serving(loop_scope: _Scope) -> Callable[..., AsyncIterator["Sandbox"]]:
 
 
 def _sandbox(request: pytest.FixtureRequest) -> "Sandbox":
-    # Here and not above: this file is imported by runs that never ask for a sandbox.
+    # Not at the top: this file is imported by runs that never use a sandbox.
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415
 
     try:
         return Sandbox(**_settings(request))
-    except (TypeError, ValueError) as wrong:
-        return pytest.fail(f"@pytest.mark.{_MARKER}: {wrong}", pytrace=False)
+    except (TypeError, ValueError) as error:
+        return pytest.fail(f"@pytest.mark.{_MARKER}: {error}", pytrace=False)
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:

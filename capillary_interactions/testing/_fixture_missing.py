@@ -1,4 +1,4 @@
-"""What `capillary_sandbox` is where pytest-asyncio is missing: the word on what to install."""
+"""What `capillary_sandbox` is where pytest-asyncio is missing: it says what to install."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Outcomes without a lookup, for code that is given one: each of the five, with usual values."""
+"""Outcomes without a lookup, for the tests of code that takes one."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -10,7 +10,7 @@ from capillary_interactions._model.outcome import Found, NotFound, Rejected, Una
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions.testing._answers import interactions
 
-_SOMEBODY: Final = Query(Identifier.mobile("919000000001"))
+_CUSTOMER: Final = Query(Identifier.mobile("919000000001"))
 
 
 def found(answer: CustomerInteractions | Mapping[str, Any] | None = None, **common: Any) -> Found:
@@ -18,9 +18,9 @@ def found(answer: CustomerInteractions | Mapping[str, Any] | None = None, **comm
 
     Args:
         answer: The interactions, or a body as Capillary sends it: `interactions(email=[...])`. No
-            interactions if not given.
-        common: What every outcome tells: `query`, `item`, `attempts`, `elapsed`, `waited`,
-            `request_id`; by default one request for somebody.
+            interactions by default.
+        common: What every outcome has: `query`, `item`, `attempts`, `elapsed`, `waited`,
+            `request_id`; by default one request for some customer.
 
     Raises:
         ValueError: The body is none that the library can read.
@@ -34,7 +34,7 @@ def not_found(reason: str = "customer not found", **fields: Any) -> NotFound:
 
     Args:
         reason: Why.
-        fields: `code`, and what every outcome tells; see `found`.
+        fields: `code`, and what every outcome has; see `found`.
     """
     return NotFound(reason=reason, **{"code": 8015, **_common(fields)})
 
@@ -44,7 +44,7 @@ def rejected(reason: str = "invalid or missing input", **fields: Any) -> Rejecte
 
     Args:
         reason: Why.
-        fields: `status`, `code`, and what every outcome tells; see `found`.
+        fields: `status`, `code`, and what every outcome has; see `found`.
     """
     return Rejected(reason=reason, **{"status": 400, **_common(fields)})
 
@@ -54,7 +54,7 @@ def unreadable(reason: str = "expected a string, found a number", **fields: Any)
 
     Args:
         reason: Why.
-        fields: `path`, `body`, and what every outcome tells; see `found`.
+        fields: `path`, `body`, and what every outcome has; see `found`.
     """
     return Unreadable(reason=reason, **{"path": "interaction[0].name", **_common(fields)})
 
@@ -64,20 +64,20 @@ def unavailable(reason: str = "HTTP 503", **fields: Any) -> Unavailable:
 
     Args:
         reason: Why.
-        fields: `status`, `retry_after`, and what every outcome tells; see `found`.
+        fields: `status`, `retry_after`, and what every outcome has; see `found`.
     """
     return Unavailable(reason=reason, **{"status": 503, **_common(fields)})
 
 
-def _common(given: Mapping[str, Any]) -> dict[str, Any]:
-    query = given.get("query", _SOMEBODY)
+def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
+    query = fields.get("query", _CUSTOMER)
     if isinstance(query, Identifier):
         query = Query(query)
-    return {"item": query, "attempts": 1, "elapsed": 0.1, **given, "query": query}
+    return {"item": query, "attempts": 1, "elapsed": 0.1, **fields, "query": query}
 
 
 def _read(body: Mapping[str, Any] | None) -> CustomerInteractions:
     try:
         return Reader(UTC).read(dict(interactions() if body is None else body))
-    except SchemaMismatch as wrong:
-        raise ValueError(f"not an answer: {wrong}") from wrong
+    except SchemaMismatch as error:
+        raise ValueError(f"not an answer: {error}") from error
