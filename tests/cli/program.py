@@ -45,45 +45,35 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return sorted(map(orjson.loads, text.splitlines()), key=lambda line: line["row"])
 
 
-def invoke(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None) -> Ran:
-    """Run the program in this process."""
+def invoke(
+    *arguments: str,
+    stdin: str | bytes = "",
+    stdout: int | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run the program in this process, with its output in a file if a descriptor is given."""
     # Not click's runner: the one of click 8.3.3 gives its streams the descriptors of the real ones.
-    given = stdin.encode() if isinstance(stdin, str) else stdin
-    streams = [
-        io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="") for content in (given, b"", b"")
-    ]
-    out, err = streams[1:]
+    content = stdin.encode() if isinstance(stdin, str) else stdin
+    input_, out, err = (
+        io.TextIOWrapper(io.BytesIO(text), "utf-8", newline="") for text in (content, b"", b"")
+    )
     with (
         mock.patch.dict(os.environ, environment(**(env or {})), clear=True),
-        mock.patch.multiple(sys, stdin=streams[0], stdout=out, stderr=err),
+        mock.patch.multiple(
+            sys,
+            stdin=input_,
+            stdout=out if stdout is None else open(stdout, "w", closefd=False),
+            stderr=err,
+        ),
     ):
         code = run(arguments)
-    return Ran(code, *(_written_to(stream) for stream in (out, err)))
-
-
-def _written_to(stream: io.TextIOWrapper) -> str:
-    stream.seek(0)
-    return stream.read()
+    return Ran(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
 def environment(**env: str) -> dict[str, str]:
     """An environment without settings but these."""
     kept = {name: value for name, value in os.environ.items() if name not in CLEAN}
     return {**kept, **env}
-
-
-def execute(*arguments: str, stdin: bytes = b"", out: int = subprocess.PIPE, **env: str) -> Ran:
-    """Run the program in a process of its own, with its output in a file if one is given."""
-    ran = subprocess.run(  # noqa: S603 - this very program
-        [*COMMAND, *arguments],
-        input=stdin,
-        stdout=out,
-        stderr=subprocess.PIPE,
-        env=environment(**env),
-        timeout=30,
-        check=False,
-    )
-    return Ran(ran.returncode, (ran.stdout or b"").decode(), ran.stderr.decode())
 
 
 @contextmanager

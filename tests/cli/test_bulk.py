@@ -9,7 +9,8 @@ import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import execute, invoke, json_lines, on_terminal
+from .program import invoke, json_lines
+from .terminal import shown
 
 _FAST = ("--sandbox", "--rate", "100000/1")
 
@@ -359,25 +360,25 @@ def test_draws_a_bar_on_a_terminal(tmp_path: Path) -> None:
     path = _list(tmp_path, "mobile\n" + "\n".join(_numbers(20)) + "\n")
     out = tmp_path / "out.jsonl"
 
-    ran = on_terminal(
+    ran = shown(
         *("bulk", path, "--identifier", "mobile", "--out", str(out)),
         *("--sandbox", "--rate", "20/1"),
     )
 
     assert ran.code == 0
-    assert " of 20 rows (" in ran.out
-    assert " left | " in ran.out
-    assert "20 rows in " in ran.out
+    assert " of 20 rows (" in ran.text
+    assert " left | " in ran.text
+    assert "20 rows in " in ran.text
     assert len(out.read_text().splitlines()) == 20
 
 
 def test_ends_quietly_when_nobody_reads_its_output() -> None:
     """`| head` closes the pipe; that is no error of anybody's."""
     with io.FileIO("/dev/null", "rb") as unwritable:
-        ran = execute(
+        ran = invoke(
             *("bulk", "-", "--identifier", "mobile", "--out", "-", *_FAST),
-            stdin="\n".join(_numbers(50)).encode(),
-            out=unwritable.fileno(),
+            stdin="\n".join(_numbers(50)),
+            stdout=unwritable.fileno(),
         )
 
     assert ran.code == 3

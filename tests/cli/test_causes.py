@@ -17,7 +17,7 @@ from capillary_interactions.cli._descriptors import max_in_flight
 from capillary_interactions.cli._progress import Notices
 
 from .program import invoke, started
-from .workspace import Place
+from .workspace import Workspace
 
 CREDENTIALS = {"CAPILLARY_USERNAME": "till", "CAPILLARY_PASSWORD": "hunter22"}
 PAGE = b"<html><title>400 No required SSL certificate was sent</title></html>"
@@ -73,13 +73,14 @@ def serving(
 def test_stops_at_once_where_the_certificate_is_not_accepted(tmp_path: Path) -> None:
     """It will not mend itself: exit 3, the cause, the way on, and every row is still open."""
     with serving(200, tls=True) as (url, asked):
-        place = Place(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
-        place.write(range(1, 3))
-        ran = place.bulk()
+        workspace = Workspace(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
+        workspace.write(range(1, 3))
+        ran = workspace.bulk()
         piped = invoke(
-            *("bulk", str(place.list), "--identifier", "mobile", "--out", "-"), env=place.settings
+            *("bulk", str(workspace.list), "--identifier", "mobile", "--out", "-"),
+            env=workspace.settings,
         )
-    told = place.jobs("status")
+    told = workspace.jobs("status")
 
     assert (ran.code, piped.code, piped.out, asked) == (3, 3, "", [])
     for text in (ran.err, piped.err, told.out + told.err):
@@ -87,7 +88,7 @@ def test_stops_at_once_where_the_certificate_is_not_accepted(tmp_path: Path) -> 
         assert "SSL_CERT_FILE" in text
         assert "--base-url" in text
     assert "0 of 2 rows done" in told.out + told.err
-    assert not place.out.exists()
+    assert not workspace.out.exists()
 
 
 @pytest.mark.parametrize(
@@ -110,12 +111,21 @@ def test_stops_after_a_few_where_only_a_setting_explains_it(
 ) -> None:
     """Not the list is blamed but the setting, and no customer is: the next run asks for them."""
     with serving(status, body=body, headers=headers) as (url, asked):
-        place = Place(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
-        place.write(range(1, 201))
-        ran = place.bulk("--in-flight", "4")
+        workspace = Workspace(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
+        workspace.write(range(1, 201))
+        ran = workspace.bulk("--in-flight", "4")
         piped = invoke(
-            *("bulk", str(place.list), "--identifier", "mobile", "--out", "-", "--in-flight", "4"),
-            env=place.settings,
+            *(
+                "bulk",
+                str(workspace.list),
+                "--identifier",
+                "mobile",
+                "--out",
+                "-",
+                "--in-flight",
+                "4",
+            ),
+            env=workspace.settings,
         )
 
     assert (ran.code, piped.code, piped.out) == (3, 3, "")
@@ -130,9 +140,9 @@ def test_stops_after_a_few_where_only_a_setting_explains_it(
 def test_rejects_a_single_customer_for_what_looks_like_a_setting(tmp_path: Path) -> None:
     """Fewer than a few are taken at the server's word: a list of two ends."""
     with serving(404, body=b"<html>Not Found</html>") as (url, _):
-        place = Place(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
-        place.write(range(1, 3))
-        ran = place.bulk()
+        workspace = Workspace(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
+        workspace.write(range(1, 3))
+        ran = workspace.bulk()
 
     assert ran.code == 1
     assert "2 rejected" in ran.err
@@ -141,9 +151,16 @@ def test_rejects_a_single_customer_for_what_looks_like_a_setting(tmp_path: Path)
 def test_says_until_when_the_server_makes_it_wait(tmp_path: Path) -> None:
     """A cool-down of ten minutes is announced once, with the time of day at which it ends."""
     with serving(429, body=b"{}", headers={"Retry-After": "600"}) as (url, _):
-        place = Place(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
-        command = ("bulk", str(place.list), "--identifier", "mobile", "--out", str(place.out))
-        with started(*command, **place.settings) as process:
+        workspace = Workspace(tmp_path, {**CREDENTIALS, "CAPILLARY_BASE_URL": url})
+        command = (
+            "bulk",
+            str(workspace.list),
+            "--identifier",
+            "mobile",
+            "--out",
+            str(workspace.out),
+        )
+        with started(*command, **workspace.settings) as process:
             assert process.stderr is not None
             line = process.stderr.readline().decode()
             process.kill()
@@ -224,11 +241,11 @@ def test_asks_with_fewer_connections_where_few_files_may_be_open(
     tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit is looked up before anything is asked, and one line says what to do about it."""
-    place = Place(tmp_path, settings)
+    workspace = Workspace(tmp_path, settings)
     limit = sum(1 for _ in Path("/proc/self/fd").iterdir()) + 20
     monkeypatch.setattr("capillary_interactions.cli._descriptors._limit", lambda: limit)
-    ran = place.bulk("--in-flight", "200")
+    ran = workspace.bulk("--in-flight", "200")
 
     assert ran.code == 0
     assert ran.err.count("too many open files: lower --in-flight or raise ulimit -n") == 1
-    assert "too many" not in place.bulk("--in-flight", "200", "--quiet", "--restart").err
+    assert "too many" not in workspace.bulk("--in-flight", "200", "--quiet", "--restart").err

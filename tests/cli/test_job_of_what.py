@@ -8,7 +8,7 @@ import orjson
 import polars as pl
 import pytest
 
-from .program import execute, invoke, json_lines
+from .program import invoke, json_lines
 
 _FAST = ("--sandbox", "--rate", "100000/1")
 _TEXT = "mobile,n\n919000000001,a\n919000000002,b\n"
@@ -45,13 +45,13 @@ def test_takes_names_that_are_no_text(tmp_path: Path) -> None:
         Path(source).write_text(_TEXT)
     except OSError:  # pragma: no cover - such a disk
         pytest.skip("this disk has names of text only")
-    ran = execute("bulk", source, "--identifier", "mobile", "--out", out, *_FAST)
-    status = execute("jobs", "status", f"{out}.job", "--json")
+    ran = invoke("bulk", source, "--identifier", "mobile", "--out", out, *_FAST)
+    status = invoke("jobs", "status", f"{out}.job", "--json")
 
     assert (ran.code, status.code) == (0, 0)
-    told = orjson.loads(status.out)
-    assert told["path"].endswith("caf\\udce9.jsonl.job")
-    assert told["customers"].endswith("caf\\udce9.csv")
+    status_ = orjson.loads(status.out)
+    assert status_["path"].endswith("caf\\udce9.jsonl.job")
+    assert status_["customers"].endswith("caf\\udce9.csv")
     assert len(json_lines(Path(out).read_text())) == 2
 
 
@@ -60,9 +60,7 @@ def test_reads_parquet_through_a_pipe(tmp_path: Path) -> None:
     file = io.BytesIO()
     pl.DataFrame({"mobile": [919_000_000_001, 919_000_000_002]}).write_parquet(file)
     out = str(tmp_path / "o.jsonl")
-    ran = execute(
-        "bulk", "-", "--identifier", "mobile", "--out", out, *_FAST, stdin=file.getvalue()
-    )
+    ran = invoke("bulk", "-", "--identifier", "mobile", "--out", out, *_FAST, stdin=file.getvalue())
 
     assert ran.code == 0
     assert len(json_lines(Path(out).read_text())) == 2

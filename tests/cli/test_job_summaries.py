@@ -9,7 +9,7 @@ import pytest
 from capillary_interactions.cli._summaries import job_summary, quote
 from capillary_interactions.jobs import JobStatus, Report, RunFigures
 
-from .workspace import Place
+from .workspace import Workspace
 
 
 def _report(seconds: float, requests: int) -> Report:
@@ -54,14 +54,16 @@ def test_says_that_a_job_begins_anew_and_counts_its_rows_from_there(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
     """`--restart` goes on with nothing: what had ended before is no part of its sums."""
-    place = Place(tmp_path, settings)
-    place.bulk()
-    again = place.bulk()
-    anew = place.bulk("--restart")
+    workspace = Workspace(tmp_path, settings)
+    workspace.bulk()
+    again = workspace.bulk()
+    anew = workspace.bulk("--restart")
 
-    assert f"going on with {place.job}: 10 rows done" in again.err
+    assert f"going on with {workspace.job}: 10 rows done" in again.err
     assert "going on" not in anew.err
-    assert f"beginning anew, once the list can be read; forgotten is {place.job}: 10" in anew.err
+    assert (
+        f"beginning anew, once the list can be read; forgotten is {workspace.job}: 10" in anew.err
+    )
     assert "\n10 rows in " in anew.err
     assert "10 of 10 rows done" not in anew.err
 

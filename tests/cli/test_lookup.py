@@ -7,7 +7,8 @@ import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import execute, invoke, on_terminal
+from .program import invoke, on_terminal
+from .terminal import shown
 
 _WHO = "919738522695"
 _SAMPLES = Path(__file__).parents[1] / "samples"
@@ -150,20 +151,20 @@ def test_refuses_what_cannot_be_asked(arguments: tuple[str, ...], said: str) -> 
 
 def test_shows_a_table_on_a_terminal() -> None:
     """A person sees words, and no identifier."""
-    ran = on_terminal("lookup", "mobile", _WHO, "--sandbox")
+    ran = shown("lookup", "mobile", _WHO, "--sandbox")
 
     assert ran.code == 0
-    assert "mobile 9*********95: found (1 request, " in ran.out
-    assert _WHO not in ran.out
-    assert "{" not in ran.out
+    assert "mobile 9*********95: found (1 request, " in ran.text
+    assert _WHO not in ran.text
+    assert "{" not in ran.text
 
 
 def test_shows_json_on_a_terminal_if_asked_to() -> None:
     """Indented, for it is read."""
-    ran = on_terminal("lookup", "mobile", _WHO, "--sandbox", "--json")
+    ran = shown("lookup", "mobile", _WHO, "--sandbox", "--json")
 
-    assert orjson.loads(ran.out)["outcome"] == "found"
-    assert '\n  "query"' in ran.out
+    assert orjson.loads(ran.text)["outcome"] == "found"
+    assert '\n  "query"' in ran.text
 
 
 def test_asks_on_a_terminal_for_what_is_missing(settings: dict[str, str]) -> None:
@@ -196,7 +197,7 @@ def test_ends_quietly_when_asked_to_stop_at_the_prompt(settings: dict[str, str])
 def test_says_that_its_output_has_no_room() -> None:
     """An answer that could not be written is no success."""
     with Path("/dev/full").open("wb") as full:
-        ran = execute("lookup", "mobile", _WHO, "--sandbox", out=full.fileno())
+        ran = invoke("lookup", "mobile", _WHO, "--sandbox", stdout=full.fileno())
 
     assert ran.code == 3
     assert ran.err == "error: standard output cannot be written: No space left on device\n"

@@ -1,7 +1,6 @@
 """Lists that are pipes though they are named like files, and lists of strangers, from `bulk`."""
 
 import os
-import subprocess
 import threading
 from pathlib import Path
 
@@ -10,44 +9,41 @@ import pytest
 from capillary_interactions.jobs import MANY_UNKNOWN, unknown_hint
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import COMMAND, environment, invoke, json_lines
+from .program import invoke, json_lines
 
 
-@pytest.mark.parametrize("source", ["/dev/stdin", "/dev/fd/{}", "fifo"])
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/{}", "fifo"])
 def test_asks_for_every_row_of_a_pipe_with_a_name(
-    tmp_path: Path, settings: dict[str, str], source: str
+    tmp_path: Path, settings: dict[str, str], name: str
 ) -> None:
     """No row of the first 64 KiB is lost, none is half a number, and the writer is not ended."""
     numbers = [str(919_000_000_000 + n) for n in range(150)]
     content = "mobile,note\n" + "".join(f"{number},{'x' * 1000}\n" for number in numbers)
-    if source == "fifo":
-        source = str(tmp_path / "fifo")
+    reading, writing = os.pipe()
+    source, target = name.format(reading), f"/dev/fd/{writing}"
+    if name == "fifo":
+        source = target = str(tmp_path / name)
         os.mkfifo(source)
-        reading, writing = None, None
-    else:
-        reading, writing = os.pipe()
-        source = source.format(reading)
+    stdin = os.dup(0)
+    os.dup2(reading, 0)
+    wrote: list[int] = []
+
+    def write() -> None:
+        with Path(target).open("w") as file:
+            os.close(writing)
+            wrote.append(file.write(content))
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
     out = tmp_path / "out.jsonl"
-    with subprocess.Popen(  # noqa: S603 - this very program
-        [*COMMAND, "bulk", source, "--identifier", "mobile", "--out", str(out)],
-        stdin=reading,
-        stderr=subprocess.PIPE,
-        pass_fds=() if reading is None else (reading,),
-        env=environment(**settings),
-    ) as process:
-        if reading is not None:
-            os.close(reading)
-        wrote: list[int] = []
-
-        def write() -> None:
-            with open(source if writing is None else writing, "w") as file:  # noqa: PTH123
-                wrote.append(file.write(content))
-
-        thread = threading.Thread(target=write, daemon=True)
-        thread.start()
-        _, err = process.communicate(timeout=30)
-        thread.join(5)
-    assert (process.returncode, wrote) == (0, [len(content)]), err
+    try:
+        ran = invoke("bulk", source, "--identifier", "mobile", "--out", str(out), env=settings)
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
+        os.close(reading)
+    thread.join(5)
+    assert (ran.code, wrote) == (0, [len(content)]), ran.err
     lines = json_lines(out.read_text())
     assert [line["query"]["identifierValue"] for line in lines] == numbers
 

@@ -1,9 +1,13 @@
 """Started without standard streams, or with some that take nothing, a command does its work."""
 
+import io
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from capillary_interactions.cli import main
 
 from .program import COMMAND, environment
 
@@ -47,8 +51,6 @@ _FULL = "error: standard output cannot be written: No space left on device\n"
         ("--help", ">&-", (0, "")),
         ("nothing", "2>&-", (2, "")),
         ("nothing", "2>/dev/full", (2, "")),
-        (f"{_BULK} -", ">&-", (2, "error: stdout is closed\n")),
-        ("bulk - --identifier mobile --out x", "<&-", (2, "error: stdin is closed\n")),
     ],
 )
 def test_tells_what_it_cannot_do_without_a_stream(
@@ -56,6 +58,18 @@ def test_tells_what_it_cannot_do_without_a_stream(
 ) -> None:
     """Its exit code is right, and there is no traceback."""
     assert _run(tmp_path, command, redirected, settings) == ended
+
+
+@pytest.mark.parametrize(("name", "out"), [("stdin", "x"), ("stdout", "-")])
+def test_names_the_stream_that_it_needs(
+    name: str, out: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list or results that cannot come through a closed stream are an error at once."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"919000000001\n")))
+    monkeypatch.setattr(sys, name, None)
+
+    assert main(["bulk", "-", "--identifier", "mobile", "--sandbox", "--out", out]) == 2
+    assert capsys.readouterr().err == f"error: {name} is closed\n"
 
 
 def test_asks_for_no_password_where_no_standard_input_is(

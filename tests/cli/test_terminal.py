@@ -10,7 +10,7 @@ import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import execute, on_terminal
+from .program import invoke
 from .terminal import EVIL, shown
 
 _FOUND = 919_000_000_001
@@ -117,6 +117,8 @@ def test_shows_nothing_of_a_job_that_steers_a_terminal(hostile: dict[str, str]) 
         assert ran.text.strip()
         assert (ran.unprintable, "unforeseen" in ran.text) == (set(), False), command
     page = Path(f"{_NAME}.jsonl.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert str(_REFUSED) not in page
     assert {c for c in page if not c.isprintable()} <= {"\n"}
 
 
@@ -147,16 +149,15 @@ def test_shows_no_refusal_that_steers_a_terminal(
 
 def test_escapes_json_on_a_terminal_only(hostile: dict[str, str]) -> None:
     """On a terminal it is the same JSON, written with escapes; a pipe gets it unchanged."""
-    variables: dict[str, Any] = {**hostile}
-    piped = execute("lookup", "mobile", str(_FOUND), "--json", **variables)
-    typed = on_terminal("lookup", "mobile", str(_FOUND), "--json", **variables)
+    command = ("lookup", "mobile", str(_FOUND), "--json")
+    piped = invoke(*command, env=hostile).out
+    typed = shown(*command, env=hostile).text
 
-    assert "\x9b" in piped.out
-    assert "\x9b" not in typed.out
-    assert "\\u009b31m" in typed.out
-    read = [orjson.loads(ran.out) for ran in (piped, typed)]
-    assert read[0]["answer"] == read[1]["answer"]
-    assert read[1]["answer"]["name"] == EVIL
+    assert "\x9b" in piped
+    assert "\x9b" not in typed
+    assert "\\u009b31m" in typed
+    assert orjson.loads(piped)["answer"] == orjson.loads(typed)["answer"]
+    assert orjson.loads(typed)["answer"]["name"] == EVIL
 
 
 @pytest.mark.parametrize(

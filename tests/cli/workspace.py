@@ -6,7 +6,7 @@ from pathlib import Path
 from .program import Ran, invoke
 
 
-class Place:
+class Workspace:
     """A folder with a list of ten customers, and the commands on it.
 
     Args:
@@ -32,8 +32,8 @@ class Place:
     def bulk(self, *options: str, source: str | None = None, stdin: str = "", **env: str) -> Ran:
         """Run `bulk`, on the list if no other source is named."""
         command = ("bulk", source or str(self.list), "--identifier", "mobile", "--out")
-        given = {**self.settings, **env}
-        return invoke(*command, str(self.out), *options, stdin=stdin, env=given)
+        settings = {**self.settings, **env}
+        return invoke(*command, str(self.out), *options, stdin=stdin, env=settings)
 
     def jobs(self, *arguments: str) -> Ran:
         """Run `jobs`."""
