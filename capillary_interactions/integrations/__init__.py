@@ -1,4 +1,4 @@
 """One file for each foreign system; each imports its library, and needs the extra of that name.
 
-Nothing is imported here: whoever wants a part names its module.
+Nothing is imported here: import the module of the system in question.
 """

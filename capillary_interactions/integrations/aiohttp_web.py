@@ -72,7 +72,7 @@ def client_of(request: web.Request) -> InteractionsClient:
 
 
 def response_to(outcome: Outcome) -> web.Response:
-    """The whole response for an outcome; see `web.answer_to`."""
+    """The response for an outcome; see `web.answer_to`."""
     return _response(answer_to(outcome))
 
 
@@ -85,8 +85,8 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
     """
     try:
         return await handler(request)
-    except FAILURES as failed:
-        return _response(answer_to_failure(failed))
+    except FAILURES as error:
+        return _response(answer_to_failure(error))
 
 
 def _response(answer: HttpAnswer) -> web.Response:

@@ -22,6 +22,6 @@ __all__ = [
     "response_to",
 ]
 
-# The application's client, as the type of an endpoint's argument. A test puts another one in its
-# place with `app.dependency_overrides[client_of]`.
+# The application's client, as the type of an endpoint's argument. A test replaces it with
+# `app.dependency_overrides[client_of]`.
 InteractionsDependency: TypeAlias = Annotated[InteractionsClient, Depends(client_of)]

@@ -1,4 +1,4 @@
-"""How does an outcome end a message in FastStream, whatever the broker (extra `faststream`)?
+"""How an outcome ends a message in FastStream, whatever the broker (extra `faststream`).
 
 FastStream acknowledges when a handler has returned, so a handler is three lines; the README beside
 this file has them. Here is only what is easily got wrong: which ending is which, and that a message
@@ -29,8 +29,8 @@ from capillary_interactions._model.outcome import (
 from capillary_interactions._model.query import Identifier
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
-# A message that is given back comes back at once: whatever a server asks for, not sooner.
-_SOON: Final = 1.0
+# A message that is given back comes back at once: it is held for a second at least.
+_MIN_HOLD: Final = 1.0
 
 
 async def answered(outcome: Outcome, *, hold: float = 10.0) -> Found | NotFound:
@@ -44,7 +44,7 @@ async def answered(outcome: Outcome, *, hold: float = 10.0) -> Found | NotFound:
             less if the server promised to be back earlier: of FastStream's brokers only NATS has
             a delay of its own, and a message that is given back at once comes back at once. With
             the lookup's timeout and the handler's own time, to be shorter than the time after
-            which the broker takes a message for lost (of NATS 30 seconds, if not told otherwise).
+            which the broker takes a message for lost (of NATS 30 seconds, if not set otherwise).
 
     Raises:
         NackMessage: There was no answer: the broker delivers again.
@@ -55,28 +55,28 @@ async def answered(outcome: Outcome, *, hold: float = 10.0) -> Found | NotFound:
         case Found() | NotFound():
             return outcome
         case Unavailable():
-            await asyncio.sleep(_held(outcome.retry_after, hold))
+            await asyncio.sleep(_hold_time(outcome.retry_after, hold))
             raise NackMessage
         case Rejected() | Unreadable():
             raise RejectMessage
 
 
-def _held(asked: float | None, hold: float) -> float:
-    return hold if asked is None else min(hold, max(asked, _SOON))
+def _hold_time(retry_after: float | None, hold: float) -> float:
+    return hold if retry_after is None else min(hold, max(retry_after, _MIN_HOLD))
 
 
 def identified(name: str, value: str | None) -> Identifier:
     """The customer that a message is about.
 
     Raises:
-        RejectMessage: It is about nobody: no attempt can succeed. With NACK_ON_ERROR the
+        RejectMessage: It names no customer: no attempt can succeed. With NACK_ON_ERROR the
             `ValueError` of `Identifier` would have it come again for ever.
     """
     try:
         return Identifier(name, value or "")
-    except ValueError as wrong:
-        _LOGGER.warning("an event is rejected: %s", wrong)
-        raise RejectMessage from wrong
+    except ValueError as error:
+        _LOGGER.warning("an event is rejected: %s", error)
+        raise RejectMessage from error
 
 
 class InteractionsMiddleware(BaseMiddleware[Any, Any]):
@@ -97,19 +97,19 @@ class InteractionsMiddleware(BaseMiddleware[Any, Any]):
     async def consume_scope(
         self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]
     ) -> Any:
-        """Call the handler, and see what it raises."""
+        """Call the handler, and end the message by what it raises."""
         await msg.decode()
         self._was_read = True
         try:
             return await call_next(msg)
         except IgnoredException:
-            # FastStream's own words for how a message ends.
+            # FastStream's own exceptions for how a message ends.
             raise
-        except LookupFailedError as failed:
-            await answered(failed.outcome, hold=self.hold)
-        except AuthenticationError as refused:
-            _LOGGER.error("the application stops: %s", refused)  # noqa: TRY400 - told in one line
-            raise StopApplication from refused
+        except LookupFailedError as error:
+            await answered(error.outcome, hold=self.hold)
+        except AuthenticationError as error:
+            _LOGGER.error("the application stops: %s", error)  # noqa: TRY400 - one line is enough
+            raise StopApplication from error
         except Exception as error:
             if isinstance(error, ValidationError) and self._misfits(error):
                 raise _rejected(error) from error
@@ -122,7 +122,7 @@ class InteractionsMiddleware(BaseMiddleware[Any, Any]):
         exc_val: BaseException | None = None,
         exc_tb: TracebackType | None = None,
     ) -> bool | None:
-        """See what came of a message that has not reached a handler."""
+        """Reject a message that could not be read."""
         if isinstance(exc_val, Exception) and not self._was_read:
             raise _rejected(exc_val) from exc_val
         return await super().after_processed(exc_type, exc_val, exc_tb)
@@ -130,9 +130,9 @@ class InteractionsMiddleware(BaseMiddleware[Any, Any]):
     def _misfits(self, error: ValidationError) -> bool:
         # It bears the handler's name if its arguments are meant, and not something in it. An
         # argument that is missing as a whole may be one that the application has not provided.
-        handlers = {each.name for each in self.context.get_local("handler_").calls}
+        handlers = {call.name for call in self.context.get_local("handler_").calls}
         missing = any(
-            each["type"] == "missing" and len(each["loc"]) == 1 for each in error.errors()
+            detail["type"] == "missing" and len(detail["loc"]) == 1 for detail in error.errors()
         )
         return error.title in handlers and not missing
 

@@ -102,9 +102,9 @@ class KafkaEvents(PrefetchingSource[KafkaEvent]):
             stopped by you, stopped after this is left.
         topics: What to read.
         producer: Writes the dead letters as they came, so without serializers. One that is too
-            large is written without its value; its place is among its headers.
+            large is written without its value; its origin is among its headers.
         dead: The topic of dead letters.
-        batch: Records fetched at once: so many are held beyond those that are worked on.
+        batch: Records fetched at once, and held beyond those that are worked on.
         most_ahead: Records of a partition from the first unfinished one on, at most.
         revoke_grace: Seconds that a partition which goes to another reader waits for its records
             that are worked on.

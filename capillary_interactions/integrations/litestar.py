@@ -80,7 +80,7 @@ class InteractionsPlugin(InitPlugin):
 
 
 def response_to(outcome: Outcome) -> Response[bytes]:
-    """The whole response for an outcome; see `web.answer_to`."""
+    """The response for an outcome; see `web.answer_to`."""
     return _response(answer_to(outcome))
 
 
@@ -90,5 +90,5 @@ def _response(answer: HttpAnswer) -> Response[bytes]:
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
 
 
-def _answer(_: Request[Any, Any, Any], failed: Failure) -> Response[bytes]:
-    return _response(answer_to_failure(failed))
+def _answer(_: Request[Any, Any, Any], error: Failure) -> Response[bytes]:
+    return _response(answer_to_failure(error))

@@ -24,7 +24,7 @@ _POLL_TIMEOUT: Final = 0.5
 # The server adds a delay to the time in nanoseconds since 1970, in 64 bits; what does not fit is
 # delivered again at once. This is 31 years.
 _MAX_DELAY: Final = 1e9
-# After so many pulls without an event it checks that there is still something to pull from.
+# After this number of pulls without an event it checks that there is still something to pull from.
 _MAX_EMPTY_PULLS: Final = 10
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
@@ -75,7 +75,7 @@ class NatsEvents(PrefetchingSource[NatsEvent]):
         durable: The consumer's name; all readers of that name share its messages.
         dead: The subject of dead letters; a stream must keep it, or a dead letter is not
             acknowledged and comes again.
-        batch: Messages pulled at once: so many are held beyond those that are worked on.
+        batch: Messages pulled at once, and held beyond those that are worked on.
         ack_wait: Seconds after which a message of a reader that has died comes again; a consumer
             that is there already keeps its own.
         max_ack_pending: Messages that all readers together may hold.

@@ -1,7 +1,7 @@
 """OpenTelemetry: spans and metrics of lookups and their requests; needs its API alone.
 
 Names follow the semantic conventions where these have one. What is asked for never shows: no
-identifier, no URL but its template, nothing of what a server said in its own words.
+identifier, no URL but its template, nothing of a server's own text.
 """
 
 from opentelemetry import metrics, trace
@@ -17,7 +17,7 @@ from capillary_interactions.integrations._telemetry.spans import Spans
 
 
 class Telemetry:
-    """An observer that tells OpenTelemetry of every lookup and every request.
+    """An observer that records every lookup and every request in OpenTelemetry.
 
     A span for each lookup, under the caller's current span, and in it one for each request. A
     lookup that shares the request of an equal one has no request of its own in it.
@@ -25,9 +25,9 @@ class Telemetry:
 
     Args:
         config: That of the client; several clients with the same settings may share this.
-        name: What tells this client apart from others that ask the same server, with another
-            account for instance: the attribute `capillary.client` of all it tells. Without it,
-            their gauges would be one, and the last client's.
+        name: Sets this client apart from others of the same server, with another account for
+            instance: the attribute `capillary.client` of all it records. Without it, their gauges
+            would be one, and the last client's.
         tracer_provider: Where spans go; the global one by default.
         meter_provider: Where metrics go; the global one by default.
 
@@ -47,12 +47,12 @@ class Telemetry:
         tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
         self._spans = Spans(tracer, attributes)
         credentials = len(config.credentials)
-        meters = meter_provider or metrics.get_meter_provider()
-        self._figures = Metrics(meters, attributes, credentials)
+        provider = meter_provider or metrics.get_meter_provider()
+        self._metrics = Metrics(provider, attributes, credentials)
         for credential in range(credentials):
-            self._figures.rate(credential, bucket_parameters(config.rate).rate)
+            self._metrics.set_rate(credential, bucket_parameters(config.rate).rate)
 
     def __call__(self, event: Event) -> None:
-        """Tell of one event."""
-        self._spans.see(event)
-        self._figures.see(event)
+        """Record one event."""
+        self._spans.on_event(event)
+        self._metrics.on_event(event)

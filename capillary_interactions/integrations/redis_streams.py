@@ -84,7 +84,7 @@ class RedisEvent:
         await self._source.acknowledge(self)
 
     async def nack(self, delay: float) -> None:
-        """It comes again after `delay` seconds, at most `claim_after`, to whoever reads then."""
+        """It comes again to the group after `delay` seconds, at most `claim_after`."""
         await self._source.redeliver_later(self, delay)
 
     async def reject(self, reason: str) -> None:
@@ -108,7 +108,7 @@ class RedisEvents(PrefetchingSource[RedisEvent]):
         consumer: This reader's name in the group; by default of host and process.
         dead: The stream of dead letters, by default `stream` with ".dead". Both are written in one
             step, so in a cluster they must share a slot: "{customers}" and "{customers}.dead".
-        batch: Entries fetched at once: so many are held beyond those that are worked on.
+        batch: Entries fetched at once, and held beyond those that are worked on.
         claim_after: Seconds after which another's entry is taken over.
 
     Raises:

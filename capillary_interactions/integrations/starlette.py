@@ -64,7 +64,7 @@ async def client_of(connection: HTTPConnection) -> InteractionsClient:
 
 
 def response_to(outcome: Outcome) -> Response:
-    """The whole response for an outcome; see `web.answer_to`."""
+    """The response for an outcome; see `web.answer_to`."""
     return _response(answer_to(outcome))
 
 
@@ -78,9 +78,9 @@ def answer_failures(app: Starlette) -> None:
         app.add_exception_handler(failure, _answer)
 
 
-async def _answer(_: Request, failed: Exception) -> Response:
-    assert isinstance(failed, FAILURES)  # noqa: S101 - it is registered for nothing else
-    return _response(answer_to_failure(failed))
+async def _answer(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FAILURES)  # noqa: S101 - it is registered for nothing else
+    return _response(answer_to_failure(error))
 
 
 def _response(answer: HttpAnswer) -> Response:

@@ -1,6 +1,6 @@
-"""What does a web application answer for an outcome, and how does its client live and die?
+"""A web application's answer for an outcome, and its client from start to stop.
 
-Knows no framework; `starlette`, `fastapi`, `aiohttp_web` and `litestar` beside it say it in theirs.
+Knows no framework; `starlette`, `fastapi`, `aiohttp_web` and `litestar` beside it translate it.
 """
 
 import math
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from capillary_interactions._http.transport import Transport
 
-_SOON: Final = 1
+_MIN_RETRY_AFTER: Final = 1
 _JSON: Final = "application/json"
 _NO_SOURCE: Final = "The source of the interactions cannot be used."
 # https://www.rfc-editor.org/rfc/rfc9457
@@ -47,7 +47,7 @@ _PROBLEM: Final = "application/problem+json"
 
 @frozen
 class HttpAnswer:
-    """What goes back to whoever asked the application.
+    """What the application sends back.
 
     Attributes:
         status: The HTTP status.
@@ -64,9 +64,8 @@ def answer_to(outcome: Outcome) -> HttpAnswer:
     """The HTTP answer for an outcome, by one table for every framework.
 
     Found is 200, NotFound 404, Rejected 400 where the question is at fault and else 502,
-    Unreadable 502, Unavailable 503 with Retry-After in whole seconds, an hour at
-    most. What a server said in its
-    own words stays out of the body; the outcome's `reason` is for the log.
+    Unreadable 502, Unavailable 503 with Retry-After in integer seconds, an hour at most. A server's
+    own text stays out of the body; the outcome's `reason` is for the log.
     """
     match outcome:
         case Found():
@@ -79,17 +78,16 @@ def answer_to(outcome: Outcome) -> HttpAnswer:
         case Rejected() | Unreadable():
             return _failed(outcome, HTTPStatus.BAD_GATEWAY, _NO_SOURCE)
         case Unavailable():
-            after = _whole_seconds(outcome.retry_after)
             detail = "The interactions cannot be had right now; ask again later."
-            headers = {"Retry-After": str(after)}
+            headers = {"Retry-After": str(_retry_after(outcome.retry_after))}
             return _failed(outcome, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers)
 
 
-def _whole_seconds(asked: float | None) -> int:
+def _retry_after(seconds: float | None) -> int:
     # An outcome may come from another pace, or from the application itself.
-    if asked is None or math.isnan(asked):
-        return _SOON
-    return math.ceil(min(LONGEST, max(_SOON, asked)))
+    if seconds is None or math.isnan(seconds):
+        return _MIN_RETRY_AFTER
+    return math.ceil(min(LONGEST, max(_MIN_RETRY_AFTER, seconds)))
 
 
 def _failed(
@@ -110,10 +108,10 @@ def _problem(
 
 
 class MalformedIdentifierError(CapillaryError, ValueError):
-    """Whoever asked the application named a customer in a way that cannot be asked for.
+    """A request names a customer in a way that cannot be looked up.
 
     Attributes:
-        given: What they gave, masked.
+        given: The value of the request, masked.
     """
 
     def __init__(self, reason: str, given: str) -> None:
@@ -125,7 +123,7 @@ class MalformedIdentifierError(CapillaryError, ValueError):
 
 
 def identified(name: str, value: str) -> Identifier:
-    """The customer that a request is about; what cannot be one is the asker's mistake: 422.
+    """The customer that a request is about; what cannot be one is answered with 422.
 
     Args:
         name: The kind of identifier, "mobile" for instance.
@@ -137,9 +135,9 @@ def identified(name: str, value: str) -> Identifier:
     """
     try:
         return Identifier(name, value)
-    except ValueError as wrong:
-        # Its words never hold the value. The mask's may hold what JSON cannot.
-        raise MalformedIdentifierError(str(wrong), mask_text(mask(value))) from None
+    except ValueError as error:
+        # Its text never holds the value. The masked value may hold what JSON cannot.
+        raise MalformedIdentifierError(str(error), mask_text(mask(value))) from None
 
 
 # What an application's own code raises for a customer, and `answer_to_failure` has an answer for.
@@ -151,7 +149,7 @@ def answer_to_failure(failed: Failure) -> HttpAnswer:
     """The HTTP answer for a failure, for every framework.
 
     What `unwrap` raises is as its outcome has it, and what `identified` raises is 422. Refused
-    credentials are 502: whoever asked can do nothing about them, and the client has logged them.
+    credentials are 502: the request is not at fault, and the client has logged them.
     """
     if isinstance(failed, LookupFailedError):
         return answer_to(failed.outcome)
@@ -161,7 +159,7 @@ def answer_to_failure(failed: Failure) -> HttpAnswer:
 
 
 class Parts(TypedDict, total=False):
-    """What may be said of an application's client beside its settings.
+    """The optional arguments of an application's client, beside its config.
 
     Attributes:
         drain: Seconds that lookups under way may still take when the application stops.
@@ -190,9 +188,9 @@ async def serving(
     Raises:
         ConfigurationError: A setting cannot work, or `drain` is negative.
     """
-    told: dict[str, Any] = {**parts}
-    drain = check_seconds("drain", told.pop("drain", 5.0), zero=True)
-    async with InteractionsClient(config or ClientConfig.from_env(), **told) as client:
+    arguments: dict[str, Any] = {**parts}
+    drain = check_seconds("drain", arguments.pop("drain", 5.0), zero=True)
+    async with InteractionsClient(config or ClientConfig.from_env(), **arguments) as client:
         try:
             yield client
         finally:

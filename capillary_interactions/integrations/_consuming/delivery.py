@@ -22,7 +22,7 @@ class Delivery(Protocol):
         """It is done, never to be delivered again."""
 
     async def nack(self, delay: float) -> None:
-        """It is to be delivered again, after so many seconds; 0 for at once."""
+        """It is to be delivered again, after `delay` seconds; 0 for at once."""
 
     async def reject(self, reason: str) -> None:
         """It is to be put aside where people look: no attempt at it can succeed.

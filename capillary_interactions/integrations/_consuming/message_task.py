@@ -77,7 +77,7 @@ class MessageTask(Generic[_M]):
         predecessor: The message that must end first, or None.
         succeeded: Once it has ended, whether it was done; if not, those behind it in its order
             must not be done either.
-        invalid: Why it has no place in an order, if that was seen as it was read.
+        invalid: Why it has no order, if that was seen as it was read.
         slot_lent: Whether one more message was read in its place.
     """
 
@@ -90,7 +90,6 @@ class MessageTask(Generic[_M]):
     _ended: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def end(self) -> None:
-        """Let the next message in its order go on."""
         self.predecessor = None
         self._ended.set()
 
@@ -188,13 +187,11 @@ class MessageProcessor(Generic[_M]):
             self._available.clear()
 
     def stop(self) -> None:
-        """Look nothing up again."""
         self.stopping.set()
         self._settings.stop()
         self._functions.stop()
 
     def source_exhausted(self) -> None:
-        """No further message can show whose fault a failure is."""
         self._settings.source_exhausted()
         self._functions.source_exhausted()
 

@@ -46,7 +46,6 @@ class MisconfigurationGuard:
         self._stopping = False
 
     def record_success(self) -> None:
-        """An event has shown that the settings work."""
         self._breaker.record_answer(asyncio.get_running_loop().time())
         self._wake()
 
@@ -80,12 +79,10 @@ class MisconfigurationGuard:
         return not self._stopping
 
     def source_exhausted(self) -> None:
-        """No further event can show whose fault it is."""
         self._exhausted = True
         self._wake()
 
     def stop(self) -> None:
-        """What is still held is to be given back."""
         self._stopping = True
         self._wake()
 

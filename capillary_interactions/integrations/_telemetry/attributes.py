@@ -1,4 +1,4 @@
-"""What are things called in telemetry? The semantic conventions' words, and few of our own."""
+"""Names of attributes: those of the semantic conventions, and few of our own."""
 
 import re
 from collections.abc import Mapping
@@ -12,49 +12,48 @@ from capillary_interactions.events import AttemptEnded
 
 SCOPE: Final = "capillary_interactions"
 CLIENT: Final = "capillary.client"
-"""The attribute that tells clients apart which ask the same server."""
+"""The attribute that sets clients of the same server apart."""
 SUCCESSFUL_ENDINGS: Final = frozenset({"found", "not_found"})
 """The endings that are no failure."""
 
 Attributes = Mapping[str, str | int | float | bool]
 
-_LEAST_ERROR: Final = 400
+_MIN_ERROR_STATUS: Final = 400
 _PORTS: Final = {"https": 443, "http": 80}
 
 
 def request_attributes(config: ClientConfig, name: str | None = None) -> Attributes:
     """What every request of a client has in common; of its URL the template alone."""
-    parts = urlsplit(config.base_url)
+    url = urlsplit(config.base_url)
     return {
         **({} if name is None else {CLIENT: name}),
         "http.request.method": "GET",
-        "server.address": parts.hostname or "",
-        "server.port": parts.port or _PORTS.get(parts.scheme, 443),
-        "url.scheme": parts.scheme,
-        "url.template": f"{parts.path}{PATHS[config.api]}",
+        "server.address": url.hostname or "",
+        "server.port": url.port or _PORTS.get(url.scheme, 443),
+        "url.scheme": url.scheme,
+        "url.template": f"{url.path}{PATHS[config.api]}",
     }
 
 
 def error_type(event: AttemptEnded) -> str | None:
     """The conventions' `error.type`, of few values.
 
-    The status where it tells, whatever Capillary means by it; else why there was no whole answer;
-    else the ending.
+    The status if it is one of an error; else why there was no complete answer; else the ending.
     """
-    if event.status is not None and event.status >= _LEAST_ERROR:
+    if event.status is not None and event.status >= _MIN_ERROR_STATUS:
         return str(event.status)
     if event.ending in SUCCESSFUL_ENDINGS:
         return None
     return event.error or event.ending
 
 
-# What servers call requests, but for runs of digits that may be somebody's number.
-_NAME: Final = re.compile(r"[0-9a-fA-F-]{16,64}")
-_NUMBER: Final = re.compile(r"\d{10}")
+# Ids that servers give requests, but for runs of digits that may be a phone number.
+_REQUEST_ID: Final = re.compile(r"[0-9a-fA-F-]{16,64}")
+_PHONE_NUMBER: Final = re.compile(r"\d{10}")
 
 
-def safe_request_id(said: str) -> str:
-    """The server's name for a request; masked, unless it is a UUID or another such number."""
-    if _NAME.fullmatch(said) and not _NUMBER.search(said.replace("-", "")):
-        return said
-    return mask_text(said)[:64]
+def safe_request_id(request_id: str) -> str:
+    """The server's id of a request; masked, unless it is a UUID or another such number."""
+    if _REQUEST_ID.fullmatch(request_id) and not _PHONE_NUMBER.search(request_id.replace("-", "")):
+        return request_id
+    return mask_text(request_id)[:64]

@@ -1,4 +1,4 @@
-"""Which metrics does a client leave? Durations, waits, counts, and gauges of its pace."""
+"""Metrics of a client: durations, waits, counts, and gauges of its pace."""
 
 import time
 from collections import Counter
@@ -37,23 +37,22 @@ _LOOKUP_SECONDS: Final = (*_REQUEST_SECONDS, 30.0, 60.0, 300.0, 1800.0)
 
 _COMMON: Final = frozenset({CLIENT, "server.address", "server.port"})
 
-_Place = tuple[tuple[str, str | int | float | bool], ...]
+_AttributeKey = tuple[tuple[str, str | int | float | bool], ...]
 
 
 @define(eq=False)
 class _Gauges:
-    """What is looked at when somebody asks, in whatever thread that is.
+    """What the callbacks of observable gauges return, in any thread.
 
-    One for each provider: of several observable instruments of one name, it asks only the first.
+    One for each provider: of several observable instruments of one name, it calls only the first.
     """
 
-    rates: dict[_Place, float] = field(factory=dict)
-    pauses: dict[_Place, float] = field(factory=dict)
-    _users: Counter[_Place] = field(factory=Counter)
+    rates: dict[_AttributeKey, float] = field(factory=dict)
+    pauses: dict[_AttributeKey, float] = field(factory=dict)
+    _users: Counter[_AttributeKey] = field(factory=Counter)
     _registered: WeakSet[MeterProvider] = field(factory=WeakSet)
 
     def register(self, provider: MeterProvider, meter: Meter) -> None:
-        """Have a provider ask, from the first time on."""
         if provider not in self._registered:
             self._registered.add(provider)
             meter.create_observable_gauge(
@@ -63,27 +62,25 @@ class _Gauges:
                 "capillary.cool_down", [self._pauses], "s", "Seconds for which nothing is sent."
             )
 
-    def share(self, places: Collection[_Place]) -> None:
-        """Know of one more client that is shown under these attributes."""
-        self._users.update(places)
+    def add_client(self, keys: Collection[_AttributeKey]) -> None:
+        self._users.update(keys)
 
-    def forget(self, places: Collection[_Place]) -> None:
-        """Show no more of a client that is gone, unless another one has the same attributes."""
-        for place in places:
-            self._users[place] -= 1
-            if self._users[place] <= 0:
-                del self._users[place]
-                self.rates.pop(place, None)
-                self.pauses.pop(place, None)
+    def remove_client(self, keys: Collection[_AttributeKey]) -> None:
+        """Drop its gauges, unless another client has the same attributes."""
+        for key in keys:
+            self._users[key] -= 1
+            if self._users[key] <= 0:
+                del self._users[key]
+                self.rates.pop(key, None)
+                self.pauses.pop(key, None)
 
     def _rates(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(rate, dict(place)) for place, rate in self.rates.copy().items()]
+        return [Observation(rate, dict(key)) for key, rate in self.rates.copy().items()]
 
     def _pauses(self, _: CallbackOptions) -> Iterable[Observation]:
         now = time.monotonic()
         return [
-            Observation(max(0.0, end - now), dict(place))
-            for place, end in self.pauses.copy().items()
+            Observation(max(0.0, end - now), dict(key)) for key, end in self.pauses.copy().items()
         ]
 
 
@@ -113,9 +110,9 @@ class Metrics:
         self._server = {name: value for name, value in attributes.items() if name in _COMMON}
         self._gauges = _gauges(provider)
         self._gauges.register(provider, meter)
-        places = [self._place(credential) for credential in range(credentials)]
-        self._gauges.share(places)
-        finalize(self, self._gauges.forget, places).atexit = False
+        keys = [self._attribute_key(credential) for credential in range(credentials)]
+        self._gauges.add_client(keys)
+        finalize(self, self._gauges.remove_client, keys).atexit = False
         self._request = _seconds(
             meter, "http.client.request.duration", _REQUEST_SECONDS, "Time a request took."
         )
@@ -138,12 +135,10 @@ class Metrics:
             "capillary.throttles", "{request}", "Requests refused for their rate."
         )
 
-    def rate(self, credential: int, rate: float) -> None:
-        """Show what rate a credential sends at."""
-        self._gauges.rates[self._place(credential)] = rate
+    def set_rate(self, credential: int, rate: float) -> None:
+        self._gauges.rates[self._attribute_key(credential)] = rate
 
-    def see(self, event: Event) -> None:
-        """Count and measure what an event tells."""
+    def on_event(self, event: Event) -> None:
         match event:
             case AttemptBegan():
                 self._active.add(1, self._attributes)
@@ -155,11 +150,11 @@ class Metrics:
             case Throttled():
                 self._throttles.add(1, self._of(event.credential))
                 end = time.monotonic() + event.cool_down
-                self._gauges.pauses[self._place(event.credential)] = end
+                self._gauges.pauses[self._attribute_key(event.credential)] = end
             case RateChanged():
-                self.rate(event.credential, event.after)
+                self.set_rate(event.credential, event.after)
             case CooledDown():
-                self.rate(event.credential, event.rate)
+                self.set_rate(event.credential, event.rate)
             case LookupEnded():
                 ending = {**self._server, "capillary.ending": event.ending}
                 self._endings.add(1, ending)
@@ -181,7 +176,7 @@ class Metrics:
     def _of(self, credential: int) -> Attributes:
         return {**self._server, "capillary.credential": credential}
 
-    def _place(self, credential: int) -> _Place:
+    def _attribute_key(self, credential: int) -> _AttributeKey:
         return tuple(self._of(credential).items())
 
 

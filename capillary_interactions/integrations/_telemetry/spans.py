@@ -1,4 +1,4 @@
-"""Which spans does a lookup leave? One of its own, and in it one for each request."""
+"""A span for each lookup, and in it one for each request."""
 
 from contextvars import Token
 from typing import Final
@@ -42,39 +42,40 @@ class _Lookup:
 
 @define
 class Spans:
-    """The spans of whatever is under way, by the number of its lookup."""
+    """The spans of lookups and requests under way, by the number of the lookup."""
 
     tracer: Tracer
     attributes: Attributes
     _lookups: dict[int, _Lookup] = field(factory=dict)
-    # A lookup has one request at a time, which may outlive it where others share it.
+    # A lookup has one request at a time, which may outlive it where equal lookups share it.
     _requests: dict[int, tuple[Span, Token[Context]]] = field(factory=dict)
 
-    def see(self, event: Event) -> None:
-        """Begin, change or end what an event is about."""
+    def on_event(self, event: Event) -> None:
         match event:
             case LookupBegan():
-                own = {name: value for name, value in self.attributes.items() if name == CLIENT}
-                span = self.tracer.start_span("capillary lookup", attributes=own)
-                under = trace.set_span_in_context(span)
-                self._lookups[event.lookup] = _Lookup(span, under)
+                attributes = {
+                    name: text for name, text in self.attributes.items() if name == CLIENT
+                }
+                span = self.tracer.start_span("capillary lookup", attributes=attributes)
+                self._lookups[event.lookup] = _Lookup(span, trace.set_span_in_context(span))
             case AttemptBegan():
-                self._leaves(event)
+                self._request_began(event)
             case AttemptEnded():
-                self._answered(event)
+                self._request_ended(event)
             case RetryScheduled():
-                self._again(event)
+                self._retry_scheduled(event)
             case LookupEnded():
-                self._ended(event)
+                self._lookup_ended(event)
             case LookupBroken():
                 lookup = self._lookups.pop(event.lookup, None)
                 if lookup is not None:
                     _fail(lookup.span, event.error)
                     lookup.span.end()
 
-    def _leaves(self, event: AttemptBegan) -> None:
+    def _request_began(self, event: AttemptBegan) -> None:
         lookup = self._lookups.get(event.lookup)
-        own: dict[str, str | int | float | bool] = {
+        attributes: dict[str, str | int | float | bool] = {
+            **self.attributes,
             "capillary.attempt": event.attempt,
             "capillary.credential": event.credential,
             "capillary.wait": event.waited,
@@ -82,22 +83,22 @@ class Spans:
         if lookup is not None:
             lookup.requests += 1
             if lookup.retries:
-                own["http.request.resend_count"] = lookup.retries
+                attributes["http.request.resend_count"] = lookup.retries
                 lookup.retries = 0
         span = self.tracer.start_span(
             f"GET {self.attributes['url.template']}",
             None if lookup is None else lookup.context,
             SpanKind.CLIENT,
-            {**self.attributes, **own},
+            attributes,
         )
-        under = context.set_value(_SUPPRESS, True, trace.set_span_in_context(span))
-        self._requests[event.lookup] = span, context.attach(under)
+        inside = context.set_value(_SUPPRESS, True, trace.set_span_in_context(span))
+        self._requests[event.lookup] = span, context.attach(inside)
 
-    def _answered(self, event: AttemptEnded) -> None:
+    def _request_ended(self, event: AttemptEnded) -> None:
         span, token = self._requests.pop(event.lookup, (None, None))
         if span is None or token is None:
             return
-        # In the task in which it began, as the context must be.
+        # In the task that attached it, as OpenTelemetry demands.
         context.detach(token)
         span.set_attribute("capillary.ending", event.ending)
         if event.status is not None:
@@ -109,13 +110,13 @@ class Spans:
             _fail(span, error)
         span.end()
 
-    def _again(self, event: RetryScheduled) -> None:
+    def _retry_scheduled(self, event: RetryScheduled) -> None:
         lookup = self._lookups.get(event.lookup)
         if lookup is not None:
             lookup.retries = event.attempt
             lookup.span.add_event("retry", {"capillary.delay": event.delay})
 
-    def _ended(self, event: LookupEnded) -> None:
+    def _lookup_ended(self, event: LookupEnded) -> None:
         lookup = self._lookups.pop(event.lookup, None)
         if lookup is None:
             return
