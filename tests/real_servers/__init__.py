@@ -1,1 +1,1 @@
-"""Against servers that count in every known way, and what a client learns from refusals."""
+"""Against rate limiters of every type, an overloaded server, and for longer."""

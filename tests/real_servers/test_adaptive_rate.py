@@ -1,4 +1,4 @@
-"""A quota that is lower than the setting, for some minutes of a moved clock."""
+"""A quota that is lower than the setting, for some minutes of a simulated clock."""
 
 import asyncio
 from typing import Final
@@ -12,13 +12,13 @@ from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import run_without_waiting
 
 _BODY: Final = b'{"name": "capillary", "interaction": []}'
-_SET: Final = 50
-_REAL: Final = 20
-_PATIENT: Final = RetryPolicy(attempts=30, budget=1_000_000)
+_CONFIGURED: Final = 50
+_QUOTA: Final = 20
+_MANY_ATTEMPTS: Final = RetryPolicy(attempts=30, budget=1_000_000)
 _MINUTE: Final = 60.0
 
 
-class _Counting:
+class _LimitedServer:
     """A server with a limiter, 20 ms away."""
 
     def __init__(self, limiter: Limiter) -> None:
@@ -27,7 +27,7 @@ class _Counting:
         self.refused = list[float]()
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - protocol
-        """Answer, or refuse without saying for how long."""
+        """Answer, or refuse without Retry-After."""
         now = asyncio.get_running_loop().time()
         admits = self.limiter.admits(now)
         (self.admitted if admits else self.refused).append(now)
@@ -35,10 +35,10 @@ class _Counting:
         return Response(status=200, body=_BODY) if admits else Response(status=429)
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Close nothing."""
 
     def minute(self, number: int) -> tuple[int, int]:
-        """How many were admitted and refused in a minute."""
+        """Return how many requests were admitted and refused in a minute."""
         begin, end = number * _MINUTE, (number + 1) * _MINUTE
         admitted, refused = (
             sum(begin <= time < end for time in times) for times in (self.admitted, self.refused)
@@ -46,10 +46,13 @@ class _Counting:
         return admitted, refused
 
 
-async def _learning(server: _Counting, minutes: int, raised_at: int) -> list[float]:
-    """The client's rate at the end of each minute; the quota is what was set from one of them."""
+async def _rates(server: _LimitedServer, minutes: int, raised_at: int) -> list[float]:
+    """Return the client's rate after each minute; from `raised_at` on the quota is the setting."""
     config = ClientConfig(
-        "https://api.example.com", BasicAuth("till", "x"), rate=f"{_SET}/1", retry=_PATIENT
+        "https://api.example.com",
+        BasicAuth("till", "x"),
+        rate=f"{_CONFIGURED}/1",
+        retry=_MANY_ATTEMPTS,
     )
     rates = list[float]()
     async with InteractionsClient(config, transport=server) as client:
@@ -62,7 +65,7 @@ async def _learning(server: _Counting, minutes: int, raised_at: int) -> list[flo
         working = asyncio.create_task(work())
         for minute in range(minutes):
             if minute == raised_at:
-                server.limiter = SlidingLog(_SET, 1.0)
+                server.limiter = SlidingLog(_CONFIGURED, 1.0)
             await asyncio.sleep(_MINUTE)
             rates.append(client.snapshot().rate)
         working.cancel()
@@ -70,14 +73,14 @@ async def _learning(server: _Counting, minutes: int, raised_at: int) -> list[flo
     return rates
 
 
-@pytest.mark.no_cover  # thousands of lookups, and none that others do not cover
+@pytest.mark.no_cover  # thousands of lookups, which other tests cover
 def test_is_learned_and_used_and_forgotten() -> None:
     """A few refusals a minute, 80 % of the real quota used, and back at the setting in a minute."""
-    server = _Counting(SlidingLog(_REAL, 1.0))
-    rates = run_without_waiting(_learning(server, minutes=8, raised_at=6))
-    minutes = [server.minute(number) for number in range(8)]
-    assert sum(refused for _, refused in minutes[2:6]) <= 4 * 4
-    assert sum(admitted for admitted, _ in minutes[2:6]) >= 0.8 * 4 * _MINUTE * _REAL
-    assert max(rates[2:6]) <= 1.2 * _REAL
-    assert rates[7] >= 0.9 * _SET
-    assert minutes[7][1] == 0
+    server = _LimitedServer(SlidingLog(_QUOTA, 1.0))
+    rates = run_without_waiting(_rates(server, minutes=6, raised_at=4))
+    minutes = [server.minute(number) for number in range(6)]
+    assert sum(refused for _, refused in minutes[2:4]) <= 2 * 4
+    assert sum(admitted for admitted, _ in minutes[2:4]) >= 0.8 * 2 * _MINUTE * _QUOTA
+    assert max(rates[2:4]) <= 1.2 * _QUOTA
+    assert rates[5] >= 0.9 * _CONFIGURED
+    assert minutes[5][1] == 0

@@ -1,4 +1,4 @@
-"""The quota at servers in another process, whatever way they count."""
+"""The quota at servers in another process, with every type of rate limiter."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _SECONDS: Final = 2.5
 async def test_refuse_nothing_that_is_promised(limit: RateLimit) -> None:
     """Sliding log, fixed window at any phase, token bucket, GCRA: all used to 90 % or more.
 
-    Where others keep the machine from that: no less than a loop of sleeps has at the same time.
+    On a busy machine: no less than a loop of sleeps reaches at the same time.
     """
     rows = [row for row in rows_of(limit) if row.promised]
     with limited({row.name: row.rule for row in rows}) as server:
@@ -37,20 +37,21 @@ async def test_refuse_nothing_that_is_promised(limit: RateLimit) -> None:
 
 
 async def _share_of_a_loop(interval: float) -> float:
-    """How many of its steps a loop takes that sleeps for an interval between two of them."""
+    """Return the share of its iterations that a loop of sleeps completes in time."""
     clock = asyncio.get_running_loop().time
-    began, steps = clock(), 0
-    while clock() < began + _SECONDS:
+    started_at, steps = clock(), 0
+    while clock() < started_at + _SECONDS:
         await asyncio.sleep(interval)
         steps += 1
-    return steps * interval / (clock() - began)
+    return steps * interval / (clock() - started_at)
 
 
+@pytest.mark.measures
 async def test_would_refuse_a_client_that_is_too_fast() -> None:
-    """A client set to three times the quota is refused by every one of them."""
+    """Each of them refuses a client that is set to three times the quota."""
     rows = [
-        Row(limit=RateLimit(60, 1.0), rule=row.rule, promised=False)
-        for row in rows_of(RateLimit(20, 1.0))
+        Row(limit=RateLimit(15, 1.0), rule=row.rule, promised=False)
+        for row in rows_of(RateLimit(5, 1.0))
     ]
     with limited({row.name: row.rule for row in rows}) as server:
         figures = await measure(server, rows, 1.5)
@@ -58,7 +59,7 @@ async def test_would_refuse_a_client_that_is_too_fast() -> None:
 
 
 def _admitted(limiter: Limiter, times: list[float]) -> list[int]:
-    return [place for place, time in enumerate(times) if limiter.admits(time)]
+    return [index for index, time in enumerate(times) if limiter.admits(time)]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,6 @@ def _admitted(limiter: Limiter, times: list[float]) -> list[int]:
     ],
     ids=["sliding log", "fixed window", "bucket of 2", "bucket of 1", "gcra of 2", "gcra of 1"],
 )
-def test_count_as_they_say(make: Callable[[], Any], admitted: list[int]) -> None:
-    """Two a second, for six requests of which four come within the first second."""
+def test_count_as_their_names_say(make: Callable[[], Any], admitted: list[int]) -> None:
+    """Two a second, for six requests of which four arrive within the first second."""
     assert _admitted(make(), [10.0, 10.1, 10.2, 10.75, 11.25, 11.3]) == admitted

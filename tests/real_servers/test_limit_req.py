@@ -13,15 +13,15 @@ pytestmark = pytest.mark.skipif(
     binary() is None, reason="nginx is not installed (apt-get install nginx-light)"
 )
 
-_SECONDS: Final = 2.5
+_SECONDS: Final = 2.0
 
 
 @pytest.mark.measures
 @pytest.mark.parametrize("limit", NGINX, ids=str)
 def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit) -> None:
-    """Rate and burst of nginx are those of our setting; 64 in flight; 10, 100, 1,000 a second.
+    """Rate and burst of nginx are those of the setting; 64 in flight; 10, 100, 1,000 a second.
 
-    Where a machine cannot do as many without a limit either, 97 % of what it can.
+    On a machine that cannot send as many without a limit either, 97 % of what it can.
     """
     rate = round(limit.requests / limit.per)
     seen = in_own_process(limit, _SECONDS)
@@ -30,7 +30,7 @@ def test_refuses_nothing_and_is_used_to_97_percent(limit: RateLimit) -> None:
 
 
 async def test_would_refuse_a_client_that_is_too_fast(tmp_path: Path) -> None:
-    """A client set to a tenth more than nginx allows is refused before long."""
+    """A client set to a tenth more than nginx allows is refused soon."""
     with nginx(tmp_path, rate=100, burst=1) as server:
         _, refused, _ = await through_nginx(server, RateLimit(6_600, 60.0, burst=4), 0.3)
     assert refused >= 1

@@ -13,10 +13,10 @@ _MIB: Final = 1024 * 1024
 
 
 @pytest.mark.measures
-async def test_grows_in_nothing_and_keeps_its_pace() -> None:
-    """Memory, file descriptors and tasks of the last third are those of the one before."""
+async def test_grows_in_nothing_and_keeps_its_rate() -> None:
+    """Memory, file descriptors and tasks of the last third are those of the second."""
     gc.collect()
-    gc.freeze()  # what others left here would be gone through at every sample
+    gc.freeze()  # else the collector traverses the objects of earlier tests at every sample
     tracemalloc.start(1)
     try:
         soaked = await soak(

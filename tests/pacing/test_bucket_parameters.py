@@ -1,4 +1,4 @@
-"""The figures of a bucket for a server that allows a burst, and for requests that leave late."""
+"""The parameters of a bucket for a server that allows a burst, and for requests sent late."""
 
 import pytest
 from hypothesis import given
@@ -16,8 +16,8 @@ LIMITS = st.builds(
 
 
 @given(LIMITS)
-def test_lets_no_more_leave_at_once_than_the_burst(limit: RateLimit) -> None:
-    """Never a whole request more, also where late ones leave with the next."""
+def test_sends_no_more_at_once_than_the_burst(limit: RateLimit) -> None:
+    """Never one complete request more, also where late ones are sent with the next."""
     figures = bucket_parameters(limit)
     assert limit.burst is not None
     assert figures.capacity <= figures.send_capacity < limit.burst + 1
@@ -25,14 +25,14 @@ def test_lets_no_more_leave_at_once_than_the_burst(limit: RateLimit) -> None:
 
 
 @given(LIMITS)
-def test_keeps_the_quota_where_requests_leave(limit: RateLimit) -> None:
-    """What leaves in a window, with those that are late, stays under one more than N."""
+def test_keeps_the_quota_where_requests_are_sent(limit: RateLimit) -> None:
+    """The requests sent in a window, late ones included, stay under one more than N."""
     figures = bucket_parameters(limit)
     assert figures.send_capacity + figures.rate * limit.per < limit.requests + 1 + 1e-6
 
 
 @pytest.mark.parametrize(
-    ("limit", "room"),
+    ("limit", "reserved"),
     [
         (RateLimit(1_000, 60.0), 0),
         (RateLimit(6_000, 60.0, burst=10), 0),
@@ -42,7 +42,9 @@ def test_keeps_the_quota_where_requests_leave(limit: RateLimit) -> None:
     ],
     ids=str,
 )
-def test_leaves_room_for_what_a_busy_server_reads_in_one_piece(limit: RateLimit, room: int) -> None:
+def test_reserves_capacity_for_what_a_busy_server_reads_at_once(
+    limit: RateLimit, reserved: int
+) -> None:
     """Beside the burst, at more than a hundred a second, and never more than half of it."""
     burst = limit.requests // 100 if limit.burst is None else limit.burst
-    assert bucket_parameters(limit).capacity == burst - room
+    assert bucket_parameters(limit).capacity == burst - reserved
