@@ -207,7 +207,7 @@ class _Scene:
 
     def _cancel_shared(self) -> None:
         """Cancel a call that is shared, as a program does that cancels every task it finds."""
-        tasks = self.client._flights._tasks - {asyncio.current_task()}  # noqa: SLF001
+        tasks = self.client._single_flight._tasks - {asyncio.current_task()}  # noqa: SLF001
         if tasks:
             named = sorted(tasks, key=lambda task: task.get_name())
             self.dice.choice(named).cancel()
@@ -354,12 +354,12 @@ class _Scene:
     def _look_at_rest(self) -> None:
         """Places, slots, turns and shared calls, when nobody asks for anything."""
         client = self.client
-        for lane in client._lanes.all:  # noqa: SLF001 - it cannot be seen from outside
-            pace: Any = lane.pace
+        for credential in client._pool.all:  # noqa: SLF001 - it cannot be seen from outside
+            pace: Any = credential.pace
             state = pace.state()
             if (state.in_flight, state.waiting, pace._pending_tokens) != (0, 0, 0):  # noqa: SLF001
                 self.wrong.append(f"in flight or waiting: {state}, pending {pace._pending_tokens}")  # noqa: SLF001
-        if client._flights._flights or client._flights._tasks:  # noqa: SLF001
+        if client._single_flight._calls or client._single_flight._tasks:  # noqa: SLF001
             self.wrong.append("a shared call is left")
         if self.server.under_way:
             self.wrong.append("a request is left")

@@ -92,7 +92,7 @@ async def several_credentials(
         if throttled is not None:
             # As its answer would: the pace of that credential hears of a refusal.
             await client.lookup(Identifier.mobile("919000000001"))
-            client._lanes.all[throttled].was_throttled(time.monotonic(), 60.0)  # noqa: SLF001
+            client._pool.all[throttled].on_throttled(time.monotonic(), 60.0)  # noqa: SLF001
         stream = asyncio.create_task(_pull(client, None, []))
         await asyncio.sleep(seconds)
         pauses = [one.cool_down for one in client.snapshot().credentials]

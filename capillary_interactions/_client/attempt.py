@@ -1,19 +1,20 @@
-"""How is one request sent? Credential, turn, request, verdict; what each party learns from it."""
+"""One attempt of a lookup: a credential, a slot of the quota, a request, and its result."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
-from attrs import define, frozen
+from attrs import frozen
 
 from capillary_interactions._client.credential_pool import CredentialPool
 from capillary_interactions._client.credential_state import CredentialState
+from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
 from capillary_interactions._client.refusals import Refusals
-from capillary_interactions._client.resending import has_another
-from capillary_interactions._client.sending import Sending
+from capillary_interactions._client.retry import may_resend
 from capillary_interactions._http.transport import (
     CheckedTransport,
     ResponseTooLargeError,
@@ -21,276 +22,283 @@ from capillary_interactions._http.transport import (
     transport_failure,
 )
 from capillary_interactions._json.reader import Reader
-from capillary_interactions._model.query import Query
-from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, admit
+from capillary_interactions._pacing.deadline import SlotAfterDeadlineError, admit
 from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import is_long, objects_at_most
 from capillary_interactions._protocol.classify import classify
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import Response
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions._protocol.quota_headers import policies
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._protocol.token_response import NoHeadersError
 from capillary_interactions.events import AttemptBegan, AttemptEnded
 
-REQUEST_ID = "x-cap-requestid"
-
-
-_NOT_ENDED: Final = AttemptResult(ResultKind.UNAVAILABLE)
-Attempt = tuple[CredentialState, AttemptResult]
-
-
-@define(eq=False)
-class LookupState:
-    """One lookup under way.
-
-    Attributes:
-        query: What is asked.
-        deadline: When it must have ended, and whether a person waits for it.
-        attempts: Requests sent so far.
-        waited: Seconds spent so far waiting for quota or a cool-down.
-        request_id: The server's name for the last request.
-        lookup: The lookup's number, for observers.
-        told: Seconds of `waited` that observers know of.
-        tolerated: Different customers refused by what is not the API, after which the credential
-            is not yet in doubt.
-        objects: Objects and lists in the long answers so far, at most.
-        number: The last request's number; see `Pages`.
-        result: How it has ended, once it has.
-    """
-
-    query: Query
-    deadline: Deadline
-    attempts: int = 0
-    waited: float = 0.0
-    request_id: str | None = None
-    lookup: int = 0
-    told: float = 0.0
-    tolerated: int = 1
-    objects: int = 0
-    number: int = 0
-    result: AttemptResult = _NOT_ENDED
+REQUEST_ID: Final = "x-cap-requestid"
+# A tuple, which compares by identity: the hash of an enum's member is computed in Python.
+_FINAL: Final = (
+    ResultKind.ANSWER,
+    ResultKind.NOT_FOUND,
+    ResultKind.REJECTED,
+    ResultKind.UNREADABLE,
+    ResultKind.UNAVAILABLE,
+)
 
 
 @frozen(eq=False)
 class RequestSender:
-    """Sends one request at a time of each trip, and tells the credential how it went.
+    """Makes the attempts of lookups, one at a time for each.
 
     Args:
-        transport: Gets it there.
-        lanes: The credentials.
-        observers: See each attempt.
+        transport: Sends requests.
+        pool: The credentials; each learns from its responses.
+        observers: Receive events for each request.
         reader: Reads answers.
-        patience: Seconds for one request.
-        believed: Seconds that a server's word on a pause is believed at most.
+        attempt_timeout: Seconds for one request.
+        max_pause: Seconds that a server's Retry-After is believed at most.
     """
 
     transport: CheckedTransport
-    lanes: CredentialPool
+    pool: CredentialPool
     observers: Observers
     reader: Reader
-    patience: float
-    believed: float = LONGEST
+    attempt_timeout: float
+    max_pause: float = LONGEST
 
-    async def attempt(self, trip: LookupState, url: str) -> Attempt:
-        """One attempt, on whichever credential can send soonest and is not refused.
+    async def send(self, state: LookupState, url: str) -> AttemptResult:
+        """Make one attempt, on the credential that can send soonest.
 
         Raises:
             AuthenticationError: Every credential is refused.
         """
         refusals: Refusals | None = None
-        unsent = 0
+        resends = 0
         while True:
-            avoided = () if refusals is None else refusals.avoided
-            lane = self.lanes.soonest(asyncio.get_running_loop().time(), avoided)
-            lane.doubt.begin()
+            usable = self.pool.usable
+            credential = usable[0] if len(usable) == 1 else self._next_credential(refusals)
+            state.credential, evidence = credential, credential.evidence
+            evidence.in_flight += 1
             try:
-                result, headers = await self._once(trip, lane, url)
+                result = await self._attempt_once(state, credential, url)
             except WaiterEvictedError:
                 continue
             finally:
-                lane.doubt.end()
+                evidence.in_flight -= 1
+                if evidence.waiters:
+                    evidence.wake()
+            if result.kind in _FINAL:
+                return result
             if result.kind is ResultKind.RETRYABLE:
-                if await has_another(trip.deadline, result, unsent):
-                    unsent += 1
+                if await may_resend(state.deadline, result, resends):
+                    resends += 1
                     continue
                 if not (result.throttled or result.shortage):
-                    self.lanes.failed(lane)
-            if result.kind is not ResultKind.CREDENTIALS_REFUSED:
-                return lane, result
-            refusals = refusals or Refusals(trip.query.identifier, trip.tolerated)
-            comes_to = await refusals.judge(lane, result, headers, self._left(trip))
-            if comes_to is None:
-                continue
-            if comes_to.kind is ResultKind.CREDENTIALS_REFUSED:
-                self.lanes.refuse(lane, comes_to)
-            elif not refusals.may_go_elsewhere(lane, comes_to, self.lanes):
-                return lane, comes_to
+                    self.pool.on_failure(credential)
+                return result
+            refusals = refusals or Refusals(state.query.identifier, state.tolerated, self.pool)
+            headers, left = state.sent_headers, state.remaining()
+            consequence = await refusals.take_in(credential, result, headers, left)
+            if consequence is not None:
+                return consequence
 
-    async def _once(
-        self, trip: LookupState, lane: CredentialState, url: str
-    ) -> tuple[AttemptResult, Mapping[str, str] | None]:
-        """Token, turn, request; what came of it, and the headers that it was sent with."""
-        auth = lane.auth
-        missing = await auth.ensure_ready(self._left(trip)) if auth.renewable else None
-        if missing is not None:
-            return missing, None
-        late = await self._turn(trip, lane)
-        if late is not None:
-            return late, None
+    def _next_credential(self, refusals: Refusals | None) -> CredentialState:
+        avoided = () if refusals is None else refusals.avoided
+        return self.pool.next_available(asyncio.get_running_loop().time(), avoided)
+
+    async def _attempt_once(
+        self, state: LookupState, credential: CredentialState, url: str
+    ) -> AttemptResult:
+        auth, failure = credential.auth, None
+        state.sent_headers = None
+        if auth.renewable:
+            failure = await auth.ensure_ready(state.remaining())
+        failure = failure or await self._acquire_slot(state, credential)
+        if failure is not None:
+            return failure
+        # The wait may have taken longer than the token lives.
+        if auth.renewable and auth.has_lapsed():
+            failure = await self._renew_token(state, credential)
+            if failure is not None:
+                return failure
+        state.sent_headers = auth.headers
         try:
-            # The turn may have taken longer than a token lives.
-            if auth.renewable and auth.has_lapsed():
-                missing = await auth.ensure_ready(self._left(trip))
-        except BaseException:
-            lane.pace.release()
-            raise
-        if missing is not None:
-            lane.pace.release()
-            return missing, None
-        sending = Sending(lane, trip.attempts + 1, trip.deadline, auth.headers)
-        try:
-            return await self._send(trip, sending, url), sending.headers
+            return await self._send_once(state, credential, url)
         except NoHeadersError as error:
-            return error.result, None
+            state.sent_headers = None
+            return error.result
 
-    def _left(self, trip: LookupState) -> float | None:
-        return trip.deadline.remaining(asyncio.get_running_loop().time())
-
-    async def _turn(self, trip: LookupState, lane: CredentialState) -> AttemptResult | None:
-        """Wait for a slot; the result, if the deadline comes first."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
+    async def _renew_token(
+        self, state: LookupState, credential: CredentialState
+    ) -> AttemptResult | None:
+        """Wait for a new token; without one, the slot is released."""
         try:
-            await admit(trip.deadline, lane.pace)
+            failure = await credential.auth.ensure_ready(state.remaining())
+        except BaseException:
+            credential.pace.release()
+            raise
+        if failure is not None:
+            credential.pace.release()
+        return failure
+
+    async def _acquire_slot(
+        self, state: LookupState, credential: CredentialState
+    ) -> AttemptResult | None:
+        """Wait for a slot; the result, if the deadline comes first."""
+        loop, deadline = asyncio.get_running_loop(), state.deadline
+        started = loop.time()
+        try:
+            if deadline.share is None:
+                await credential.pace.admit(deadline)
+            else:
+                await admit(deadline, credential.pace)
         except SlotAfterDeadlineError as error:
-            wait = min(error.wait, self.believed)
+            wait = min(error.wait, self.max_pause)
             return AttemptResult(ResultKind.UNAVAILABLE, error.reason, retry_after=wait)
         finally:
-            trip.waited += loop.time() - begun
+            state.waited += loop.time() - started
         return None
 
-    async def _send(self, trip: LookupState, sending: Sending, url: str) -> AttemptResult:
-        loop, lane = asyncio.get_running_loop(), sending.lane
-        sent, trip.number = loop.time(), self.lanes.pages.begin()
-        attentive = self.observers.attentive
+    async def _send_once(
+        self, state: LookupState, credential: CredentialState, url: str
+    ) -> AttemptResult:
+        started = asyncio.get_running_loop().time()
+        pages, observed = self.pool.pages, self.observers.enabled()
+        pages.requests += 1
+        state.request_number = pages.requests
         response: Response | None = None
         result: AttemptResult | None = None
-        error: str | None = None
-        stays = False
-        trip.attempts += 1
+        error: TransportError | None = None
+        not_sent = False
+        state.attempts += 1
+        number = state.attempts
         try:
-            lane.leaves()
-            if attentive:
-                self._tell_begun(trip, lane)
-            response = await self._post(sending, url)
-            trip.request_id = _request_id(response)
-            result = await self._judged(trip, response)
-            self._learn(trip, lane, result, response, sent)
+            credential.request_sent()
+            if observed:
+                self._emit_began(state)
+            response = await self._exchange(state, credential, url)
+            state.request_id = _request_id(response)
+            result = await self._classify(state, response)
+            self._handle_response(state, result, response, started)
         except (WaiterEvictedError, NoHeadersError):
-            # It had its connection when a pause began or its token lapsed, and was not sent.
-            stays = True
+            # It had its connection when a cool-down began or its token lapsed, and was not sent.
+            not_sent = True
             raise
-        except ResponseTooLargeError as failed:
-            result = AttemptResult(ResultKind.UNREADABLE, failed.reason)
-            error = _name(failed)
-        except TransportError as failed:
-            result, error = transport_failure(failed), _name(failed)
-            stays = result.shortage
+        except TransportError as exc:
+            error, result = exc, _failure(exc)
+            not_sent = result.shortage
         finally:
-            # Only now: the next in line must not leave before a refusal is felt.
-            lane.pace.release()
-            if stays:
-                trip.attempts -= 1
-                lane.stays()
+            # Only now: the next waiter must not be admitted before a cool-down has begun.
+            credential.pace.release()
+            if not_sent:
+                state.attempts -= 1
+                credential.send_cancelled()
             if result is not None and result.shortage:
-                lane.runs_short(result.reason)
-            if attentive:
-                ended = _ending(result), error
-                self._tell_ended(trip, sending, response, ended, loop.time() - sent)
+                credential.on_shortage(result.reason)
+            if observed:
+                self._emit_ended(state, number, response, result, error, started)
         return result
 
-    async def _post(self, sending: Sending, url: str) -> Response:
-        request = await sending.request(url, calls_before_send=self.transport.calls_before_send)
-        left = sending.deadline.remaining(asyncio.get_running_loop().time())
-        patience = self.patience if left is None else min(self.patience, max(left, 0.001))
-        return await self.transport.send(request, timeout=patience)
+    async def _exchange(
+        self, state: LookupState, credential: CredentialState, url: str
+    ) -> Response:
+        before_send: Callable[[], Awaitable[Mapping[str, str] | None]]
+        before_send = credential.pace.before_send
+        if credential.auth.renewable:
+            before_send = partial(self._before_send, state, credential)
+            if not self.transport.calls_before_send:
+                await before_send()
+        request = Request(
+            url=url,
+            headers=state.sent_headers or {},
+            credential=credential.index,
+            before_send=before_send if self.transport.calls_before_send else None,
+        )
+        timeout, at = self.attempt_timeout, state.deadline.at
+        if at is not None:
+            timeout = min(timeout, max(at - asyncio.get_running_loop().time(), 0.001))
+        return await self.transport.send(request, timeout=timeout)
 
-    async def _judged(self, trip: LookupState, response: Response) -> AttemptResult:
-        """What an answer means; a long one is read in a thread."""
+    async def _before_send(
+        self, state: LookupState, credential: CredentialState
+    ) -> Mapping[str, str]:
+        headers = state.sent_headers = await credential.before_send(state.remaining())
+        return headers
+
+    async def _classify(self, state: LookupState, response: Response) -> AttemptResult:
+        """Classify a response; a long one in a thread."""
         now = datetime.now(UTC)
         if not is_long(response.body):
-            return classify(response, trip.query, self.reader, now, self.believed)
-        result = await off_loop(classify, response, trip.query, self.reader, now, self.believed)
+            return classify(response, state.query, self.reader, now, self.max_pause)
+        result = await off_loop(classify, response, state.query, self.reader, now, self.max_pause)
         if result.customer is not None:
-            trip.objects += objects_at_most(response.body)
+            state.objects += objects_at_most(response.body)
         return result
 
-    def _learn(
-        self,
-        trip: LookupState,
-        lane: CredentialState,
-        result: AttemptResult,
-        response: Response,
-        sent: float,
+    def _handle_response(
+        self, state: LookupState, result: AttemptResult, response: Response, sent_at: float
     ) -> None:
+        credential, pages = state.credential, self.pool.pages
         if result.kind is ResultKind.RETRYABLE:
             if result.throttled:
-                # First, for the pause makes whoever waits here too late, but not elsewhere.
-                self.lanes.relieve(lane)
-                lane.was_throttled(sent, result.retry_after)
+                # Evict waiters before the cool-down starts: another credential may still meet
+                # their deadlines.
+                self.pool.reroute_waiters(credential)
+                credential.on_throttled(sent_at, result.retry_after)
         elif result.kind is not ResultKind.CREDENTIALS_REFUSED:
-            if result.from_api:
-                lane.was_answered()
-                self.lanes.pages.answered(trip.number)
-            else:
-                lane.was_reached()
-        told = policies(response.headers, datetime.now(UTC))
-        lane.slowing.hinted(told, sent_at=sent, now=asyncio.get_running_loop().time())
+            credential.on_response(from_api=result.from_api)
+            if result.from_api and pages.customers:
+                pages.on_answer(state.request_number)
+        quotas, limits = policies(response.headers, datetime.now(UTC)), credential.server_limits
+        if quotas or limits.slowed_at is not None:
+            limits.update(quotas, sent_at=sent_at, now=asyncio.get_running_loop().time())
 
-    def _tell_begun(self, trip: LookupState, lane: CredentialState) -> None:
-        waited, trip.told = trip.waited - trip.told, trip.waited
+    def _emit_began(self, state: LookupState) -> None:
+        waited, state.reported_wait = state.waited - state.reported_wait, state.waited
         self.observers.emit(
             AttemptBegan(
-                lookup=trip.lookup, credential=lane.place, attempt=trip.attempts, waited=waited
+                lookup=state.lookup,
+                credential=state.credential.index,
+                attempt=state.attempts,
+                waited=waited,
             )
         )
 
-    def _tell_ended(
+    def _emit_ended(  # noqa: PLR0917
         self,
-        trip: LookupState,
-        sending: Sending,
+        state: LookupState,
+        number: int,
         response: Response | None,
-        ended: tuple[str, str | None],
-        duration: float,
+        result: AttemptResult | None,
+        error: TransportError | None,
+        started: float,
     ) -> None:
-        ending, error = ended
         self.observers.emit(
             AttemptEnded(
-                lookup=trip.lookup,
-                credential=sending.lane.place,
-                attempt=sending.number,
-                ending=ending,
+                lookup=state.lookup,
+                credential=state.credential.index,
+                attempt=number,
+                ending=_event_ending(result),
                 status=None if response is None else response.status,
-                duration=duration,
+                duration=asyncio.get_running_loop().time() - started,
                 request_id=None if response is None else _request_id(response),
-                error=error,
+                error=None if error is None else type(error.__cause__ or error).__name__,
             )
         )
 
 
 def _request_id(response: Response) -> str | None:
-    name = response.headers.get(REQUEST_ID)
-    # aiohttp keeps bytes that are no UTF-8 as halves of characters, which no JSON may hold.
-    return None if name is None else name.encode("utf-8", "replace").decode()
+    text = response.headers.get(REQUEST_ID)
+    # aiohttp decodes bytes that are not UTF-8 to lone surrogates, which JSON cannot hold.
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
-def _name(failed: TransportError) -> str:
-    return type(failed.__cause__ or failed).__name__
+def _failure(error: TransportError) -> AttemptResult:
+    if isinstance(error, ResponseTooLargeError):
+        return AttemptResult(ResultKind.UNREADABLE, error.reason)
+    return transport_failure(error)
 
 
-def _ending(result: AttemptResult | None) -> str:
+def _event_ending(result: AttemptResult | None) -> str:
     if result is None:
         return "cancelled"
     return "throttled" if result.throttled else result.kind.value

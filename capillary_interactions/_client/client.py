@@ -1,22 +1,26 @@
-"""One client: the parts put together, and little else."""
+"""The client: its parts put together, and little else."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakSet
 
 from attrs import evolve
 
-from capillary_interactions._client.attempt import LookupState, RequestSender
+from capillary_interactions._client.attempt import RequestSender
 from capillary_interactions._client.cleanup import finish
+from capillary_interactions._client.credential_pool import (
+    build_credential_pool,
+    build_transport,
+    max_pause,
+)
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.lifecycle import ClientLifecycle
-from capillary_interactions._client.lookup import LookupRunner, to_outcome
+from capillary_interactions._client.lookup import LookupRunner, to_outcome, too_late
+from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.observers import Observers
-from capillary_interactions._client.parts import build_credential_pool, build_transport, max_pause
 from capillary_interactions._client.single_flight import (
     Cache,
     SharedCallCancelledError,
@@ -30,7 +34,7 @@ from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
 from capillary_interactions._model.query import Identifier, Query
-from capillary_interactions._pacing.deadline import Deadline, Refusal
+from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.attempt_result import AttemptResult
@@ -80,23 +84,23 @@ class InteractionsClient:
         self._config = config
         self._observers = Observers(tuple(observers))
         self._transport = build_transport(config, transport)
-        self._lanes = build_credential_pool(config, self._transport, pace, self._observers)
+        self._pool = build_credential_pool(config, self._transport, pace, self._observers)
         sender = RequestSender(
             self._transport,
-            self._lanes,
+            self._pool,
             self._observers,
             Reader(config.timezone),
             config.timeouts.attempt,
-            believed=max_pause(config.retry),
+            max_pause=max_pause(config.retry),
         )
-        self._asker = LookupRunner(config, sender, self._observers)
-        self._flights: SingleFlight[LookupState] = SingleFlight()
+        self._runner = LookupRunner(config, sender, self._observers)
+        self._single_flight: SingleFlight[LookupState] = SingleFlight()
         self._cache: Cache[LookupState] | None = (
             Cache(config.cache_ttl) if config.cache_ttl else None
         )
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings: Counter[str] = Counter()
-        self._home = ClientLifecycle(config.rate)
+        self._lifecycle = ClientLifecycle(config.rate)
 
     @property
     def config(self) -> ClientConfig:
@@ -104,16 +108,11 @@ class InteractionsClient:
         return self._config
 
     async def __aenter__(self) -> Self:
-        self._home.closed = False
-        self._home.enter()
+        self._lifecycle.closed = False
+        self._lifecycle.bind_running_loop()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self, drain: float = 0.0) -> None:
@@ -127,21 +126,21 @@ class InteractionsClient:
             drain: Seconds for what is under way.
         """
         check_seconds("drain", drain, zero=True)
-        self._home.closed = True
+        self._lifecycle.closed = True
         for stream in tuple(self._streams):
             stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
         try:
-            await self._flights.drain(drain)
+            await self._single_flight.drain(drain)
         finally:
-            await finish(self._let_go())
+            await finish(self._close())
 
-    async def _let_go(self) -> None:
+    async def _close(self) -> None:
         async with AsyncExitStack() as steps:
-            # The last one first, and each of them though another one fails.
+            # They run in reverse, and each of them even if another one fails.
             steps.push_async_callback(self._transport.aclose)
-            for lane in self._lanes.all:
-                steps.push_async_callback(lane.auth.aclose)
-            steps.push_async_callback(self._flights.ground)
+            for credential in self._pool.all:
+                steps.push_async_callback(credential.auth.aclose)
+            steps.push_async_callback(self._single_flight.cancel_all)
 
     async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
         """One customer's interactions, or why there are none.
@@ -161,12 +160,12 @@ class InteractionsClient:
             RuntimeError: The client is closed, or in use by another event loop.
         """
         try:
-            asked = to_query(query)
-            check_supported(asked, self._config.api)
+            parsed = Query(query) if isinstance(query, Identifier) else to_query(query)
+            check_supported(parsed, self._config.api)
             limit = self._config.timeouts.total if timeout is None else parse_timeout(timeout)
-            return await self._run(asked, query, limit, interactive=True)
+            return await self._look_up(parsed, query, limit, interactive=True)
         except Exception as error:
-            # What is no query may be a plain number.
+            # An argument of the wrong type may be a plain phone number.
             del query
             clear(error)
             raise
@@ -211,8 +210,8 @@ class InteractionsClient:
         if give_up_after is not None:
             check_count("give_up_after", give_up_after)
         limit = None if timeout is None else parse_timeout(timeout)
-        stream_share = None if share is None else StreamShare(share, self._lanes)
-        self._home.check_open()
+        stream_share = None if share is None else StreamShare(share, self._pool)
+        self._lifecycle.check_open()
 
         def work(query: Query, item: Any) -> Awaitable[Outcome]:
             tolerated = stream.tolerated
@@ -225,7 +224,7 @@ class InteractionsClient:
             at_once=at_once,
             ordered=ordered,
             give_up_after=give_up_after,
-            pages=self._lanes.pages,
+            pages=self._pool.pages,
         )
         self._streams.add(stream)
         return stream
@@ -240,12 +239,12 @@ class InteractionsClient:
             async with self.stream(queries, ordered=True) as outcomes:
                 return [outcome async for outcome in outcomes]
         except Exception:
-            del queries  # in the traceback it would show whatever it holds
+            del queries  # a traceback would show what it holds
             raise
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""
-        return snapshot_of(self._lanes.all, with_all_endings(self._endings))
+        return snapshot_of(self._pool.all, with_all_endings(self._endings))
 
     async def _lookup_in_background(
         self,
@@ -260,12 +259,12 @@ class InteractionsClient:
             check_supported(query, self._config.api)
         except ValueError as error:
             rejected = Rejected(query=query, item=item, reason=str(error))
-            return self._ended(rejected, self._observers.begun())
-        return await self._run(
+            return self._record_ending(rejected, self._observers.start_lookup())
+        return await self._look_up(
             query, item, limit, interactive=False, share=share, tolerated=tolerated
         )
 
-    async def _run(
+    async def _look_up(
         self,
         query: Query,
         item: Any,
@@ -275,54 +274,51 @@ class InteractionsClient:
         share: StreamShare | None = None,
         tolerated: int = 1,
     ) -> Outcome:
-        loop = self._home.enter()
-        begun = loop.time()
-        deadline = None if limit is None else begun + limit
-        ended = None if self._cache is None else self._cache.get(query, begun)
-        trip = LookupState(
-            query, Deadline(deadline, interactive, share), lookup=self._observers.begun()
-        )
-        trip.tolerated = tolerated
+        # In asyncio's `__all__`; None where no loop of asyncio runs.
+        loop = asyncio._get_running_loop()  # noqa: SLF001
+        if loop is None or loop is not self._lifecycle.loop or self._lifecycle.closed:
+            loop = self._lifecycle.bind_running_loop()
+        observers, started_at = self._observers, loop.time()
+        deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
+        ended = None if self._cache is None else self._cache.get(query, started_at)
+        number = observers.start_lookup() if observers.enabled() else 0
         try:
-            ended = ended or await self._fly(trip)
+            if ended is None:
+                state = LookupState(query, deadline, lookup=number, tolerated=tolerated)
+                ended = await self._run_shared(state)
         except BaseException as error:
-            self._observers.broken(trip.lookup, error)
+            observers.fail_lookup(number, error)
             raise
-        return self._ended(to_outcome(ended, query, item, loop.time() - begun), trip.lookup)
+        outcome = to_outcome(ended, query, item, loop.time() - started_at)
+        return self._record_ending(outcome, number)
 
-    def _ended(self, outcome: Outcome, lookup: int) -> Outcome:
+    def _record_ending(self, outcome: Outcome, number: int) -> Outcome:
         self._endings[outcome.ending] += 1
-        self._observers.ended(lookup, outcome)
+        if self._observers.enabled():
+            self._observers.end_lookup(number, outcome)
         return outcome
 
-    async def _fly(self, trip: LookupState) -> LookupState:
-        query, own = trip.query, trip.deadline
+    async def _run_shared(self, state: LookupState) -> LookupState:
+        query = state.query
 
-        async def depart(until: Deadline) -> LookupState:
-            trip.deadline = until
-            result = trip.result = await self._asker.ask(trip)
-            self._lanes.pages.ended(query.identifier, result, trip.number)
+        async def start() -> LookupState:
+            result = state.result = await self._runner.run(state)
+            if not result.from_api:
+                self._pool.pages.record(query.identifier, result, state.request_number)
             if self._cache is not None and result.kind in _CACHED:
-                kept = LookupState(query, until, request_id=trip.request_id, result=result)
+                kept = LookupState(
+                    query, state.deadline, request_id=state.request_id, result=result
+                )
                 self._cache.put(query, kept, asyncio.get_running_loop().time())
-            return trip
+            return state
 
         key = query if self._config.single_flight else object()
         try:
-            return await self._flights.board(
-                key, own.at, depart, interactive=own.interactive, share=own.share
-            )
-        except WaiterTimeoutError as late:
-            result = self._late(late.refusal)
+            return await self._single_flight.call(key, state.deadline, start)
+        except WaiterTimeoutError as error:
+            result = too_late(error.refusal, max_pause(self._config.retry))
         except SharedCallCancelledError:
-            reason = _CLOSED if self._home.closed else _CANCELLED
+            reason = _CLOSED if self._lifecycle.closed else _CANCELLED
             result = AttemptResult(ResultKind.UNAVAILABLE, reason)
         # A copy: the shared call may still run for others, with this very state.
-        return evolve(trip, result=result)
-
-    def _late(self, refusal: Refusal | None) -> AttemptResult:
-        if refusal is None:
-            return AttemptResult(ResultKind.UNAVAILABLE, "no answer before the deadline")
-        after = refusal.retry_after
-        wait = None if after is None else min(after, max_pause(self._config.retry))
-        return AttemptResult(ResultKind.UNAVAILABLE, refusal.reason, retry_after=wait)
+        return evolve(state, result=result)

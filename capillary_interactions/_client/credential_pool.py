@@ -1,145 +1,225 @@
-"""Which of several credentials sends next, and which is left out?"""
+"""Which of several credentials sends next, and which is disabled?"""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
-from capillary_interactions._client.refusal_evidence import Pages
+from capillary_interactions._client.refusal_evidence import ProxyPages
+from capillary_interactions._client.retry import Budget
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._errors import AuthenticationError
+from capillary_interactions._http.auth import build_auth
+from capillary_interactions._http.session_pool import SessionPool
+from capillary_interactions._http.transport import CheckedTransport, ForeignTransport, Transport
+from capillary_interactions._pacing.local_pace import LocalPace
+from capillary_interactions._pacing.pace import Pace, complete_pace
 from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions.events import CredentialRefused
+from capillary_interactions._protocol.timestamps import LONGEST
+from capillary_interactions.events import CredentialRefused, TokenRefreshed
 
-# So many failures in a row, and a credential is used less than those that do not fail.
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+# After as many failures in a row a credential is used less than those that do not fail.
 _MAX_FAILURES: Final = 5
 _PROBE_INITIAL: Final = 0.5
 _PROBE_MAX: Final = 5.0
 
 
-def _order(lane: CredentialState) -> tuple[float, int]:
-    return lane.pace.delay(), lane.requests
+def _order(credential: CredentialState) -> tuple[float, int]:
+    return credential.pace.delay(), credential.requests
 
 
 class CredentialPool:
     """All credentials, and which of them sends next.
 
     Args:
-        lanes: At least one.
-        observers: Called when one is left out.
+        credentials: At least one.
+        observers: Receive an event when one is disabled.
 
     Attributes:
-        pages: Customers whom pages have met in place of answers, with any of the credentials.
+        pages: Customers for whom pages came in place of answers, with any of the credentials.
+        all: Every credential, in the order of the setting.
+        usable: Those that are not disabled.
     """
 
-    def __init__(self, lanes: tuple[CredentialState, ...], observers: Observers) -> None:
-        self.pages = Pages()
-        self._all = lanes
-        self._open = lanes
+    def __init__(self, credentials: tuple[CredentialState, ...], observers: Observers) -> None:
+        self.pages = ProxyPages()
+        self.all = self.usable = credentials
         self._observers = observers
         self._emitted: dict[CredentialState, tuple[str, int]] = {}
 
     @property
-    def all(self) -> tuple[CredentialState, ...]:
-        """Every credential, in the order of the setting."""
-        return self._all
-
-    @property
     def rate(self) -> float:
-        """Requests a second of all credentials in use together."""
-        return sum(lane.pace.rate for lane in self._open)
+        """Requests a second of all usable credentials together."""
+        return sum(credential.pace.rate for credential in self.usable)
 
     @property
     def proven(self) -> bool:
         """Whether one of the credentials has had an answer since it was last refused."""
-        return any(lane.answered for lane in self._all)
+        return any(credential.answered for credential in self.all)
 
     @property
     def doubted(self) -> int:
         """Different customers refused since an answer, by what is not the API."""
-        return 0 if self.proven else max(lane.doubt.refused for lane in self._all)
+        if self.proven:
+            return 0
+        return max(len(credential.evidence.refused) for credential in self.all)
 
     @property
     def cool_down(self) -> float:
-        """Seconds for which none of the credentials in use sends anything."""
-        return min(lane.pace.state().cool_down for lane in self._open)
+        """Seconds for which none of the usable credentials sends anything."""
+        return min(credential.pace.state().cool_down for credential in self.usable)
 
-    def others(self, avoided: tuple[CredentialState, ...]) -> bool:
-        """Whether there are credentials in use beside these."""
-        return any(lane not in avoided for lane in self._open)
+    def has_others(self, avoided: tuple[CredentialState, ...]) -> bool:
+        """Whether there are usable credentials beside these."""
+        return any(credential not in avoided for credential in self.usable)
 
-    def soonest(self, now: float, avoided: tuple[CredentialState, ...] = ()) -> CredentialState:
-        """The credential that can send soonest, of those that are not refused.
+    def next_available(
+        self, now: float, avoided: tuple[CredentialState, ...] = ()
+    ) -> CredentialState:
+        """The usable credential that can send soonest.
 
-        One whose requests fail while another's do not is tried now and then only: each lookup that
+        One whose requests fail while another's do not is only probed now and then: each lookup that
         it fails costs a retry.
 
         Args:
             now: The loop's time.
-            avoided: Those to use only where there are no others.
+            avoided: Those to use only if there are no others.
         """
-        if len(self._open) == 1:
-            return self._open[0]
-        if avoided and self.others(avoided):
-            return min((lane for lane in self._open if lane not in avoided), key=_order)
-        good = [lane for lane in self._open if lane.failures < _MAX_FAILURES] or self._open
-        soonest = min(good, key=_order)
-        if len(good) == len(self._open):
+        usable = self.usable
+        if len(usable) == 1:
+            return usable[0]
+        if avoided and self.has_others(avoided):
+            return min((other for other in usable if other not in avoided), key=_order)
+        healthy = [other for other in usable if other.failures < _MAX_FAILURES] or usable
+        soonest = min(healthy, key=_order)
+        if len(healthy) == len(usable):
             return soonest
-        for lane in self._open:
-            idle = lane.pace.delay() <= soonest.pace.delay()
-            if lane.failures >= _MAX_FAILURES and now >= lane.probe_at and idle:
-                lane.probe_at = now + min(_PROBE_MAX, _PROBE_INITIAL * 2.0 ** min(lane.probes, 10))
-                lane.probes += 1
-                return lane
+        for failing in usable:
+            idle = failing.pace.delay() <= soonest.pace.delay()
+            if failing.failures >= _MAX_FAILURES and now >= failing.probe_at and idle:
+                wait = min(_PROBE_MAX, _PROBE_INITIAL * 2.0 ** min(failing.probes, 10))
+                failing.probe_at = now + wait
+                failing.probes += 1
+                return failing
         return soonest
 
-    def failed(self, lane: CredentialState) -> None:
-        """A request brought no answer; once it is many, those who wait go to the others."""
-        lane.failures += 1
-        if lane.failures == _MAX_FAILURES and any(
-            other.failures < _MAX_FAILURES for other in self._open
+    def on_failure(self, credential: CredentialState) -> None:
+        """A request had no answer; after several, the waiters go to the other credentials."""
+        credential.failures += 1
+        if credential.failures == _MAX_FAILURES and any(
+            other.failures < _MAX_FAILURES for other in self.usable
         ):
-            lane.pace.evict_waiters()
+            credential.pace.evict_waiters()
 
-    def payer(self, lane: CredentialState, cost: int) -> CredentialState:
-        """Which credential pays for a retry: the one that failed, or the one that it goes to."""
-        others = [other for other in self._open if other.failures < _MAX_FAILURES]
-        if lane.budget.left >= cost or not others:
-            return lane
-        return max(others, key=lambda other: other.budget.left)
+    def retry_payer(self, credential: CredentialState, cost: int) -> CredentialState:
+        """The credential that pays for a retry: the one that failed, or the one that sends it."""
+        others = [other for other in self.usable if other.failures < _MAX_FAILURES]
+        if credential.budget.tokens >= cost or not others:
+            return credential
+        return max(others, key=lambda other: other.budget.tokens)
 
-    def relieve(self, lane: CredentialState) -> None:
-        """A credential pauses: lookups that wait for it go to the others, if there are others."""
-        if len(self._open) > 1:
-            lane.pace.evict_waiters()
+    def reroute_waiters(self, credential: CredentialState) -> None:
+        """Send the waiters of a cooling-down credential to the others, if any."""
+        if len(self.usable) > 1:
+            credential.pace.evict_waiters()
 
-    def refuse(self, lane: CredentialState, refusal: AttemptResult) -> None:
+    def disable(self, credential: CredentialState, refusal: AttemptResult) -> None:
         """Leave a credential out.
 
         Raises:
-            AuthenticationError: It was the last one. All are tried again from then on, for
-                the credentials may be mended while the program runs.
+            AuthenticationError: It was the last one. All are tried again from then on, as the
+                credentials may be corrected while the program runs.
         """
         error = AuthenticationError(refusal.reason, refusal.status, refusal.code)
-        lane.refusals += 1
+        credential.refusals += 1
         # A good credential that is refused has to prove itself anew.
-        lane.answered = False
-        news = (refusal.reason, lane.answers)
-        emit = lane.refused is None and self._emitted.get(lane) != news
-        if lane.refused is None:
-            lane.refused = error
-            self._open = tuple(other for other in self._all if other.refused is None)
-        left = len(self._open)
-        if self._open:
-            lane.pace.evict_waiters()
+        credential.answered = False
+        state = (refusal.reason, credential.answers)
+        emit = credential.refused is None and self._emitted.get(credential) != state
+        if credential.refused is None:
+            credential.refused = error
+            self.usable = tuple(other for other in self.all if other.refused is None)
+        left = len(self.usable)
+        if left:
+            credential.pace.evict_waiters()
         else:
-            for other in self._all:
+            for other in self.all:
                 other.refused = None
-            self._open = self._all
+            self.usable = self.all
         if emit:
-            # Once until there is an answer again, however many lookups meet it.
-            self._emitted[lane] = news
+            # Once until there is an answer again, however many lookups it fails.
+            self._emitted[credential] = state
             self._observers.emit(
-                CredentialRefused(credential=lane.place, reason=refusal.reason, left=left)
+                CredentialRefused(credential=credential.index, reason=refusal.reason, left=left)
             )
         if not left:
             raise error
+
+
+def max_pause(retry: RetryPolicy) -> float:
+    """Seconds that a server's Retry-After is believed at most: an hour, or what a lookup waits.
+
+    No less than an hour: else lookups that do not wait would send again before they may.
+    No more: the header may be wrong, and one request an hour shows when it is.
+    """
+    return max(LONGEST, retry.retry_after_max)
+
+
+def build_transport(
+    config: ClientConfig, given: "Transport | ClientSession | None"
+) -> CheckedTransport:
+    """The caller's transport, or a pool of sessions: the caller's one, or its own."""
+    if given is not None and hasattr(given, "send"):
+        return ForeignTransport(cast("Transport", given))
+    return SessionPool(
+        connections=config.in_flight,
+        attempt=config.timeouts.attempt,
+        connect=config.timeouts.connect,
+        max_body=config.max_body,
+        session=given,
+    )
+
+
+def build_credential_pool(
+    config: ClientConfig, transport: CheckedTransport, pace: Pace | None, observers: Observers
+) -> CredentialPool:
+    """The credentials of the settings.
+
+    Args:
+        config: The client's settings.
+        transport: Fetches tokens.
+        pace: Shared by all credentials, or None for one of its own for each.
+        observers: Receive the events of each credential.
+    """
+    indices = range(len(config.credentials))
+    return CredentialPool(
+        tuple(_build_state(config, index, transport, pace, observers) for index in indices),
+        observers,
+    )
+
+
+def _build_state(
+    config: ClientConfig,
+    index: int,
+    transport: CheckedTransport,
+    pace: Pace | None,
+    observers: Observers,
+) -> CredentialState:
+    retry = config.retry
+    auth = build_auth(
+        config.credentials[index],
+        index=index,
+        base_url=config.base_url,
+        extra_headers=config.headers,
+        transport=transport,
+        attempt_timeout=config.timeouts.attempt,
+        on_refreshed=lambda lifetime: observers.emit(
+            TokenRefreshed(credential=index, lifetime=lifetime)
+        ),
+    )
+    if pace is None:
+        pace = LocalPace(config.rate, config.in_flight, max_pause(retry))
+    return CredentialState(index, auth, complete_pace(pace), Budget(retry.budget), observers)

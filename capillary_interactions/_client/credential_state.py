@@ -1,4 +1,4 @@
-"""One credential with everything that is its own: pace, retry budget, headers, and its record."""
+"""One credential with its pace, retry budget, headers and counters."""
 
 import asyncio
 import logging
@@ -8,24 +8,20 @@ from typing import Final
 from attrs import define, field
 
 from capillary_interactions._client.observers import Observers
-from capillary_interactions._client.refusal_evidence import Doubt
+from capillary_interactions._client.refusal_evidence import RefusalEvidence
 from capillary_interactions._client.retry import Budget
 from capillary_interactions._client.server_limits import ServerLimits
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._http.auth import Auth
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._protocol.token_response import NoHeadersError
-from capillary_interactions.events import (
-    BudgetSpent,
-    CooledDown,
-    Throttled,
-)
+from capillary_interactions.events import BudgetSpent, CooledDown, Throttled
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
-# Moments on the wire that a request lets pass while it has no token in date; a token may live for
-# less than the pace's interval.
-MAX_LEAVES: Final = 3
+# A token may live for less than the pace's interval: as many times a request waits for its slot
+# again because the token has lapsed.
+MAX_SLOTS_PER_SEND: Final = 3
 
 
 @define(eq=False)
@@ -33,34 +29,34 @@ class CredentialState:
     """The state of one credential.
 
     Attributes:
-        place: Its place among the client's credentials, counted from 0.
+        index: Its position among the client's credentials, counted from 0.
         auth: Its headers.
-        pace: When its next request may leave.
+        pace: When its next request may be sent.
         budget: Its tokens for retries.
         answered: Whether it has had an answer since it was last refused, so that a 403 is not
             about the credential.
-        refused: Why it is left out, or None while it is in use.
-        doubt: What is known of refusals that are not the API's own word.
+        refused: Why it is disabled, or None while it is in use.
+        evidence: Of refusals that do not come from the API.
         answers: Requests answered.
         refusals: Times that it was refused.
         requests: Requests sent.
         retries: Requests sent again after a failure.
         throttled: Requests refused for their rate.
-        shortage: What this machine lacks, while fewer requests are under way for it; else None.
-        failures: Requests in a row that brought no answer, those refused for their rate aside.
+        shortage: What this machine lacks, while fewer requests are in flight for it; else None.
+        failures: Requests in a row that had no answer, apart from those refused for their rate.
         probe_at: While it fails and others do not: the loop's time of the next request.
         probes: Requests that it was tried with since then.
-        slowing: Whether the server's headers lower its rate.
+        server_limits: Changes of its rate.
     """
 
-    place: int
+    index: int
     auth: Auth
     pace: Pace
     budget: Budget
     observers: Observers
     answered: bool = False
     refused: AuthenticationError | None = None
-    doubt: Doubt = field(factory=Doubt)
+    evidence: RefusalEvidence = field(factory=RefusalEvidence)
     answers: int = 0
     refusals: int = 0
     requests: int = 0
@@ -70,120 +66,118 @@ class CredentialState:
     failures: int = 0
     probe_at: float = float("-inf")
     probes: int = 0
-    slowing: ServerLimits = field(init=False)
+    server_limits: ServerLimits = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)
-    _line: asyncio.Lock = field(factory=asyncio.Lock, init=False)
-    _line_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    _asked_until: float = field(default=0.0, init=False)
+    _send_lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _send_lock_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _retry_not_before: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Remember the rate, to show when it changes."""
-        self.slowing = ServerLimits(self.place, self.pace, self.observers)
+        """Watch the rate."""
+        self.server_limits = ServerLimits(self.index, self.pace, self.observers)
 
-    async def leave_in_date(self, patience: float | None) -> Mapping[str, str]:
-        """Wait as `Pace.before_send` does, with headers that are in date when the request leaves.
+    async def before_send(self, timeout: float | None) -> Mapping[str, str]:  # noqa: ASYNC109
+        """Wait as `Pace.before_send` does, and return headers that are in date by then.
 
-        Those behind wait for a new token, too: else all would leave at once when it comes.
+        Those behind wait for a new token, too: else all would be sent at once when it comes.
 
         Args:
-            patience: Seconds to wait for a token at most, or None.
+            timeout: Seconds to wait for a token at most, or None.
 
         Raises:
             NoHeadersError: There is no token.
-            ElsewhereError: A pause has begun.
+            WaiterEvictedError: A cool-down has begun.
         """
-        async with self._in_line():
-            await self._refresh(patience)
-            for _ in range(MAX_LEAVES):
+        async with self._lock_of_running_loop():
+            await self._refresh(timeout)
+            for _ in range(MAX_SLOTS_PER_SEND):
                 await self.pace.before_send()
                 if not self.auth.has_lapsed():
                     break
-                # At a slow pace a token may have lapsed in the line. When a new one is here, this
-                # moment has passed, and the next request's may be near: it takes another one.
-                await self._refresh(patience)
+                # At a slow pace a token may lapse in the queue. By the time a new one is here, this
+                # slot has passed, and the next request's may be near: it needs another one.
+                await self._refresh(timeout)
             return self.auth.headers
 
-    async def _refresh(self, patience: float | None) -> None:
+    async def _refresh(self, timeout: float | None) -> None:  # noqa: ASYNC109
         if self.auth.has_lapsed():
-            missing = await self.auth.ensure_ready(patience)
-            if missing is not None:
-                raise NoHeadersError(missing)
+            failure = await self.auth.ensure_ready(timeout)
+            if failure is not None:
+                raise NoHeadersError(failure)
 
-    def _in_line(self) -> asyncio.Lock:
-        # A lock belongs to one event loop.
+    def _lock_of_running_loop(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
-        if self._line_loop is not loop:
-            self._line, self._line_loop = asyncio.Lock(), loop
-        return self._line
+        if self._send_lock_loop is not loop:
+            self._send_lock, self._send_lock_loop = asyncio.Lock(), loop
+        return self._send_lock
 
-    def leaves(self) -> None:
-        """A request leaves."""
+    def request_sent(self) -> None:
+        """Count a request that is about to be sent."""
         self.requests += 1
         if self._cooling and not self.pace.state().cool_down:
             self._cooling = False
-            self.observers.emit(CooledDown(credential=self.place, rate=self.pace.rate))
+            self.observers.emit(CooledDown(credential=self.index, rate=self.pace.rate))
 
-    def stays(self) -> None:
-        """One that was about to leave has not left."""
+    def send_cancelled(self) -> None:
+        """Undo `request_sent`: the request was never written."""
         self.requests -= 1
 
-    def was_asked_to_wait(self, until: float) -> None:
-        """The server has named a time for a retry, in the loop's time."""
-        self._asked_until = max(self._asked_until, until)
+    def retry_not_before(self, time: float) -> None:
+        """Learn the loop's time that the server has asked to wait for before a retry."""
+        self._retry_not_before = max(self._retry_not_before, time)
 
     @property
     def asked_to_wait(self) -> float:
-        """Seconds until then; 0 once a request was answered, and where no loop runs."""
-        if not self._asked_until:
+        """Seconds until then; 0 once a request was answered, and without a running loop."""
+        if not self._retry_not_before:
             return 0.0
         try:
             now = asyncio.get_running_loop().time()
         except RuntimeError:
             return 0.0
-        return max(0.0, self._asked_until - now)
+        return max(0.0, self._retry_not_before - now)
 
-    def runs_short(self, reason: str) -> None:
-        """A request could not leave, for this machine lacks something; logged once at a time."""
+    def on_shortage(self, reason: str) -> None:
+        """A request was not sent, as this machine lacks something; logged once at a time."""
         self.pace.connections_exhausted()
         if self.shortage is None:
-            _LOGGER.warning("credential %d sends fewer requests at once: %s", self.place, reason)
+            _LOGGER.warning("credential %d sends fewer requests at once: %s", self.index, reason)
         self.shortage = reason
 
-    def retried(self) -> None:
+    def on_retry(self) -> None:
         """A failed request will be sent again."""
         self.retries += 1
         self._out_of_budget = False
 
-    def cannot_retry(self, reason: str) -> None:
-        """The budget does not reach for a retry; told once until it does again."""
+    def on_budget_exhausted(self, reason: str) -> None:
+        """The budget lacks the tokens for a retry; emitted once until it has them again."""
         if not self._out_of_budget:
             self._out_of_budget = True
-            self.observers.emit(BudgetSpent(credential=self.place, reason=reason))
+            self.observers.emit(BudgetSpent(credential=self.index, reason=reason))
 
-    def was_throttled(self, sent_at: float, hint: float | None) -> None:
+    def on_throttled(self, sent_at: float, hint: float | None) -> None:
         """The server refused a request for its rate."""
         self.throttled += 1
         self.pace.throttled(sent_at, hint)
         cool_down = self.pace.state().cool_down
         begins, self._cooling = not self._cooling, cool_down > 0
         self.observers.emit(
-            Throttled(credential=self.place, retry_after=hint, cool_down=cool_down, begins=begins)
+            Throttled(credential=self.index, retry_after=hint, cool_down=cool_down, begins=begins)
         )
-        self.slowing.show()
+        self.server_limits.report()
 
-    def was_answered(self) -> None:
-        """The server answered the question itself."""
-        self.answered = True
-        self.answers += 1
-        self.doubt.answered()
-        self.was_reached()
-
-    def was_reached(self) -> None:
-        """Something has come back that is no failure: an answer, or a page in place of one."""
+    def on_response(self, *, from_api: bool) -> None:
+        """A response has come that is no failure: from the API, or a page in its place."""
+        if from_api:
+            self.answered = True
+            self.answers += 1
+            if self.evidence.refused:
+                self.evidence.on_answer()
         self.failures = self.probes = 0
         self.pace.answered()
-        self._asked_until = 0.0
+        self._retry_not_before = 0.0
         if self.shortage is not None and not self.pace.is_narrowed:
             self.shortage = None
-        self.slowing.show()
+        if self.pace.rate != self.server_limits.reported_rate:
+            self.server_limits.report()

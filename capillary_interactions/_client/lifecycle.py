@@ -11,10 +11,10 @@ _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that runs.
+    """The running event loop.
 
     Raises:
-        RuntimeError: There is none of asyncio's: trio may run in its place.
+        RuntimeError: None of asyncio's runs; trio may run in its place.
     """
     try:
         return asyncio.get_running_loop()
@@ -27,49 +27,49 @@ def running_loop() -> asyncio.AbstractEventLoop:
 
 
 class ClientLifecycle:
-    """One loop after the other, never two at once; a fork is another home.
+    """Binds a client to one running event loop at a time, in one process.
 
     Args:
-        rate: What each process sends at, for the word on forks.
+        rate: Each process's, for the warning about forks.
+
+    Attributes:
+        loop: The loop it is bound to, or None before the first one.
+        closed: Whether new work is refused.
     """
 
     def __init__(self, rate: RateLimit) -> None:
         self._rate = rate
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.closed = False
 
     def check_open(self) -> None:
-        """Whether new work is taken.
-
-        Raises:
-            RuntimeError: It is closed.
-        """
+        """Raise RuntimeError if it is closed."""
         if self.closed:
             raise RuntimeError("the client is closed; enter it again with `async with`")
 
-    def enter(self) -> asyncio.AbstractEventLoop:
-        """Live in the running loop, and give it.
+    def bind_running_loop(self) -> asyncio.AbstractEventLoop:
+        """Bind to the running loop, and return it.
 
         Raises:
             RuntimeError: It is closed, or another loop or process uses it.
         """
         self.check_open()
         loop = running_loop()
-        if loop is self._loop:
+        if loop is self.loop:
             return loop
         if os.getpid() != self._process:
-            self._enter_process()
-        elif self._loop is not None and self._loop.is_running():
+            self._check_fork()
+        elif self.loop is not None and self.loop.is_running():
             raise RuntimeError(
                 "the client is in use by another event loop that still runs; make one client "
                 "for each loop, and divide the rate between them"
             )
-        self._loop = loop
+        self.loop = loop
         return loop
 
-    def _enter_process(self) -> None:
-        if self._loop is not None:
+    def _check_fork(self) -> None:
+        if self.loop is not None:
             raise RuntimeError(
                 "the client was used before this process was forked from its own; make a client "
                 "in each process, and divide the rate between them"

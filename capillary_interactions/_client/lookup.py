@@ -1,4 +1,4 @@
-"""How is one customer asked for? Retries and pages, from a query to what the lookup ends in."""
+"""One lookup, from its query to its outcome: retries and pages."""
 
 import asyncio
 import random
@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from attrs import define, evolve, field, frozen
 
-from capillary_interactions._client.attempt import Attempt, LookupState, RequestSender
+from capillary_interactions._client.attempt import RequestSender
 from capillary_interactions._client.credential_state import CredentialState
+from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
 from capillary_interactions._client.retry import COST, COST_THROTTLED, Retry, decide, run_retries
@@ -38,12 +39,12 @@ from capillary_interactions._protocol.paging import (
 from capillary_interactions._protocol.request_url import PATHS, encode_query
 from capillary_interactions.events import RetryScheduled
 
-# What the server sends where it is asked for no particular number.
-USUAL_PAGE: Final = 50
+# The server's, if a request names no limit.
+DEFAULT_PAGE_SIZE: Final = 50
 # Objects and lists in the long pages of one customer, at most: a history has some thousands.
 _MAX_OBJECTS: Final = 128 * 1024
 # After a first page: there is no further one.
-_LAST_PAGE: Final = (ResultKind.NOT_FOUND, ResultKind.REJECTED)
+_NO_FURTHER_PAGE: Final = (ResultKind.NOT_FOUND, ResultKind.REJECTED)
 
 
 @define(eq=False)
@@ -53,64 +54,68 @@ class _RetryState:
     paid: dict[CredentialState, int] = field(factory=dict)
     exhausted: AttemptResult | None = None
 
-    def succeeded(self, lane: CredentialState) -> None:
+    def refund(self, credential: CredentialState) -> None:
         """Give each credential back what it paid, for an answer that another may have had."""
-        self.paid.setdefault(lane, 0)
+        self.paid.setdefault(credential, 0)
         for payer, cost in self.paid.items():
-            payer.budget.succeeded(cost)
+            payer.budget.refund(cost)
 
 
 @frozen(eq=False)
 class LookupRunner:
-    """Asks for customers until there is an answer or nothing more to try.
+    """Runs lookups until there is an answer or no further attempt.
 
     Args:
-        config: How the client behaves.
-        sender: Sends one request.
-        observers: See each retry.
+        config: The client's settings.
+        sender: Makes one attempt.
+        observers: Receive an event for each retry.
         sleep: Waits, in seconds.
-        dice: Draws from 0 to 1.
+        jitter: Draws from 0 to 1.
     """
 
     config: ClientConfig
     sender: RequestSender
     observers: Observers
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    dice: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
 
-    async def ask(self, trip: LookupState) -> AttemptResult:
-        """Everything about one customer, all pages of it.
+    async def run(self, state: LookupState) -> AttemptResult:
+        """Fetch all pages of one customer.
 
         Raises:
             AuthenticationError: Every credential is refused.
         """
-        query, size = trip.query, self.config.page_size
+        query, size = state.query, self.config.page_size
         pages = query.limit is None and query.offset is None and self.config.api is ApiVersion.V1_1
-        result = await self._page(trip, evolve(query, limit=size) if pages and size else query)
-        if result.customer is None:
+        if pages and size:
+            query = evolve(query, limit=size)
+        result = await self._fetch_page(state, query)
+        page = result.customer
+        if page is None:
             return result
-        if pages:
-            return await self._further(trip, result, size or USUAL_PAGE)
-        return _answer(result.customer, truncated=is_incomplete(result.customer))
+        if not pages:
+            return _answer(page, truncated=True) if is_incomplete(page) else result
+        offset = next_offset(page, page, 0, size or DEFAULT_PAGE_SIZE)
+        if offset is None:
+            return result
+        return await self._fetch_remaining_pages(state, page, offset, size or DEFAULT_PAGE_SIZE)
 
-    async def _further(self, trip: LookupState, first: AttemptResult, size: int) -> AttemptResult:
-        page = first.customer
-        if page is None or (offset := next_offset(page, page, 0, size)) is None:
-            return first
+    async def _fetch_remaining_pages(
+        self, state: LookupState, page: CustomerInteractions, offset: int, size: int
+    ) -> AttemptResult:
         pages = Pages(page)
         for _ in range(self.config.max_pages - 1):
-            result = await self._page(
-                trip, evolve(trip.query, limit=self.config.page_size, offset=offset)
-            )
-            if result.kind in _LAST_PAGE:
+            query = evolve(state.query, limit=self.config.page_size, offset=offset)
+            result = await self._fetch_page(state, query)
+            if result.kind in _NO_FURTHER_PAGE:
                 break
             if result.customer is None:
                 return result
             page = result.customer
-            if trip.objects > _MAX_OBJECTS:
+            if state.objects > _MAX_OBJECTS:
                 return _answer(pages.held, truncated=True)
             # In a thread, if there is much to compare.
-            much = trip.objects or is_many(pages.held)
+            much = state.objects or is_many(pages.held)
             if not (await off_loop(pages.add, page) if much else pages.add(page)):
                 break
             following = next_offset(pages.held, page, offset, size)
@@ -121,37 +126,40 @@ class LookupRunner:
             return _answer(pages.held, truncated=True)
         return _answer(pages.held, truncated=is_incomplete(pages.held))
 
-    async def _page(self, trip: LookupState, query: Query) -> AttemptResult:
-        """One page: a bare first attempt, and tenacity only when that failed."""
+    async def _fetch_page(self, state: LookupState, query: Query) -> AttemptResult:
+        """One page: a bare first attempt, and tenacity only after a failure."""
         config = self.config
         url = f"{config.base_url}{PATHS[config.api]}?" + encode_query(
             query, config.api, source=config.source, account_id=config.account_id
         )
-        lane, result = first = await self.sender.attempt(trip, url)
-        if result.kind is ResultKind.UNAVAILABLE:
-            return result
-        if result.kind is not ResultKind.RETRYABLE:
-            lane.budget.succeeded(0)
-            return result
-        tries = _RetryState()
-        _, result = await run_retries(
-            first,
-            partial(self.sender.attempt, trip, url),
-            partial(self._rule, trip, tries),
-            partial(self._back_off, trip),
-        )
+        result = await self.sender.send(state, url)
         if result.kind is ResultKind.RETRYABLE:
-            return tries.exhausted or evolve(result, kind=ResultKind.UNAVAILABLE)
+            return await self._retry(state, url, result)
+        budget = state.credential.budget
+        if budget.tokens < budget.capacity and result.kind is not ResultKind.UNAVAILABLE:
+            budget.refund(0)
         return result
 
-    async def _back_off(self, trip: LookupState, seconds: float) -> None:
-        """Wait before the next attempt; for a person who joins a stream's call it is over."""
-        deadline, patient = trip.deadline, not trip.deadline.interactive
+    async def _retry(self, state: LookupState, url: str, failed: AttemptResult) -> AttemptResult:
+        retries = _RetryState()
+        result = await run_retries(
+            failed,
+            partial(self.sender.send, state, url),
+            partial(self._next_delay, state, retries),
+            partial(self._back_off, state),
+        )
+        if result.kind is not ResultKind.RETRYABLE:
+            return result
+        return retries.exhausted or evolve(result, kind=ResultKind.UNAVAILABLE)
+
+    async def _back_off(self, state: LookupState, seconds: float) -> None:
+        """Wait before the next attempt, unless an interactive caller joins a background call."""
+        deadline, background = state.deadline, not state.deadline.interactive
         end = asyncio.get_running_loop().time() + seconds
         refusal = Refusal("no time for another attempt before the deadline", seconds)
 
         def is_over() -> bool:
-            if patient and deadline.interactive:
+            if background and deadline.interactive:
                 return True
             deadline.refuse_before(end, refusal)
             return False
@@ -159,55 +167,71 @@ class LookupRunner:
         is_over()
         await await_unless(deadline, self.sleep(seconds), is_over)
 
-    def _rule(
-        self, trip: LookupState, tries: _RetryState, attempt: Attempt, number: int
+    def _next_delay(
+        self, state: LookupState, retries: _RetryState, result: AttemptResult, number: int
     ) -> float | None:
-        """Seconds until the next attempt, or None where there is none."""
-        lane, result = attempt
+        """Seconds until the next attempt, or None if there is none."""
+        credential, pool = state.credential, self.sender.pool
         if result.kind is not ResultKind.RETRYABLE:
             if result.kind is not ResultKind.UNAVAILABLE:
-                tries.succeeded(lane)
+                retries.refund(credential)
             return None
         now = asyncio.get_running_loop().time()
-        left = trip.deadline.remaining(now)
-        payer = self.sender.lanes.payer(lane, COST_THROTTLED if result.throttled else COST)
+        remaining = state.deadline.remaining(now)
+        payer = pool.retry_payer(credential, COST_THROTTLED if result.throttled else COST)
         decision = decide(
             self.config.retry,
             result,
             attempt=number,
             budget=payer.budget,
-            time_left=left,
-            dice=self.dice(),
-            cool_down=0.0 if left is None else self.sender.lanes.cool_down,
+            time_left=remaining,
+            jitter=self.jitter(),
+            cool_down=0.0 if remaining is None else pool.cool_down,
         )
         if isinstance(decision, Retry):
-            tries.paid[payer] = tries.paid.get(payer, 0) + decision.cost
-            lane.retried()
+            retries.paid[payer] = retries.paid.get(payer, 0) + decision.cost
             if result.retry_after:
-                lane.was_asked_to_wait(now + result.retry_after)
-            self.observers.emit(
-                RetryScheduled(
-                    lookup=trip.lookup,
-                    credential=lane.place,
-                    attempt=number,
-                    delay=decision.delay,
-                    reason=result.reason,
-                    status=result.status,
-                )
-            )
+                credential.retry_not_before(now + result.retry_after)
+            self._emit_retry(state, result, number, decision.delay)
             return decision.delay
         if decision.budget_spent:
-            lane.cannot_retry(result.reason)
-        reason = decision.reason or result.reason
-        tries.exhausted = AttemptResult(
-            ResultKind.UNAVAILABLE, reason, result.status, retry_after=decision.retry_after
+            credential.on_budget_exhausted(result.reason)
+        retries.exhausted = AttemptResult(
+            ResultKind.UNAVAILABLE,
+            decision.reason or result.reason,
+            result.status,
+            retry_after=decision.retry_after,
         )
         return None
+
+    def _emit_retry(
+        self, state: LookupState, failed: AttemptResult, number: int, delay: float
+    ) -> None:
+        state.credential.on_retry()
+        self.observers.emit(
+            RetryScheduled(
+                lookup=state.lookup,
+                credential=state.credential.index,
+                attempt=number,
+                delay=delay,
+                reason=failed.reason,
+                status=failed.status,
+            )
+        )
 
 
 def _answer(customer: CustomerInteractions, *, truncated: bool = False) -> AttemptResult:
     customer = with_truncated(customer, truncated) if truncated else customer
     return AttemptResult(ResultKind.ANSWER, customer=customer)
+
+
+def too_late(refusal: Refusal | None, max_pause: float) -> AttemptResult:
+    """The result for a caller whose deadline comes first, as a refusal says in advance."""
+    if refusal is None:
+        return AttemptResult(ResultKind.UNAVAILABLE, "no answer before the deadline")
+    after = refusal.retry_after
+    wait = None if after is None else min(after, max_pause)
+    return AttemptResult(ResultKind.UNAVAILABLE, refusal.reason, retry_after=wait)
 
 
 def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float) -> Outcome:

@@ -1,8 +1,9 @@
-"""Who sees the events? The observers of a client, and the log."""
+"""The observers of a client, and the log: who receives the events."""
 
 import logging
+from functools import partial
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.events import (
@@ -19,75 +20,78 @@ from capillary_interactions.events import (
     Throttled,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _LOGGER: Final = logging.getLogger("capillary_interactions")
-# Else Python prints a library's warnings to standard error where no logging is set up.
+# Else Python prints a library's warnings to standard error where logging is not configured.
 _LOGGER.addHandler(logging.NullHandler())
-# Of all clients together: one observer may watch several.
-_NUMBERS: Final = count(1)
+# One sequence for all clients: an observer may watch several.
+_LOOKUP_IDS: Final = count(1)
 
 
 class Observers:
-    """Whoever wants to see events, the log included.
+    """Passes events to the observers and to the log.
 
     Args:
         observers: Called with each event, in order, in the event loop: they should be quick.
+
+    Attributes:
+        enabled: Whether anything receives the events that every request brings.
     """
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self._observers = observers
-        self._complained = False
+        self._error_logged = False
+        self.enabled: Callable[[], bool] = (
+            (lambda: True) if observers else partial(_LOGGER.isEnabledFor, logging.DEBUG)
+        )
 
-    @property
-    def attentive(self) -> bool:
-        """Whether anybody sees the events that every request brings."""
-        return bool(self._observers) or _LOGGER.isEnabledFor(logging.DEBUG)
-
-    def begun(self) -> int:
-        """Show that a lookup begins, and give its number."""
-        if not self.attentive:
+    def start_lookup(self) -> int:
+        """The number of a new lookup, whose first event is emitted; 0 if nothing receives it."""
+        if not self.enabled():
             return 0
-        number = next(_NUMBERS)
+        number = next(_LOOKUP_IDS)
         self.emit(LookupBegan(lookup=number))
         return number
 
-    def ended(self, lookup: int, outcome: Outcome) -> None:
-        """Show what a lookup has ended in."""
-        if self.attentive:
-            self.emit(
-                LookupEnded(
-                    lookup=lookup,
-                    ending=outcome.ending,
-                    attempts=outcome.attempts,
-                    elapsed=outcome.elapsed,
-                    waited=outcome.waited,
-                )
+    def end_lookup(self, number: int, outcome: Outcome) -> None:
+        """Emit the last event of a lookup."""
+        self.emit(
+            LookupEnded(
+                lookup=number,
+                ending=outcome.ending,
+                attempts=outcome.attempts,
+                elapsed=outcome.elapsed,
+                waited=outcome.waited,
             )
+        )
 
-    def broken(self, lookup: int, error: BaseException) -> None:
-        """Show what a lookup has raised in place of an outcome."""
-        if self.attentive:
-            self.emit(LookupBroken(lookup=lookup, error=type(error).__name__))
+    def fail_lookup(self, number: int, error: BaseException) -> None:
+        """Emit the last event of a lookup without an outcome."""
+        if self.enabled():
+            self.emit(LookupBroken(lookup=number, error=type(error).__name__))
 
     def emit(self, event: Event) -> None:
-        """Show an event to every observer; one that raises harms nothing."""
+        """Pass an event on; an observer that raises has no effect."""
         log(event)
         for observer in self._observers:
             try:
                 observer(event)
-            except Exception as raised:  # noqa: BLE001 - whatever an observer does, lookups go on
-                self._complain(raised)
+            except Exception as error:  # noqa: BLE001 - an observer's error must not end a lookup
+                self._log_observer_error(error)
 
-    def _complain(self, raised: Exception) -> None:
-        # Once, and without its text, which may repeat anything.
-        if not self._complained:
-            self._complained = True
+    def _log_observer_error(self, error: Exception) -> None:
+        # Once, and without its text, which may hold anything.
+        if not self._error_logged:
+            self._error_logged = True
             _LOGGER.error(
-                "an observer raised %s; further ones are not logged", type(raised).__name__
+                "an observer raised %s; further ones are not logged", type(error).__name__
             )
 
 
 def log(event: Event) -> None:
-    """One line for what a person should know, and at DEBUG one for each request."""
+    """Log one line for what matters to a person, and at DEBUG one for each request."""
     match event:
         case RetryScheduled():
             _LOGGER.info(

@@ -1,7 +1,7 @@
-"""Is a refusal that is not the API's own word about the credential, or about one customer?
+"""Is a refusal by a page, not by the API, about the credential or about one customer?
 
-A firewall or proxy in front of the API refuses requests, too, and its page is the same for refused
-credentials and for a customer whose identifier it dislikes. What happens to others tells.
+A firewall or proxy in front of the API refuses requests, too, with the same page for refused
+credentials and for a customer whose identifier it blocks. The results of other lookups decide.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from capillary_interactions._model.query import Identifier
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
 
-# So many different customers are enough, even if others might still be answered.
+# As many different customers are enough, even if others may still be answered.
 MAX_REFUSED: Final = 5
-# What a caller can get over that keeps such rejections until it is known what they mean.
+# For callers that can keep such rejections until it is known what they mean.
 MAX_TOLERATED: Final = MAX_REFUSED - 1
 SEVERAL: Final = "for different customers, with no answer in between"
 _BLOCKED: Final = (
@@ -27,7 +27,7 @@ _BLOCKED: Final = (
 
 
 def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
-    """Whether it is about the credential; None where that will be known later.
+    """Whether it is about the credential; None if that is not known yet.
 
     Args:
         refused: Different customers refused since the last answer.
@@ -58,74 +58,63 @@ def doubted(outcome: Outcome, *, proven: bool = False) -> AuthenticationError:
 
 
 @define(eq=False)
-class Pages:
-    """The customers in a row whom pages of a proxy or firewall have met, and no answer of the API.
+class ProxyPages:
+    """The customers in a row for whom a page of a proxy or firewall came in place of an answer.
 
     A few may be rejected for what they are. More than that, and it is this machine that is blocked,
     or a deployment that has gone: no customer of a list is to be rejected for it.
+
+    Attributes:
+        requests: The number of requests sent.
+        customers: The customers since the last answer, with the numbers of their requests.
     """
 
-    _met: dict[Identifier, int] = field(factory=dict, init=False, repr=False)
-    _requests: int = field(default=0, init=False)
+    requests: int = field(default=0, init=False)
+    customers: dict[Identifier, int] = field(factory=dict, init=False, repr=False)
 
-    def begin(self) -> int:
-        """A request leaves; its number."""
-        self._requests += 1
-        return self._requests
-
-    def ended(self, customer: Identifier, result: AttemptResult, number: int) -> None:
-        """A lookup has ended; the number is that of its last request."""
+    def record(self, customer: Identifier, result: AttemptResult, request_number: int) -> None:
+        """Take in how a lookup has ended, whose last request has this number."""
         page = result.kind is ResultKind.REJECTED and not result.from_api
-        if page and len(self._met) < MAX_REFUSED:
-            self._met[customer] = number
+        if page and len(self.customers) < MAX_REFUSED:
+            self.customers[customer] = request_number
 
-    def answered(self, number: int) -> None:
-        """The API has answered a request, which says something of the pages before that only."""
-        if self._met:
-            self._met = {each: begun for each, begun in self._met.items() if begun > number}
+    def on_answer(self, request_number: int) -> None:
+        """The API has answered a request; only pages that answer earlier ones are forgotten."""
+        self.customers = {
+            customer: number
+            for customer, number in self.customers.items()
+            if number > request_number
+        }
 
     def may_be_everywhere(self, customer: Identifier | None = None) -> bool:
-        """Whether there was no answer since a page that this customer, or anyone, has met."""
-        return bool(self._met) if customer is None else customer in self._met
+        """Whether a page came for this customer, or for any, and no answer since."""
+        return bool(self.customers) if customer is None else customer in self.customers
 
     def are_everywhere(self) -> bool:
-        """Whether enough different customers have met one since the last answer."""
-        return len(self._met) >= MAX_REFUSED
+        """Whether pages came for enough different customers since the last answer."""
+        return len(self.customers) >= MAX_REFUSED
 
 
 @define(eq=False)
-class Doubt:
-    """What is known of one credential's refusals since its last answer.
+class RefusalEvidence:
+    """The refusals of one credential since its last answer.
 
     Attributes:
-        under_way: Lookups under way with this credential whose answer is not yet known.
+        in_flight: Lookups in progress with this credential.
+        refused: Different customers refused since the last answer.
+        waiters: Of the lookups that wait for the results of others.
     """
 
-    under_way: int = 0
-    _refused: set[Identifier] = field(factory=set, init=False, repr=False)
+    in_flight: int = 0
+    refused: set[Identifier] = field(factory=set, init=False, repr=False)
+    waiters: set[asyncio.Future[None]] = field(factory=set, init=False, repr=False)
     _answers: int = field(default=0, init=False)
-    _waiting: set[asyncio.Future[None]] = field(factory=set, init=False, repr=False)
 
-    @property
-    def refused(self) -> int:
-        """Different customers refused since the last answer."""
-        return len(self._refused)
-
-    def begin(self) -> None:
-        """A lookup is under way."""
-        self.under_way += 1
-
-    def end(self) -> None:
-        """It is no longer, however it went."""
-        self.under_way -= 1
-        self._wake()
-
-    def answered(self) -> None:
-        """The credential is good: the API has answered."""
-        if self._refused:
-            self._answers += 1
-            self._refused.clear()
-            self._wake()
+    def on_answer(self) -> None:
+        """The API has answered: the credential is good."""
+        self._answers += 1
+        self.refused.clear()
+        self.wake()
 
     async def is_believed(
         self, customer: Identifier, tolerated: int, left: float | None = None
@@ -140,26 +129,27 @@ class Doubt:
         loop = asyncio.get_running_loop()
         until = None if left is None else loop.time() + left / 2
         answers = self._answers
-        if len(self._refused) < MAX_REFUSED:
-            self._refused.add(customer)
+        if len(self.refused) < MAX_REFUSED:
+            self.refused.add(customer)
         while True:
-            others = 0 if until is not None and loop.time() >= until else self.under_way
-            believed = is_believed(len(self._refused), others, tolerated)
+            others = 0 if until is not None and loop.time() >= until else self.in_flight
+            believed = is_believed(len(self.refused), others, tolerated)
             if believed is not None:
                 return believed
-            await self._change(None if until is None else until - loop.time())
+            await self._wait_for_change(None if until is None else until - loop.time())
             if self._answers != answers:
                 return False
 
-    async def _change(self, patience: float | None) -> None:
+    async def _wait_for_change(self, seconds: float | None) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
+        self.waiters.add(waiter)
         try:
-            await asyncio.wait({waiter}, timeout=patience)
+            await asyncio.wait({waiter}, timeout=seconds)
         finally:
-            self._waiting.discard(waiter)
+            self.waiters.discard(waiter)
 
-    def _wake(self) -> None:
-        for waiter in self._waiting:
+    def wake(self) -> None:
+        """Let the waiters look again at what is known."""
+        for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -1,4 +1,4 @@
-"""What does a refusal come to? Another token, another try, one customer, or the credential."""
+"""What follows from a refusal? Another token or attempt, a rejection, or a disabled credential."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from capillary_interactions._model.query import Identifier
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
 
-# Tokens that lapsed on their way within one attempt; more than that is trouble like any other.
+# Tokens that lapse on the way within one attempt; more than that is a failure like any other.
 _MAX_LAPSED: Final = 8
-# A credential that was good a moment ago is asked once more before it counts as refused.
-_SECOND_LOOK: Final = 0.5
+# Seconds after which a credential that was good a moment ago is tried once more.
+_RECHECK_AFTER: Final = 0.5
 
 _UNPROVEN: Final = (
     " (if every customer is refused: check the credentials, and whether this machine may reach the "
@@ -43,90 +43,98 @@ class Refusals:
     """The refusals that one attempt has met.
 
     Attributes:
-        customer: The customer asked for.
-        tolerated: See `Doubt.is_believed`.
+        customer: The customer of the lookup.
+        tolerated: See `RefusalEvidence.is_believed`.
+        pool: All credentials.
         avoided: Credentials that are not used again for this customer, as long as there are others.
     """
 
     customer: Identifier
     tolerated: int
+    pool: CredentialPool
     avoided: tuple[CredentialState, ...] = field(default=(), init=False)
     _lapsed: int = field(default=0, init=False)
     _counts: dict[CredentialState, _Count] = field(factory=dict, init=False)
 
-    async def judge(
+    async def take_in(
         self,
-        lane: CredentialState,
+        credential: CredentialState,
         refusal: AttemptResult,
         headers: Mapping[str, str] | None,
         left: float | None,
     ) -> AttemptResult | None:
-        """What a refusal comes to.
+        """Take in a refusal.
 
         Args:
-            lane: The credential's state.
+            credential: The credential's state.
             refusal: The refusal.
             headers: Those that were refused; None where the token endpoint refused.
             left: Seconds to the deadline, or None.
 
         Returns:
-            The refusal where the credential is refused, the ending where it is about the customer,
-            or None to send again.
+            The result of the attempt, or None to send again.
+
+        Raises:
+            AuthenticationError: The last credential is refused.
         """
+        result = await self._judge(credential, refusal, headers, left)
+        if result is None or result.kind is ResultKind.RETRYABLE:
+            return result
+        if result.kind is ResultKind.CREDENTIALS_REFUSED:
+            self.pool.disable(credential, result)
+            return None
+        if credential.answered:
+            return result
+        # Another credential may be good for this customer, where this one has had no answer.
+        self.avoided = (*self.avoided, credential)
+        return None if self.pool.has_others(self.avoided) else result
+
+    async def _judge(
+        self,
+        credential: CredentialState,
+        refusal: AttemptResult,
+        headers: Mapping[str, str] | None,
+        left: float | None,
+    ) -> AttemptResult | None:
         if headers is None:
             return refusal
         if not refusal.conclusive:
-            return (
-                refusal.as_rejected() if lane.answered else await self._doubted(lane, refusal, left)
-            )
-        if not lane.auth.invalidate(headers):
-            # The token had lapsed by our own clock: that says nothing about the credential.
+            if credential.answered:
+                return refusal.as_rejected()
+            return await self._doubted(credential, refusal, left)
+        if not credential.auth.invalidate(headers):
+            # By our own clock the token had lapsed: that is not about the credential.
             self._lapsed += 1
             return None if self._lapsed <= _MAX_LAPSED else _retryable(refusal)
-        return await self._counted(lane, refusal, left)
-
-    def may_go_elsewhere(
-        self, lane: CredentialState, result: AttemptResult, lanes: CredentialPool
-    ) -> bool:
-        """Whether another credential may be good for this customer, where one has had no answer.
-
-        Args:
-            lane: The state of the credential that was refused.
-            result: What that came to.
-            lanes: All credentials.
-        """
-        if lane.answered or result.kind is not ResultKind.REJECTED:
-            return False
-        self.avoided = (*self.avoided, lane)
-        return lanes.others(self.avoided)
+        return await self._counted(credential, refusal, left)
 
     async def _counted(
-        self, lane: CredentialState, refusal: AttemptResult, left: float | None
+        self, credential: CredentialState, refusal: AttemptResult, left: float | None
     ) -> AttemptResult | None:
-        count = self._counts.setdefault(lane, _Count(answers=lane.answers))
+        count = self._counts.setdefault(credential, _Count(answers=credential.answers))
         count.strikes += 1
-        # A token may have been revoked before its time, and a proxy may have hiccups.
-        again = int(lane.auth.renewable) + int(lane.answered)
-        if count.strikes < again or (count.strikes == again and not lane.answered):
+        # A token may have been revoked before its time, and a proxy may fail once.
+        again = int(credential.auth.renewable) + int(credential.answered)
+        if count.strikes < again or (count.strikes == again and not credential.answered):
             return None
         if count.strikes == again:
-            if left is not None and left <= _SECOND_LOOK:
+            if left is not None and left <= _RECHECK_AFTER:
                 return _retryable(refusal)
-            refusals = lane.refusals
-            await asyncio.sleep(_SECOND_LOOK)
-            if lane.refusals == refusals:
+            refusals = credential.refusals
+            await asyncio.sleep(_RECHECK_AFTER)
+            if credential.refusals == refusals:
                 return None
-        if lane.answers > count.answers:
+        if credential.answers > count.answers:
             return refusal.as_rejected()
-        return refusal if refusal.from_api else await self._doubted(lane, refusal, left)
+        return refusal if refusal.from_api else await self._doubted(credential, refusal, left)
 
     async def _doubted(
-        self, lane: CredentialState, refusal: AttemptResult, left: float | None
+        self, credential: CredentialState, refusal: AttemptResult, left: float | None
     ) -> AttemptResult:
         if refusal.from_api:
             return refusal
-        if not await lane.doubt.is_believed(self.customer, self.tolerated, left):
-            advice = "" if lane.answered else _UNPROVEN
+        if not await credential.evidence.is_believed(self.customer, self.tolerated, left):
+            advice = "" if credential.answered else _UNPROVEN
             return evolve(refusal, reason=f"{refusal.reason}{NOT_THE_API}{advice}").as_rejected()
         return evolve(refusal, reason=f"{refusal.reason}, {SEVERAL}")
 

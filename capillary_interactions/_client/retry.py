@@ -1,23 +1,31 @@
-"""Try again? After how long? A rule over plain values, and the few lines that hand it to tenacity.
+"""When is a failed attempt repeated? A rule over plain values, and its binding to tenacity.
 
 Source of the figures: the standard retry mode of AWS's clients (full jitter, a bucket of 500
-tokens, 14 for a fault and 5 for a throttle).
+tokens, 14 for a fault and 5 for a throttled request).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 from tenacity import AsyncRetrying, RetryCallState
 
 from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._errors import SettingsReason
+from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._protocol.attempt_result import AttemptResult
 
 COST: Final = 14
 COST_THROTTLED: Final = 5
 # 2 to the power of more than this is above every wait_max that makes sense.
-_MOST_DOUBLINGS: Final = 30
+_MAX_DOUBLINGS: Final = 30
+# Old connections that one attempt may meet; more than that is a failure like any other.
+_MAX_STALE_RESENDS: Final = 8
+# While this machine runs short, one attempt waits about a minute in all: 0.05 s doubling to 1 s.
+MAX_SHORTAGES: Final = 64
+_INITIAL_SHORTAGE_WAIT: Final = 0.05
+_MAX_SHORTAGE_WAIT: Final = 1.0
 
 BUDGET_SPENT: Final = "retry budget spent"
 
@@ -27,30 +35,28 @@ class Budget:
     """Tokens for the retries of one credential, so that a dead endpoint costs a bounded number.
 
     Attributes:
-        capacity: The most it holds, and what it begins with.
+        capacity: The most it holds, and what it starts with.
     """
 
     capacity: int
-    left: float = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Begin full."""
-        self.left = float(self.capacity)
+    tokens: float = field(
+        default=Factory(lambda self: float(self.capacity), takes_self=True), init=False
+    )
 
     def spend(self, cost: int) -> bool:
-        """Take tokens for a retry; False, and nothing taken, where there are too few."""
-        if self.left < cost:
+        """Take tokens for a retry; False, and nothing taken, if there are too few."""
+        if self.tokens < cost:
             return False
-        self.left -= cost
+        self.tokens -= cost
         return True
 
-    def succeeded(self, cost: int) -> None:
-        """Give back for an answer: what its retries took, or 1 where it took none.
+    def refund(self, cost: int) -> None:
+        """Give back for an answer: what its retries took, or 1 if it had none.
 
-        All of them, not the last one's only: else a server that fails three in ten and answers
-        everybody in the end drains the budget all the same.
+        All of them, not only the last one's: else a server that fails three in ten and answers
+        every lookup in the end drains the budget all the same.
         """
-        self.left = min(float(self.capacity), self.left + (cost or 1))
+        self.tokens = min(float(self.capacity), self.tokens + (cost or 1))
 
 
 @frozen
@@ -67,8 +73,8 @@ class GiveUp:
 
     Attributes:
         reason: Why not, where that says more than the failure itself.
-        retry_after: Seconds after which asking again makes sense, or None if nobody knows.
-        budget_spent: Whether it is for want of tokens.
+        retry_after: Seconds after which asking again makes sense, or None if unknown.
+        budget_spent: Whether tokens are lacking.
     """
 
     reason: str | None = None
@@ -83,7 +89,7 @@ def decide(
     attempt: int,
     budget: Budget,
     time_left: float | None,
-    dice: float,
+    jitter: float,
     cool_down: float = 0.0,
 ) -> Retry | GiveUp:
     """Whether a failed attempt is followed by another.
@@ -95,7 +101,7 @@ def decide(
         budget: The credential's tokens; a retry takes its own at once, for one that still sleeps
             counts as well.
         time_left: Seconds to the caller's deadline, or None.
-        dice: A draw from 0 to 1.
+        jitter: A draw from 0 to 1.
         cool_down: Seconds for which nothing is sent anyway.
     """
     hint = failure.retry_after
@@ -104,13 +110,13 @@ def decide(
     if hint is not None and (failure.retry_after_capped or hint > policy.retry_after_max):
         more = "more than " if failure.retry_after_capped else ""
         return GiveUp(f"the server asks to wait {more}{hint:.0f} s: {failure.reason}", hint)
-    wait = delay(policy, attempt=attempt, throttled=failure.throttled, dice=dice)
-    # A throttled credential's pause is the pace's: it holds for everybody, this one included.
+    wait = delay(policy, attempt=attempt, throttled=failure.throttled, jitter=jitter)
+    # The cool-down of a throttled credential is the pace's: it holds for every request.
     if hint is not None and not failure.throttled:
         wait += hint
     if time_left is not None and max(wait, cool_down) >= time_left:
-        told = f"no time for another attempt before the deadline: {failure.reason}"
-        return GiveUp(told, hint if hint is not None else cool_down or None)
+        reason = f"no time for another attempt before the deadline: {failure.reason}"
+        return GiveUp(reason, hint if hint is not None else cool_down or None)
     cost = COST_THROTTLED if failure.throttled else COST
     if not budget.spend(cost):
         # With the failure itself: it is what has to be mended.
@@ -119,16 +125,34 @@ def decide(
 
 
 def _is_settled(failure: AttemptResult) -> bool:
-    """Whether a retry brings nothing: what was short was waited for already."""
-    # A setting that no answer has come with stays as wrong; a page that wants a login may pass.
+    """Whether a retry cannot help: it has waited already for what this machine lacks."""
+    # A wrong setting stays wrong where no answer came; a page that wants a login may pass.
     wrong = failure.status is None and isinstance(failure.reason, SettingsReason)
     return wrong or failure.shortage
 
 
-def delay(policy: RetryPolicy, *, attempt: int, throttled: bool, dice: float) -> float:
+def delay(policy: RetryPolicy, *, attempt: int, throttled: bool, jitter: float) -> float:
     """Full jitter: a draw from 0 to min(wait_max, initial · 2^(attempt - 1)) seconds."""
     initial = policy.throttled_initial if throttled else policy.wait_initial
-    return dice * min(policy.wait_max, initial * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
+    return jitter * min(policy.wait_max, initial * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS))
+
+
+async def may_resend(deadline: Deadline, result: AttemptResult, resends: int) -> bool:
+    """Whether an attempt continues after a request that has not reached the server."""
+    if result.stale:
+        # Only an old connection is at fault: sent again at once, paced and counted.
+        return resends < _MAX_STALE_RESENDS
+    return result.shortage and resends < MAX_SHORTAGES and await _wait_out(deadline, resends)
+
+
+async def _wait_out(deadline: Deadline, resends: int) -> bool:
+    """Wait until this machine may have what it lacked; False if there is no time for it."""
+    wait = min(_MAX_SHORTAGE_WAIT, _INITIAL_SHORTAGE_WAIT * 2.0 ** min(resends, 10))
+    remaining = deadline.remaining(asyncio.get_running_loop().time())
+    if remaining is not None and remaining <= wait:
+        return False
+    await asyncio.sleep(wait)
+    return True
 
 
 _T = TypeVar("_T")
@@ -137,19 +161,19 @@ _T = TypeVar("_T")
 async def run_retries(
     failed: _T,
     attempt: Callable[[], Awaitable[_T]],
-    rule: Callable[[_T, int], float | None],
+    next_delay: Callable[[_T, int], float | None],
     sleep: Callable[[float], Awaitable[None]],
 ) -> _T:
-    """Go on after a first attempt that failed, until the rule has had enough.
+    """Repeat a failed first attempt until `next_delay` returns None.
 
     tenacity is set up only here: on each successful call it would cost a third of the request.
 
     Args:
-        failed: What the first attempt ended in.
+        failed: The result of the first attempt.
         attempt: Makes another one.
-        rule: From a result and its number, counted from 1, to the seconds to wait before the next
-            attempt; None to stop.
-        sleep: Waits; given so that tests need not.
+        next_delay: From a result and its number, counted from 1, to the seconds to wait before the
+            next attempt; None to stop.
+        sleep: Waits; tests pass one that does not.
 
     Returns:
         The last result.
@@ -162,7 +186,7 @@ async def run_retries(
     waits: list[float | None] = []
 
     def again(state: RetryCallState) -> bool:
-        waits.append(rule(_result(state), state.attempt_number))
+        waits.append(next_delay(_result(state), state.attempt_number))
         return waits[-1] is not None
 
     def wait(_: RetryCallState) -> float:

@@ -1,15 +1,14 @@
-"""Is this very lookup already in the air? Single-flight, and the optional short-lived cache.
+"""Single-flight for equal lookups, and the optional short-lived cache.
 
-A flight is a task of its own that belongs to nobody: a passenger who leaves leaves the others
-alone, and the last one to leave takes the task down. Whatever it ends in, an error too, is
-everybody's.
+One task per key, owned by the registry. A cancelled caller does not affect the others; when the
+last one leaves, the task is cancelled. All callers get its result, or its error.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
@@ -18,11 +17,8 @@ from capillary_interactions._errors import CapillaryError
 from capillary_interactions._pacing.deadline import Caller, Deadline, Refusal
 from capillary_interactions._text.tracebacks import clear
 
-if TYPE_CHECKING:
-    from capillary_interactions._pacing.stream_share import StreamShare
-
 _T = TypeVar("_T")
-_MOST_KEPT: Final = 10_000
+_MAX_ENTRIES: Final = 10_000
 
 
 @define(eq=False)
@@ -30,11 +26,11 @@ class _SharedCall(Generic[_T]):
     key: Hashable
     task: asyncio.Task[_T]
     deadline: Deadline
-    passengers: set[Caller] = field(factory=set)
+    waiters: set[Caller] = field(factory=set)
 
 
 class WaiterTimeoutError(Exception):
-    """A passenger's own deadline comes before the flight's end.
+    """The deadline of one caller comes before the end of the shared call.
 
     Attributes:
         refusal: Why that is known already, or None at the deadline itself.
@@ -46,170 +42,145 @@ class WaiterTimeoutError(Exception):
 
 
 class SharedCallCancelledError(Exception):
-    """The flight was taken down from outside: the client closes."""
+    """The task was cancelled while callers waited for it, as when the client is closed."""
 
 
 class SingleFlight(Generic[_T]):
-    """The lookups that are in the air, by what they ask."""
+    """The shared calls in progress, by key."""
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, _SharedCall[_T]] = {}
+        self._calls: dict[Hashable, _SharedCall[_T]] = {}
         self._tasks: set[asyncio.Task[_T]] = set()
 
-    async def board(
-        self,
-        key: Hashable,
-        deadline: float | None,
-        depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
-        *,
-        interactive: bool = True,
-        share: "StreamShare | None" = None,
+    async def call(
+        self, key: Hashable, deadline: Deadline, start: Callable[[], Coroutine[Any, Any, _T]]
     ) -> _T:
-        """What the flight of this key ends in; one departs if none is in the air.
+        """The result of the shared call with this key, which is started unless it is in progress.
 
         Args:
-            key: What is asked.
-            deadline: The loop's time until which this passenger stays, or None.
-            depart: Makes the flight; its deadline is that of its most patient passenger, and it
-                is interactive from the moment that one is aboard for whom it is.
-            interactive: Whether a person waits.
-            share: The part of the rate to keep to, while nothing else is wanted.
+            key: Callers with equal keys share one call.
+            deadline: This caller's; it becomes that of the call, with which others may join.
+            start: Makes the coroutine of a new call.
 
         Raises:
-            LateError: The deadline came first, or comes before anything else can.
+            WaiterTimeoutError: The deadline came first, or it is known that it will.
+            SharedCallCancelledError: The task was cancelled.
         """
         loop = asyncio.get_running_loop()
-        flight = self._flights.get(key)
-        if flight is None or flight.task.get_loop() is not loop:
-            flight = self._depart(key, Deadline(deadline, interactive, share), depart)
+        at = deadline.at
+        call = self._calls.get(key)
+        if call is None or call.task.get_loop() is not loop:
+            call = self._start(key, deadline, loop.create_task(start()))
         else:
-            flight.deadline.join(deadline, interactive=interactive, share=share)
-        return await self._fly(loop, flight, deadline)
+            call.deadline.join(at, interactive=deadline.interactive, share=deadline.share)
+        return await self._wait(loop, call, at)
 
-    def _depart(
-        self,
-        key: Hashable,
-        until: Deadline,
-        depart: Callable[[Deadline], Coroutine[Any, Any, _T]],
-    ) -> _SharedCall[_T]:
-        task = asyncio.get_running_loop().create_task(depart(until))
-        flight = _SharedCall(key, task, until)
-        self._flights[key] = flight
+    def _start(self, key: Hashable, deadline: Deadline, task: asyncio.Task[_T]) -> _SharedCall[_T]:
+        call = self._calls[key] = _SharedCall(key, task, deadline)
         self._tasks.add(task)
 
-        def land(task: asyncio.Task[_T]) -> None:
+        def on_done(task: asyncio.Task[_T]) -> None:
             self._tasks.discard(task)
-            self._close(flight)
+            if self._calls.get(key) is call:
+                del self._calls[key]
             if not task.cancelled():
-                error = task.exception()  # else asyncio complains of one that no waiter has seen
+                error = task.exception()  # else asyncio logs an error that no waiter has retrieved
                 if error is not None:
-                    # Nothing of the task runs any more that would need what its frames hold.
+                    # The task has ended, so nothing needs what its frames hold.
                     clear(error)
-            for passenger in flight.passengers:
-                _wake(passenger)
+            for waiter in call.waiters:
+                _wake(waiter)
 
-        task.add_done_callback(land)
-        return flight
+        task.add_done_callback(on_done)
+        return call
 
-    async def _fly(
-        self, loop: asyncio.AbstractEventLoop, flight: _SharedCall[_T], deadline: float | None
+    async def _wait(
+        self, loop: asyncio.AbstractEventLoop, call: _SharedCall[_T], at: float | None
     ) -> _T:
-        passenger: Caller = loop.create_future()
-        flight.passengers.add(passenger)
-        flight.deadline.add(passenger, deadline)
-        timer = None if deadline is None else loop.call_at(deadline, _wake, passenger)
+        waiter: Caller = loop.create_future()
+        call.waiters.add(waiter)
+        call.deadline.add(waiter, at)
+        timer = None if at is None else loop.call_at(at, _wake, waiter)
         try:
-            refusal = await passenger
+            refusal = await waiter
         except asyncio.CancelledError:
-            await self._leave(flight, passenger)
+            await self._drop_waiter(call, waiter)
             raise
         finally:
-            flight.passengers.discard(passenger)
-            flight.deadline.discard(passenger)
+            call.waiters.discard(waiter)
+            call.deadline.discard(waiter)
             if timer is not None:
                 timer.cancel()
-        if flight.task.cancelled():
+        task = call.task
+        if not task.done():
+            await self._drop_waiter(call, waiter)
+            raise WaiterTimeoutError(refusal)
+        if task.cancelled():
             raise SharedCallCancelledError
-        if flight.task.done():
-            return _result(flight.task)
-        await self._leave(flight, passenger)
-        raise WaiterTimeoutError(refusal)
+        error = task.exception()
+        if isinstance(error, CapillaryError):
+            # A copy for each waiter: a traceback grows with every frame that it passes.
+            raise copy(error)
+        return task.result()
 
-    async def drain(self, patience: float) -> None:
-        """Let shared calls end, for `patience` seconds at most."""
-        tasks = self._under_way()
-        if tasks and patience > 0:
-            await asyncio.wait(tasks, timeout=patience)
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - waits, does not cancel
+        """Let shared calls end, for `timeout` seconds at most."""
+        tasks = self._running_tasks()
+        if tasks and timeout > 0:
+            await asyncio.wait(tasks, timeout=timeout)
 
-    async def ground(self) -> None:
-        """Cancel every shared call, and wait until it is gone."""
-        tasks = self._under_way()
+    async def cancel_all(self) -> None:
+        """Cancel every shared call, and wait until all have ended."""
+        tasks = self._running_tasks()
         for task in tasks:
             task.cancel()
         await outlast(tasks)
 
-    def _under_way(self) -> tuple[asyncio.Task[_T], ...]:
+    def _running_tasks(self) -> tuple[asyncio.Task[_T], ...]:
         loop = asyncio.get_running_loop()
         return tuple(task for task in self._tasks if task.get_loop() is loop)
 
-    def _close(self, flight: _SharedCall[_T]) -> None:
-        if self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
-
-    async def _leave(self, flight: _SharedCall[_T], passenger: Caller) -> None:
-        flight.passengers.discard(passenger)
-        if flight.passengers or flight.task.done():
+    async def _drop_waiter(self, call: _SharedCall[_T], waiter: Caller) -> None:
+        call.waiters.discard(waiter)
+        if call.waiters or call.task.done():
             return
-        # Closed at once: who asks from now on gets a flight of its own, not this one's end.
-        self._close(flight)
-        flight.task.cancel()
-        await outlast((flight.task,))
+        # Forgotten at once: the next caller starts a call of its own instead of joining this one.
+        if self._calls.get(call.key) is call:
+            del self._calls[call.key]
+        call.task.cancel()
+        await outlast((call.task,))
 
 
-def _result(task: asyncio.Task[_T]) -> _T:
-    error = task.exception()
-    if isinstance(error, CapillaryError):
-        # Each waiter's own: a traceback grows with every frame that it goes through.
-        raise copy(error)
-    return task.result()
-
-
-def _wake(passenger: Caller) -> None:
-    if not passenger.done():
-        passenger.set_result(None)
+def _wake(waiter: Caller) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 @define
 class Cache(Generic[_T]):
-    """What lookups ended in, for a short while, the most recent ten thousand.
-
-    All are kept for as long, so they go out of date in the order in which they came.
+    """The most recent results, for a short while; all have the same time to live.
 
     Attributes:
-        ttl: Seconds for which a result is given again.
+        ttl: Seconds for which a result is returned again.
     """
 
     ttl: float
-    _kept: OrderedDict[Hashable, tuple[float, _T]] = field(factory=OrderedDict, init=False)
+    _entries: OrderedDict[Hashable, tuple[float, _T]] = field(factory=OrderedDict, init=False)
 
     def get(self, key: Hashable, now: float) -> _T | None:
-        """The result kept for a key, if it is still fresh."""
-        found = self._kept.get(key)
-        if found is None:
+        """The result of a key, unless it has expired."""
+        expires_at, result = self._entries.get(key, (now, None))
+        if now >= expires_at:
+            self._entries.pop(key, None)
             return None
-        if now >= found[0]:
-            del self._kept[key]
-            return None
-        return found[1]
+        return result
 
     def put(self, key: Hashable, result: _T, now: float) -> None:
-        """Keep a result; what is out of date goes, and the oldest makes room."""
-        self._kept[key] = (now + self.ttl, result)
-        self._kept.move_to_end(key)
-        while len(self._kept) > _MOST_KEPT or self._is_stale(now):
-            self._kept.popitem(last=False)
+        """Store a result, in place of those that have expired or are too many."""
+        self._entries[key] = (now + self.ttl, result)
+        self._entries.move_to_end(key)
+        while len(self._entries) > _MAX_ENTRIES or self._oldest_expires_at() <= now:
+            self._entries.popitem(last=False)
 
-    def _is_stale(self, now: float) -> bool:
-        """Whether the oldest one is out of date."""
-        oldest = next(iter(self._kept.values()), None)
-        return oldest is not None and oldest[0] <= now
+    def _oldest_expires_at(self) -> float:
+        return next(iter(self._entries.values()))[0] if self._entries else float("inf")

@@ -82,28 +82,28 @@ class Snapshot:
     slowed: str | None = None
 
 
-def _credential(lane: CredentialState) -> CredentialSnapshot:
-    pace = lane.pace.state()
+def _credential_snapshot(credential: CredentialState) -> CredentialSnapshot:
+    pace = credential.pace.state()
     return CredentialSnapshot(
         rate=pace.rate,
         slots_left=pace.slots_left,
         waiting=pace.waiting,
         in_flight=pace.in_flight,
         cool_down=pace.cool_down,
-        retry_budget=lane.budget.left,
-        requests=lane.requests,
-        retries=lane.retries,
-        throttled=lane.throttled,
-        refused=None if lane.refused is None else lane.refused.reason,
-        shortage=lane.shortage,
-        asked_to_wait=lane.asked_to_wait,
-        slowed=lane.slowing.reason,
+        retry_budget=credential.budget.tokens,
+        requests=credential.requests,
+        retries=credential.retries,
+        throttled=credential.throttled,
+        refused=None if credential.refused is None else credential.refused.reason,
+        shortage=credential.shortage,
+        asked_to_wait=credential.asked_to_wait,
+        slowed=credential.server_limits.reason,
     )
 
 
-def snapshot_of(lanes: tuple[CredentialState, ...], endings: Mapping[str, int]) -> Snapshot:
+def snapshot_of(pool: tuple[CredentialState, ...], endings: Mapping[str, int]) -> Snapshot:
     """The credentials' states, and their sum."""
-    each = tuple(_credential(lane) for lane in lanes)
+    each = tuple(_credential_snapshot(credential) for credential in pool)
     used = tuple(one for one in each if one.refused is None) or each
     return Snapshot(
         rate=sum(one.rate for one in used),

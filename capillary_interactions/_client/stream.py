@@ -10,7 +10,12 @@ from typing import Any, Self
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.fan_out import FanOut, Source
 from capillary_interactions._client.lifecycle import running_loop
-from capillary_interactions._client.refusal_evidence import MAX_REFUSED, Pages, doubted, is_page
+from capillary_interactions._client.refusal_evidence import (
+    MAX_REFUSED,
+    ProxyPages,
+    doubted,
+    is_page,
+)
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
@@ -31,7 +36,8 @@ class OutcomeStream:
         pages: Customers whom pages of a proxy or firewall have met.
 
     Attributes:
-        tolerated: See `Doubt.is_believed`; more for those who keep what is rejected by a page.
+        tolerated: See `RefusalEvidence.is_believed`; more for a reader that keeps rejections by
+            pages.
         waits_out: Whether whoever reads it waits out pages that are no refusals.
     """
 
@@ -44,7 +50,7 @@ class OutcomeStream:
         at_once: int,
         ordered: bool,
         give_up_after: int | None,
-        pages: Pages,
+        pages: ProxyPages,
     ) -> None:
         self.tolerated = 1
         self.waits_out = False

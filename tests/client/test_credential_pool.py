@@ -48,7 +48,7 @@ async def test_sends_at_the_sum_of_the_rates() -> None:
     """Three tills of ten a second: thirty a second, and each of them within its own quota."""
     server = Server()
     async with InteractionsClient(settings(auth=TILLS, rate="10/1"), transport=server) as client:
-        assert client.snapshot().rate == pytest.approx(3 * client._lanes.all[0].pace.rate)
+        assert client.snapshot().rate == pytest.approx(3 * client._pool.all[0].pace.rate)
         await client.lookup_all(customers(150))
     assert now() <= 150 / 30 / 0.95
     for place in range(3):

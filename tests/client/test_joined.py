@@ -190,7 +190,7 @@ async def test_is_refused_at_once_where_the_outlook_darkens_for_it_alone() -> No
     """Of three who share a call, a pause ends the one who cannot wait for its end, at once."""
     server = Server(in_turn(then=interactions()), takes=0.0)
     async with client_of(server, rate="1/1") as client:
-        pace = client._lanes.all[0].pace
+        pace = client._pool.all[0].pace
         await client.lookup(customer(99))
         waiting = [asyncio.ensure_future(_timed(client, 1, limit)) for limit in (3.0, 20.0, 8.0)]
         await asyncio.sleep(0.5)

@@ -178,8 +178,8 @@ async def test_closes_the_rest_though_one_step_fails(failing: int) -> None:
         settings(auth=[BasicAuth(name, "b") for name in "xy"]), transport=Server()
     )
     client._transport = steps[0]  # type: ignore[assignment]
-    for lane, step in zip(client._lanes.all, steps[1:], strict=True):
-        lane.auth = step  # type: ignore[assignment]
+    for credential, step in zip(client._pool.all, steps[1:], strict=True):
+        credential.auth = step  # type: ignore[assignment]
     with pytest.raises(LookupError):
         await client.aclose()
     assert all(step.closed for step in steps)

@@ -62,7 +62,7 @@ def test_decides(
     cool_down: float,
     decision: Retry | GiveUp,
 ) -> None:
-    """Attempts, hints, the deadline and the kind of failure, with the dice in the middle."""
+    """Attempts, hints, the deadline and the kind of failure, with the jitter in the middle."""
     budget = Budget(500)
     decided = decide(
         POLICY,
@@ -70,11 +70,11 @@ def test_decides(
         attempt=attempt,
         budget=budget,
         time_left=time_left,
-        dice=0.5,
+        jitter=0.5,
         cool_down=cool_down,
     )
     assert decided == decision
-    assert budget.left == 500 - (decision.cost if isinstance(decision, Retry) else 0)
+    assert budget.tokens == 500 - (decision.cost if isinstance(decision, Retry) else 0)
 
 
 def test_stops_when_the_budget_is_spent() -> None:
@@ -82,13 +82,13 @@ def test_stops_when_the_budget_is_spent() -> None:
     budget = Budget(500)
 
     def asked(failure: AttemptResult) -> Retry | GiveUp:
-        return decide(POLICY, failure, attempt=1, budget=budget, time_left=None, dice=0.0)
+        return decide(POLICY, failure, attempt=1, budget=budget, time_left=None, jitter=0.0)
 
     assert [asked(FAULT) for _ in range(35)] == [Retry(0.0, 14)] * 35
     spent = f"{BUDGET_SPENT}: {FAULT.reason}"
     assert asked(FAULT) == GiveUp(spent, budget_spent=True)
     assert asked(_hinted(3.0)) == GiveUp(f"{BUDGET_SPENT}: busy", 3.0, budget_spent=True)
-    assert budget.left == 10
+    assert budget.tokens == 10
     assert asked(THROTTLE) == Retry(0.0, 5)
 
 
@@ -97,8 +97,8 @@ def test_gives_tokens_back_for_an_answer(last_cost: int, left: float) -> None:
     """One for a first try, what the last retry took for a later one, up to the capacity."""
     budget = Budget(100)
     assert budget.spend(50)
-    budget.succeeded(last_cost)
-    assert budget.left == left
+    budget.refund(last_cost)
+    assert budget.tokens == left
 
 
 @given(st.integers(0, 100), st.lists(st.sampled_from([14, 5, 0, -5, -14]), max_size=200))
@@ -106,13 +106,13 @@ def test_is_never_owed_and_never_made_up(capacity: int, steps: list[int]) -> Non
     """Whatever is spent and given back, the budget keeps its bounds."""
     budget = Budget(capacity)
     for step in steps:
-        before = budget.left
+        before = budget.tokens
         if step <= 0:
-            budget.succeeded(-step)
+            budget.refund(-step)
         else:
             assert budget.spend(step) is (before >= step)
-            assert budget.left in (before, before - step)
-        assert 0 <= budget.left <= capacity
+            assert budget.tokens in (before, before - step)
+        assert 0 <= budget.tokens <= capacity
 
 
 @given(
@@ -123,7 +123,7 @@ def test_is_never_owed_and_never_made_up(capacity: int, steps: list[int]) -> Non
     st.booleans(),
 )
 def test_draws_from_nothing_to_the_doubled_wait(
-    initial: float, most: float, attempt: int, dice: float, throttled: bool
+    initial: float, most: float, attempt: int, jitter: float, throttled: bool
 ) -> None:
     """Full jitter: from 0 to min(wait_max, initial · 2^i), and the whole of it is used."""
     initial = min(initial, most)
@@ -134,10 +134,10 @@ def test_draws_from_nothing_to_the_doubled_wait(
     )
     ceiling = min(most, initial * 2.0 ** min(attempt - 1, 30))
 
-    def drawn(dice: float) -> float:
-        return delay(policy, attempt=attempt, throttled=throttled, dice=dice)
+    def drawn(jitter: float) -> float:
+        return delay(policy, attempt=attempt, throttled=throttled, jitter=jitter)
 
-    assert 0 <= drawn(dice) <= ceiling
+    assert 0 <= drawn(jitter) <= ceiling
     assert (drawn(0.0), drawn(1.0)) == (0.0, ceiling)
 
 

@@ -1,4 +1,4 @@
-"""Single-flight, its passengers, and the short-lived cache."""
+"""Single-flight for equal lookups, and the short-lived cache."""
 
 import asyncio
 import gc
@@ -17,130 +17,124 @@ from tests.fakes import now, others
 
 
 class _Result:
-    """What can be seen to go."""
+    """Its end can be observed by a weak reference."""
 
 
-class Airline:
-    """Flights that take their time, and what became of them."""
+class Calls:
+    """Shared calls that take their time, with a record of their starts and ends."""
 
     def __init__(self, takes: float = 1.0) -> None:
-        self.flights: SingleFlight[str] = SingleFlight()
+        self.single_flight: SingleFlight[str] = SingleFlight()
         self.takes = takes
-        self.departed: list[Deadline] = []
-        self.landed = 0
+        self.started = self.ended = 0
         self.error: Exception | None = None
 
-    async def _depart(self, until: Deadline) -> str:
-        self.departed.append(until)
-        name = f"flight {len(self.departed)}"
+    async def _run(self) -> str:
+        self.started += 1
+        name = f"call {self.started}"
         await asyncio.sleep(self.takes)
-        self.landed += 1
+        self.ended += 1
         if self.error is not None:
             raise self.error
         return name
 
-    def board(
-        self, key: str = "key", deadline: float | None = None, *, interactive: bool = True
-    ) -> asyncio.Task[str]:
-        """One passenger more."""
-        return asyncio.ensure_future(
-            self.flights.board(key, deadline, self._depart, interactive=interactive)
-        )
+    def join(self, key: str = "key", deadline: Deadline | None = None) -> asyncio.Task[str]:
+        """One more caller."""
+        deadline = Deadline() if deadline is None else deadline
+        return asyncio.ensure_future(self.single_flight.call(key, deadline, self._run))
 
 
-async def test_shares_one_flight_among_equal_keys() -> None:
-    """A hundred that ask the same are one; another key is another."""
-    airline = Airline()
-    same = [airline.board() for _ in range(100)]
-    other = airline.board("other")
-    assert set(await asyncio.gather(*same)) == {"flight 1"}
-    assert await other == "flight 2"
+async def test_shares_one_call_among_equal_keys() -> None:
+    """A hundred equal ones are one call; another key is another."""
+    calls = Calls()
+    same = [calls.join() for _ in range(100)]
+    other = calls.join("other")
+    assert set(await asyncio.gather(*same)) == {"call 1"}
+    assert await other == "call 2"
     assert now() == 1
 
 
-async def test_departs_anew_after_landing() -> None:
-    """What has ended is not shared any more."""
-    airline = Airline()
-    assert await airline.board() == "flight 1"
-    assert await airline.board() == "flight 2"
+async def test_starts_anew_after_the_end() -> None:
+    """A call that has ended is not shared any more."""
+    calls = Calls()
+    assert await calls.join() == "call 1"
+    assert await calls.join() == "call 2"
 
 
-async def test_flies_on_without_a_passenger_who_left() -> None:
-    """A cancelled waiter leaves the others alone, also the one who began."""
-    airline = Airline()
-    first, second = airline.board(), airline.board()
+async def test_continues_without_a_caller_who_left() -> None:
+    """A cancelled caller does not affect the others, even the one who started the call."""
+    calls = Calls()
+    first, second = calls.join(), calls.join()
     await asyncio.sleep(0.5)
     first.cancel()
-    assert await second == "flight 1"
+    assert await second == "call 1"
     assert first.cancelled()
 
 
-async def test_is_cancelled_with_its_last_passenger() -> None:
-    """When nobody waits any more, nothing is done any more, and the next one begins anew."""
-    airline = Airline()
-    passengers = [airline.board() for _ in range(3)]
+async def test_is_cancelled_with_its_last_caller() -> None:
+    """Without waiters the task is cancelled, and the next caller starts a new one."""
+    calls = Calls()
+    callers = [calls.join() for _ in range(3)]
     await asyncio.sleep(0.5)
-    for passenger in passengers:
-        passenger.cancel()
-    await asyncio.wait(passengers)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.wait(callers)
     assert others() == set()
-    assert airline.landed == 0
-    assert await airline.board() == "flight 2"
+    assert calls.ended == 0
+    assert await calls.join() == "call 2"
 
 
-async def test_gives_no_newcomer_the_end_of_a_cancelled_flight() -> None:
-    """Who comes while the last passenger takes it down gets one of their own."""
-    airline = Airline()
-    first = airline.board()
+async def test_gives_no_new_caller_the_end_of_a_cancelled_call() -> None:
+    """Who joins while the last caller cancels it gets a call of its own."""
+    calls = Calls()
+    first = calls.join()
     await asyncio.sleep(0.5)
     first.cancel()
-    second = airline.board()
-    assert await second == "flight 2"
+    assert await calls.join() == "call 2"
 
 
 async def test_shares_an_error() -> None:
-    """Whatever it ends in is everybody's."""
-    airline = Airline()
-    airline.error = LookupError("shared")
-    passengers = [airline.board() for _ in range(3)]
-    ended = await asyncio.gather(*passengers, return_exceptions=True)
-    assert ended == [airline.error] * 3
+    """All callers get it."""
+    calls = Calls()
+    calls.error = LookupError("shared")
+    callers = [calls.join() for _ in range(3)]
+    assert await asyncio.gather(*callers, return_exceptions=True) == [calls.error] * 3
 
 
-async def test_complains_of_no_error_that_nobody_was_left_to_see() -> None:
-    """All left in the moment of the landing: asyncio has nothing to report."""
-    complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    airline = Airline(takes=0.0)
-    airline.error = LookupError("unseen")
-    passenger = airline.board()
-    while not airline.landed:
+async def test_logs_no_error_that_no_waiter_was_left_to_see() -> None:
+    """All left at the moment of the end: asyncio has nothing to report."""
+    reports: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    calls = Calls(takes=0.0)
+    calls.error = LookupError("unseen")
+    caller = calls.join()
+    while not calls.ended:
         await asyncio.sleep(0)
-    passenger.cancel()
-    await asyncio.wait({passenger})
-    del passenger
+    caller.cancel()
+    await asyncio.wait({caller})
+    del caller
     gc.collect()
-    assert complaints == []
+    assert reports == []
 
 
-async def test_ends_each_passenger_at_its_own_deadline() -> None:
-    """The hurried one leaves, the patient one stays, and the flight's deadline is the later."""
-    airline = Airline(takes=5.0)
-    hurried, patient = airline.board(deadline=1.0), airline.board(deadline=9.0)
+async def test_ends_each_caller_at_its_own_deadline() -> None:
+    """The first one leaves, the other stays, and the deadline of the call is the later one."""
+    calls, deadline = Calls(takes=5.0), Deadline(1.0)
+    short, long = calls.join(deadline=deadline), calls.join(deadline=Deadline(9.0))
     with pytest.raises(WaiterTimeoutError):
-        await hurried
+        await short
     assert now() == 1
-    assert airline.departed[0].at == 9
-    assert await patient == "flight 1"
+    assert deadline.at == 9
+    assert await long == "call 1"
 
 
-async def test_is_taken_down_when_the_last_deadline_passes() -> None:
-    """Nothing flies on for nobody."""
-    airline = Airline(takes=5.0)
+async def test_is_cancelled_when_the_last_deadline_passes() -> None:
+    """No task runs on without waiters."""
+    calls = Calls(takes=5.0)
     with pytest.raises(WaiterTimeoutError):
-        await airline.board(deadline=1.0)
+        await calls.join(deadline=Deadline(1.0))
     assert others() == set()
-    assert (now(), airline.landed) == (1.0, 0)
+    assert (now(), calls.ended) == (1.0, 0)
 
 
 @pytest.mark.parametrize(
@@ -150,45 +144,43 @@ async def test_is_taken_down_when_the_last_deadline_passes() -> None:
 def test_extends_a_deadline_and_never_shortens_it(
     first: float | None, second: float | None, later: float | None
 ) -> None:
-    """The most patient counts; None is the most patient of all."""
+    """The latest counts; None is the latest of all."""
     deadline = Deadline(first)
     deadline.join(second)
     assert deadline.at == later
     assert deadline.remaining(0.5) == (None if later is None else later - 0.5)
 
 
-async def test_is_urgent_once_somebody_urgent_is_aboard() -> None:
-    """A person who boards a stream's flight makes it interactive, and it stays so."""
-    airline = Airline()
-    patient = airline.board(interactive=False)
+async def test_is_interactive_once_an_interactive_caller_has_joined() -> None:
+    """It stays so when that caller has left."""
+    calls, deadline = Calls(), Deadline(interactive=False)
+    background = calls.join(deadline=deadline)
     await asyncio.sleep(0)
+    assert not deadline.interactive
+    person = calls.join()
+    late = calls.join(deadline=Deadline(interactive=False))
     await asyncio.sleep(0)
-    (until,) = airline.departed
-    assert not until.interactive
-    person = airline.board(interactive=True)
-    late = airline.board(interactive=False)
-    await asyncio.sleep(0)
-    assert until.interactive
+    assert deadline.interactive
     person.cancel()
-    await asyncio.gather(patient, late)
-    assert until.interactive
+    await asyncio.gather(background, late)
+    assert deadline.interactive
 
 
-async def test_lands_what_is_in_the_air_and_grounds_the_rest() -> None:
-    """So long as there is patience flights end; then they are taken down, and say so."""
-    airline = Airline(takes=1.0)
-    short = airline.board("short")
+async def test_drains_what_ends_in_time_and_cancels_the_rest() -> None:
+    """Callers of the rest get an error that says so."""
+    calls = Calls(takes=1.0)
+    short = calls.join("short")
     await asyncio.sleep(0.25)
-    airline.takes = 10.0
-    long = airline.board("long")
+    calls.takes = 10.0
+    long = calls.join("long")
     await asyncio.sleep(0.25)
-    await airline.flights.drain(2.0)
-    await airline.flights.ground()
+    await calls.single_flight.drain(2.0)
+    await calls.single_flight.cancel_all()
     assert now() == 2.5
-    assert await short == "flight 1"
+    assert await short == "call 1"
     with pytest.raises(SharedCallCancelledError):
         await long
-    await airline.flights.drain(2.0)
+    await calls.single_flight.drain(2.0)
     assert (now(), others()) == (2.5, set())
 
 
@@ -203,10 +195,10 @@ def test_keeps_a_result_for_its_time() -> None:
 
 
 def test_lets_go_of_what_is_out_of_date() -> None:
-    """Nobody asks for it again, so it goes when something else comes."""
+    """It is dropped when another result is stored."""
     cache: Cache[object] = Cache(10.0)
     kept = [_Result() for _ in range(4)]
-    results = [weakref.ref(each) for each in kept]
+    results = [weakref.ref(result) for result in kept]
     for number, at in enumerate([0.0, 1.0, 5.0, 11.0]):
         cache.put(number, kept.pop(0), at)
     assert [result() is None for result in results] == [True, True, False, False]

@@ -84,7 +84,7 @@ class Machine(RuleBasedStateMachine):
             ),
             transport=self.outside,
         )
-        self.pace = self.client._lanes.all[0].pace
+        self.pace = self.client._pool.all[0].pace
         self.configured = self.pace.rate
         self.burst = self.pace.state().slots_left
 

@@ -18,8 +18,8 @@ SECONDS = 20.0
 def _tighten(client: InteractionsClient, number: int) -> None:
     """What headers may do: each answer allows a little less or more than the one before."""
     left = 60 - now() % 60
-    for lane in client._lanes.all:
-        lane.pace.quota_left(left * 17 - 3 * (number % 7), left)
+    for credential in client._pool.all:
+        credential.pace.quota_left(left * 17 - 3 * (number % 7), left)
 
 
 async def _watched(client: InteractionsClient, allowed: list[float]) -> None:
@@ -73,9 +73,9 @@ async def test_comes_out_of_a_cool_down_at_its_pace() -> None:
     """What was read meanwhile does not leave at once at its end."""
     server = Server()
     async with InteractionsClient(settings(rate="100/1"), transport=server) as client:
-        client._lanes.all[0].pace.throttled(now(), 0.0)
+        client._pool.all[0].pace.throttled(now(), 0.0)
         await client.lookup(customer(999))
-        client._lanes.all[0].pace.throttled(now(), 30.0)
+        client._pool.all[0].pace.throttled(now(), 30.0)
         async with client.stream(customers(60), share=0.05, in_flight=50) as outcomes:
             assert len([outcome async for outcome in outcomes]) == 60
     assert server.arrivals[1] >= 30
@@ -87,7 +87,7 @@ async def test_has_its_part_again_as_soon_as_the_servers_window_ends() -> None:
 
     def answer(_: Request) -> Reply:
         if now() < 1:
-            client._lanes.all[0].pace.quota_left(1.0, 5.0)
+            client._pool.all[0].pace.quota_left(1.0, 5.0)
         return interactions()
 
     server = Server(answer)
@@ -109,7 +109,7 @@ async def test_ends_at_once_what_its_part_comes_too_late_for() -> None:
         late = [outcome for outcome in ended if outcome.ending == "unavailable"]
         assert len(late) > 40
         assert all(outcome.elapsed < 0.1 for outcome in late)
-        client._lanes.all[0].pace.throttled(now(), 30.0)
+        client._pool.all[0].pace.throttled(now(), 30.0)
         async with client.stream(customers(5), **options) as outcomes:
             assert {round(outcome.elapsed, 3) async for outcome in outcomes} == {0.0}
 
@@ -118,7 +118,7 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
     """Cancelled while it waits, in the moment of its turn, or with it: the next one has it."""
     config = settings(rate=RateLimit(100, 1.0))
     async with InteractionsClient(config, transport=Server()) as client:
-        stream_share = StreamShare(0.01, client._lanes)
+        stream_share = StreamShare(0.01, client._pool)
         for number in range(2):
             await stream_share.acquire(None, number)
             stream_share.consume()
@@ -143,7 +143,7 @@ async def test_passes_the_turn_on_when_a_waiter_leaves() -> None:
 async def test_takes_a_call_again_whose_number_it_still_knows() -> None:
     """One that was called away from the line and has come back waits like the others."""
     async with InteractionsClient(settings(rate="10/1"), transport=Server()) as client:
-        stream_share = StreamShare(0.5, client._lanes)
+        stream_share = StreamShare(0.5, client._pool)
         await stream_share.acquire(None, 0)
         first = asyncio.ensure_future(stream_share.acquire(None, 7))
         await asyncio.sleep(0)

@@ -130,7 +130,7 @@ async def test_walks_no_queue_at_each_answer(
     left = itertools.count(290_000, -4)
 
     def answer(_: Request) -> Reply:
-        client._lanes.all[0].pace.quota_left(next(left), 1000.0)
+        client._pool.all[0].pace.quota_left(next(left), 1000.0)
         return interactions()
 
     server = Server(answer, takes=0.02)
@@ -149,7 +149,7 @@ async def test_refuses_early_and_in_order_however_many_wait() -> None:
 
     def answer(_: Request) -> Reply:
         if now() > 1:
-            client._lanes.all[0].pace.quota_left(200.0, 50.0)
+            client._pool.all[0].pace.quota_left(200.0, 50.0)
         return interactions()
 
     server = Server(answer)

@@ -126,7 +126,7 @@ class MessageProcessor(Generic[_M]):
         lend_slot: Callable[[MessageTask[_M]], None],
     ) -> None:
         self._client = client
-        self._pages = client._lanes.pages  # noqa: SLF001
+        self._pages = client._pool.pages  # noqa: SLF001
         self._key = key
         self._handle = handle
         self._redelivery_delay = redelivery_delay
@@ -265,7 +265,7 @@ class MessageProcessor(Generic[_M]):
     async def _rejected(self, outcome: Rejected | Unreadable) -> Settlement:
         if suggests_misconfiguration(outcome) and not await self._settings.confirms_event_fault():
             return Return()
-        if is_page(outcome) and self._client._lanes.doubted > 1:  # noqa: SLF001
+        if is_page(outcome) and self._client._pool.doubted > 1:  # noqa: SLF001
             raise doubted(outcome)
         level = logging.ERROR if isinstance(outcome, Unreadable) else logging.WARNING
         _LOGGER.log(level, "an event is rejected: %s: %s", outcome.ending, outcome.reason)

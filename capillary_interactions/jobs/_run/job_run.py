@@ -115,8 +115,8 @@ class JobRun:
             lookup=self._lookup,
             give_up=self._give_up,
             fail=self._fail,
-            proven=lambda: self._client._lanes.proven,  # noqa: SLF001 - no contract of the client's
-            pages=self._client._lanes.pages,  # noqa: SLF001 - as above
+            proven=lambda: self._client._pool.proven,  # noqa: SLF001 - no contract of the client's
+            pages=self._client._pool.pages,  # noqa: SLF001 - as above
         )
         self._writer = OutcomeWriter(self._write, self._fail, self._report_progress)
         self._reading = self._loop.create_task(self._read_list())
@@ -160,7 +160,7 @@ class JobRun:
 
     def _take(self, outcome: Outcome) -> None:
         self._metrics.record(outcome)
-        if isinstance(outcome, Unavailable) and self._client._home.closed:  # noqa: SLF001
+        if isinstance(outcome, Unavailable) and self._client._lifecycle.closed:  # noqa: SLF001
             # The closing of the client has ended it, which says nothing of the customer.
             self._queue.requeue(outcome.item)
         else:

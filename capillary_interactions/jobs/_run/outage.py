@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
-from capillary_interactions._client.refusal_evidence import Pages, doubted, is_page
+from capillary_interactions._client.refusal_evidence import ProxyPages, doubted, is_page
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.jobs._run.stop_rules import (
     FirstAnswer,
@@ -53,7 +53,7 @@ class OutageHandler:
         give_up: Callable[[Unanswered], None],
         fail: Callable[[Exception], None],
         proven: Callable[[], bool] = lambda: True,
-        pages: Pages | None = None,
+        pages: ProxyPages | None = None,
     ) -> None:
         self.reason: str | None = None
         self._rules = rules
@@ -63,7 +63,7 @@ class OutageHandler:
         self._give_up = give_up
         self._fail = fail
         self._proven = proven
-        self._pages = Pages() if pages is None else pages
+        self._pages = ProxyPages() if pages is None else pages
         self._held: deque[tuple[Item, Outcome]] = deque()
         self._first = FirstAnswer()
         self._loop = asyncio.get_running_loop()

@@ -1,0 +1,55 @@
+"""The state of one lookup, from its call to its outcome."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import define, field
+
+from capillary_interactions._client.credential_state import CredentialState
+from capillary_interactions._model.query import Query
+from capillary_interactions._pacing.deadline import Deadline
+from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.codes import ResultKind
+
+_NOT_ENDED: Final = AttemptResult(ResultKind.UNAVAILABLE)
+
+
+@define(eq=False)
+class LookupState:
+    """The state of one lookup.
+
+    Attributes:
+        query: What is looked up.
+        deadline: Its deadline and priority.
+        attempts: Requests sent so far.
+        waited: Seconds spent so far waiting for quota or a cool-down.
+        request_id: The server's name for the last request.
+        lookup: The lookup's number, for observers.
+        reported_wait: Seconds of `waited` that events have reported.
+        tolerated: Different customers refused by what is not the API, after which the credential
+            is not yet in doubt.
+        objects: Objects and lists in the long answers so far, at most.
+        request_number: The last request's number; see `ProxyPages`.
+        result: How it has ended, once it has.
+        credential: The one of the last attempt.
+        sent_headers: Those of the last request; None if there was no token for it.
+    """
+
+    query: Query
+    deadline: Deadline
+    attempts: int = 0
+    waited: float = 0.0
+    request_id: str | None = None
+    lookup: int = 0
+    reported_wait: float = 0.0
+    tolerated: int = 1
+    objects: int = 0
+    request_number: int = 0
+    result: AttemptResult = _NOT_ENDED
+    credential: CredentialState = field(init=False, repr=False)
+    sent_headers: Mapping[str, str] | None = field(default=None, init=False, repr=False)
+
+    def remaining(self) -> float | None:
+        """Seconds to the deadline, or None without one."""
+        return self.deadline.remaining(asyncio.get_running_loop().time())
