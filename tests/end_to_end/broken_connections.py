@@ -128,6 +128,9 @@ _GZIP: Final = "Content-Encoding: gzip"
 _LARGE_FIELD: Final = b"HTTP/1.1 200 OK\r\nX-Large: " + b"x" * (10 * MIB) + b"\r\n\r\n"
 _MANY_FIELDS: Final = b"HTTP/1.1 200 OK\r\n" + b"X-Many: y\r\n" * MIB + b"\r\n"
 _HTML: Final = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+_DAMAGED: Final = b'{"interaction": [{"name": "sms", "count": 0, "x": "a\nb"}]}'
+_JSON: Final = "Content-Type: application/json"
+_PAGE: Final = "Content-Type: text/html"
 _CHUNKS: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 _BOMB: Final = gzip.compress(b" " * (64 * MIB))
 
@@ -239,7 +242,7 @@ BODIES: Final = (
     _found("right charset", writes(_typed("utf-16", KNOWN.decode().encode("utf-16")))),
     _found("byte-order mark", writes(answer(200, b"\xef\xbb\xbf" + KNOWN))),
     _unreadable("no UTF-8", writes(answer(200, b'{"name": "\xff"}')), "the answer: expected..."),
-    _unavailable("HTML", writes(answer(200, _HTML, "Content-Type: text/html")), NO_JSON),
+    _unavailable("HTML", writes(answer(200, _HTML, _PAGE)), NO_JSON),
     _unavailable("empty", writes(answer(200, b"")), EMPTY, status=200),
     _unavailable("broken JSON", writes(answer(200, KNOWN[:-1])), NO_JSON, status=200),
     _unreadable(
@@ -247,10 +250,15 @@ BODIES: Final = (
     ),
     _unavailable(
         "HTML 502",
-        writes(answer(502, _HTML, "Content-Type: text/html")),
+        writes(answer(502, _HTML, _PAGE)),
         "HTTP 502 with a body that is not JSON",
         status=502,
     ),
+    # The next response would be equal, but for a page of a proxy.
+    _unreadable(
+        "complete broken JSON", writes(answer(200, b'{"interaction": [b": }', _JSON)), "..."
+    ),
+    _unavailable("repairable JSON as a page", writes(answer(200, _DAMAGED, _PAGE)), NO_JSON),
     _unreadable("JSON of another kind", writes(answer(200, b"[]")), "..."),
     _unreadable("an empty object", writes(answer(200, b"{}")), "..."),
     _unreadable("a wrong type", writes(answer(200, KNOWN.replace(b"0", b'"x"'))), "..."),

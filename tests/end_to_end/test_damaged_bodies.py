@@ -1,4 +1,7 @@
-"""Answers with damaged JSON, from the bytes of a server to the JSON of the outcome."""
+"""Answers with damaged JSON, from the bytes of a server to the JSON of the outcome.
+
+Those that cannot be repaired are rows of the fault matrix.
+"""
 
 import json
 from typing import Any, Final
@@ -6,7 +9,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from capillary_interactions import Found, Outcome, Unavailable, Unreadable, to_jsonable
+from capillary_interactions import Found, Outcome, to_jsonable
 
 from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for
@@ -46,24 +49,6 @@ async def test_are_found_at_the_first_request(body: bytes, expected: str) -> Non
     assert requests == 1
     message = _written(outcome)["answer"]["interaction"][0]["messageList"][0]
     assert message["subject"] == expected
-
-
-async def test_broken_beyond_repair_are_not_retried() -> None:
-    """Complete JSON that is broken is unreadable after one request: the next would be equal."""
-    outcome, requests = await _look_up((BODY % 'a", "b": }').encode())
-    assert isinstance(outcome, Unreadable)
-    assert requests == 1
-
-
-@pytest.mark.parametrize(
-    "lines", [(JSON_TYPE,), ("Content-Type: text/html",)], ids=["cut", "a page"]
-)
-async def test_truncated_and_pages_are_retried(lines: tuple[str, ...]) -> None:
-    """A server that stopped half way, or a proxy in front of it, may answer completely next."""
-    body = BODY.encode()[:40] if lines == (JSON_TYPE,) else (BODY % "a\nb").encode()
-    outcome, requests = await _look_up(body, *lines)
-    assert isinstance(outcome, Unavailable)
-    assert requests == 3
 
 
 async def test_a_request_id_of_any_bytes_can_be_written() -> None:

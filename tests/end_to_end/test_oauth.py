@@ -2,7 +2,6 @@
 
 import asyncio
 
-import orjson
 import pytest
 
 from capillary_interactions import (
@@ -16,11 +15,21 @@ from capillary_interactions import (
 from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions.sandbox import Sandbox
 
-from .byte_server import ByteServer, Received, answer
+from .byte_server import Behave, ByteServer, Received, answer
 from .clients import CUSTOMER, MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
 
 AUTH = OAuth("sandbox-key", "sandbox-secret")
 TOKEN = b'{"data": {"accessToken": "t", "ttlSeconds": 300}, "errors": null}'
+
+
+def serving(*tokens: bytes, lookups: bytes = answer()) -> Behave:
+    """Answer token requests one after the other, the last one for ever, and lookups."""
+    remaining = iter(tokens)
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(next(remaining, tokens[-1]) if received.body else lookups)
+
+    return behave
 
 
 async def test_fetches_one_token_for_a_crowd() -> None:
@@ -88,11 +97,7 @@ async def test_raises_where_credentials_are_refused(auth: OAuth | BasicAuth) -> 
 
 async def test_refreshes_once_and_then_raises() -> None:
     """A fresh token that is refused too does not start a loop of refreshes."""
-
-    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(200, TOKEN) if received.body else answer(401, b""))
-
-    async with ByteServer(behave) as server:
+    async with ByteServer(serving(answer(200, TOKEN), lookups=answer(401, b""))) as server:
         async with client_for(server.base_url, auth=AUTH) as client:
             with pytest.raises(AuthenticationError):
                 await client.lookup(CUSTOMER)
@@ -102,16 +107,8 @@ async def test_refreshes_once_and_then_raises() -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_retries_a_token_endpoint_that_fails(status: int) -> None:
     """A failing token endpoint is retryable, not a refusal."""
-
-    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
-        if not received.body:
-            writer.write(answer())
-        elif len(server.received) < 3:
-            writer.write(answer(status, b""))
-        else:
-            writer.write(answer(200, TOKEN))
-
-    async with ByteServer(behave) as server:
+    failure = answer(status, b"")
+    async with ByteServer(serving(failure, failure, answer(200, TOKEN))) as server:
         async with client_for(server.base_url, auth=AUTH, retry=MANY_ATTEMPTS) as client:
             outcome = await client.lookup(CUSTOMER)
         assert [bool(request.body) for request in server.received] == [True, True, True, False]
@@ -143,22 +140,13 @@ class SlowConnections(LocalPace):
 
 async def test_sends_the_token_that_is_valid_when_the_request_is_written() -> None:
     """One that expires while a connection is opened is replaced first."""
-    tokens = iter([("a", 1), ("b", 300)])
-
-    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
-        if received.body:
-            token, ttl = next(tokens)
-            body = orjson.dumps({"data": {"accessToken": token, "ttlSeconds": ttl}})
-            writer.write(answer(200, body))
-        else:
-            writer.write(answer())
-
-    async with ByteServer(behave) as server:
+    tokens = (TOKEN.replace(b"300", b"1"), TOKEN.replace(b'"t"', b'"fresh"'))
+    async with ByteServer(serving(*(answer(200, token) for token in tokens))) as server:
         config = client_for(server.base_url, auth=AUTH).config
         async with InteractionsClient(config, pace=SlowConnections(UNLIMITED, 1)) as client:
             assert isinstance(await client.lookup(CUSTOMER), Found)
         lookups = [request for request in server.received if not request.body]
-    assert [request.headers["x-cap-api-oauth-token"] for request in lookups] == ["b"]
+    assert [request.headers["x-cap-api-oauth-token"] for request in lookups] == ["fresh"]
 
 
 async def test_rarely_retries_a_refused_key() -> None:
@@ -175,11 +163,10 @@ async def test_rarely_retries_a_refused_key() -> None:
 @pytest.mark.parametrize("body", [b"{}", b'{"data": {"accessToken": ""}}', b"<html>"])
 async def test_retries_an_answer_without_a_token(body: bytes) -> None:
     """It is no refusal, so it is an outcome, and its reason says what is missing."""
-
-    async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(200, body))
-
-    async with ByteServer(behave) as server, client_for(server.base_url, auth=AUTH) as client:
+    async with (
+        ByteServer(serving(answer(200, body))) as server,
+        client_for(server.base_url, auth=AUTH) as client,
+    ):
         outcome = await client.lookup(CUSTOMER, timeout=0.2)
     assert isinstance(outcome, Unavailable)
     assert "no OAuth token: HTTP 200 with" in outcome.reason

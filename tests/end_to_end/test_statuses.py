@@ -9,7 +9,6 @@ import pytest
 from capillary_interactions import (
     AuthenticationError,
     Found,
-    NotFound,
     Outcome,
     Rejected,
     Unavailable,
@@ -26,6 +25,7 @@ THROTTLED: Final = 429
 CREDENTIAL_STATUSES: Final = (401, 403)
 DENIED: Final = b'{"errors": [{"status": false, "code": 403, "message": "no access"}]}'
 PAGES: Final = (b"<html>Access Denied. Reference 18.abc</html>", b'{"message": "Forbidden"}')
+MISCONFIGURED: Final = {402, 404, 405, 406, 415}
 RETRIED: Final = {408, 461, 500, 502, 503, 504, 506, 507, 508, 510, 511} | {
     status for status in UNREGISTERED if status >= 500
 }
@@ -81,14 +81,8 @@ async def test_ends_a_failure(status: int, body: bytes) -> None:
         assert requests == 1
     assert outcome.status == status
     assert f"HTTP {status}" in outcome.reason
-
-
-@pytest.mark.parametrize("status", [402, 404, 405, 406, 415])
-async def test_names_the_settings_to_check(status: int) -> None:
-    """A wrong version, path or method is a wrong setting."""
-    outcome, _ = await look_up(answer(status, b""))
-    assert isinstance(outcome, Rejected)
-    assert "check base_url and api" in outcome.reason
+    # A wrong version, path or method is a wrong setting.
+    assert body or ("check base_url and api" in outcome.reason) is (status in MISCONFIGURED)
 
 
 @pytest.mark.parametrize(("status", "body"), [(401, b""), (401, DENIED), (403, DENIED)])
@@ -146,12 +140,3 @@ async def test_distinguishes_a_forbidden_customer_from_forbidden_credentials(
             outcome = await client.lookup(second)
             assert isinstance(outcome, Rejected)
             assert outcome.status == status
-
-
-async def test_prefers_the_items_code_to_the_status() -> None:
-    """The most specific code wins over any status."""
-    body = b'{"errors": [{"status": false, "code": 8015, "message": "Customer not found"}]}'
-    for status in (200, 404, 500, 503):
-        outcome, requests = await look_up(answer(status, body))
-        assert isinstance(outcome, NotFound)
-        assert (outcome.code, requests) == (8015, 1)
