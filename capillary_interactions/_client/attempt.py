@@ -25,11 +25,11 @@ from capillary_interactions._json.reader import Reader
 from capillary_interactions._pacing.deadline import SlotAfterDeadlineError, admit
 from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions._protocol.body import is_long, objects_at_most
+from capillary_interactions._protocol.body import count_objects, is_long
 from capillary_interactions._protocol.classify import classify
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Response
-from capillary_interactions._protocol.quota_headers import policies
+from capillary_interactions._protocol.quota_headers import HEADER_NAMES, QuotaPolicy, policies
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._protocol.token_response import NoHeadersError
 from capillary_interactions.events import AttemptBegan, AttemptEnded
@@ -231,7 +231,7 @@ class RequestSender:
             return classify(response, state.query, self.reader, now, self.max_pause)
         result = await off_loop(classify, response, state.query, self.reader, now, self.max_pause)
         if result.customer is not None:
-            state.objects += objects_at_most(response.body)
+            state.objects += count_objects(response.body)
         return result
 
     def _handle_response(
@@ -248,7 +248,10 @@ class RequestSender:
             credential.on_response(from_api=result.from_api)
             if result.from_api and pages.customers:
                 pages.on_answer(state.request_number)
-        quotas, limits = policies(response.headers, datetime.now(UTC)), credential.server_limits
+        quotas: tuple[QuotaPolicy, ...] = ()
+        limits = credential.server_limits
+        if not HEADER_NAMES.isdisjoint(map(str.lower, response.headers)):
+            quotas = policies(response.headers, datetime.now(UTC))
         if quotas or limits.slowed_at is not None:
             limits.update(quotas, sent_at=sent_at, now=asyncio.get_running_loop().time())
 

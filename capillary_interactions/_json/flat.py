@@ -18,12 +18,21 @@ from capillary_interactions._model.vocabulary import Network
 _NETWORKS: Final = frozenset(network.value for network in Network)
 
 
-def flat_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
-    """A function that reads such answers, with the dates that `parse` understands."""
-    read = _object_reader(ANSWER, parse)
+def flat_reader(
+    parse: DateParser, read_other: ObjectReader[CustomerInteractions]
+) -> ObjectReader[CustomerInteractions]:
+    """A function that reads such answers, and leaves others to `read_other`.
 
-    def flat(body: Any) -> CustomerInteractions:
-        answer: CustomerInteractions = read(body)
+    Args:
+        parse: Reads dates.
+        read_other: Reads what is no flat answer.
+    """
+    read_flat = _object_reader(ANSWER, parse)
+
+    def read(body: Any) -> CustomerInteractions:
+        if not isinstance(body, dict) or "interaction" not in body:
+            return read_other(body)
+        answer: CustomerInteractions = read_flat(body)
         # Here, and only here, the answer's name is its network's.
         network = answer.name if answer.name in _NETWORKS else None
         for interaction in answer.interactions:
@@ -34,7 +43,7 @@ def flat_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
                 set_frozen(interaction, "_has_message_list", True)
         return answer
 
-    return flat
+    return read
 
 
 def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any]:

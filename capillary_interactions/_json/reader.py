@@ -2,7 +2,7 @@
 
 from datetime import tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from capillary_interactions._json.dates import make_date_parser
 from capillary_interactions._json.envelope import envelope_reader
@@ -18,32 +18,27 @@ class Reader:
 
     Args:
         timezone: The zone of dates that name none, and of every date that is read.
+
+    Attributes:
+        read: Reads an answer in either shape, or raises `SchemaMismatch`.
     """
 
-    __slots__ = ("_envelope", "_flat")
+    __slots__ = ("read",)
 
     def __init__(self, timezone: tzinfo) -> None:
-        self._flat, self._envelope = _readers(timezone)
-
-    def read(self, body: Any) -> CustomerInteractions:
-        """An answer in whichever shape it has.
-
-        Raises:
-            SchemaMismatch: It has neither, or something in it is not as it should be.
-        """
-        if isinstance(body, dict):
-            if "interaction" in body:
-                return self._flat(body)
-            if "response" in body:
-                return self._envelope(body)
-        found = "an object with neither" if isinstance(body, dict) else json_type_name(body)
-        raise SchemaMismatch("", 'an object with "interaction" or "response"', found)
+        self.read: Final = _make_reader(timezone)
 
 
 # Writing the functions takes some milliseconds, and clients hardly ever have more than one zone.
 @lru_cache(maxsize=8)
-def _readers(
-    timezone: tzinfo,
-) -> tuple[ObjectReader[CustomerInteractions], ObjectReader[CustomerInteractions]]:
+def _make_reader(timezone: tzinfo) -> ObjectReader[CustomerInteractions]:
     parse = make_date_parser(timezone)
-    return flat_reader(parse), envelope_reader(parse)
+    read_envelope = envelope_reader(parse)
+
+    def read_other(body: Any) -> CustomerInteractions:
+        if isinstance(body, dict) and "response" in body:
+            return read_envelope(body)
+        found = "an object with neither" if isinstance(body, dict) else json_type_name(body)
+        raise SchemaMismatch("", 'an object with "interaction" or "response"', found)
+
+    return flat_reader(parse, read_other)

@@ -14,14 +14,14 @@ from attrs import frozen
 from capillary_interactions._protocol.messages import Response
 
 NOT_JSON: Final = object()
-"""Stands for a body that is no JSON, or JSON that breaks off: another attempt may bring a whole."""
+"""Stands for a body that is no JSON, or JSON that breaks off: another attempt may bring it all."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
-# Only these are looked up: Python remembers each name that it is asked for, and a server may invent
-# any number. UTF-8 and its subsets are left out, and so are the wide encodings: the first bytes of
-# JSON tell them apart (RFC 4627, section 3). A name that is not here is ignored, for the parameter
-# has no meaning in JSON (RFC 8259, section 11).
+# Only these are looked up: Python caches every name that is looked up, and a server may send any
+# number of them. UTF-8 and its subsets are left out, and so are the wide encodings, which the first
+# bytes of JSON tell apart (RFC 4627, section 3). Other names are ignored, for the parameter has no
+# meaning in JSON (RFC 8259, section 11).
 _CODECS: Final = {
     name: codec
     for codec, names in {
@@ -58,15 +58,15 @@ _UTF8: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xf4][\x80-\xbf]{2}")
 # White space, control characters and marks that may stand around JSON.
 _PADDING: Final = "".join(map(chr, range(0x21))) + "\x7f\x85\xa0\ufeff\ufffd;"
 _MORE: Final = re.compile(r"[{}\[\]\"]")
-_HALF: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _LITERALS: Final = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 # The longest piece of an escape, a number or a word at which JSON may break off.
 _MAX_CUT: Final = 12
-_LEAST, _MOST = -(2**63), 2**64 - 1
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
 
-# Objects and lists of an answer at most: so many, or one for so many bytes where that is more. A
+# Objects and lists of an answer at most: this number, or one for every 32 bytes if that is more. A
 # message takes some hundred bytes, and `{},{},...` 180 times its size in memory; and while Python
-# looks for garbage among them, it does nothing else.
+# collects garbage among them, it does nothing else.
 _MAX_OBJECTS: Final = 64 * 1024
 _MIN_BYTES: Final = 32
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -78,7 +78,7 @@ _MAX_QUICK_OBJECTS: Final = 400
 
 @frozen
 class Broken:
-    """JSON that is whole and cannot be read: another attempt brings the same.
+    """JSON that is complete and cannot be read: another attempt brings the same.
 
     Attributes:
         reason: Why, without any of its values.
@@ -89,30 +89,29 @@ class Broken:
 
 def is_long(body: bytes) -> bool:
     """Whether reading a body may take more than some milliseconds."""
-    if len(body) > _MAX_QUICK_BYTES:
-        return True
-    return objects_at_most(body) > _MAX_QUICK_OBJECTS
+    objects = body.count(b"{") + body.count(b"[")
+    return objects > _MAX_QUICK_OBJECTS or len(body) > _MAX_QUICK_BYTES
 
 
-def objects_at_most(body: bytes) -> int:
-    """How many objects and lists the JSON of a body holds, those in its texts counted too."""
+def count_objects(body: bytes) -> int:
+    """How many objects and lists the JSON of a body holds at most: brackets in strings count."""
     return body.count(b"{") + body.count(b"[")
 
 
-def parsed(response: Response) -> Any:
+def parse_body(response: Response) -> Any:
     """The JSON of a body, `NOT_JSON`, or `Broken`. It never raises, whatever came."""
     body = response.body
     content_type = response.headers.get("content-type", "")
-    named = _CHARSET.search(content_type)
-    codec = None if named is None or body.startswith(_BOM) else _CODECS.get(named[1].lower())
-    if _is_crowded(body):
-        # Of a proxy's page only the next attempt matters, as ever.
+    charset = _CHARSET.search(content_type)
+    codec = None if charset is None or body.startswith(_BOM) else _CODECS.get(charset[1].lower())
+    if len(body) >= _MAX_OBJECTS and _is_crowded(body):
+        # Of a proxy's page only the next attempt matters.
         why = "it holds more objects and lists than any history needs"
-        return NOT_JSON if _is_page(content_type) else _unreadable(why)
+        return NOT_JSON if _is_page(content_type) else _broken(why)
     try:
         return orjson.loads(body.removeprefix(_BOM) if codec is None else body.decode(codec))
     except ValueError:  # UnicodeError and orjson's error are ValueErrors
-        return _nearly(_text(body, codec).strip(_PADDING), content_type)
+        return _parse_nearly_json(_decode(body, codec).strip(_PADDING), content_type)
 
 
 def _is_page(content_type: str) -> bool:
@@ -121,54 +120,55 @@ def _is_page(content_type: str) -> bool:
 
 def _is_crowded(body: bytes) -> bool:
     """Whether a body holds so many objects and lists that they would take too much memory."""
-    most = max(_MAX_OBJECTS, len(body) // _MIN_BYTES)
-    if len(body) < most or objects_at_most(body) <= most:
+    allowed = max(_MAX_OBJECTS, len(body) // _MIN_BYTES)
+    objects = count_objects(body)
+    if objects <= allowed:
         return False
-    in_texts = sum(objects_at_most(found[0]) for found in _STRING.finditer(body))
-    return objects_at_most(body) - in_texts > most
+    in_strings = sum(count_objects(match[0]) for match in _STRING.finditer(body))
+    return objects - in_strings > allowed
 
 
-def _text(body: bytes, codec: str | None) -> str:
+def _decode(body: bytes, codec: str | None) -> str:
     """A body as text, in the encoding that it shows, else in the named one, else in UTF-8.
 
     What is no UTF-8 is what servers send in its place, windows-1252, unless it looks like UTF-8
-    that was spoilt.
+    that was damaged.
     """
-    shown = json.detect_encoding(body)
-    if shown not in {"utf-8", "utf-8-sig"}:
-        return body.decode(shown, "replace")
+    detected = json.detect_encoding(body)
+    if detected not in {"utf-8", "utf-8-sig"}:
+        return body.decode(detected, "replace")
     if codec is not None:
         return body.decode(codec, "replace")
     try:
         return body.decode()
     except UnicodeDecodeError:
-        spoilt = _UTF8.search(body) is not None
-        return body.decode("utf-8" if spoilt else "cp1252", "replace")
+        damaged = _UTF8.search(body) is not None
+        return body.decode("utf-8" if damaged else "cp1252", "replace")
 
 
-def _nearly(text: str, content_type: str) -> Any:
+def _parse_nearly_json(text: str, content_type: str) -> Any:
     """What text holds that is no JSON to the letter, or not in UTF-8."""
     if not text.startswith(("{", "[")) or _is_page(content_type):
         return NOT_JSON
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _leniently(text)
+        return _parse_leniently(text)
 
 
-def _leniently(text: str) -> Any:
+def _parse_leniently(text: str) -> Any:
     try:
         value, end = _LENIENT.raw_decode(text)
-        return _unreadable("more follows its JSON") if _MORE.search(text, end) else _mended(value)
+        return _broken("more follows its JSON") if _MORE.search(text, end) else _clean(value)
     except json.JSONDecodeError as error:
         if _breaks_off(error):
             return NOT_JSON
-        return _unreadable(f"it is no JSON from character {error.pos + 1} on")
+        return _broken(f"it is no JSON from character {error.pos + 1} on")
     except RecursionError:
-        return _unreadable("its JSON is nested too deep")
+        return _broken("its JSON is nested too deep")
 
 
-def _unreadable(why: str) -> Broken:
+def _broken(why: str) -> Broken:
     return Broken(f"the answer cannot be read: {why}")
 
 
@@ -179,25 +179,27 @@ def _breaks_off(error: json.JSONDecodeError) -> bool:
         return True
     if len(rest) > _MAX_CUT:
         return False
-    return not re.search(r"[\]}\",]", rest) or any(word.startswith(rest) for word in _LITERALS)
+    return not re.search(r"[\]}\",]", rest) or any(
+        literal.startswith(rest) for literal in _LITERALS
+    )
 
 
-def _mended(value: Any) -> Any:
-    """JSON without halves of characters, which no other text may hold."""
+def _clean(value: Any) -> Any:
+    """JSON without lone surrogates, which no encoding of text allows."""
     if isinstance(value, str):
-        return value if value.isascii() else _HALF.sub("\ufffd", value)
+        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_mended(key): _mended(each) for key, each in value.items()}
+        return {_clean(key): _clean(member) for key, member in value.items()}
     if isinstance(value, list):
-        return [_mended(each) for each in value]
+        return [_clean(member) for member in value]
     return value
 
 
 def _integer(digits: str) -> int | float | str:
     # As orjson: what is longer than 64 bits becomes a number that no field takes for an integer.
-    if len(digits) <= len(str(_LEAST)):
+    if len(digits) <= len(str(_MIN_INTEGER)):
         value = int(digits)
-        if _LEAST <= value <= _MOST:
+        if _MIN_INTEGER <= value <= _MAX_INTEGER:
             return value
     return _fraction(digits)
 
@@ -209,7 +211,7 @@ def _fraction(digits: str) -> float | str:
 
 
 def _no_number(_: str) -> None:
-    """NaN and Infinity say that there is no number, as JSON itself has no word for them."""
+    """NaN and Infinity mean that there is no number: JSON itself has neither."""
 
 
 _LENIENT: Final = json.JSONDecoder(

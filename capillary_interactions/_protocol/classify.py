@@ -18,7 +18,7 @@ from capillary_interactions._json.fields import SchemaMismatch
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
 from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions._protocol.body import NOT_JSON, Broken, parsed
+from capillary_interactions._protocol.body import NOT_JSON, Broken, parse_body
 from capillary_interactions._protocol.codes import (
     BODY,
     SUCCESS,
@@ -70,17 +70,29 @@ def classify(
         longest: Seconds that a Retry-After is believed at most.
     """
     status = response.status
-    body = parsed(response)
+    succeeded = 200 <= status < 300  # noqa: PLR2004
+    body = parse_body(response)
     if isinstance(body, Broken):
-        if _is_success(status):
+        if succeeded:
             return _unreadable(body.reason, None, response)
         body = NOT_JSON
-    failure = _failure(body)
-    if failure is None and _is_success(status) and body is not NOT_JSON:
-        return _read(response, body, reader)
+    failure = None
+    if isinstance(body, dict) and not _STATUS_KEYS.isdisjoint(body):
+        failure = _failure(body)
+    if failure is None and succeeded and body is not NOT_JSON:
+        try:
+            return AttemptResult(ResultKind.ANSWER, customer=reader.read(body))
+        except SchemaMismatch as error:
+            return _unreadable(str(error), error.path or None, response)
     wait = asked_wait(response.headers, now, longest)
     if failure is None:
         return _classify_by_status(response, body, query, wait)
+    return _classify_failure(failure, status, query, wait)
+
+
+def _classify_failure(
+    failure: "_ReportedStatus", status: int, query: Query, wait: Wait
+) -> AttemptResult:
     if _is_about_access(failure.message, status, failure.code):
         reason = f"access refused{failure.describe(query)}"
         return _access_refused(reason, status, failure.code)
@@ -92,17 +104,6 @@ def classify(
         reason = meaning.text
     reason = f"{reason}{failure.describe(query, reason)}"
     return _to_result(meaning, reason, status, failure.code, wait)
-
-
-def _is_success(status: int) -> bool:
-    return 200 <= status < 300  # noqa: PLR2004
-
-
-def _read(response: Response, body: Any, reader: Reader) -> AttemptResult:
-    try:
-        return AttemptResult(ResultKind.ANSWER, customer=reader.read(body))
-    except SchemaMismatch as error:
-        return _unreadable(str(error), error.path or None, response)
 
 
 def _unreadable(reason: str, path: str | None, response: Response) -> AttemptResult:
@@ -194,10 +195,8 @@ class _ReportedStatus:
         return f"{code}{_prefixed(': ', _new_information(self.message, query, before))}"
 
 
-def _failure(body: Any) -> _ReportedStatus | None:
+def _failure(body: Mapping[str, Any]) -> _ReportedStatus | None:
     """The most specific failure that a body reports, or None."""
-    if not isinstance(body, dict) or _STATUS_KEYS.isdisjoint(body):
-        return None
     without_code: _ReportedStatus | None = None
     for reported in _reported_statuses(body):
         if not reported.failed:

@@ -25,15 +25,12 @@ _T = TypeVar("_T")
 _QUICK_MESSAGES: Final = 500
 
 
-def lists_messages(interaction: Interaction) -> bool:
-    """Whether the server gave a list of messages at all, if only an empty one."""
-    return bool(interaction.messages) or interaction._has_message_list  # noqa: SLF001 - of the house
-
-
-def is_incomplete(held: CustomerInteractions) -> bool:
-    """Whether the server counts more messages than it has given."""
+def is_incomplete(answer: CustomerInteractions) -> bool:
+    """Whether the server counts more messages than it has sent, where it lists any at all."""
     return any(
-        lists_messages(each) and each.count > len(each.messages) for each in held.interactions
+        interaction.count > len(interaction.messages)
+        and (bool(interaction.messages) or interaction._has_message_list)  # noqa: SLF001
+        for interaction in answer.interactions
     )
 
 

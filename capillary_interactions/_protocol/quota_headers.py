@@ -26,7 +26,8 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
         for part in _PARTS
     },
 }
-# Envoy tells of windows in the limit's header: "20, 20;w=1, 5000;w=3600".
+HEADER_NAMES: Final = frozenset(_NAMES)
+# Envoy sends windows in the limit's header: "20, 20;w=1, 5000;w=3600".
 _WINDOWS: Final = frozenset({"policy", "limit"})
 _MAX_TEXT: Final = 400
 _MAX_LINES: Final = 8
