@@ -15,7 +15,7 @@ from capillary_interactions.jobs._report.message_counts import (
     OTHERS,
     UNKNOWN,
     MessageCounter,
-    window,
+    densest_months,
 )
 from capillary_interactions.sandbox import Sandbox
 
@@ -108,7 +108,7 @@ _months = st.dictionaries(
 @given(_months)
 def test_shows_years_with_most_messages(months: dict[tuple[int, int], int]) -> None:
     """Without a gap, at most four years, and what is left out is counted."""
-    seen = window(months)
+    seen = densest_months(months)
     shown = {(each.year, each.month): each.messages for each in seen.months if each.messages}
     numbers = [each.year * 12 + each.month for each in seen.months]
 
@@ -124,6 +124,6 @@ def test_shows_years_with_most_messages(months: dict[tuple[int, int], int]) -> N
 def test_leaves_out_the_odd_date() -> None:
     """One message of 1970 and one of 2099 do not hide two years."""
     months = {(1970, 1): 1, (2024, 1): 5, (2025, 12): 7, (2099, 1): 2}
-    seen = window(months)
+    seen = densest_months(months)
 
     assert (seen.earlier, seen.later, len(seen.months)) == (1, 2, 24)

@@ -167,7 +167,7 @@ async def test_takes_nobodys_words_for_markup(tmp_path: Path, job_path: Path) ->
     assert "<b>no</b> $ {y}" in page.tables["Rows that failed"][1][3]
     told = page.counts("Messages by status")
     assert told.keys() >= {"</title><script>alert(1)</script>", "$x_{1}$", "@0", "状態", "مرحبا"}
-    assert told.keys() >= {"not told", "to 9*********95", "x***@***.com", "&amp;", "${title}"}
+    assert told.keys() >= {"not given", "to 9*********95", "x***@***.com", "&amp;", "${title}"}
     assert "919738522695" not in written
     assert "x.person" not in written
     assert "No message has a date that can be read." in page.words
@@ -280,7 +280,7 @@ async def test_is_of_one_moment(
     overview = read_summary(job_path)
 
     assert (
-        overview.status.done == sum(each.slice.lookups for each in overview.throughput.paces) == 5
+        overview.status.done == sum(each.slice.lookups for each in overview.throughput.slices) == 5
     )
     assert read_summary(job_path).status.done == 1005
 

@@ -66,9 +66,9 @@ def test_keeps_lookups_where_they_were(
     slices = held.slices()
 
     for each in slices:
-        assert each.lookups == sum(each.begins <= at < each.ends for at, *_ in lookups)
-        assert each.seconds == pytest.approx(held.width, abs=1e-6)
-    assert all(one.ends <= other.begins for one, other in pairwise(slices))
+        assert each.lookups == sum(each.start <= at < each.end for at, *_ in lookups)
+        assert each.seconds == pytest.approx(held.slice_seconds, abs=1e-6)
+    assert all(one.end <= other.start for one, other in pairwise(slices))
 
 
 @given(_lookups, st.lists(st.tuples(_moments, st.floats(0, _DAY)), max_size=5))
@@ -77,36 +77,38 @@ def test_cuts_the_time_at_work_without_a_gap(
 ) -> None:
     """The slices of the pace hold every lookup, one stands beside the other, and they are few."""
     began = sorted((run(at, seconds) for at, seconds in runs), key=lambda each: each.began)
-    told = throughput(timeline(lookups), began)
-    edges = [told.stretches.place(each.slice.ends) for each in told.paces]
+    result = throughput(timeline(lookups), began)
+    edges = [result.active_time.position(each.slice.end) for each in result.slices]
 
-    assert sum(each.slice.lookups for each in told.paces) == len(lookups)
-    assert sum(each.slice.seconds for each in told.paces) == pytest.approx(told.stretches.seconds)
+    assert sum(each.slice.lookups for each in result.slices) == len(lookups)
+    assert sum(each.slice.seconds for each in result.slices) == pytest.approx(
+        result.active_time.seconds
+    )
     assert edges == sorted(edges)
-    assert len(told.paces) <= 80 + 2 * 40
-    assert all(each.slice.seconds > 0 for each in told.paces)
+    assert len(result.slices) <= 80 + 2 * 40
+    assert all(each.slice.seconds > 0 for each in result.slices)
 
 
 @given(st.lists(st.tuples(_moments, st.floats(0.1, 30 * _DAY)), min_size=1, max_size=200))
 def test_leaves_room_between_the_marks_of_an_axis(spans: list[tuple[float, float]]) -> None:
     """They stand on the axis, in order, and not too close."""
-    stretches = ActiveTime([(begin, begin + seconds) for begin, seconds in spans])
-    places = [each.place for each in stretches.ticks(5)]
+    active = ActiveTime([(begin, begin + seconds) for begin, seconds in spans])
+    places = [each.position for each in active.ticks(5)]
 
-    assert len(stretches.spans) <= 40
+    assert len(active.spans) <= 40
     assert places
-    assert 0 <= places[0] <= places[-1] <= stretches.seconds
-    apart = 0.8 * stretches.seconds / 5
+    assert 0 <= places[0] <= places[-1] <= active.seconds
+    apart = 0.8 * active.seconds / 5
     assert all(b - a >= 0.999 * apart for a, b in pairwise(places))
 
 
 def test_leaves_breaks_out() -> None:
     """The night between two runs takes no room."""
-    stretches = ActiveTime([(0, 100), (50_000, 50_300)])
+    active = ActiveTime([(0, 100), (50_000, 50_300)])
 
-    assert stretches.seconds == 400
-    assert stretches.breaks == (100,)
-    assert [stretches.place(at) for at in (-5, 0, 60, 30_000, 50_010, 99_999)] == [
+    assert active.seconds == 400
+    assert active.breaks == (100,)
+    assert [active.position(at) for at in (-5, 0, 60, 30_000, 50_010, 99_999)] == [
         0, 0, 60, 100, 110, 400,
     ]  # fmt: skip
 
@@ -121,7 +123,7 @@ def test_names_full_minutes_and_new_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "multiple", "told"),
+    ("seconds", "multiple", "result"),
     [
         (0.0, 0.1, 0.1),
         (0.3, 0.1, 0.5),
@@ -132,9 +134,9 @@ def test_names_full_minutes_and_new_days() -> None:
         (3 * 364 * _DAY, _DAY, 3 * 364 * _DAY + _DAY),
     ],
 )
-def test_counts_time_as_people_do(seconds: float, multiple: float, told: float) -> None:
+def test_counts_time_as_people_do(seconds: float, multiple: float, result: float) -> None:
     """And always in a multiple of what there is."""
-    assert nice_interval(seconds, multiple) == told
+    assert nice_interval(seconds, multiple) == result
 
 
 def test_tells_the_pace_and_the_quota_of_each_run() -> None:
@@ -142,18 +144,20 @@ def test_tells_the_pace_and_the_quota_of_each_run() -> None:
     held = timeline([
         (begin + n / 5, 1, 0.1, False) for begin in (0.0, 9_000.0) for n in range(1000)
     ])  # fmt: skip
-    told = throughput(held, [run(0, 200, 10), run(9_000, 200, 7)])
+    result = throughput(held, [run(0, 200, 10), run(9_000, 200, 7)])
 
-    assert {each.quota for each in told.paces} == {10, 7}
-    assert [each.rate for each in told.paces] == pytest.approx([5] * len(told.paces), rel=0.25)
-    assert told.paces[0].quota == 10
-    assert told.paces[-1].quota == 7
+    assert {each.quota for each in result.slices} == {10, 7}
+    assert [each.rate for each in result.slices] == pytest.approx(
+        [5] * len(result.slices), rel=0.25
+    )
+    assert result.slices[0].quota == 10
+    assert result.slices[-1].quota == 7
 
 
 def test_shows_a_pause_as_what_it_is() -> None:
     """Minutes of a run in which nothing ended are there, with nought."""
     held = timeline([(begin + n, 1, 0.1, False) for begin in (0, 900) for n in range(300)])
-    rates = [each.rate for each in throughput(held, [run(0, 1200)]).paces]
+    rates = [each.rate for each in throughput(held, [run(0, 1200)]).slices]
 
     assert 0.0 in rates
     assert rates[0] > 0.5 < rates[-1]
@@ -164,10 +168,10 @@ def test_shows_a_pause_as_what_it_is() -> None:
 )
 def test_looks_for_the_slowest_of_what_there_are_several(seconds: float, grain: float) -> None:
     """Minutes, or shorter where the job was."""
-    told = throughput(steady(_NOON, seconds, 2.0), [])
+    result = throughput(steady(_NOON, seconds, 2.0), [])
 
-    assert told.grain == grain
-    assert all(each.seconds == grain for each in told.slowest)
+    assert result.slowest_seconds == grain
+    assert all(each.seconds == grain for each in result.slowest)
 
 
 def test_finds_the_slowest_minutes() -> None:
@@ -177,7 +181,7 @@ def test_finds_the_slowest_minutes() -> None:
         held.add(_NOON + 60 * minute + 1, requests=1, served=served, failed=True)
     slowest = throughput(held, []).slowest
 
-    assert [int(each.begins - _NOON) // 60 for each in slowest[:3]] == [7, 3, 5]
+    assert [int(each.start - _NOON) // 60 for each in slowest[:3]] == [7, 3, 5]
     assert slowest[0].longest == 900.0
     assert slowest[0].failed == 1
     assert slowest[0].mean == pytest.approx((900 + 120 * 0.1) / 121)
@@ -185,7 +189,7 @@ def test_finds_the_slowest_minutes() -> None:
 
 def test_has_nothing_to_tell_of_nothing() -> None:
     """A job that was never run has no pace."""
-    told: Throughput = throughput(Timeline(), [])
+    result: Throughput = throughput(Timeline(), [])
 
-    assert (told.paces, told.slowest, told.stretches.ticks(5)) == ((), (), ())
-    assert Slice(begins=0, ends=1).mean == 0.0
+    assert (result.slices, result.slowest, result.active_time.ticks(5)) == ((), (), ())
+    assert Slice(start=0, end=1).mean == 0.0

@@ -1,4 +1,4 @@
-"""When was a job at work, and where does a moment stand on an axis without the breaks? Pure."""
+"""The time in which a job was running, as an axis without the breaks between its runs."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,10 @@ from attrs import frozen
 
 Span = tuple[float, float]
 
-_MOST: Final = 40
-_BREAK: Final = 0.03
-_NICE: Final = (
+_MAX_SPANS: Final = 40
+_MIN_BREAK: Final = 0.03  # of the time
+_MIN_TICK_DISTANCE: Final = 0.8  # of the mean distance
+_INTERVALS: Final = (
     *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1_800),
     *(3_600, 7_200, 10_800, 21_600, 43_200),
@@ -23,115 +24,109 @@ _DAY: Final = 86_400.0
 
 
 def nice_interval(seconds: float, multiple_of: float = 0.1) -> float:
-    """The shortest time that people count in and that is at least so long."""
-    # In tenths, as whole numbers: 0.3 is no multiple of 0.1 otherwise.
+    """The shortest common interval (10 s, 15 min, 6 h) that is at least this long."""
+    # In tenths, as integers: 0.3 is no multiple of 0.1 otherwise.
     unit = round(10 * multiple_of)
-    fits = (each for each in _NICE if each >= seconds and round(10 * each) % unit == 0)
-    return next(fits, multiple_of * (seconds // multiple_of + 1))
+    for interval in _INTERVALS:
+        if interval >= seconds and round(10 * interval) % unit == 0:
+            return interval
+    return multiple_of * (seconds // multiple_of + 1)
 
 
 @frozen
 class Tick:
-    """A mark on the axis.
+    """A label on the axis; its position is in seconds of running time."""
 
-    Attributes:
-        place: Where, in seconds at work.
-        label: What stands there.
-    """
-
-    place: float
+    position: float
     label: str
 
 
 class ActiveTime:
-    """The time in which a job was at work, without long breaks between.
+    """The time in which a job was running.
 
     Args:
-        spans: From when to when, in any order; they may overlap.
+        spans: Starts and ends, in any order; they may overlap.
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self.spans = _joined(sorted(span for span in spans if span[0] < span[1]))
-        lengths = [end - begin for begin, end in self.spans]
+        lengths = [end - start for start, end in self.spans]
         self._offsets = list(accumulate(lengths, initial=0.0))
-        self._begins = [begin for begin, _ in self.spans]
+        self._starts = [start for start, _ in self.spans]
 
     @property
     def seconds(self) -> float:
-        """How long it was at work."""
         return self._offsets[-1]
 
     @property
     def breaks(self) -> tuple[float, ...]:
-        """Where on the axis there is a break."""
+        """The positions of breaks on the axis."""
         return tuple(self._offsets[1:-1])
 
-    def place(self, moment: float) -> float:
-        """Where on the axis a moment stands; one in a break stands at the break."""
-        number = max(0, bisect_right(self._begins, moment) - 1)
-        begin, end = self.spans[number]
-        return self._offsets[number] + min(max(moment, begin), end) - begin
+    def position(self, moment: float) -> float:
+        """The position of a moment on the axis; one in a break is at the break."""
+        index = max(0, bisect_right(self._starts, moment) - 1)
+        start, end = self.spans[index]
+        return self._offsets[index] + min(max(moment, start), end) - start
 
-    def ticks(self, most: int) -> tuple[Tick, ...]:
-        """Marks at full minutes, hours or days, and at breaks; about so many at most."""
+    def ticks(self, count: int) -> tuple[Tick, ...]:
+        """About `count` ticks, at full minutes, hours or days, and at breaks."""
         if not self.spans:
             return ()
-        step = nice_interval(max(1.0, self.seconds / most), 1.0)
-        breaks = frozenset(self._begins[1:])
+        step = nice_interval(max(1.0, self.seconds / count), 1.0)
+        breaks = frozenset(self._starts[1:])
         moments = set[float](breaks)
-        for begin, end in self.spans:
-            first = -(-begin // step) * step
+        for start, end in self.spans:
+            first = -(-start // step) * step
             moments |= {first + step * n for n in range(int((end - first) // step) + 1)}
-        apart = 0.8 * self.seconds / most
-        moments = moments or {self._begins[0]}
-        return _labelled(_spread(((self.place(each), each) for each in moments), apart, breaks),
-                         step)  # fmt: skip
+        moments = moments or {self._starts[0]}
+        # Breaks first, so that they are kept.
+        ordered = sorted(moments, key=lambda moment: (moment not in breaks, moment))
+        distance = _MIN_TICK_DISTANCE * self.seconds / count
+        return _labelled(self._spread(ordered, distance), step)
+
+    def _spread(self, moments: Iterable[float], distance: float) -> list[tuple[float, float]]:
+        """The positions and moments that are far enough from all before."""
+        kept: list[tuple[float, float]] = []
+        for moment in moments:
+            position = self.position(moment)
+            if all(abs(position - other) >= distance for other, _ in kept):
+                kept.append((position, moment))
+        return sorted(kept)
 
 
 def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """Spans with all short gaps closed, and no more of them than can be shown."""
-    held = _closed(spans, 0.0)
-    gap = _BREAK * sum(end - begin for begin, end in held)
-    held = _closed(held, gap)
-    while len(held) > _MOST:
+    """Spans without short gaps, and no more of them than can be shown."""
+    joined = _without_gaps(spans, 0.0)
+    gap = _MIN_BREAK * sum(end - start for start, end in joined)
+    joined = _without_gaps(joined, gap)
+    while len(joined) > _MAX_SPANS:
         gap = 2 * gap + 1
-        held = _closed(held, gap)
-    return tuple(held)
+        joined = _without_gaps(joined, gap)
+    return tuple(joined)
 
 
-def _closed(spans: Sequence[Span], gap: float) -> list[Span]:
-    held: list[Span] = []
-    for begin, end in spans:
-        if held and begin - held[-1][1] <= gap:
-            held[-1] = (held[-1][0], max(held[-1][1], end))
+def _without_gaps(spans: Sequence[Span], gap: float) -> list[Span]:
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and start - joined[-1][1] <= gap:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
-            held.append((begin, end))
-    return held
+            joined.append((start, end))
+    return joined
 
 
-def _spread(
-    places: Iterable[tuple[float, float]], apart: float, first: frozenset[float]
-) -> list[tuple[float, float]]:
-    """Those of some places that leave room for each other; breaks before all others."""
-    kept: list[tuple[float, float]] = []
-    for place, moment in sorted(places, key=lambda each: (each[1] not in first, each[1])):
-        if all(abs(place - other) >= apart for other, _ in kept):
-            kept.append((place, moment))
-    return sorted(kept)
-
-
-def _labelled(places: Iterable[tuple[float, float]], step: float) -> tuple[Tick, ...]:
+def _labelled(positions: Iterable[tuple[float, float]], step: float) -> tuple[Tick, ...]:
     ticks: list[Tick] = []
     day = None
-    for place, moment in places:
+    for position, moment in positions:
         clock = utc(moment)
         time = "" if step >= _DAY else f"{clock:%H:%M:%S}" if step < _MINUTE else f"{clock:%H:%M}"
         date = "" if day == clock.date() else f"{clock.day} {clock:%b}"
         day = clock.date()
-        ticks.append(Tick(place, "\n".join(filter(None, (time, date)))))
+        ticks.append(Tick(position, "\n".join(filter(None, (time, date)))))
     return tuple(ticks)
 
 
 def utc(moment: float) -> datetime:
-    """A moment in seconds since 1970, as a date and time."""
     return datetime.fromtimestamp(moment, UTC)

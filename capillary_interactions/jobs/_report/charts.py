@@ -1,4 +1,4 @@
-"""What do a job's charts look like? The only file that knows matplotlib."""
+"""Draws the charts of a report. The only file that imports matplotlib."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._report.inline_svg import COLOURS, Caption, inline
 from capillary_interactions.jobs._report.message_counts import Month
 from capillary_interactions.jobs._report.throughput import Throughput
@@ -15,187 +16,187 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NO_EXTRA: Final = (
+_NOT_INSTALLED: Final = (
     "matplotlib is not installed; reports need the extra report: "
     "pip install 'capillary_interactions[report]'"
 )
-_POINTS: Final = 72.0
-_TEXT: Final = 11.0
+_POINTS_AN_INCH: Final = 72.0
+_FONT_SIZE: Final = 11.0
 _SETTINGS: Final = {
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
-    "font.size": _TEXT,
+    "font.size": _FONT_SIZE,
 }
-# Of a drawing that is as wide as a telephone, and of one that is as wide as the page.
 NARROW: Final = 400
+"""The width of a drawing for a telephone."""
 WIDE: Final = 900
-_BELOW: Final = 44
-_LABELS: Final = 146
-_LONGEST: Final = 18
-_LEAST: Final = 0.02
-_FAR: Final = 4.0
-_MOST_LABELS: Final = 8
-_YEAR: Final = 12
-# From where on, by what, and its letter.
+"""The width of a drawing for a screen."""
+_AXIS_HEIGHT: Final = 44
+_LABEL_WIDTH: Final = 146
+_MAX_LABEL: Final = 18
+_MIN_BAR: Final = 0.02  # of the longest
+_MAX_QUOTA: Final = 4.0  # times the highest rate
+_MAX_TICKS: Final = 8
+_MONTHS_A_YEAR: Final = 12
+# From which number on, the divisor, and its letter.
 _UNITS: Final = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
-_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
 
 
 @frozen(kw_only=True)
 class Bar:
-    """A bar with words on both sides.
+    """A bar with labels on both sides.
 
     Attributes:
-        label: What it is; anybody's words.
-        value: How long it is.
-        told: What that means; our own words.
+        label: What it is; may be text of the server or the list.
+        value: Its length.
+        value_label: The value as text.
         role: The role of its colour.
     """
 
     label: str
     value: float
-    told: str
+    value_label: str
     role: str = "bar"
 
 
 def import_matplotlib() -> tuple[ModuleType, ModuleType]:
-    """The two parts of the library that are needed.
-
-    Raises:
-        ImportError: It is not installed; the text says how to.
-    """
+    """matplotlib.figure and matplotlib.style; raises ExportError if they are not installed."""
     try:
         from matplotlib import figure, style  # noqa: PLC0415 - an extra
-    except ImportError as missing:
-        raise ImportError(_NO_EXTRA) from missing
+    except ImportError:
+        raise ExportError(_NOT_INSTALLED) from None
     return figure, style
 
 
 def month_name(number: int) -> str:
-    """What a month is called, in short, whatever language the machine speaks."""
-    return _NAMES[number - 1]
+    """The short name of a month, independent of the locale."""
+    return _MONTHS[number - 1]
 
 
-def bars(caption: Caption, shown: Sequence[Bar]) -> str:
-    """A bar below the other, each with its words."""
+def bar_chart(caption: Caption, bars: Sequence[Bar]) -> str:
+    """Horizontal bars."""
 
     def draw(figure: "Figure") -> None:
-        axes = _axes(figure, left=_LABELS, right=76)
-        most = max(each.value for each in shown) or 1.0
-        # What is there is seen, however little it is.
-        lengths = [max(each.value, _LEAST * most * bool(each.value)) for each in shown]
-        drawn = axes.barh(range(len(shown)), lengths, height=0.64)
-        for bar, each in zip(drawn, shown, strict=True):
-            bar.set_facecolor(COLOURS[each.role])
-        axes.bar_label(drawn, [each.told for each in shown], padding=5, color=COLOURS["ink"])
-        axes.set(xlim=(0, most), ylim=(len(shown) - 0.5, -0.5), xticks=[])
-        axes.set_yticks(range(len(shown)), [f"@{place}" for place in range(len(shown))])
+        axes = _axes(figure, left=_LABEL_WIDTH, right=76)
+        longest = max(bar.value for bar in bars) or 1.0
+        # Every value but zero is visible.
+        lengths = [max(bar.value, _MIN_BAR * longest * bool(bar.value)) for bar in bars]
+        patches = axes.barh(range(len(bars)), lengths, height=0.64)
+        for patch, bar in zip(patches, bars, strict=True):
+            patch.set_facecolor(COLOURS[bar.role])
+        axes.bar_label(patches, [bar.value_label for bar in bars], padding=5, color=COLOURS["ink"])
+        axes.set(xlim=(0, longest), ylim=(len(bars) - 0.5, -0.5), xticks=[])
+        axes.set_yticks(range(len(bars)), [f"@{index}" for index in range(len(bars))])
         axes.tick_params(axis="y", labelcolor=COLOURS["ink"])
         axes.spines["bottom"].set_visible(False)
 
-    words = [_cut(each.label) for each in shown]
-    return _drawn(draw, (NARROW, 26 * len(shown)), caption, words)  # fmt: skip
+    labels = [_shortened(bar.label) for bar in bars]
+    return _svg(draw, (NARROW, 26 * len(bars)), caption, labels)
 
 
-def months(caption: Caption, shown: Sequence[Month]) -> str:
+def month_chart(caption: Caption, months: Sequence[Month]) -> str:
     """A column for each month."""
 
     def draw(figure: "Figure") -> None:
-        axes = _axes(figure, left=52, right=8, bottom=_BELOW, top=10)
-        counts = [each.messages for each in shown]
-        axes.bar(range(len(shown)), counts, width=0.78, color=COLOURS["bar"])
-        apart = next(each for each in (1, 2, 3, 6, _YEAR) if len(shown) <= _MOST_LABELS * each)
-        ticks = [place for place, each in enumerate(shown) if (each.month - 1) % apart == 0]
-        axes.set(xlim=(min(-0.6, len(shown) / 2 - 4), max(len(shown) - 0.4, len(shown) / 2 + 3)))
-        _mark(axes, ticks, [_month_label(shown, ticks, place) for place in ticks])
-        _grid(axes, max(counts))
+        count = len(months)
+        axes = _axes(figure, left=52, right=8, bottom=_AXIS_HEIGHT, top=10)
+        messages = [month.messages for month in months]
+        axes.bar(range(count), messages, width=0.78, color=COLOURS["bar"])
+        steps = (1, 2, 3, 6, _MONTHS_A_YEAR)
+        step = next(step for step in steps if count <= _MAX_TICKS * step)
+        ticks = [index for index, month in enumerate(months) if (month.month - 1) % step == 0]
+        axes.set(xlim=(min(-0.6, count / 2 - 4), max(count - 0.4, count / 2 + 3)))
+        _set_ticks(axes, ticks, [_month_label(months, ticks, index) for index in ticks])
+        _set_scale(axes, max(messages))
 
-    return _drawn(draw, (NARROW, 210), caption)
-
-
-def _month_label(shown: Sequence[Month], ticks: Sequence[int], place: int) -> str:
-    month = shown[place]
-    told = place != ticks[0] and shown[place - 1].year == month.year and month.month != 1
-    return month_name(month.month) if told else f"{month_name(month.month)}\n{month.year}"
+    return _svg(draw, (NARROW, 210), caption)
 
 
-def pace(caption: Caption, tempo: Throughput, *, width: int, per: float) -> str:
+def _month_label(months: Sequence[Month], ticks: Sequence[int], index: int) -> str:
+    month = months[index]
+    same_year = index != ticks[0] and months[index - 1].year == month.year and month.month != 1
+    name = month_name(month.month)
+    return name if same_year else f"{name}\n{month.year}"
+
+
+def rate_chart(caption: Caption, throughput: Throughput, *, width: int, per: float) -> str:
     """Requests over time, what they were for, and the quota.
 
     Args:
-        caption: Of the drawing.
-        tempo: The figures.
-        width: Of the drawing.
-        per: Seconds that a rate is told for.
+        caption: The caption.
+        throughput: The figures.
+        width: The width of the drawing.
+        per: The seconds that a rate is per.
     """
+    active, slices = throughput.active_time, throughput.slices
 
     def draw(figure: "Figure") -> None:
-        axes = _axes(figure, left=52, right=12, bottom=_BELOW, top=16)
-        edges = [0.0, *(tempo.stretches.place(each.slice.ends) for each in tempo.paces)]
-        for role, counts in _layers(tempo).items():
-            rates = [
-                per * count / each.slice.seconds
-                for count, each in zip(counts, tempo.paces, strict=True)
-            ]
+        axes = _axes(figure, left=52, right=12, bottom=_AXIS_HEIGHT, top=16)
+        edges = [0.0, *(active.position(part.slice.end) for part in slices)]
+        for role, counts in _layers(throughput).items():
+            pairs = zip(counts, slices, strict=True)
+            rates = [per * count / part.slice.seconds for count, part in pairs]
             axes.stairs(rates, edges, fill=True, color=COLOURS[role], linewidth=0)
-        _grid(axes, per * _highest(tempo))
-        if quota_in_sight(tempo):
-            quotas = [per * each.quota for each in tempo.paces]
+        _set_scale(axes, per * _highest(throughput))
+        if is_quota_shown(throughput):
+            quotas = [per * part.quota for part in slices]
             line = axes.stairs(quotas, edges, baseline=None, color=COLOURS["quota"], linewidth=1.6)
             line.set_linestyle((0, (5, 3)))
-        for place in tempo.stretches.breaks:
-            axes.axvline(place, color=COLOURS["card"], linewidth=6)
-            axes.axvline(place, color=COLOURS["muted"], linewidth=1.4, linestyle=(0, (1, 1.5)))
-        ticks = tempo.stretches.ticks(width // 80)
-        _mark(axes, [each.place for each in ticks], [each.label for each in ticks])
+        for position in active.breaks:
+            axes.axvline(position, color=COLOURS["card"], linewidth=6)
+            axes.axvline(position, color=COLOURS["muted"], linewidth=1.4, linestyle=(0, (1, 1.5)))
+        ticks = active.ticks(width // 80)
+        _set_ticks(axes, [tick.position for tick in ticks], [tick.label for tick in ticks])
         axes.set_xlim(0, edges[-1])
 
-    return _drawn(draw, (width, 240), caption)
+    return _svg(draw, (width, 240), caption)
 
 
-def quota_in_sight(tempo: Throughput) -> bool:
-    """Whether the quota can be drawn, for it is not far above everything else."""
-    quota = max(each.quota for each in tempo.paces)
-    return 0 < quota <= _FAR * max(each.rate for each in tempo.paces)
+def is_quota_shown(throughput: Throughput) -> bool:
+    """Whether the quota is drawn; not if it is far above everything else."""
+    quota = max(part.quota for part in throughput.slices)
+    return 0 < quota <= _MAX_QUOTA * max(part.rate for part in throughput.slices)
 
 
-def _highest(tempo: Throughput) -> float:
-    highest = max(max(each.rate, each.lookups) for each in tempo.paces)
-    return max(highest, *(each.quota for each in tempo.paces)) if quota_in_sight(tempo) else highest
+def _highest(throughput: Throughput) -> float:
+    highest = max(max(part.rate, part.lookups) for part in throughput.slices)
+    if is_quota_shown(throughput):
+        return max(highest, *(part.quota for part in throughput.slices))
+    return highest
 
 
-def _layers(tempo: Throughput) -> dict[str, list[int]]:
-    """What is drawn one before the other, the largest first."""
-    slices = [each.slice for each in tempo.paces]
+def _layers(throughput: Throughput) -> dict[str, list[int]]:
+    """The counts of each role; drawn over each other, the largest first."""
+    slices = [part.slice for part in throughput.slices]
     return {
-        "further": [each.requests for each in slices],
-        "lookups": [each.lookups for each in slices],
-        "failed": [each.failed for each in slices],
+        "further": [part.requests for part in slices],
+        "lookups": [part.lookups for part in slices],
+        "failed": [part.failed for part in slices],
     }
 
 
 def _axes(figure: "Figure", *, left: int, right: int, bottom: int = 0, top: int = 0) -> "Axes":
-    """Axes with so much room around them, whatever stands there."""
-    width, height = (_POINTS * inches for inches in figure.get_size_inches())
-    room = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
-    axes = figure.add_axes(room)
+    """Axes with fixed margins, whatever their labels are."""
+    width, height = (_POINTS_AN_INCH * inches for inches in figure.get_size_inches())
+    box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+    axes = figure.add_axes(box)
     for side in ("left", "top", "right"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(COLOURS["muted"])
-    axes.tick_params(length=0, pad=5, labelsize=_TEXT, labelcolor=COLOURS["muted"])
+    axes.tick_params(length=0, pad=5, labelsize=_FONT_SIZE, labelcolor=COLOURS["muted"])
     return axes
 
 
-def _mark(axes: "Axes", places: Sequence[float], labels: Sequence[str]) -> None:
-    # Below the lowest number beside the axis; with room between lines, for a small drawing's
-    # letters are larger.
+def _set_ticks(axes: "Axes", positions: Sequence[float], labels: Sequence[str]) -> None:
+    # Below the lowest number of the other axis, and spaced for the larger letters of small screens.
     axes.tick_params(axis="x", pad=9)
-    axes.set_xticks(places, labels, linespacing=1.5)
+    axes.set_xticks(positions, labels, linespacing=1.5)
 
 
-def _grid(axes: "Axes", most: float) -> None:
-    axes.set_ylim(0, 1.06 * most or 1.0)
+def _set_scale(axes: "Axes", highest: float) -> None:
+    axes.set_ylim(0, 1.06 * highest or 1.0)
     axes.locator_params(axis="y", nbins=4)
     axes.yaxis.set_major_formatter(lambda value, _: _short(value))
     axes.grid(axis="y", color=COLOURS["rule"], linewidth=1)
@@ -203,29 +204,28 @@ def _grid(axes: "Axes", most: float) -> None:
 
 
 def _short(value: float) -> str:
-    """A number that fits beside an axis."""
-    for least, unit, letter in _UNITS:
-        if value >= least:
-            return f"{value / unit:g}{letter}"
+    for minimum, divisor, letter in _UNITS:
+        if value >= minimum:
+            return f"{value / divisor:g}{letter}"
     return f"{value:,g}"
 
 
-def _cut(label: str) -> str:
-    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+def _shortened(label: str) -> str:
+    return label if len(label) <= _MAX_LABEL else f"{label[: _MAX_LABEL - 1]}…"
 
 
-def _drawn(
+def _svg(
     draw: "Callable[[Figure], None]",
     size: tuple[float, float],
     caption: Caption,
-    words: Sequence[str] = (),
+    labels: Sequence[str] = (),
 ) -> str:
     figures, style = import_matplotlib()
-    # Ours alone, whatever the user's own are; and equal drawings are equal files.
+    # Independent of the user's settings; and equal drawings are equal files.
     with style.context(["default", {**_SETTINGS, "svg.hashsalt": caption.name}]):
-        figure = figures.Figure(figsize=[each / _POINTS for each in size])
+        figure = figures.Figure(figsize=[points / _POINTS_AN_INCH for points in size])
         draw(figure)
         file = io.StringIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
-    return inline(file.getvalue(), caption, words)
+        no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(file, format="svg", transparent=True, metadata=no_metadata)
+    return inline(file.getvalue(), caption, labels)

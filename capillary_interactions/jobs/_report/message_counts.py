@@ -1,4 +1,4 @@
-"""What messages are there in the answers: by channel, by status, by month? Pure."""
+"""Counts the messages in the answers: by channel, by status, by month."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,12 +11,12 @@ from capillary_interactions._json.dates import make_date_parser
 from capillary_interactions._model.vocabulary import Network
 
 OTHERS: Final = "others"
-UNKNOWN: Final = "not told"
+UNKNOWN: Final = "not given"
 
 _NETWORKS: Final = frozenset(Network)
-_MOST: Final = 500
-_MOST_MONTHS: Final = 48
-_MONTHS: Final = 12
+_MAX_KEYS: Final = 500
+_MAX_MONTHS: Final = 48
+_MONTHS_A_YEAR: Final = 12
 
 _Key = TypeVar("_Key", bound=Hashable)
 Channel = tuple[str, str]
@@ -24,13 +24,7 @@ Channel = tuple[str, str]
 
 @frozen
 class Month:
-    """A month.
-
-    Attributes:
-        year: Of which year.
-        month: From 1 to 12.
-        messages: How many were sent in it.
-    """
+    """A month of a year, from 1 to 12, and the number of messages sent in it."""
 
     year: int
     month: int
@@ -39,13 +33,7 @@ class Month:
 
 @frozen(kw_only=True)
 class MonthRange:
-    """Months, one after the other.
-
-    Attributes:
-        months: The months, those without messages too.
-        earlier: Messages of earlier months.
-        later: Messages of later months.
-    """
+    """Consecutive months, also those without messages; and the messages before and after."""
 
     months: tuple[Month, ...] = ()
     earlier: int = 0
@@ -60,9 +48,9 @@ class Messages:
         total: How many there are.
         customers: How many customers have any.
         channels: By network and channel.
-        statuses: By the server's word for the state of delivery.
+        statuses: By the server's name for the state of delivery.
         months: By year and month of sending.
-        undated: How many have no date, or one that cannot be read.
+        undated: How many have no date, or one that cannot be parsed.
     """
 
     total: int = 0
@@ -74,11 +62,7 @@ class Messages:
 
 
 class MessageCounter:
-    """Counts the messages of one answer after the other.
-
-    Args:
-        zone: In which the months are told.
-    """
+    """Counts the messages of one answer after the other; months are in the given time zone."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._parse = make_date_parser(zone)
@@ -90,16 +74,16 @@ class MessageCounter:
         self._undated = 0
 
     def add(self, answer: Mapping[str, Any]) -> None:
-        """Take an answer as the job keeps it: as `to_jsonable` gives it, but for the nulls."""
+        """Count an answer as a job stores it: as `to_jsonable` returns it, without nulls."""
         before = self._total
         for interaction in answer["interaction"]:
-            listed = interaction.get("messageList")
-            if listed:
+            messages = interaction.get("messageList")
+            if messages:
                 network = interaction.get("network") or _network(answer) or UNKNOWN
                 channel = (network, interaction["name"])
-                _count(self._channels, channel, (OTHERS, OTHERS), len(listed))
-                self._total += len(listed)
-                for message in listed:
+                _count(self._channels, channel, (OTHERS, OTHERS), len(messages))
+                self._total += len(messages)
+                for message in messages:
                     self._add(message)
         self._customers += self._total > before
 
@@ -113,7 +97,6 @@ class MessageCounter:
             self._months[moment.year, moment.month] += 1
 
     def counted(self) -> Messages:
-        """What has come so far."""
         return Messages(
             total=self._total,
             customers=self._customers,
@@ -125,40 +108,41 @@ class MessageCounter:
 
 
 def _network(answer: Mapping[str, Any]) -> str | None:
-    # As the answers are read: only then is the answer's name its network's.
+    # As in `Reader`: only the name of a network is one.
     name = answer.get("name")
     return name if name in _NETWORKS else None
 
 
 def _count(counts: Counter[_Key], key: _Key, others: _Key, number: int = 1) -> None:
-    """Count, but not more kinds than anybody could look at: the words are the server's."""
-    counts[key if key in counts or len(counts) < _MOST else others] += number
+    """Count, with a bound on the keys, which are the server's."""
+    counts[key if key in counts or len(counts) < _MAX_KEYS else others] += number
 
 
-def window(months: Mapping[tuple[int, int], int]) -> MonthRange:
-    """The months that can be shown at once: those years with the most messages, without a gap."""
+def densest_months(months: Mapping[tuple[int, int], int]) -> MonthRange:
+    """The range of at most four years with the most messages."""
     if not months:
         return MonthRange()
-    held = sorted((year * _MONTHS + month - 1, count) for (year, month), count in months.items())
-    first, last = _fullest(held)
-    shown = dict(held)
+    counts = {
+        year * _MONTHS_A_YEAR + month - 1: count for (year, month), count in sorted(months.items())
+    }
+    first, last = _densest_range(list(counts.items()))
     return MonthRange(
         months=tuple(
-            Month(number // _MONTHS, number % _MONTHS + 1, shown.get(number, 0))
+            Month(number // _MONTHS_A_YEAR, number % _MONTHS_A_YEAR + 1, counts.get(number, 0))
             for number in range(first, last + 1)
         ),
-        earlier=sum(count for number, count in held if number < first),
-        later=sum(count for number, count in held if number > last),
+        earlier=sum(count for number, count in counts.items() if number < first),
+        later=sum(count for number, count in counts.items() if number > last),
     )
 
 
-def _fullest(held: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The first and the last month of the years with the most messages, the latest of such."""
-    best, begin, total = (0, 0, 0), 0, 0
-    for last, count in held:
+def _densest_range(counts: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The first and the last month of the densest range, the latest one of equals."""
+    best, start, total = (0, 0, 0), 0, 0
+    for last, count in counts:
         total += count
-        while held[begin][0] <= last - _MOST_MONTHS:
-            total -= held[begin][1]
-            begin += 1
-        best = max(best, (total, last, held[begin][0]))
+        while counts[start][0] <= last - _MAX_MONTHS:
+            total -= counts[start][1]
+            start += 1
+        best = max(best, (total, last, counts[start][0]))
     return best[2], best[1]

@@ -1,4 +1,4 @@
-"""What does the report of a job say, and in which order? Figures in, one HTML page out."""
+"""The report of a job as one HTML page: its sections and their order."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,14 +10,14 @@ from typing import Final
 from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._text.masking import mask
 from capillary_interactions._text.wording import ending_label, format_duration, pluralise
-from capillary_interactions.jobs._report.charts import Bar, bars
+from capillary_interactions.jobs._report.charts import Bar, bar_chart
 from capillary_interactions.jobs._report.html import (
-    NOT_TOLD,
+    NO_VALUE,
     Cell,
-    Figure,
+    FormattedNumber,
     escaped,
+    figure_with_table,
     note,
-    ranked_bars,
     section,
     share,
     stat_tiles,
@@ -25,31 +25,30 @@ from capillary_interactions.jobs._report.html import (
 )
 from capillary_interactions.jobs._report.inline_svg import Caption
 from capillary_interactions.jobs._report.page_messages import message_sections
-from capillary_interactions.jobs._report.page_throughput import tempo_sections
+from capillary_interactions.jobs._report.page_throughput import throughput_sections
 from capillary_interactions.jobs._report.summary import JobSummary
 from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._store.schema import FAILED
 
-_GAP: Final = ("\N{NO-BREAK SPACE}",) * 3
-# A run of hours may begin with its burst and be a little above the mean.
+_GAP: Final = ("…", *("\N{NO-BREAK SPACE}",) * 3)
+# The initial burst of a run may take it a little above the mean.
 _MAX_QUOTA_USED: Final = 1.02
 
 
-def page(overview: JobSummary) -> str:
-    """The report of a job."""
-    status = overview.status
+def page(summary: JobSummary) -> str:
+    status = summary.status
     sections = (
         _endings(status),
-        *tempo_sections(overview),
-        *message_sections(overview.messages, overview.zone),
-        _failures(overview),
+        *throughput_sections(summary),
+        *message_sections(summary.messages, summary.zone),
+        _failures(summary),
     )
     return _template().substitute(
         title=escaped(f"{_title(status)}: report"),
-        header=_header(overview),
+        header=_header(summary),
         sections="\n".join(filter(None, sections)),
         footer=escaped(
-            f"A report of {status.path} as it was on {overview.at:%Y-%m-%d at %H:%M} UTC. "
+            f"A report of {status.path} as it was on {summary.at:%Y-%m-%d at %H:%M} UTC. "
             "It loads nothing and runs nothing; customers are masked."
         ),
     )
@@ -57,12 +56,11 @@ def page(overview: JobSummary) -> str:
 
 @cache
 def _template() -> Template:
-    # Beside this file, so that whoever knows HTML can read it as such.
     return Template(files(__package__).joinpath("report.html").read_text("utf-8"))
 
 
-def _header(overview: JobSummary) -> str:
-    status, total = overview.status, overview.total
+def _header(summary: JobSummary) -> str:
+    status, total = summary.status, summary.total
     figures = (
         ("Rows", f"{status.rows:,}" if status.whole else f"{status.rows:,} or more"),
         ("Done", f"{status.done:,}"),
@@ -73,36 +71,37 @@ def _header(overview: JobSummary) -> str:
     )
     return (
         f"<h1>{escaped(_title(status))}</h1>"
-        f"<p>{escaped(' · '.join(_facts(overview)))}</p>"
-        f'<p class="state">{escaped(_state(overview))}</p>{stat_tiles(figures)}'
+        f"<p>{escaped(' · '.join(_facts(summary)))}</p>"
+        f'<p class="state">{escaped(_state(summary))}</p>{stat_tiles(figures)}'
     )
 
 
 def _quota_used(total: RunFigures) -> str:
-    # A burst is more than a short run's share of the quota, and no measure of how it is used.
-    told = total.requests and total.quota_used <= _MAX_QUOTA_USED
-    return f"{100 * min(1.0, total.quota_used):.0f} %" if told else NOT_TOLD
+    # A short run may consist of its burst, which is no measure of how the quota is used.
+    if not total.requests or total.quota_used > _MAX_QUOTA_USED:
+        return NO_VALUE
+    return f"{100 * min(1.0, total.quota_used):.0f} %"
 
 
 def _title(status: JobStatus) -> str:
     return PurePath(status.customers or status.path).name
 
 
-def _facts(overview: JobSummary) -> Iterator[str]:
-    status = overview.status
-    if overview.runs:
+def _facts(summary: JobSummary) -> Iterator[str]:
+    status = summary.status
+    if summary.runs:
         yield f"since {status.began:%Y-%m-%d %H:%M} UTC"
-    yield pluralise(len(overview.runs), "run")
-    if overview.total.throttled:
-        yield f"{pluralise(overview.total.throttled, 'request')} throttled"
+    yield pluralise(len(summary.runs), "run")
+    if summary.total.throttled:
+        yield f"{pluralise(summary.total.throttled, 'request')} throttled"
     if status.duplicates:
         yield f"{pluralise(status.duplicates, 'row')} with the customer of an earlier row"
     if status.blank:
         yield f"{pluralise(status.blank, 'blank line')} skipped"
 
 
-def _state(overview: JobSummary) -> str:
-    status, stopped = overview.status, overview.total.stopped
+def _state(summary: JobSummary) -> str:
+    status, stopped = summary.status, summary.total.stopped
     if status.complete:
         return "Every row has ended"
     if status.open:
@@ -113,39 +112,46 @@ def _state(overview: JobSummary) -> str:
 
 
 def _endings(status: JobStatus) -> str:
-    kinds = [(ending_label(name), name, status.endings[name]) for name in ENDINGS]
+    endings = [(ending_label(name), name, status.endings[name]) for name in ENDINGS]
     if status.open:
-        kinds.append(("still open", "open", status.open))
-    shown = [
-        Bar(label=word, value=number, told=f"{number:,}", role=role) for word, role, number in kinds
+        endings.append(("still open", "open", status.open))
+    bars = [
+        Bar(label=label, value=number, value_label=f"{number:,}", role=role)
+        for label, role, number in endings
     ]
-    told = ", ".join(f"{number:,} {word}" for word, _, number in kinds)
-    rows = [(word, number, share(number, status.rows)) for word, _, number in kinds]
+    description = ", ".join(f"{number:,} {label}" for label, _, number in endings)
+    rows = [(label, number, share(number, status.rows)) for label, _, number in endings]
+    title = "Rows by how they ended"
     return section(
         "endings",
         "How the rows ended",
-        ranked_bars(
-            bars(Caption("endings", "Rows by how they ended", told), shown),
-            table("Rows by how they ended", ("Ending", "Rows", "Share"), rows),
+        figure_with_table(
+            bar_chart(Caption("endings", title, description), bars),
+            table(title, ("Ending", "Rows", "Share"), rows),
+            ranked=True,
         ),
     )
 
 
-def _failures(overview: JobSummary) -> str:
+def _failures(summary: JobSummary) -> str:
     heading = "Rows that failed"
-    failed = sum(overview.status.endings[name] for name in FAILED)
+    failed = sum(summary.status.endings[name] for name in FAILED)
     if not failed:
         return section("failures", heading, note("None."))
-    rows: list[tuple[Cell, ...]] = [_failure(each) for each in overview.first_failures]
-    if overview.last_failures:
-        rows.append(("…", *_GAP))
-        rows += [_failure(each) for each in overview.last_failures]
-    shown = table("Rows that failed", ("Row", "Customer", "Ending", "Reason"), rows)
-    every = len(overview.first_failures) + len(overview.last_failures) >= failed
-    which = "all of them" if every else "the first and the last"
-    return section("failures", heading, note(f"{failed:,}; here are {which}."), shown)
+    rows: list[tuple[Cell, ...]] = [_failure(failure) for failure in summary.first_failures]
+    if summary.last_failures:
+        rows += [_GAP, *map(_failure, summary.last_failures)]
+    listed = len(summary.first_failures) + len(summary.last_failures)
+    which = "all of them" if listed >= failed else "the first and the last"
+    return section(
+        "failures",
+        heading,
+        note(f"{failed:,}; here are {which}."),
+        table(heading, ("Row", "Customer", "Ending", "Reason"), rows),
+    )
 
 
 def _failure(failure: Failure) -> tuple[Cell, ...]:
-    who = mask(failure.identifier) if failure.identifier else ""
-    return (Figure(f"{failure.row:,}"), who, ending_label(failure.ending), failure.reason)
+    customer = mask(failure.identifier) if failure.identifier else ""
+    row = FormattedNumber(f"{failure.row:,}")
+    return row, customer, ending_label(failure.ending), failure.reason

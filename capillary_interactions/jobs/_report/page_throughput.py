@@ -1,4 +1,4 @@
-"""What does a report say about time: pace and quota, and when it was slowest? Pure."""
+"""The sections of a report about time: rate and quota, and when the job was slowest."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,16 +9,16 @@ from capillary_interactions.jobs._report.charts import (
     NARROW,
     WIDE,
     Bar,
-    bars,
-    pace,
-    quota_in_sight,
+    bar_chart,
+    is_quota_shown,
+    rate_chart,
 )
 from capillary_interactions.jobs._report.html import (
-    Figure,
+    FormattedNumber,
     details,
+    figure_with_table,
     legend,
     note,
-    ranked_bars,
     section,
     stat_tiles,
     table,
@@ -29,121 +29,127 @@ from capillary_interactions.jobs._report.throughput import RateSlice, Throughput
 from capillary_interactions.jobs._report.timeline import Slice
 
 _MINUTE: Final = 60.0
-_GRAINS: Final = {_MINUTE: "minutes", 1.0: "seconds"}
-_PLENTY: Final = 100.0
-_PACE: Final = "Pace and quota over time"
+_UNITS: Final = {_MINUTE: "minutes", 1.0: "seconds"}
+_MIN_ROUNDED: Final = 100.0
+_HEADING: Final = "Pace and quota over time"
 
 
-def tempo_sections(overview: JobSummary) -> Iterator[str]:
-    """The parts of the page that are about time."""
-    tempo = overview.throughput
-    if not any(each.slice.lookups for each in tempo.paces):
-        yield section("pace", _PACE, note("No lookup has ended yet."))
+def throughput_sections(summary: JobSummary) -> Iterator[str]:
+    if not any(part.slice.lookups for part in summary.throughput.slices):
+        yield section("pace", _HEADING, note("No lookup has ended yet."))
         return
-    yield _pace(overview)
-    yield _slowest(tempo)
+    yield _rates(summary)
+    yield _slowest(summary.throughput)
 
 
-def _pace(overview: JobSummary) -> str:
-    tempo = overview.throughput
-    per, unit = (_MINUTE, "a minute") if tempo.width >= _MINUTE else (1.0, "a second")
-    figures = _figures(overview, per, unit)
-    told = "; ".join(f"{name.lower()}: {value}" for name, value in figures)
-    drawn = "".join(
-        pace(Caption(f"pace-{name}", f"Requests {unit}", told), tempo, width=width, per=per)
+def _rates(summary: JobSummary) -> str:
+    throughput = summary.throughput
+    is_slow = throughput.slice_seconds >= _MINUTE
+    per, unit = (_MINUTE, "a minute") if is_slow else (1.0, "a second")
+    title = f"Requests {unit}"
+    figures = _figures(summary, per, unit)
+    description = "; ".join(f"{name.lower()}: {value}" for name, value in figures)
+    drawings = "".join(
+        rate_chart(Caption(f"pace-{name}", title, description), throughput, width=width, per=per)
         for name, width in (("wide", WIDE), ("narrow", NARROW))
     )
-    head = ("From (UTC)", "Seconds", "Requests", "Lookups", "Failed", f"Requests {unit}", "Quota")
-    slices = table(f"Requests {unit}", head, [_slice(each, per) for each in tempo.paces])
+    head = ("From (UTC)", "Seconds", "Requests", "Lookups", "Failed", title, "Quota")
+    rows = table(title, head, [_row(part, per) for part in throughput.slices])
     return section(
         "pace",
-        _PACE,
-        note(_explained(tempo, unit)),
-        legend(_legend(tempo)),
-        f"<figure>{drawn}</figure>",
+        _HEADING,
+        note(_explanation(throughput, title)),
+        legend(_legend(throughput)),
+        f"<figure>{drawings}</figure>",
         stat_tiles(figures),
-        details(f"{pluralise(len(tempo.paces), 'slice')} in figures", slices),
+        details(f"{pluralise(len(throughput.slices), 'slice')} in figures", rows),
     )
 
 
-def _explained(tempo: Throughput, unit: str) -> str:
-    text = f"Requests {unit} in slices of {_length(tempo.width)}, by when their lookup ended (UTC)."
-    if tempo.stretches.breaks:
-        text += " Times in which nobody ran the job are left out where a dotted line stands."
+def _explanation(throughput: Throughput, title: str) -> str:
+    length = _length(throughput.slice_seconds)
+    text = f"{title} in slices of {length}, by when their lookup ended (UTC)."
+    if throughput.active_time.breaks:
+        text += " Times in which the job was not run are left out where a dotted line stands."
     return text
 
 
-def _legend(tempo: Throughput) -> Iterator[tuple[str, str]]:
+def _legend(throughput: Throughput) -> Iterator[tuple[str, str]]:
+    slices = [part.slice for part in throughput.slices]
     yield "lookups", "lookups that ended"
-    if any(each.slice.requests > each.slice.lookups for each in tempo.paces):
+    if any(part.requests > part.lookups for part in slices):
         yield "further", "further requests for them: retries and pages"
-    if any(each.slice.failed for each in tempo.paces):
+    if any(part.failed for part in slices):
         yield "failed", "of the lookups, failed"
-    if quota_in_sight(tempo):
+    if is_quota_shown(throughput):
         yield "quota", "quota"
 
 
-def _figures(overview: JobSummary, per: float, unit: str) -> list[tuple[str, str]]:
-    total, tempo = overview.total, overview.throughput
-    rates = [per * each.rate for each in tempo.paces]
-    asked = total.asked or 1
+def _figures(summary: JobSummary, per: float, unit: str) -> list[tuple[str, str]]:
+    total = summary.total
+    rates = [per * part.rate for part in summary.throughput.slices]
+    lookups = total.asked or 1
     return [
         (f"Quota {unit}", _rate(per * total.quota)),
         (f"Mean {unit}", _rate(per * total.rate)),
         ("Highest slice", _rate(max(rates))),
         ("Lowest slice", _rate(min(rates))),
-        ("Wait per lookup", format_duration(total.waited / asked)),
-        ("Answer per lookup", format_duration(total.served / asked)),
+        ("Wait per lookup", format_duration(total.waited / lookups)),
+        ("Answer per lookup", format_duration(total.served / lookups)),
     ]
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= _PLENTY or not rate else f"{rate:,.1f}"
+    return f"{rate:,.0f}" if rate >= _MIN_ROUNDED or not rate else f"{rate:,.1f}"
 
 
-def _slice(each: RateSlice, per: float) -> tuple[str | int | float, ...]:
-    held = each.slice
+def _row(part: RateSlice, per: float) -> tuple[str | int | float, ...]:
     return (
-        f"{utc(held.begins):%Y-%m-%d %H:%M:%S}",
-        held.seconds,
-        held.requests,
-        held.lookups,
-        held.failed,
-        per * each.rate,
-        per * each.quota,
+        f"{utc(part.slice.start):%Y-%m-%d %H:%M:%S}",
+        part.slice.seconds,
+        part.slice.requests,
+        part.slice.lookups,
+        part.slice.failed,
+        per * part.rate,
+        per * part.quota,
     )
 
 
-def _slowest(tempo: Throughput) -> str:
-    title = f"The slowest {_GRAINS.get(tempo.grain) or f'slices of {_length(tempo.grain)}'}"
-    clock = "%H:%M" if tempo.grain >= _MINUTE else "%H:%M:%S"
-
-    def moment(each: Slice) -> str:
-        begins = utc(each.begins)
-        return f"{begins.day} {begins:%b} {begins.strftime(clock)}"
-
-    shown = [
-        Bar(label=moment(each), value=each.mean, told=format_duration(each.mean))
-        for each in tempo.slowest
+def _slowest(throughput: Throughput) -> str:
+    seconds = throughput.slowest_seconds
+    title = f"The slowest {_UNITS.get(seconds) or f'slices of {_length(seconds)}'}"
+    clock = "%H:%M" if seconds >= _MINUTE else "%H:%M:%S"
+    bars = [
+        Bar(label=_moment(part, clock), value=part.mean, value_label=format_duration(part.mean))
+        for part in throughput.slowest
     ]
     rows = [
         (
-            moment(each),
-            Figure(format_duration(each.mean)),
-            Figure(format_duration(each.longest)),
-            each.lookups,
-            each.failed,
+            bar.label,
+            FormattedNumber(bar.value_label),
+            FormattedNumber(format_duration(part.longest)),
+            part.lookups,
+            part.failed,
         )
-        for each in tempo.slowest
+        for bar, part in zip(bars, throughput.slowest, strict=True)
     ]
-    told = ", ".join(f"{each.label}: {each.told}" for each in shown)
+    description = ", ".join(f"{bar.label}: {bar.value_label}" for bar in bars)
     head = ("From (UTC)", "Mean", "Longest", "Lookups", "Failed")
     return section(
         "slowest",
         title,
         note("Those in which a lookup took longest on average, without its wait for quota."),
-        ranked_bars(bars(Caption("slowest", title, told), shown), table(title, head, rows)),
+        figure_with_table(
+            bar_chart(Caption("slowest", title, description), bars),
+            table(title, head, rows),
+            ranked=True,
+        ),
     )
+
+
+def _moment(part: Slice, clock: str) -> str:
+    start = utc(part.start)
+    return f"{start.day} {start:%b} {start.strftime(clock)}"
 
 
 def _length(seconds: float) -> str:

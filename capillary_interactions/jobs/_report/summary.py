@@ -1,4 +1,4 @@
-"""What is there to see of a job? Read from its file in one pass, however long that is."""
+"""Everything that the report shows of a job, read from its file in one pass."""
 
 import sqlite3
 from contextlib import closing
@@ -16,17 +16,11 @@ from capillary_interactions.jobs._status import Failure, JobStatus, RunFigures
 from capillary_interactions.jobs._store.column_values import is_timestamp
 from capillary_interactions.jobs._store.connection import connect, sqlite_errors
 from capillary_interactions.jobs._store.job_settings import zone_from_text
-from capillary_interactions.jobs._store.queries import (
-    TimedRun,
-    failures,
-    metadata,
-    runs,
-    status,
-)
+from capillary_interactions.jobs._store.queries import TimedRun, failures, metadata, runs, status
 from capillary_interactions.jobs._store.schema import FAILED
 
-_SHOWN: Final = 10
-# In the table's own order: its index would be read beside it.
+_MAX_FAILURES: Final = 10
+# In the order of the table: an index would be read in addition.
 _OUTCOMES: Final = (
     "SELECT at, ending, attempts, max(elapsed - waited, 0), answer FROM outcome NOT INDEXED"
 )
@@ -37,14 +31,14 @@ class JobSummary:
     """A job at one moment.
 
     Attributes:
-        at: Which moment.
-        status: How far it was.
-        runs: Each time that it was run.
-        tempo: How fast it went.
-        messages: The messages in its answers, of each customer once.
-        zone: The name of the time zone that the months of messages are in.
+        at: The moment.
+        status: The progress.
+        runs: All runs.
+        throughput: How fast they were.
+        messages: The messages in the answers, of each customer once.
+        zone: The name of the time zone of the messages' months.
         first_failures: The first rows that failed.
-        last_failures: The last ones of them, those that are among the first left out.
+        last_failures: The last ones, without those that are among the first.
     """
 
     at: datetime
@@ -59,51 +53,48 @@ class JobSummary:
     @property
     def total(self) -> RunFigures:
         """All runs as one; its quota is the mean of theirs."""
-        every = [run.figures for run in self.runs]
-        seconds = sum(each.seconds for each in every)
-        allowed = sum(each.quota * each.seconds for each in every)
+        figures = [run.figures for run in self.runs]
+        seconds = sum(run.seconds for run in figures)
+        allowed = sum(run.quota * run.seconds for run in figures)
         return RunFigures(
             seconds=seconds,
-            asked=sum(each.asked for each in every),
-            requests=sum(each.requests for each in every),
-            retries=sum(each.retries for each in every),
-            throttled=sum(each.throttled for each in every),
-            waited=sum(each.waited for each in every),
-            served=sum(each.served for each in every),
+            asked=sum(run.asked for run in figures),
+            requests=sum(run.requests for run in figures),
+            retries=sum(run.retries for run in figures),
+            throttled=sum(run.throttled for run in figures),
+            waited=sum(run.waited for run in figures),
+            served=sum(run.served for run in figures),
             quota=allowed / seconds if seconds else 0.0,
-            stopped=every[-1].stopped if every else None,
+            stopped=figures[-1].stopped if figures else None,
         )
 
 
 def read_summary(job: Path) -> JobSummary:
-    """A job as it is now, also while it is being run. Blocks; belongs in a thread.
+    """A job as it is now, also during a run. Blocks; belongs in a thread.
 
     Raises:
         JobStoreError: The job cannot be read.
     """
     with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
-        # One moment of the job, however long this takes and whoever runs it meanwhile.
+        # One moment of the job, however long this takes.
         connection.execute("BEGIN")
-        return _overview(connection, job)
+        zone = zone_from_text(metadata(connection, "settings")["timezone"])
+        timeline, messages = _read_outcomes(connection, zone)
+        started = runs(connection)
+        first_failures, last_failures = failures(connection, _MAX_FAILURES)
+        return JobSummary(
+            at=datetime.now(UTC),
+            status=status(connection, job),
+            runs=started,
+            throughput=throughput(timeline, started),
+            messages=messages,
+            zone=str(zone),
+            first_failures=first_failures,
+            last_failures=last_failures,
+        )
 
 
-def _overview(connection: sqlite3.Connection, job: Path) -> JobSummary:
-    zone = zone_from_text(metadata(connection, "settings")["timezone"])
-    timeline, messages = _counted(connection, zone)
-    began, first_and_last = runs(connection), failures(connection, _SHOWN)
-    return JobSummary(
-        at=datetime.now(UTC),
-        status=status(connection, job),
-        runs=began,
-        throughput=throughput(timeline, began),
-        messages=messages,
-        zone=str(zone),
-        first_failures=first_and_last[0],
-        last_failures=first_and_last[1],
-    )
-
-
-def _counted(connection: sqlite3.Connection, zone: tzinfo) -> tuple[Timeline, Messages]:
+def _read_outcomes(connection: sqlite3.Connection, zone: tzinfo) -> tuple[Timeline, Messages]:
     timeline, messages = Timeline(), MessageCounter(zone)
     for at, ending, attempts, served, answer in connection.execute(_OUTCOMES):
         if not is_timestamp(at):

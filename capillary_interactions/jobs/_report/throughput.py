@@ -1,4 +1,4 @@
-"""How fast did a job go, against what quota, and when was it slowest? Pure."""
+"""How fast was a job, compared with its quota, and when was it slowest?"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -11,23 +11,17 @@ from capillary_interactions.jobs._report.active_time import ActiveTime, nice_int
 from capillary_interactions.jobs._report.timeline import Slice, Timeline, joined
 from capillary_interactions.jobs._store.queries import TimedRun
 
-_SLICES: Final = 80
-_REQUESTS: Final = 20
-_SLOWEST: Final = 8
-_MINUTE: Final = 60.0
-# Of these, the longest that leaves a choice.
-_GRAINS: Final = (_MINUTE, 10.0, 1.0)
-_CHOICE: Final = 5
+_MAX_SLICES: Final = 80
+_MIN_REQUESTS: Final = 20  # in a slice
+_MAX_SLOWEST: Final = 8
+# The slowest slices are of the longest of these that is a fifth of the time at most.
+_SLOWEST_SECONDS: Final = (60.0, 10.0, 1.0)
+_MIN_SLOWEST: Final = 5
 
 
 @frozen(kw_only=True)
 class RateSlice:
-    """A slice of time against the quota.
-
-    Attributes:
-        slice: The slice; only the part in which the job was at work.
-        quota: Requests a second that the quota allowed then.
-    """
+    """A slice of running time, and the requests a second that the quota allowed then."""
 
     slice: Slice
     quota: float
@@ -45,79 +39,80 @@ class RateSlice:
 
 @frozen(kw_only=True)
 class Throughput:
-    """How fast a job went.
+    """How fast a job was.
 
     Attributes:
-        stretches: When it was at work.
-        width: Seconds that a slice of `paces` covers.
-        paces: Slice by slice, in order.
-        grain: Seconds that a slice of `slowest` covers.
+        active_time: When it was running.
+        slice_seconds: The length of a slice of `slices`.
+        slices: Slice by slice, in order.
+        slowest_seconds: The length of a slice of `slowest`.
         slowest: The slices in which a lookup took longest on average, slowest first.
     """
 
-    stretches: ActiveTime
-    width: float
-    paces: tuple[RateSlice, ...]
-    grain: float
+    active_time: ActiveTime
+    slice_seconds: float
+    slices: tuple[RateSlice, ...]
+    slowest_seconds: float
     slowest: tuple[Slice, ...]
 
 
 def throughput(timeline: Timeline, runs: Sequence[TimedRun]) -> Throughput:
-    """How fast a job went, by its lookups and its runs."""
+    """The throughput of a job, by its lookups and its runs."""
     slices = timeline.slices()
-    stretches = ActiveTime(
-        [(each.begins, each.ends) for each in slices] + [(run.began, run.ended) for run in runs]
-    )
-    requests = sum(each.requests for each in slices)
-    finest = max(stretches.seconds / _SLICES, _REQUESTS * stretches.seconds / max(requests, 1))
-    width = nice_interval(min(finest, stretches.seconds), timeline.width)
-    grain = next(
-        (each for each in _GRAINS if each >= timeline.width
-         and stretches.seconds >= _CHOICE * each),
-        max(1.0, timeline.width),
-    )  # fmt: skip
-    slowest = sorted(_regular(slices, grain), key=lambda each: (-each.mean, each.begins))
+    spans = [(part.start, part.end) for part in slices]
+    active = ActiveTime(spans + [(run.began, run.ended) for run in runs])
+    requests = sum(part.requests for part in slices)
+    finest = active.seconds * max(1 / _MAX_SLICES, _MIN_REQUESTS / max(requests, 1))
+    width = nice_interval(min(finest, active.seconds), timeline.slice_seconds)
+    slowest_seconds = _slowest_seconds(active.seconds, timeline.slice_seconds)
+    regular = _regular(slices, slowest_seconds)
     return Throughput(
-        stretches=stretches,
-        width=width,
-        paces=tuple(_paces(slices, stretches, width, runs)),
-        grain=grain,
-        slowest=tuple(slowest[:_SLOWEST]),
+        active_time=active,
+        slice_seconds=width,
+        slices=tuple(_rate_slices(slices, active, width, runs)),
+        slowest_seconds=slowest_seconds,
+        slowest=tuple(sorted(regular, key=lambda part: (-part.mean, part.start))[:_MAX_SLOWEST]),
     )
+
+
+def _slowest_seconds(total: float, finest: float) -> float:
+    for seconds in _SLOWEST_SECONDS:
+        if seconds >= finest and total >= _MIN_SLOWEST * seconds:
+            return seconds
+    return max(1.0, finest)
 
 
 def _regular(slices: Iterable[Slice], width: float) -> list[Slice]:
-    """Slices of one width, at full multiples of it."""
+    """Slices of one width, at multiples of it."""
     return [
-        joined(held, number * width, (number + 1) * width)
-        for number, held in groupby(slices, lambda each: int(_middle(each) // width))
+        joined(parts, number * width, (number + 1) * width)
+        for number, parts in groupby(slices, lambda part: int(_middle(part) // width))
     ]
 
 
-def _middle(each: Slice) -> float:
-    # What tells where it belongs: its ends may be a hair to either side.
-    return (each.begins + each.ends) / 2
+def _middle(part: Slice) -> float:
+    # Its ends may be off by a rounding error.
+    return (part.start + part.end) / 2
 
 
-def _paces(
-    slices: Sequence[Slice], stretches: ActiveTime, width: float, runs: Sequence[TimedRun]
+def _rate_slices(
+    slices: Sequence[Slice], active: ActiveTime, width: float, runs: Sequence[TimedRun]
 ) -> Iterable[RateSlice]:
-    cuts = [cut for span in stretches.spans for cut in _cuts(*span, width)]
-    begins = [first for first, _ in cuts]
-    held = {
-        number: tuple(those)
-        for number, those in groupby(slices, lambda each: bisect_right(begins, _middle(each)) - 1)
+    cuts = [cut for span in active.spans for cut in _cuts(*span, width)]
+    starts = [start for start, _ in cuts]
+    parts = {
+        number: tuple(group)
+        for number, group in groupby(slices, lambda part: bisect_right(starts, _middle(part)) - 1)
     }
-    for number, (first, last) in enumerate(cuts):
-        yield RateSlice(slice=joined(held.get(number, ()), first, last), quota=_quota(runs, last))
+    for number, (start, end) in enumerate(cuts):
+        yield RateSlice(slice=joined(parts.get(number, ()), start, end), quota=_quota(runs, end))
 
 
-def _cuts(begin: float, end: float, width: float) -> Iterable[tuple[float, float]]:
-    """A stretch cut at full multiples of a width; what is left at its ends goes to a neighbour."""
-    inner = [n * width for n in range(int(begin // width) + 1, int(-(-end // width)))]
-    inner = [cut for cut in inner if cut - begin >= width / 2 and end - cut >= width / 2]
-    edges = [begin, *inner, end]
-    return pairwise(edges)
+def _cuts(start: float, end: float, width: float) -> Iterable[tuple[float, float]]:
+    """A span cut at multiples of a width; short rests at its ends are joined to a neighbour."""
+    inner = [n * width for n in range(int(start // width) + 1, int(-(-end // width)))]
+    inner = [cut for cut in inner if cut - start >= width / 2 and end - cut >= width / 2]
+    return pairwise([start, *inner, end])
 
 
 def _quota(runs: Sequence[TimedRun], moment: float) -> float:

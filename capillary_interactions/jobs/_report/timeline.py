@@ -1,32 +1,32 @@
-"""How many lookups ended when? Slices of time that stay few however long a job takes. Pure."""
+"""How many lookups ended when? In slices of time whose number is bounded however long a job is."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from attrs import frozen
 
-# Tenths of a second; each is a multiple of the one before, so that slices can be joined.
+# In tenths of a second; each is a multiple of the one before, so that slices can be joined.
 _WIDTHS: Final = (1, 5, 10, 50, 150, 600, 3_000, 9_000, 36_000, 216_000, 864_000, 6_048_000)
 _TENTHS: Final = 10
-_MOST: Final = 50_000
+_MAX_SLICES: Final = 50_000
 
 
 @frozen(kw_only=True)
 class Slice:
-    """What ended in a slice of time.
+    """The lookups that ended in a slice of time.
 
     Attributes:
-        begins: In seconds since 1970.
-        ends: Likewise.
+        start: In seconds since 1970.
+        end: Likewise.
         lookups: How many ended.
         requests: How many were sent for them.
         failed: How many were rejected, unreadable or unavailable.
-        served: Seconds that they took, waiting left out, added up.
-        longest: The most that one of them took.
+        served: The seconds that they took without their waits, added up.
+        longest: The longest of these times.
     """
 
-    begins: float
-    ends: float
+    start: float
+    end: float
     lookups: int = 0
     requests: int = 0
     failed: int = 0
@@ -35,72 +35,65 @@ class Slice:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
-        return self.ends - self.begins
+        return self.end - self.start
 
     @property
     def mean(self) -> float:
-        """Seconds that a lookup took, waiting left out."""
+        """Seconds that a lookup took, without its wait."""
         return self.served / self.lookups if self.lookups else 0.0
 
 
-def joined(slices: Iterable[Slice], begins: float, ends: float) -> Slice:
-    """Several slices as one."""
-    held = tuple(slices)
+def joined(slices: Iterable[Slice], start: float, end: float) -> Slice:
+    parts = tuple(slices)
     return Slice(
-        begins=begins,
-        ends=ends,
-        lookups=sum(each.lookups for each in held),
-        requests=sum(each.requests for each in held),
-        failed=sum(each.failed for each in held),
-        served=sum(each.served for each in held),
-        longest=max((each.longest for each in held), default=0.0),
+        start=start,
+        end=end,
+        lookups=sum(part.lookups for part in parts),
+        requests=sum(part.requests for part in parts),
+        failed=sum(part.failed for part in parts),
+        served=sum(part.served for part in parts),
+        longest=max((part.longest for part in parts), default=0.0),
     )
 
 
 class Timeline:
-    """Lookups by when they ended, at first to the tenth of a second, and coarser as it grows.
+    """Lookups by when they ended, to the tenth of a second first, and coarser as it grows.
 
     Args:
-        most: More slices than this are never kept.
+        max_slices: More slices are never kept.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most = most
+    def __init__(self, max_slices: int = _MAX_SLICES) -> None:
+        self._max_slices = max_slices
         self._step = 0
         self._width = _WIDTHS[0]
-        self._held: dict[int, list[float]] = {}
+        # By index: lookups, requests, failed, served, longest.
+        self._sums: dict[int, list[float]] = {}
 
     @property
-    def width(self) -> float:
-        """How many seconds the slices cover that there are now."""
+    def slice_seconds(self) -> float:
         return self._width / _TENTHS
 
     def add(self, at: float, *, requests: int, served: float, failed: bool) -> None:
-        """Take a lookup."""
-        place = int(at * _TENTHS) // self._width
-        held = self._held.get(place)
-        if held is None:
-            if len(self._held) >= self._most:
+        index = int(at * _TENTHS) // self._width
+        sums = self._sums.get(index)
+        if sums is None:
+            if len(self._sums) >= self._max_slices:
                 self._widen()
                 self.add(at, requests=requests, served=served, failed=failed)
                 return
-            held = self._held[place] = [0, 0, 0, 0.0, 0.0]
-        held[0] += 1
-        held[1] += requests
-        held[2] += failed
-        held[3] += served
-        held[4] = max(held[4], served)
+            sums = self._sums[index] = [0, 0, 0, 0.0, 0.0]
+        _add(sums, (1, requests, failed, served), served)
 
     def slices(self) -> tuple[Slice, ...]:
-        """What there is, in order; slices in which nothing ended are left out."""
-        return tuple(self._slice(place, held) for place, held in sorted(self._held.items()))
+        """The slices in order, without those in which nothing ended."""
+        return tuple(self._slice(index, sums) for index, sums in sorted(self._sums.items()))
 
-    def _slice(self, place: int, held: list[float]) -> Slice:
-        lookups, requests, failed, served, longest = held
+    def _slice(self, index: int, sums: list[float]) -> Slice:
+        lookups, requests, failed, served, longest = sums
         return Slice(
-            begins=place * self._width / _TENTHS,
-            ends=(place + 1) * self._width / _TENTHS,
+            start=index * self._width / _TENTHS,
+            end=(index + 1) * self._width / _TENTHS,
             lookups=int(lookups),
             requests=int(requests),
             failed=int(failed),
@@ -111,11 +104,16 @@ class Timeline:
     def _widen(self) -> None:
         self._step += 1
         before = self._width
-        # Beyond the table any multiple will do: no job takes that long.
+        # No job takes longer than the table, but any multiple would do.
         self._width = _WIDTHS[self._step] if self._step < len(_WIDTHS) else before * 10
-        held: dict[int, list[float]] = {}
-        for place, more in self._held.items():
-            there = held.setdefault(place * before // self._width, [0, 0, 0, 0.0, 0.0])
-            there[:4] = [mine + its for mine, its in zip(there[:4], more[:4], strict=True)]
-            there[4] = max(there[4], more[4])
-        self._held = held
+        joined: dict[int, list[float]] = {}
+        for index, (*counts, longest) in self._sums.items():
+            sums = joined.setdefault(index * before // self._width, [0, 0, 0, 0.0, 0.0])
+            _add(sums, counts, longest)
+        self._sums = joined
+
+
+def _add(sums: list[float], counts: Iterable[float], longest: float) -> None:
+    for index, count in enumerate(counts):
+        sums[index] += count
+    sums[-1] = max(sums[-1], longest)

@@ -1,8 +1,7 @@
-"""How does a report of a job come into a file? Blocks; belongs in a thread."""
+"""Writes the report of a job into a file. Blocks; belongs in a thread."""
 
 from pathlib import Path
 
-from capillary_interactions.jobs._errors import ExportError
 from capillary_interactions.jobs._export.atomic_file import atomic_write, check_target
 from capillary_interactions.jobs._export.target_guard import refuse_job_or_list
 from capillary_interactions.jobs._report.charts import import_matplotlib
@@ -18,12 +17,9 @@ def check_report(path: Path) -> None:
         path: The file.
 
     Raises:
-        ExportError: It cannot: the library that draws is missing, or the folder takes no files.
+        ExportError: It cannot: matplotlib is missing, or the folder cannot be written to.
     """
-    try:
-        import_matplotlib()
-    except ImportError as missing:
-        raise ExportError(str(missing)) from None
+    import_matplotlib()
     check_target(path)
 
 
@@ -37,6 +33,6 @@ def write_report(job: Path, path: Path) -> None:
     check_report(path)
     refuse_job_or_list(job, path)
     with sqlite_errors(job):
-        written = page(read_summary(job))
+        html = page(read_summary(job))
     with atomic_write(path) as part:
-        part.write_text(written, "utf-8")
+        part.write_text(html, "utf-8")
