@@ -4,9 +4,9 @@ A list goes through a job, and through the same stream without one: two processe
 a second, each stopped while the other runs (`_in_turns.py`). The share is that of all such pairs
 together, with the interval it lies in at 95 % (bootstrap over the pairs). `--control` puts a second
 bare stream in the job's place, to see what such a share is worth: it should be one. Memory is
-measured for a tenth of a long list and for all of it. Garbage and freed memory are treated as in
-`capillary-interactions bulk`, and its event loop is used, or with `--as-library` those of Python
-and the C library. It exits with 1 where a figure is not as it should be. Usage:
+measured for a tenth of a long list and for all of it. The garbage collector runs as in
+`capillary-interactions bulk`, and so does the event loop, or with `--as-library` as Python has
+them. It exits with 1 where a figure is not as it should be. Usage:
 
     python -m benchmarks.million [--rows 1000000] [--part 25000] [--pairs 20] [--control]
         [--as-library]

@@ -59,7 +59,6 @@ for _command in (lookup, bulk, jobs, sandbox, demo):
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; its exit code."""
     state: dict[str, Any] = {"level": "off"}
     try:
         code = app.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=state)
@@ -85,7 +84,6 @@ def _show_traceback(error: Exception) -> None:
 
 
 def _report(error: Exception) -> int:
-    """Print an error in one line; its exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         Console().error_lines(error.format_message())
         return USAGE

@@ -19,7 +19,7 @@ from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
     STOPPED_EARLY,
-    CannotStartError,
+    usage_errors,
 )
 from capillary_interactions.cli._list_options import (
     StopOptions,
@@ -99,7 +99,7 @@ def bulk(
     once.
 
     The run is a job in FILE.job, a file that only you can read: the same command goes on with it
-    after whatever has stopped it, and asks for nobody twice. FILE is written when all is done,
+    after whatever has stopped it, and asks for no one twice. FILE is written when all is done,
     in one step; see `capillary-interactions jobs` for what can be done with the job before and
     after. With --out - there is no job: each row gives its line as soon as it has ended.
 
@@ -126,6 +126,7 @@ def bulk(
     """  # noqa: D301 - click's own mark
     from capillary_interactions.cli._bulk_job import JobOptions, job_of, run_job  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._bulk_stream import StreamOptions, run  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._descriptors import within_limits  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._output import (  # noqa: PLC0415
         check_out,
         is_streamed,
@@ -135,8 +136,12 @@ def bulk(
 
     template = _template(identifier, settings, network, type)
     config = config_of(settings, may_ask=list_ != _PIPE)
-    with_config = partial(_within_limits, settings, config, console)
     customers = customers_of(list_, identifier, reading)
+
+    def resolved() -> AbstractAsyncContextManager[ClientConfig]:
+        entered = resolved_config(settings, config)
+        return within_limits(entered, console, sandbox=settings.sandbox)
+
     if not is_streamed(out):
         check_out(out, overwrite=overwrite, source=list_, for_spreadsheets=for_spreadsheets)
         # A job that was started from a pipe can be resumed without typing the list.
@@ -146,7 +151,7 @@ def bulk(
             out=Path(out),
             network=network,
             type=type,
-            config=with_config,
+            config=resolved,
             stops=stopping.rules(),
             timeout=settings.timeout,
             restart=restart,
@@ -162,21 +167,13 @@ def bulk(
         template=template,
         open_out=data_out if out == _PIPE else partial(open_out, out),
         out="standard output" if out == _PIPE else out,
-        config=with_config,
+        config=resolved,
         timeout=settings.timeout,
         give_up_after=stopping.unanswered,
         codes_masked=mask_codes,
         bar=has_bar(data_on_stdout=out == _PIPE),
     )
     return print_result(run_async(run(stream, console)), stream.out, console)
-
-
-def _within_limits(
-    settings: ClientOptions, config: ClientConfig | None, console: Console
-) -> AbstractAsyncContextManager[ClientConfig]:
-    from capillary_interactions.cli._descriptors import within_limits  # noqa: PLC0415 - help and completion need none of it
-
-    return within_limits(resolved_config(settings, config), console, sandbox=settings.sandbox)
 
 
 def print_result(result: "RunResult", out: str, console: Console) -> int:
@@ -197,12 +194,10 @@ def _template(
 ) -> "QueryTemplate":
     from capillary_interactions.jobs import QueryTemplate  # noqa: PLC0415 - help and completion need none of it
 
-    try:
+    with usage_errors(ValueError):
         return QueryTemplate(
             name=IdentifierName(identifier),
             api=ApiVersion(settings.api or ApiVersion.V1_1),
             network=None if network is None else Network(network),
             type=type_,
         )
-    except ValueError as error:
-        raise CannotStartError(str(error)) from None

@@ -65,12 +65,10 @@ class JobOptions(BulkOptions):
 
     @property
     def path(self) -> Path:
-        """The job's file."""
         return job_of(self.out)
 
 
 def job_of(out: Path) -> Path:
-    """The job behind a file of results."""
     return out.with_name(f"{out.name}.job")
 
 

@@ -41,12 +41,7 @@ class BulkOptions:
 
 
 class BulkRun(ABC):
-    """The base of both runs.
-
-    Args:
-        options: What is looked up.
-        console: Where progress is shown.
-    """
+    """The base of both runs."""
 
     def __init__(self, options: BulkOptions, console: Console) -> None:
         self._console = console
@@ -64,8 +59,7 @@ class BulkRun(ABC):
             self._console.rich.show_cursor()
 
     @abstractmethod
-    def _state(self) -> ProgressState:
-        """How far it is."""
+    def _state(self) -> ProgressState: ...
 
     def _announce_drain(self, awaited: str) -> None:
         self._console.info(
@@ -108,6 +102,5 @@ class BulkRun(ABC):
 
 
 async def cancel(task: asyncio.Task[Any]) -> None:
-    """Cancel a task, and wait until it has ended."""
     task.cancel()
     await asyncio.wait({task})

@@ -91,19 +91,12 @@ async def _look_up(server: "SandboxProcess", customers: int, console: Console) -
 
 
 def sample_list(customers: int) -> bytes:
-    """A CSV of as many mobile numbers."""
     numbers = "".join(f"{_FIRST + number}\n" for number in range(customers))
     return f"mobile\n{numbers}".encode()
 
 
 def server_summary(figures: StreamSummary, counts: "Counts", most: int) -> tuple[str, ...]:
-    """What the server has received.
-
-    Args:
-        figures: The client's figures.
-        counts: The server's figures.
-        most: The most requests that it received in any window of the quota.
-    """
+    """What the server has received."""
     allowed, per = _RATE.requests, _RATE.per
     mean = counts.received * per / figures.seconds if figures.seconds else 0.0
     received = f"the server received {pluralise(counts.received, 'request')}"

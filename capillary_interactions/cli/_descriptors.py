@@ -15,14 +15,7 @@ _RESERVE: Final = 16
 
 
 def max_in_flight(in_flight: int, *, limit: int, open_now: int, per_request: int) -> int:
-    """Requests in flight that there are descriptors for, at least one and at most the setting.
-
-    Args:
-        in_flight: The setting.
-        limit: Descriptors that the process may have.
-        open_now: Descriptors that it has.
-        per_request: Descriptors for one more request in flight.
-    """
+    """Requests in flight that there are descriptors for, at least one and at most the setting."""
     return max(1, min(in_flight, (limit - open_now - _RESERVE) // per_request))
 
 
@@ -30,13 +23,7 @@ def max_in_flight(in_flight: int, *, limit: int, open_now: int, per_request: int
 async def within_limits(
     entered: AbstractAsyncContextManager[ClientConfig], console: Console, *, sandbox: bool
 ) -> AsyncIterator[ClientConfig]:
-    """A configuration with no more requests in flight than this process may have files open.
-
-    Args:
-        entered: The configuration.
-        console: Names the limit where it is too low.
-        sandbox: Whether the other end of each connection is in this process, too.
-    """
+    """A configuration with no more requests in flight than this process may have files open."""
     async with entered as config:
         limit = _limit()
         per_request = len(config.credentials) * (2 if sandbox else 1)

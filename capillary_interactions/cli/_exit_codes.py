@@ -1,6 +1,7 @@
 """Exit codes, and the errors that stand for one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 OK: Final = 0
@@ -28,6 +29,27 @@ class StoppedEarlyError(CommandError):
     """The command had started, or nearly, and cannot finish."""
 
     exit_code = STOPPED_EARLY
+
+
+@contextmanager
+def usage_errors(*errors: type[Exception], prefix: str = "") -> Iterator[None]:
+    """Turn some errors into `CannotStartError`."""
+    try:
+        yield
+    except errors as error:
+        raise CannotStartError(f"{prefix}{error}") from None
+
+
+@contextmanager
+def write_errors(name: str) -> Iterator[None]:
+    """Turn errors of writing into `StoppedEarlyError`, without a text if the reader has gone."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise StoppedEarlyError("") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StoppedEarlyError(f"{name} cannot be written: {reason}") from None
 
 
 def code_of(endings: Mapping[str, int]) -> int:

@@ -12,7 +12,12 @@ from attrs import asdict
 from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._console import Console
-from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
+from capillary_interactions.cli._exit_codes import (
+    StoppedEarlyError,
+    code_of,
+    usage_errors,
+    write_errors,
+)
 from capillary_interactions.cli._options import console_options, spreadsheet_option
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import data_out, write_json
@@ -183,10 +188,8 @@ def report(*, path: Path, out: Path | None, console: Console) -> int:
     from capillary_interactions.jobs import check_report  # noqa: PLC0415 - help and completion need none of it
 
     target = out or path.with_name(f"{path.name.removesuffix(_SUFFIX)}.html")
-    try:
+    with usage_errors(ExportError):
         check_report(target)
-    except ExportError as error:
-        raise CannotStartError(str(error)) from None
     _with_job(path, lambda job: job.write_report(target))
     console.info(f"written to {target}; open it with a browser")
     return 0
@@ -196,13 +199,9 @@ def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets
     from capillary_interactions.cli._output import check_overwrite  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import check_export, refuse_job_or_list  # noqa: PLC0415
 
-    try:
+    with usage_errors(JobError), usage_errors(ExportError, prefix="--out "):
         refuse_job_or_list(path, target)
         check_export(target, for_spreadsheets=for_spreadsheets)
-    except ExportError as error:
-        raise CannotStartError(f"--out {error}") from None
-    except JobError as error:
-        raise CannotStartError(str(error)) from None
     check_overwrite(target, path, overwrite=overwrite)
 
 
@@ -214,13 +213,8 @@ def _stream(path: Path, *, mask_codes: bool) -> None:
         file = results.open("rb")
     # It has no name any more: if this program is killed while it waits, no file is left behind.
     try:
-        with file:
+        with file, write_errors("standard output"):
             shutil.copyfileobj(file, data_out())
-    except BrokenPipeError:
-        raise StoppedEarlyError("") from None
-    except OSError as error:
-        text = f"standard output cannot be written: {error.strerror}"
-        raise StoppedEarlyError(text) from None
     finally:
         # Not every system removes the name of an open file.
         shutil.rmtree(folder, ignore_errors=True)
@@ -234,9 +228,8 @@ def _with_job(path: Path, call: "Callable[[Job], Coroutine[Any, Any, _T]]") -> _
         async with Job.open(path) as job:
             return await call(job)
 
-    try:
-        return run_async(unless_interrupted(called()))
-    except ExportError as error:
-        raise StoppedEarlyError(str(error)) from None
-    except JobError as error:
-        raise CannotStartError(str(error)) from None
+    with usage_errors(JobError):
+        try:
+            return run_async(unless_interrupted(called()))
+        except ExportError as error:
+            raise StoppedEarlyError(str(error)) from None

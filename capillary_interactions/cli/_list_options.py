@@ -1,14 +1,12 @@
 """The options of `bulk` on how a list is read, and when a run stops."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 from attrs import frozen
 
-from capillary_interactions.cli._exit_codes import CannotStartError
-from capillary_interactions.cli._options import SECONDS
+from capillary_interactions.cli._exit_codes import usage_errors
+from capillary_interactions.cli._options import SECONDS, option_group
 from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs import FORMATS, JobError
 
@@ -57,7 +55,7 @@ _STOP_OPTIONS: Final = (
         metavar="N",
         default=50,
         show_default=True,
-        help="When so many customers in a row had no answer, pause and ask for one now and then; "
+        help="When N customers in a row had no answer, pause and ask for one now and then; "
         "0 for never. With --out - stop.",
     ),
     click.option(
@@ -77,20 +75,13 @@ _STOP_OPTIONS: Final = (
 
 @frozen
 class StopOptions:
-    """When to pause and to stop.
-
-    Attributes:
-        unanswered: Customers in a row without an answer, or None.
-        patience: Seconds.
-        accept_rejected: Whether any number of rows may be rejected.
-    """
+    """When to pause and to stop."""
 
     unanswered: int | None
     patience: float
     accept_rejected: bool
 
     def rules(self) -> "StopRules":
-        """The rules of a job."""
         from capillary_interactions.jobs import StopRules  # noqa: PLC0415 - help and completion need none of it
 
         default = StopRules()
@@ -102,32 +93,22 @@ class StopOptions:
         )
 
 
-def list_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options on how a list is read, as its argument `reading`."""
-
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        reading = {name: options.pop(name) for name in _READING}
-        return function(*args, reading=reading, **options)
-
-    for option in reversed(_LIST_OPTIONS):
-        call = option(call)
-    return call
+def _collect_reading(options: dict[str, Any]) -> dict[str, Any]:
+    reading = {name: options.pop(name) for name in _READING}
+    return {**options, "reading": reading}
 
 
-def stop_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options on when it stops, as its argument `stopping`."""
+def _collect_stopping(options: dict[str, Any]) -> dict[str, Any]:
+    stopping = StopOptions(
+        options.pop("give_up_after") or None,
+        options.pop("patience"),
+        options.pop("accept_rejected"),
+    )
+    return {**options, "stopping": stopping}
 
-    @wraps(function)
-    def call(
-        *args: Any, give_up_after: int, patience: float, accept_rejected: bool, **options: Any
-    ) -> Any:
-        stopping = StopOptions(give_up_after or None, patience, accept_rejected)
-        return function(*args, stopping=stopping, **options)
 
-    for option in reversed(_STOP_OPTIONS):
-        call = option(call)
-    return call
+list_options: Final = option_group(_LIST_OPTIONS, _collect_reading)
+stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
 
 
 def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> "CustomerList":
@@ -145,12 +126,10 @@ def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> "Custo
     piped = list_ == _PIPE
     from capillary_interactions.jobs import CustomerList  # noqa: PLC0415 - help and completion need none of it
 
-    try:
+    with usage_errors(ValueError, JobError):
         return CustomerList(
             unbuffered("stdin") if piped else list_,
             **{**reading, "delimiter": delimiter},
             identifier=identifier,
             label="standard input" if piped else None,
         )
-    except (ValueError, JobError) as error:
-        raise CannotStartError(str(error)) from None

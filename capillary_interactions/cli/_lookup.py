@@ -17,7 +17,7 @@ from capillary_interactions._model.vocabulary import (
 )
 from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions.cli._console import Console
-from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError, code_of
+from capillary_interactions.cli._exit_codes import StoppedEarlyError, code_of, usage_errors
 from capillary_interactions.cli._options import (
     NAME,
     console_options,
@@ -100,20 +100,20 @@ def lookup(
 def _query(
     name: IdentifierName, value: str, network: str | None, type_: InteractionType | None
 ) -> Query:
-    try:
+    with usage_errors(ValueError):
         return Query(
             Identifier(name, value),
             network=None if network is None else Network(network),
             type=type_,
         )
-    except ValueError as error:
-        raise CannotStartError(str(error)) from None
 
 
 async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | None) -> Outcome:
     from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
 
-    _check(query, ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api)
+    with usage_errors(ValueError):
+        default = ApiVersion(settings.api or ApiVersion.V1_1)
+        check_supported(query, default if config is None else config.api)
     async with (
         resolved_config(settings, config) as resolved,
         InteractionsClient(resolved) as client,
@@ -122,13 +122,6 @@ async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | Non
             return await client.lookup(query)
         except AuthenticationError as error:
             raise StoppedEarlyError(f"the credentials are refused: {error}") from None
-
-
-def _check(query: Query, api: ApiVersion) -> None:
-    try:
-        check_supported(query, api)
-    except ValueError as error:
-        raise CannotStartError(str(error)) from None
 
 
 def _dump(result: object) -> bytes:

@@ -14,12 +14,7 @@ from capillary_interactions._text.wording import ending_label, format_duration, 
 
 
 def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
-    """An outcome for a terminal.
-
-    Args:
-        outcome: Any of the five endings.
-        show_codes: Whether digits in subjects stay readable, though they may be one-time codes.
-    """
+    """An outcome for a terminal."""
     title = headline(outcome)
     if not isinstance(outcome, Found):
         return Text(title)

@@ -41,8 +41,6 @@ else:
 
 
 class _Read(_Type):
-    """A type made of a function that raises ValueError."""
-
     def __init__(self, name: str, read: Callable[[Any], Any]) -> None:
         self.name = name
         self._read = read
@@ -55,8 +53,6 @@ class _Read(_Type):
 
 
 class Word(_Choice):
-    """One of some words."""
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         # Outside the block: a traceback would show the first error, too.
         with suppress(click.BadParameter):
@@ -179,55 +175,59 @@ _FILTERS: Final = (
 )
 
 
-def _decorate(function: _F, options: tuple[Callable[[_F], _F], ...]) -> _F:
-    for option in reversed(options):
-        function = option(function)
-    return function
+def option_group(
+    options: tuple[Callable[[_F], _F], ...], collect: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that gives a command some options.
+
+    Args:
+        options: The options.
+        collect: Turns them, among all of the command's, into the command's argument.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any, **values: Any) -> Any:
+            return function(*args, **collect(values))
+
+        for option in reversed(options):
+            call = option(call)
+        return call
+
+    return decorate
 
 
-def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a client, as its argument `settings`."""
-
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        settings = {name: options.pop(name) for name in _SETTINGS}
-        source = click.get_current_context().get_parameter_source("base_url")
-        if settings["sandbox"] and source is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError("--sandbox and --base-url contradict each other")
-        return function(*args, settings=ClientOptions(**settings), **options)
-
-    return _decorate(call, _NETWORK_OPTIONS)
+def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
+    settings = {name: options.pop(name) for name in _SETTINGS}
+    source = click.get_current_context().get_parameter_source("base_url")
+    if settings["sandbox"] and source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--sandbox and --base-url contradict each other")
+    return {**options, "settings": ClientOptions(**settings)}
 
 
-def console_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options on its messages, as its argument `console`."""
-
-    @wraps(function)
-    def call(*args: Any, quiet: bool, log_level: str, **options: Any) -> Any:
-        console = Console(quiet=quiet)
-        click.get_current_context().find_root().obj["level"] = log_level
-        with console.logging(log_level):
-            return function(*args, console=console, **options)
-
-    return _decorate(call, _CONSOLE_OPTIONS)
+def _collect_console(options: dict[str, Any]) -> dict[str, Any]:
+    console, level = Console(quiet=options.pop("quiet")), options.pop("log_level")
+    context = click.get_current_context()
+    context.find_root().obj["level"] = level
+    context.with_resource(console.logging(level))
+    return {**options, "console": console}
 
 
-def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that filter an answer, the type as the library's own."""
+def _collect_filters(options: dict[str, Any]) -> dict[str, Any]:
+    known, custom = options["type"], options.pop("custom_type")
+    if known is not None and custom is not None:
+        raise click.UsageError("--type and --custom-type contradict each other")
+    name = custom if known is None else known
+    try:
+        type_ = None if name is None else InteractionType.custom(name)
+    except ValueError as error:
+        raise click.UsageError(f"--custom-type: {error}") from None
+    return {**options, "type": type_}
 
-    @wraps(function)
-    def call(*args: Any, type: str | None, custom_type: str | None, **options: Any) -> Any:  # noqa: A002 - the option's name
-        if type is not None and custom_type is not None:
-            raise click.UsageError("--type and --custom-type contradict each other")
-        name = custom_type if type is None else type
-        try:
-            type_ = None if name is None else InteractionType.custom(name)
-        except ValueError as error:
-            raise click.UsageError(f"--custom-type: {error}") from None
-        return function(*args, type=type_, **options)
 
-    return _decorate(call, _FILTERS)
-
+network_options: Final = option_group(_NETWORK_OPTIONS, _collect_settings)
+console_options: Final = option_group(_CONSOLE_OPTIONS, _collect_console)
+filter_options: Final = option_group(_FILTERS, _collect_filters)
 
 spreadsheet_option: Final = click.option(
     "--for-spreadsheets",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from capillary_interactions.cli._bulk_job import job_of
-from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError
+from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors, write_errors
 from capillary_interactions.cli._standard_streams import close, for_data
 from capillary_interactions.jobs import ExportError, check_export, was_exported_by
 
@@ -30,12 +30,6 @@ def is_streamed(path: str) -> bool:
 def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool = False) -> None:
     """Check that a file of results may be written.
 
-    Args:
-        path: Its name.
-        overwrite: Whether it is replaced even if its job has not written it.
-        source: The list's name.
-        for_spreadsheets: Whether it is to be a CSV for spreadsheets.
-
     Raises:
         CannotStartError: It may not, or cannot.
     """
@@ -44,20 +38,13 @@ def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool
         raise CannotStartError(f"--out {path}: it is a directory")
     if file.exists() and Path(source).exists() and file.samefile(source):
         raise CannotStartError(f"--out {path}: it is the list itself")
-    try:
+    with usage_errors(ExportError, prefix="--out "):
         check_export(file, for_spreadsheets=for_spreadsheets)
-    except ExportError as error:
-        raise CannotStartError(f"--out {error}") from None
     check_overwrite(file, job_of(file), overwrite=overwrite)
 
 
 def check_overwrite(file: Path, job: Path, *, overwrite: bool) -> None:
     """Check that a file may be replaced.
-
-    Args:
-        file: The file.
-        job: The job whose own results may be replaced.
-        overwrite: Whether anything may.
 
     Raises:
         CannotStartError: It may not.
@@ -130,19 +117,15 @@ class LineWriter:
 
     async def _write(self) -> None:
         try:
-            while self._waiting or not self._closing:
-                await self._changed.wait()
-                self._changed.clear()
-                batch, self._waiting = self._waiting, []
-                self._has_space.set()
-                if batch:
-                    await asyncio.to_thread(self._write_lines, b"".join(batch))
-                    self.written += len(batch)
-        except BrokenPipeError:
-            raise StoppedEarlyError("") from None
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise StoppedEarlyError(f"{self._name} cannot be written: {reason}") from None
+            with write_errors(self._name):
+                while self._waiting or not self._closing:
+                    await self._changed.wait()
+                    self._changed.clear()
+                    batch, self._waiting = self._waiting, []
+                    self._has_space.set()
+                    if batch:
+                        await asyncio.to_thread(self._write_lines, b"".join(batch))
+                        self.written += len(batch)
         finally:
             self._has_space.set()
 

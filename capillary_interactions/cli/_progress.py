@@ -69,12 +69,7 @@ class Notices:
         self._was_asked = False
 
     def lines(self, snapshot: Snapshot, now: datetime) -> list[str]:
-        """What has changed since the last call.
-
-        Args:
-            snapshot: The client.
-            now: The local time.
-        """
+        """What has changed since the last call."""
         # What one lookup is asked to wait matters if no other one is answered meanwhile.
         asked = snapshot.asked_to_wait if self._was_asked else 0.0
         self._was_asked = snapshot.asked_to_wait > 0

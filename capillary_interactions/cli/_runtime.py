@@ -15,7 +15,6 @@ _GC_THRESHOLD: Final = 50_000
 
 
 def run_async(coroutine: "Coroutine[Any, Any, _T]") -> _T:
-    """Run a coroutine to its end."""
     import asyncio  # noqa: PLC0415 - help and completion need none of it
 
     with _relaxed_gc(), asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -8,7 +8,7 @@ import click
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._console import Console
-from capillary_interactions.cli._exit_codes import CannotStartError
+from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors
 from capillary_interactions.cli._options import RATE, console_options
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import write_out
@@ -62,10 +62,8 @@ def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, consol
     """  # noqa: D301 - click's own mark
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - no other command waits
 
-    try:
+    with usage_errors(ValueError):
         server = Sandbox(port=port, rate=rate, faults=faults, latency=latency)
-    except ValueError as error:
-        raise CannotStartError(str(error)) from None
     run_async(_serve(server, rate, console))
     return 0
 

@@ -23,16 +23,7 @@ _Ask = Callable[[str, bool], str]
 
 @frozen(kw_only=True)
 class ClientOptions:
-    """The common options; None where one is not given.
-
-    Attributes:
-        base_url: Where the API is.
-        api: The version of the call.
-        rate: The quota.
-        in_flight: Requests under way at once.
-        timeout: Seconds for one customer.
-        sandbox: Whether a sandbox takes the place of the network.
-    """
+    """The common options; None where one is not given."""
 
     base_url: str | None = None
     api: str | None = None
@@ -89,10 +80,6 @@ def with_secrets(environ: Mapping[str, str], ask: _Ask | None) -> Mapping[str, s
 
 def config_of(settings: ClientOptions, *, may_ask: bool = True) -> ClientConfig | None:
     """The configuration for the real API; None for the sandbox.
-
-    Args:
-        settings: The options.
-        may_ask: Whether standard input is free for questions.
 
     Raises:
         ConfigurationError: Something needed is missing or wrong.

@@ -54,7 +54,6 @@ class GracefulStop:
 
     @property
     def requested(self) -> bool:
-        """Whether the run is to stop."""
         return self._requested_at is not None
 
     @contextmanager
@@ -73,7 +72,6 @@ class GracefulStop:
                 loop.remove_signal_handler(number)
 
     def request(self) -> None:
-        """Handle one signal."""
         now = time.monotonic()
         if self._requested_at is None:
             self._requested_at = now

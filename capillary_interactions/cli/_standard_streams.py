@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import IO, Final, Literal, TextIO, cast
 
 from capillary_interactions._text.printable import printable_json
-from capillary_interactions.cli._exit_codes import CannotStartError, StoppedEarlyError
+from capillary_interactions.cli._exit_codes import CannotStartError, write_errors
 
 _STANDARD: Final = (0, 1, 2)
 
@@ -51,7 +51,6 @@ def _divert(stream: TextIO) -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is there and is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
@@ -135,22 +134,11 @@ def write_out(content: bytes) -> None:
     Raises:
         StoppedEarlyError: It cannot be written; without a text if its reader has gone.
     """
-    _write(unbuffered("stdout"), content)
+    with write_errors("standard output"):
+        _write_all(unbuffered("stdout"), content)
 
 
 def write_json(content: bytes) -> None:
-    """Write JSON to standard output.
-
-    Raises:
-        StoppedEarlyError: It cannot be written; without a text if its reader has gone.
-    """
-    _write(data_out(), content)
-
-
-def _write(stdout: IO[bytes], content: bytes) -> None:
-    try:
-        _write_all(stdout, content)
-    except BrokenPipeError:
-        raise StoppedEarlyError("") from None
-    except OSError as error:
-        raise StoppedEarlyError(f"standard output cannot be written: {error.strerror}") from None
+    """Write JSON to standard output, as `write_out` does, escaped on a terminal."""
+    with write_errors("standard output"):
+        _write_all(data_out(), content)

@@ -23,13 +23,7 @@ _UNAVAILABLE: Final = "unavailable: these had no answer; "
 
 @frozen(kw_only=True)
 class ProgressState:
-    """How far a run is.
-
-    Attributes:
-        done: Rows that have ended.
-        total: Rows in all, or None if that is not known yet.
-        endings: Rows by how they ended.
-    """
+    """How far a run is."""
 
     done: int
     total: int | None
@@ -37,12 +31,7 @@ class ProgressState:
 
 
 def status(state: ProgressState, rate: float) -> str:
-    """How far a run is, in one line.
-
-    Args:
-        state: How far.
-        rate: Rows a second, lately.
-    """
+    """How far a run is, in one line."""
     done, total = state.done, state.total
     share = "" if total is None else f" ({100 * done // max(total, 1)} %)"
     parts = [f"{done:,} rows" if total is None else f"{done:,} of {total:,} rows{share}"]
@@ -53,7 +42,6 @@ def status(state: ProgressState, rate: float) -> str:
 
 
 def format_endings(counts: Mapping[str, int]) -> str:
-    """The endings that came, with their counts."""
     labels = ((counts.get(name, 0), ending_label(name)) for name in ENDINGS)
     return ", ".join(f"{count:,} {label}" for count, label in labels if count)
 
@@ -88,17 +76,11 @@ class StreamSummary:
 
     @property
     def rows(self) -> int:
-        """Rows that have ended."""
         return sum(self.endings.values())
 
 
 def stream_summary(figures: StreamSummary, out: str) -> tuple[str, ...]:
-    """The end of a run without a job, line by line.
-
-    Args:
-        figures: The figures.
-        out: What a person calls the output.
-    """
+    """The end of a run without a job, line by line."""
     endings, missing = figures.endings, figures.read - figures.rows
     lines = [
         f"{_pace(figures.rows, figures.seconds)}: {format_endings(endings) or 'none ended'}",

@@ -168,10 +168,6 @@ def unavailable(seconds: float) -> Answer:
 
 
 def throttled(seconds: float | None) -> Answer:
-    """429, of the quota or on purpose; no body is published, so it is a short one.
-
-    Args:
-        seconds: For the Retry-After header, rounded up; None leaves it out.
-    """
+    """429, of the quota or on purpose; no body is published, so it is a short one."""
     retry_after = None if seconds is None else math.ceil(seconds)
     return error_answer(429, 429, "Too many requests", retry_after=retry_after)

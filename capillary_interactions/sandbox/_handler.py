@@ -39,11 +39,7 @@ _REFUSING: Final = (401, 403)
 
 
 class RequestHandler:
-    """Answers requests by the settings of the moment.
-
-    Attributes:
-        counters: What has arrived, and how it has ended.
-    """
+    """Answers requests by the settings of the moment."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.counters = Counters()
@@ -56,12 +52,7 @@ class RequestHandler:
         self._pending: set[asyncio.Task[Any] | None] = set()
 
     async def receive(self, request: web.BaseRequest, *, reused: bool) -> web.StreamResponse:
-        """The answer to any request, or what takes its place.
-
-        Args:
-            request: What came in.
-            reused: Whether its connection has carried a request before.
-        """
+        """The answer to any request, or what takes its place."""
         now = time.monotonic()
         path, _, query = request.raw_path.partition("?")
         if request.method == "GET" and path in (V1_1, V2):

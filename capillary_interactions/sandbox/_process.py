@@ -104,7 +104,6 @@ class SandboxProcess:
             raise
 
     def _handshake(self, process: "subprocess.Popen[bytes]") -> str:
-        """Hand over the settings and read the address."""
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
         timeout = threading.Timer(_START_TIMEOUT, process.kill)

@@ -50,13 +50,7 @@ class ParsedRequest:
 
 @frozen(kw_only=True)
 class InvalidRequest:
-    """Why a request is invalid.
-
-    Attributes:
-        code: Capillary's code.
-        message: What is wrong.
-        identifier: The customer it asked for, if it named one.
-    """
+    """Why a request is invalid."""
 
     code: int
     message: str
@@ -64,12 +58,7 @@ class InvalidRequest:
 
 
 def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
-    """What a query string asks of one of the two paths.
-
-    Args:
-        path: `V1_1` or `V2`.
-        query: The raw query string.
-    """
+    """What a query string asks of one of the two paths."""
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     name = _name_v1_1(parameters) if path == V1_1 else parameters.get("identifierName", "")
     names = _NAMES_V1_1 if path == V1_1 else _NAMES_V2

@@ -24,15 +24,7 @@ ALL_FAILED: Final = "All requests have failed due to errors"
 
 @frozen(kw_only=True)
 class Answer:
-    """A status, headers and a body.
-
-    Attributes:
-        body: The bytes of the body.
-        status: The HTTP status.
-        content_type: Its media type.
-        headers: Further headers.
-        identifier: The customer that was asked for, where the request named one.
-    """
+    """A status, headers and a body."""
 
     body: bytes = field(kw_only=False)
     status: int = 200
@@ -53,16 +45,7 @@ def error_answer(
     identifier: str | None = None,
     **beside: object,
 ) -> Answer:
-    """An error in the published list form, `{"errors": [{status, code, message}]}`.
-
-    Args:
-        status: The HTTP status.
-        code: The code in the body.
-        message: The text in the body.
-        retry_after: Seconds for the Retry-After header; None leaves it out.
-        identifier: The customer that was asked for.
-        beside: Further members of the body.
-    """
+    """An error in the published list form, `{"errors": [{status, code, message}]}`."""
     body = {**beside, "errors": [{"status": False, "code": code, "message": message}]}
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return Answer(orjson.dumps(body), status=status, headers=headers, identifier=identifier)
@@ -95,13 +78,7 @@ def _canned(value: Any) -> Answer:
 
 @frozen(kw_only=True)
 class AnswerFormat:
-    """How answers are paged and written.
-
-    Attributes:
-        shape: Flat, envelope or old envelope.
-        page_size: Messages a page where the request does not say.
-        ignore_offset: Whether every page is the first one.
-    """
+    """How answers are paged and written."""
 
     shape: Shape
     page_size: int
