@@ -1,8 +1,8 @@
 """Scenes of a job that is disturbed: cancelled once and again, closed, stopped, and run again.
 
 Each is made from its seed alone. An endpoint in memory answers at once or after some milliseconds;
-what becomes of a customer depends on them only, so the results of a disturbed job must be those of
-one that was left in peace.
+how a lookup ends depends on the customer only, so the results of a disturbed job must be those of
+an undisturbed one.
 """
 
 import asyncio
@@ -47,18 +47,18 @@ _RULES: Final = (
     StopRules(unanswered=None, silence=None, rejected_share=None),
     StopRules(unanswered=3, probe_initial=0.002, probe_max=0.01, rejected_share=None),
 )
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 
 
 @define
 class Endpoint:
-    """Answers as each customer's number says, and counts who was asked for.
+    """Answers by each customer's number, and counts the requests.
 
     Attributes:
         seed: Decides about the answers.
         slowest: Seconds that an answer may take.
-        asked: How often each customer was asked for.
-        note: Called with each customer that is asked for, before the answer.
+        asked: Requests for each customer.
+        note: Called with the customer of each request, before the answer.
     """
 
     seed: int
@@ -71,23 +71,23 @@ class Endpoint:
         value = dict(parse_qsl(urlsplit(request.url).query))["mobile"]
         self.asked[value] += 1
         self.note(value)
-        dice = random.Random(f"{self.seed} {value} {self.asked[value]}")
+        rng = random.Random(f"{self.seed} {value} {self.asked[value]}")
         if self.slowest:
-            await asyncio.sleep(dice.uniform(0, self.slowest))
+            await asyncio.sleep(rng.uniform(0, self.slowest))
         return _answer(int(value) % 10, value, first=self.asked[value] % 2 == 1)
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
 
-def _answer(kind: int, value: str, *, first: bool) -> Response:
-    if kind == 0:
+def _answer(case: int, value: str, *, first: bool) -> Response:
+    if case == 0:
         return Response(status=400, body=b"{}")
-    if kind == 1:
+    if case == 1:
         return Response(status=503)
-    if kind == 2 and first:
+    if case == 2 and first:
         raise TransportError("connection reset")
-    if kind == 3:
+    if case == 3:
         return Response(status=200, body=b'{"interaction": 5}')
     body = interactions(email=[message(1, receiver=value)])
     return Response(status=200, body=orjson.dumps(body))
@@ -104,7 +104,7 @@ class Scene:
 
     seed: int
     folder: Path
-    dice: random.Random = field(init=False)
+    rng: random.Random = field(init=False)
     endpoint: Endpoint = field(init=False)
     stops: StopRules = field(init=False)
     watched: dict[str, int] = field(factory=dict)
@@ -112,10 +112,10 @@ class Scene:
 
     def __attrs_post_init__(self) -> None:
         """Draw the list, the endpoint and the rules."""
-        self.dice = random.Random(self.seed)
-        self.endpoint = Endpoint(self.seed, self.dice.choice((0.0, 0.002, 0.01)))
-        self.stops = self.dice.choice(_RULES)
-        write_list(self.customers, self.dice, self.dice.randint(1, 80))
+        self.rng = random.Random(self.seed)
+        self.endpoint = Endpoint(self.seed, self.rng.choice((0.0, 0.002, 0.01)))
+        self.stops = self.rng.choice(_RULES)
+        write_list(self.customers, self.rng, self.rng.randint(1, 80))
 
     @property
     def customers(self) -> Path:
@@ -138,70 +138,70 @@ class Scene:
             yield client, job
 
     async def run(self, client: InteractionsClient, job: Job) -> None:
-        """Run it as every run of this scene is."""
+        """Run it by the rules of this scene."""
         await job.run(client, stops=self.stops)
 
     async def result(self, path: Path) -> list[dict[str, object]]:
-        """Run a job in peace, and read its result."""
-        async with asyncio.timeout(_PATIENCE), self.opened(path) as (client, job):
+        """Run a job undisturbed, and read its result."""
+        async with asyncio.timeout(_TIMEOUT), self.opened(path) as (client, job):
             await self.run(client, job)
-            expect((await job.status()).complete, "a run in peace completes the job")
+            expect((await job.status()).complete, "an undisturbed run completes the job")
             await job.export(path.with_suffix(".jsonl"))
         return answers(path.with_suffix(".jsonl"))
 
     def remember(self) -> None:
-        """See how often those with an outcome had been asked for, when it is first seen."""
+        """Note how many requests there were for the customers with an outcome."""
         for value in recorded(self.job):
             self.watched.setdefault(value, self.endpoint.asked[value])
 
     def check_repeats(self) -> None:
-        """See that none of them was asked for again."""
+        """See that none of them was looked up again."""
         again = [value for value, n in self.watched.items() if self.endpoint.asked[value] != n]
-        expect(not again, f"{len(again)} customers with an outcome were asked for again")
+        expect(not again, f"{len(again)} customers with an outcome were looked up again")
 
     def _see(self, event: Event) -> None:
         if isinstance(event, LookupEnded):
             self.ended[event.ending] += 1
 
 
-def write_list(path: Path, dice: random.Random, rows: int) -> None:
-    """A list with customers that stand in it twice, and some rows that cannot be asked for."""
+def write_list(path: Path, rng: random.Random, rows: int) -> None:
+    """A list with some customers twice, and some rows that are no query."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("name", "mobile"))
         for _ in range(rows):
-            mobile = "" if dice.random() < 0.05 else str(919_000_000_000 + dice.randint(1, 90))
+            mobile = "" if rng.random() < 0.05 else str(919_000_000_000 + rng.randint(1, 90))
             writer.writerow(("N", mobile))
 
 
 async def play(seed: int, folder: Path) -> str:
-    """Play one scene; which disturbances there were.
+    """Play one scene; return its disturbances.
 
     Raises:
         SceneError: A promise was not kept.
     """
     scene = Scene(seed, folder)
-    happened = [await _disturb(scene) for _ in range(scene.dice.randint(1, 4))]
+    happened = [await _disturb(scene) for _ in range(scene.rng.randint(1, 4))]
     disturbed = await scene.result(scene.job)
     scene.check_repeats()
     scene.endpoint = Endpoint(seed, 0.0)
-    expect(disturbed == await scene.result(folder / "whole.job"), "results as if left in peace")
+    expect(disturbed == await scene.result(folder / "whole.job"), "results of an undisturbed job")
     return ", ".join(happened)
 
 
 async def _disturb(scene: Scene) -> str:
-    kind = scene.dice.choice(tuple(_KINDS))
+    kind = scene.rng.choice(tuple(_KINDS))
     before = set(recorded(scene.job))
     scene.ended.clear()
     tasks = asyncio.all_tasks()
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_TIMEOUT):
         await _KINDS[kind](scene)
     expect(asyncio.all_tasks() <= tasks, f"{kind}: no task is left")
     lock = FileLock(scene.job)
     lock.acquire()
     lock.release()
     new = len(set(recorded(scene.job)) - before)
-    # These may be asked for again: after a pause, or because the client was closed.
+    # These may be looked up again: after a pause, or because the client was closed.
     unsure = scene.stops.may_pause or kind == "client closed"
     sure = scene.ended.total() - unsure * scene.ended["unavailable"]
     if kind != "fault":
@@ -223,20 +223,20 @@ async def _check_figures(scene: Scene) -> None:
                     "USING (first) WHERE row.first IS NULL OR ending IS NOT NULL GROUP BY 1"
                 )
                 counted = dict(connection.execute(query).fetchall())
-            held = {name: count for name, count in status.endings.items() if count}
-            expect(held == counted, "the figures are those of the rows")
+            stored = {name: count for name, count in status.endings.items() if count}
+            expect(stored == counted, "the figures are those of the rows")
 
 
-async def _moment(dice: random.Random) -> None:
-    """Some turns of the event loop, or some milliseconds."""
-    if dice.random() < 0.4:
-        for _ in range(dice.randint(0, 60)):
+async def _moment(rng: random.Random) -> None:
+    """Wait for some iterations of the event loop, or some milliseconds."""
+    if rng.random() < 0.4:
+        for _ in range(rng.randint(0, 60)):
             await asyncio.sleep(0)
     else:
-        await asyncio.sleep(dice.uniform(0, 0.04))
+        await asyncio.sleep(rng.uniform(0, 0.04))
 
 
-async def _begun(job: Job, task: asyncio.Task[None]) -> None:
+async def _started(job: Job, task: asyncio.Task[None]) -> None:
     for _ in range(10_000):
         if job.is_running or task.done():
             return
@@ -253,20 +253,20 @@ async def _cancelled(scene: Scene) -> None:
     """Cancelled, and perhaps once more, and once more."""
     async with scene.opened(scene.job) as (client, job):
         task = asyncio.create_task(scene.run(client, job))
-        await _moment(scene.dice)
-        for _ in range(scene.dice.choice((1, 1, 2, 3, 20))):
+        await _moment(scene.rng)
+        for _ in range(scene.rng.choice((1, 1, 2, 3, 20))):
             task.cancel()
-            for _ in range(scene.dice.choice((0, 0, 1, 5))):
+            for _ in range(scene.rng.choice((0, 0, 1, 5))):
                 await asyncio.sleep(0)
         await _end(task)
 
 
 async def _scoped(scene: Scene) -> None:
-    """Left by a scope of anyio, which cancels at every turn until it is left."""
+    """Cancelled by a scope of anyio, which repeats it in every iteration of the event loop."""
     async with scene.opened(scene.job) as (client, job):
         with anyio.CancelScope() as scope:
             calling = asyncio.get_running_loop().call_later
-            handle = calling(scene.dice.uniform(0, 0.04), scope.cancel)
+            handle = calling(scene.rng.uniform(0, 0.04), scope.cancel)
             await scene.run(client, job)
         handle.cancel()
 
@@ -275,12 +275,12 @@ async def _all_cancelled(scene: Scene) -> None:
     """Every task is cancelled, as at the end of `asyncio.run` after a second Ctrl-C."""
     async with scene.opened(scene.job) as (client, job):
         task = asyncio.create_task(scene.run(client, job))
-        await _moment(scene.dice)
-        for _ in range(scene.dice.choice((1, 2, 3))):
-            for each in asyncio.all_tasks() - {asyncio.current_task()}:
-                each.cancel()
+        await _moment(scene.rng)
+        for _ in range(scene.rng.choice((1, 2, 3))):
+            for other in asyncio.all_tasks() - {asyncio.current_task()}:
+                other.cancel()
             await asyncio.sleep(0)
-        # The recorder, or a lookup, may be what was cancelled first.
+        # The writer, or a lookup, may have been cancelled first.
         await _end(task, JobError, RuntimeError)
 
 
@@ -288,8 +288,8 @@ async def _stopped(scene: Scene) -> None:
     """Asked to stop."""
     async with scene.opened(scene.job) as (client, job):
         task = asyncio.create_task(scene.run(client, job))
-        await _moment(scene.dice)
-        job.stop(scene.dice.uniform(0, 0.01))
+        await _moment(scene.rng)
+        job.stop(scene.rng.uniform(0, 0.01))
         await _end(task)
 
 
@@ -297,8 +297,8 @@ async def _client_closed(scene: Scene) -> None:
     """The client is closed under it."""
     async with scene.opened(scene.job) as (client, job):
         task = asyncio.create_task(scene.run(client, job))
-        await _moment(scene.dice)
-        await client.aclose(scene.dice.choice((0.0, 0.005)))
+        await _moment(scene.rng)
+        await client.aclose(scene.rng.choice((0.0, 0.005)))
         await _end(task, RuntimeError)
 
 
@@ -306,30 +306,30 @@ async def _job_closed(scene: Scene) -> None:
     """The job is closed by another task than the one that runs it."""
     async with scene.opened(scene.job) as (client, job):
         task = asyncio.create_task(scene.run(client, job))
-        await _begun(job, task)
-        await _moment(scene.dice)
+        await _started(job, task)
+        await _moment(scene.rng)
         await job.__aexit__(None, None, None)
         await _end(task, JobError)
 
 
 async def _unlocked(scene: Scene) -> None:
-    """Its lock file is removed, and another run begun."""
+    """Its lock file is removed, and another run started."""
     async with scene.opened(scene.job) as (client, job), scene.opened(scene.job) as (_, other):
         task = asyncio.create_task(scene.run(client, job))
-        await _begun(job, task)
+        await _started(job, task)
         scene.job.with_name(f"{scene.job.name}-lock").unlink(missing_ok=True)
         second = asyncio.create_task(scene.run(client, other))
-        await _moment(scene.dice)
+        await _moment(scene.rng)
         expect(not (job.is_running and other.is_running), "one run at a time")
-        for each in (task, second):
-            each.cancel()
+        for run in (task, second):
+            run.cancel()
         await _end(task)
         await _end(second, JobError)
 
 
 async def _faulty(scene: Scene) -> None:
-    """Whoever watches its progress raises."""
-    calls = scene.dice.randint(0, 2)
+    """The progress callback raises."""
+    calls = scene.rng.randint(0, 2)
 
     def watch(_: object) -> None:
         nonlocal calls

@@ -2,8 +2,8 @@
 
 Half of the scenes disturb a job within its process (`_job_scenes.py`). In the others a process
 gets SIGKILL, or SIGINT or SIGTERM once or twice, at random moments, and is started again. In the
-end every row has one outcome, the results are those of a job left in peace, and no customer with a
-recorded outcome has been asked for again. Usage:
+end every row has one outcome, the results are those of an undisturbed job, and no customer with a
+recorded outcome has been looked up again. Usage:
 
     python -m benchmarks.job_scenes [--minutes 10] [--seed 1] [--scene N]
 """
@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks._job_scenes import Scene, play
+from benchmarks._job_scenes import Scene
+from benchmarks._job_scenes import play as play_scene
 from benchmarks._scenes import SceneError, expect, play_scenes
 from capillary_interactions.jobs import JobError
 
@@ -37,7 +38,7 @@ _SIGNALS: Final = (
 
 
 def _forked(call: Callable[[], None], *, quiet: bool = False) -> int:
-    """Start a process that calls something, as a copy of this one; its number.
+    """Fork a process that calls a function; return its number.
 
     This process has one thread for as long as it lives, so that its copies are whole.
     """
@@ -72,13 +73,13 @@ def _code(child: int) -> int:
 
 
 def _play_inside(seed: int, folder: Path) -> Iterator[str]:
-    told = folder / "happened"
+    happened = folder / "happened"
 
     def played() -> None:
-        told.write_text(asyncio.run(play(seed, folder)))
+        happened.write_text(asyncio.run(play_scene(seed, folder)))
 
     expect(_code(_forked(played)) == 0, "the scene comes to its end")
-    yield from told.read_text().split(", ")
+    yield from happened.read_text().split(", ")
 
 
 def _play_killed(seed: int, folder: Path) -> Iterator[str]:
@@ -86,19 +87,21 @@ def _play_killed(seed: int, folder: Path) -> Iterator[str]:
     asked = folder / "asked"
     asked.touch()
     signals: tuple[signal.Signals, ...] | None
-    for signals in (*scene.dice.choices(_SIGNALS, k=scene.dice.randint(1, 5)), None):
+    for signals in (*scene.rng.choices(_SIGNALS, k=scene.rng.randint(1, 5)), None):
         child = _forked(lambda: asyncio.run(_run(scene, asked)), quiet=bool(signals))
         for number in signals or ():
-            time.sleep(scene.dice.uniform(0, 0.08 if number != signal.SIGTERM else 0.005))
+            time.sleep(scene.rng.uniform(0, 0.08 if number != signal.SIGTERM else 0.005))
             os.kill(child, number)
         code = _code(child)
-        allowed = {0, 3} if signals is None else {0, 1, 3, *(-each for each in signals)}
+        allowed = {0, 3} if signals is None else {0, 1, 3, *(-number for number in signals)}
         expect(code in allowed, f"a run ends in good order, not with {code}")
         scene.endpoint.asked = Counter(asked.read_text().split())
         scene.remember()
         scene.check_repeats()
-        yield "+".join(each.name for each in signals or ())
-    expect(_code(_forked(lambda: _compare(scene))) == 0, "the results are as in peace")
+        yield "+".join(number.name for number in signals or ())
+    expect(
+        _code(_forked(lambda: _compare(scene))) == 0, "the results are those of an undisturbed job"
+    )
 
 
 async def _run(scene: Scene, asked: Path) -> None:
@@ -115,14 +118,16 @@ def _noted(number: int, value: str) -> None:
 def _compare(scene: Scene) -> None:
     before = scene.endpoint.asked.total()
     disturbed = asyncio.run(scene.result(scene.job))
-    expect(scene.endpoint.asked.total() == before, "none is asked for by a job that is complete")
-    expect(disturbed == asyncio.run(scene.result(scene.folder / "whole.job")), "equal results")
+    expect(scene.endpoint.asked.total() == before, "a complete job sends no request")
+    expect(
+        disturbed == asyncio.run(scene.result(scene.folder / "undisturbed.job")), "equal results"
+    )
 
 
 def _play(number: int) -> Counter[str]:
-    kind = _play_killed if random.Random(number).random() < 0.5 else _play_inside
+    play = _play_killed if random.Random(number).random() < 0.5 else _play_inside
     with tempfile.TemporaryDirectory() as name:
-        return Counter(happened for happened in kind(number, Path(name)) if happened)
+        return Counter(happened for happened in play(number, Path(name)) if happened)
 
 
 def main() -> None:

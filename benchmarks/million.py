@@ -1,7 +1,7 @@
 """What does a job on disk cost, and does it stay small? One long list against a fast server.
 
 A list goes through a job, and through the same stream without one: two processes in turns of half
-a second, each stopped while the other runs (`_in_turns.py`). The share is that of all such pairs
+a second, each stopped while the other runs (`_alternating.py`). The share is that of all such pairs
 together, with the interval it lies in at 95 % (bootstrap over the pairs). `--control` puts a second
 bare stream in the job's place, to see what such a share is worth: it should be one. Memory is
 measured for a tenth of a long list and for all of it. The garbage collector runs as in
@@ -106,14 +106,14 @@ _WORK = {"bare": _bare, "job": _job}
 _Pair = tuple[float, float]
 
 
-async def _work(base_url: str, kind: str, path: Path) -> None:
+async def _work(base_url: str, type_: str, path: Path) -> None:
     """Do one half of a pair: for a process of its own, which has its turns."""
     async with _client(base_url) as client:
         warm = path.with_name(f"warm-{path.name}")
         _write_list(warm, _WARM)
-        await _WORK[kind](client, warm)
+        await _WORK[type_](client, warm)
         over = wait_for_start()
-        await _WORK[kind](client, path)
+        await _WORK[type_](client, path)
     over()
 
 
@@ -122,7 +122,7 @@ def _share(options: argparse.Namespace, base_url: str, folder: Path, more: Seque
     kinds = ("bare", "bare" if options.control else "job")
     pairs, cpu_pairs = list[_Pair](), list[_Pair]()
     for number in range(options.pairs):
-        paths = [folder / f"{number}-{place}.csv" for place in range(2)]
+        paths = [folder / f"{number}-{index}.csv" for index in range(2)]
         for path in paths:
             _write_list(path, options.part, number * options.part)
         commands = [
@@ -137,7 +137,7 @@ def _share(options: argparse.Namespace, base_url: str, folder: Path, more: Seque
     rate = options.part * options.pairs / sum(other for _, other in pairs)
     compared = "another bare stream" if options.control else "a job"
     print(f"{options.pairs} pairs of {options.part} rows, with {compared}: {rate:.0f} a second")
-    print(f"as a share of the bare stream: {_told(pairs)}; by CPU time: {_told(cpu_pairs)}")
+    print(f"as a share of the bare stream: {_format(pairs)}; by CPU time: {_format(cpu_pairs)}")
     return _of_all(pairs)
 
 
@@ -145,14 +145,14 @@ def _of_all(pairs: Sequence[_Pair]) -> float:
     return sum(bare for bare, _ in pairs) / sum(other for _, other in pairs)
 
 
-def _told(pairs: Sequence[_Pair]) -> str:
-    dice = random.Random(5)
-    drawn = sorted(_of_all(dice.choices(pairs, k=len(pairs))) for _ in range(_DRAWS))
+def _format(pairs: Sequence[_Pair]) -> str:
+    rng = random.Random(5)
+    drawn = sorted(_of_all(rng.choices(pairs, k=len(pairs))) for _ in range(_DRAWS))
     low, high = drawn[_DRAWS // 40], drawn[-_DRAWS // 40]
-    each = [bare / other for bare, other in pairs]
+    shares = [bare / other for bare, other in pairs]
     return (
-        f"{_of_all(pairs):.3f} ({low:.3f}..{high:.3f}; pairs {min(each):.2f}..{max(each):.2f}, "
-        f"median {statistics.median(each):.3f})"
+        f"{_of_all(pairs):.3f} ({low:.3f}..{high:.3f}; pairs {min(shares):.2f}..{max(shares):.2f}, "
+        f"median {statistics.median(shares):.3f})"
     )
 
 
@@ -168,7 +168,7 @@ def _peak() -> float:
 async def _measure(base_url: str, path: Path) -> None:
     """Run a whole list, and print the figures as JSON: for a process of its own."""
     base, seen = _peak(), list[float]()
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     file = _file(path)
     async with (
         _client(base_url, seen) as client,
@@ -179,8 +179,8 @@ async def _measure(base_url: str, path: Path) -> None:
         "rows": report.status.rows,
         "complete": report.complete,
         "peak": _peak() - base,
-        "first": seen[0] - began,
-        "seconds": time.perf_counter() - began,
+        "first": seen[0] - started_at,
+        "seconds": time.perf_counter() - started_at,
         "job": file.stat().st_size / 2**20,
     }
     file.unlink()
@@ -194,15 +194,16 @@ def _in_own_process(
     path = folder / f"list-{rows}.csv"
     _write_list(path, rows)
     command = [*_COMMAND, "--measure", base_url, str(path), *more]
-    told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    assert told["complete"]  # noqa: S101
+    figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    assert figures["complete"]  # noqa: S101
     print(
-        f"{told['rows']:>9,} rows: {told['peak']:.0f} MiB at most over the imports, "
-        f"first request after {told['first']:.2f} s, {told['seconds']:.0f} s in all, "
-        f"{told['rows'] / told['seconds']:.0f} rows a second, job's file {told['job']:.0f} MiB"
+        f"{figures['rows']:>9,} rows: {figures['peak']:.0f} MiB at most over the imports, "
+        f"first request after {figures['first']:.2f} s, {figures['seconds']:.0f} s in all, "
+        f"{figures['rows'] / figures['seconds']:.0f} rows a second, "
+        f"job's file {figures['job']:.0f} MiB"
     )
     path.unlink()
-    return told["peak"], told["first"]
+    return figures["peak"], figures["first"]
 
 
 def _missed(share: float | None, runs: list[tuple[float, float]]) -> list[str]:

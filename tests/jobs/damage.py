@@ -1,4 +1,4 @@
-"""What can be wrong with a job's file, and everything that is done with one."""
+"""Values that a damaged job may hold, and everything that can be done with a job."""
 
 import asyncio
 import sqlite3
@@ -27,13 +27,13 @@ VALUES: Final[tuple[Any, ...]] = (
 )  # fmt: skip
 
 
-async def made(folder: Path) -> Path:
-    """A job with a row of each kind, done, exported once."""
+async def complete_job(folder: Path) -> Path:
+    """A complete job with a row of each ending, exported once."""
     transport = FakeTransport([
         interactions(email=[message(1)]), interactions(), 400, Response(status=200, body=b"[]"),
     ])  # fmt: skip
     path = mobiles(folder / "l.csv", [1, 2, 3, 4, 1, 5])
-    path.write_text(f"{path.read_text()},nobody\n")
+    path.write_text(f"{path.read_text()},no customer\n")
     job = folder / "a.job"
     async with (
         InteractionsClient(CONFIG, transport=transport) as client,
@@ -44,26 +44,26 @@ async def made(folder: Path) -> Path:
     return job
 
 
-def everything(job: Path, *, drawn: bool = False) -> list[str]:
-    """Do whatever can be done with a job, a report if that is wanted; the errors that it may have.
+def everything(job: Path, *, report: bool = False) -> list[str]:
+    """Do everything that can be done with a job; return the errors that it may have.
 
-    Any other error comes out, and so does a result in JSON lines with a line that is none.
+    Any other error is raised, and so is a line that is no JSON in an export of JSON lines.
     """
-    return asyncio.run(_everything(job, (*_STEPS, _drawn) if drawn else _STEPS))
+    return asyncio.run(_everything(job, (*_STEPS, _write_report) if report else _STEPS))
 
 
 async def _everything(job: Path, steps: tuple[Callable[[Job], Any], ...]) -> list[str]:
-    wrong: list[str] = []
+    errors: list[str] = []
     was_exported_by(job, job.with_name("first.jsonl"))
     for step in (*steps, Job.discard):
         try:
             async with asyncio.timeout(60.0), Job.open(job) as opened:
                 await step(opened)
         except JobError as error:
-            wrong.append(str(error))
+            errors.append(str(error))
     for line in _lines(job.with_name("o.jsonl")):
         assert isinstance(orjson.loads(line), dict)
-    return wrong
+    return errors
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -88,7 +88,7 @@ async def _run(job: Job) -> None:
         await job.run(client)
 
 
-async def _drawn(job: Job) -> None:
+async def _write_report(job: Job) -> None:
     await job.write_report(job.path.with_name("o.html"))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of jobs have in common: lists, and jobs that are run."""
+"""Lists, and jobs that are run, for the tests of jobs."""
 
 import csv
 import io
@@ -38,17 +38,17 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 
 def mobiles(path: Path, numbers: Iterable[int]) -> Path:
-    """A list of customers with another column beside."""
+    """A list of customers with a second column."""
     return write_csv(path, [("mobile", "name"), *((mobile(n), f"N {n}") for n in numbers)])
 
 
 def read(
-    source: Path | IO[bytes], bookmark: ReadPosition | None = None, **options: Any
+    source: Path | IO[bytes], position: ReadPosition | None = None, **options: Any
 ) -> tuple[list[Row], list[Batch]]:
     """The rows that a list gives, and the batches they came in."""
     batches: list[Batch] = []
     customers = CustomerList(source, **{"identifier": "mobile", **options})
-    ListReader(customers, MOBILES, bookmark).read(batches.append)
+    ListReader(customers, MOBILES, position).read(batches.append)
     return [row for batch in batches for row in batch.rows()], batches
 
 
@@ -59,13 +59,13 @@ def client_of(sandbox: Sandbox, **settings: Any) -> InteractionsClient:
 
 
 async def run_job(
-    sandbox: Sandbox, customers: CustomerList | Path | None, path: Path, **wishes: Any
+    sandbox: Sandbox, customers: CustomerList | Path | None, path: Path, **options: Any
 ) -> Report:
     """Run a job once, on a list of mobile numbers if it is only a path."""
     if isinstance(customers, Path):
         customers = CustomerList(customers, identifier="mobile")
     async with client_of(sandbox) as client, Job.open(path, customers) as job:
-        return await job.run(client, **wishes)
+        return await job.run(client, **options)
 
 
 async def exported(path: Path, name: str = "out.jsonl") -> Path:
@@ -83,4 +83,4 @@ async def lines_of(path: Path) -> list[dict[str, Any]]:
 
 def names(folder: Path, pattern: str = "*") -> list[str]:
     """The names of the files in a folder."""
-    return sorted(each.name for each in folder.glob(pattern))
+    return sorted(path.name for path in folder.glob(pattern))

@@ -1,4 +1,4 @@
-"""What if a job's file is damaged, or was made by another program to do harm?"""
+"""Job files that are damaged, or made by another program to do harm."""
 
 import asyncio
 import random
@@ -13,21 +13,21 @@ import pytest
 
 from capillary_interactions.jobs import ExportError, Job, JobStoreError
 
-from .damage import FORMATS, VALUES, columns_of, everything, made
+from .damage import FORMATS, VALUES, columns_of, complete_job, everything
 
 _EXAMPLES = 5
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undamaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A job that is done."""
-    return asyncio.run(made(tmp_path_factory.mktemp("whole")))
+    return asyncio.run(complete_job(tmp_path_factory.mktemp("undamaged")))
 
 
 @pytest.fixture
-def job(whole: Path, tmp_path: Path) -> Path:
+def job(undamaged: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    return Path(shutil.copy(whole, tmp_path / "a.job"))
+    return Path(shutil.copy(undamaged, tmp_path / "a.job"))
 
 
 def change(job: Path, *statements: str, values: tuple[object, ...] = ()) -> None:
@@ -39,39 +39,39 @@ def change(job: Path, *statements: str, values: tuple[object, ...] = ()) -> None
 
 
 @pytest.fixture
-def dice() -> random.Random:
-    """Other ones at each run, and told with a failure."""
+def rng() -> random.Random:
+    """Another one in each run; its seed is printed with a failure."""
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201
     return random.Random(seed)
 
 
 @pytest.mark.parametrize("example", range(_EXAMPLES))
-def test_names_a_value_that_is_none(job: Path, dice: random.Random, example: int) -> None:
+def test_reports_a_value_of_any_type(job: Path, rng: random.Random, example: int) -> None:
     """Any value in any column is a JobError at most, and JSON lines are JSON, or not written."""
-    table, column = dice.choice(columns_of(job))
-    value = dice.choice(VALUES)
+    table, column = rng.choice(columns_of(job))
+    value = rng.choice(VALUES)
     print(table, column, value)  # noqa: T201
     change(job, f"UPDATE OR IGNORE {table} SET {column} = ?", values=(value,))  # noqa: S608
     everything(job)
 
 
 @pytest.mark.parametrize("name", ["settings", "list", "stamp", "columns", "bookmark", "exports"])
-def test_names_a_fact_that_is_none(job: Path, dice: random.Random, name: str) -> None:
-    """Whatever JSON, or none, stands there."""
-    value = dice.choice(VALUES)
+def test_reports_any_metadata(job: Path, rng: random.Random, name: str) -> None:
+    """Any JSON, or none."""
+    value = rng.choice(VALUES)
     print(value)  # noqa: T201
     change(job, f"UPDATE fact SET value = ? WHERE name = '{name}'", values=(value,))  # noqa: S608
     everything(job)
 
 
 @pytest.mark.parametrize("example", range(_EXAMPLES))
-def test_survives_flipped_bits(job: Path, dice: random.Random, example: int) -> None:
+def test_survives_flipped_bits(job: Path, rng: random.Random, example: int) -> None:
     """As a bad disk or a bad copy leaves them."""
     content = bytearray(job.read_bytes())
-    written = [place for place, byte in enumerate(content) if byte]
-    for place in dice.choices(written, k=dice.choice((1, 1, 3, 30))):
-        content[place] ^= 1 << dice.randrange(8)
+    written = [index for index, byte in enumerate(content) if byte]
+    for index in rng.choices(written, k=rng.choice((1, 1, 3, 30))):
+        content[index] ^= 1 << rng.randrange(8)
     job.write_bytes(content)
     everything(job)
 
@@ -92,11 +92,11 @@ _ENDLESS = (
         ("DROP TABLE fact", "CREATE VIRTUAL TABLE fact USING fts5(name, value)"),
     ],
 )
-def test_opens_no_tables_that_are_none(job: Path, statements: tuple[str, ...]) -> None:
-    """A view may take for ever, and a trigger does what its author likes."""
+def test_opens_nothing_but_tables(job: Path, statements: tuple[str, ...]) -> None:
+    """A view may take for ever, and a trigger may do anything."""
     change(job, *statements)
-    for wrong in everything(job):
-        assert "it has not the tables of a job" in wrong or "no job" in wrong
+    for error in everything(job):
+        assert "it has not the tables of a job" in error or "no job" in error
 
 
 async def _exports(job: Path, name: str) -> int:
@@ -106,7 +106,7 @@ async def _exports(job: Path, name: str) -> int:
 
 @pytest.mark.parametrize("name", FORMATS)
 async def test_names_the_row_of_a_damaged_answer(job: Path, name: str) -> None:
-    """It is not written as it is, and the way on asks again for this customer alone."""
+    """It is not written as it is; only this customer is looked up again."""
     change(job, "UPDATE outcome SET answer = substr(answer, 2) WHERE first = 2")
     with pytest.raises(ExportError, match=r"a\.job is damaged: row 2 of the list"):
         await _exports(job, name)
@@ -120,9 +120,9 @@ async def test_names_the_row_of_a_damaged_answer(job: Path, name: str) -> None:
 
 
 async def test_discards_a_job_that_knows_odd_results(job: Path) -> None:
-    """The job is gone then, and no error comes after that."""
-    fact = orjson.dumps({"": [], "x" * 5000: [[1]]}).decode()
-    change(job, "UPDATE fact SET value = ? WHERE name = 'exports'", values=(fact,))
+    """The job is removed, without an error."""
+    value = orjson.dumps({"": [], "x" * 5000: [[1]]}).decode()
+    change(job, "UPDATE fact SET value = ? WHERE name = 'exports'", values=(value,))
     async with Job.open(job) as opened:
         await opened.discard()
     assert not (job.parent / job.name).exists()
@@ -138,4 +138,4 @@ async def test_names_a_job_whose_settings_are_damaged(job: Path) -> None:
 def test_draws_no_report_of_a_damaged_job(job: Path) -> None:
     """Nor does it fail in another way than with a JobError."""
     change(job, "UPDATE outcome SET at = 9e99, answer = '[1]'")
-    assert any("is damaged" in wrong for wrong in everything(job, drawn=True))
+    assert any("is damaged" in error for error in everything(job, report=True))

@@ -1,4 +1,4 @@
-"""Does a job go on with what it began with, and say what is another?"""
+"""Resuming a job with the same list and settings, perhaps given in other terms."""
 
 import os
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -32,12 +32,12 @@ from .jobs_under_test import client_of, lines_of, mobile, mobiles, names, run_jo
 _AUTH = BasicAuth("till", "secret")
 
 
-def _settings(url: str = "eu", auth: Any = _AUTH, **given: Any) -> dict[str, Any]:
-    return job_settings(ClientConfig(url, auth, **given), {}, None, None)
+def _settings(url: str = "eu", auth: Any = _AUTH, **options: Any) -> dict[str, Any]:
+    return job_settings(ClientConfig(url, auth, **options), {}, None, None)
 
 
 @pytest.mark.parametrize(
-    ("url", "place"),
+    ("url", "identity"),
     [
         ("https://EU.api.capillarytech.com:443/", "https://eu.api.capillarytech.com"),
         ("https://eu.api.capillarytech.com:8443/a/", "https://eu.api.capillarytech.com:8443/a"),
@@ -47,13 +47,13 @@ def _settings(url: str = "eu", auth: Any = _AUTH, **given: Any) -> dict[str, Any
         ("http://127.0.0.1", "http://127.0.0.1"),
     ],
 )
-def test_knows_a_server_by_its_address(url: str, place: str) -> None:
-    """On this machine whatever the port is, for that of a sandbox is another each time."""
-    assert endpoint_identity(ClientConfig(url, _AUTH).base_url) == place
+def test_identifies_an_endpoint(url: str, identity: str) -> None:
+    """On a loopback address without the port: that of a sandbox is another in each run."""
+    assert endpoint_identity(ClientConfig(url, _AUTH).base_url) == identity
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "told"),
+    ("before", "now", "difference"),
     [
         (
             _settings("http://127.0.0.1:4711"),
@@ -64,11 +64,11 @@ def test_knows_a_server_by_its_address(url: str, place: str) -> None:
         (_settings(), _settings(max_pages=3), "max_pages was 20 and is 3"),
     ],
 )
-def test_tells_another_server_and_other_pages(
-    before: dict[str, Any], now: dict[str, Any], told: str
-) -> None:
-    """Both decide on answers; both values are named, and the way on."""
-    with pytest.raises(JobChangedError, match=f"{told}.*; go on with the old settings, or give"):
+def test_names_what_differs(before: dict[str, Any], now: dict[str, Any], difference: str) -> None:
+    """With both values, and how to continue."""
+    with pytest.raises(
+        JobChangedError, match=f"{difference}.*; go on with the old settings, or give"
+    ):
         compare_settings(before, now)
 
 
@@ -82,43 +82,41 @@ def test_tells_another_server_and_other_pages(
         _settings("https://eu.api.capillarytech.com/"),
     ],
 )
-def test_minds_no_other_credential(now: dict[str, Any]) -> None:
-    """A new password, or a second till of the same organisation, asks for the same customers."""
+def test_accepts_other_credentials(now: dict[str, Any]) -> None:
+    """A new password, or a second till of the same organisation, is the same job."""
     assert compare_settings(_settings(), now) is None
 
 
 def test_goes_on_with_a_job_of_an_earlier_version() -> None:
-    """What it has not written down is as it is now."""
+    """A setting that it has not stored counts as equal."""
     before = _settings()
     del before["base_url"], before["max_pages"]
     assert compare_settings(before, _settings("us", max_pages=3)) is None
 
 
 async def test_goes_on_with_another_sandbox_and_with_no_other_server(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+    sandbox: Sandbox, list_path: Path, job_path: Path
 ) -> None:
-    """Invented customers never stand among real ones."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
+    """Customers of a sandbox are never mixed with real ones."""
+    await run_job(sandbox, list_path, job_path)
     async with Sandbox() as another:
-        assert (await run_job(another, path, job_path)).complete
+        assert (await run_job(another, list_path, job_path)).complete
     config = ClientConfig("https://example.invalid", _AUTH)
     async with InteractionsClient(config) as client, Job.open(job_path) as job:
         with pytest.raises(JobChangedError, match=r"base_url was http://127\.0\.0\.1 and"):
             await job.run(client)
 
 
-async def test_remembers_what_an_earlier_version_did_not(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+async def test_stores_what_an_earlier_version_did_not(
+    sandbox: Sandbox, list_path: Path, job_path: Path
 ) -> None:
-    """From its next run on, an old job has a server too."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
+    """From its next run on, an old job has an endpoint, too."""
+    await run_job(sandbox, list_path, job_path)
     store = Store(job_path)
     known = store.metadata("settings")
     newer = {"base_url", "max_pages"}
     store.set_metadata("settings", {n: v for n, v in known.items() if n not in newer})
-    await run_job(sandbox, path, job_path)
+    await run_job(sandbox, list_path, job_path)
     assert store.metadata("settings") == known
     store.close()
 
@@ -137,70 +135,54 @@ class _Summer(tzinfo):
 
 
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kolkata"), timezone(timedelta(hours=5.5))])
-def test_writes_a_zone_that_can_be_read(zone: tzinfo) -> None:
+def test_reads_the_zone_that_it_has_written(zone: tzinfo) -> None:
     """By its name, or its offset."""
     assert zone_from_text(zone_to_text(zone)).utcoffset(datetime(2026, 1, 1)) == zone.utcoffset(  # noqa: DTZ001
         datetime(2026, 1, 1)  # noqa: DTZ001
     )
 
 
-async def test_refuses_a_zone_that_cannot_be_written(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+async def test_refuses_a_zone_without_a_name(
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, job_path: Path
 ) -> None:
-    """It would come back as UTC, and every date would be another."""
-    path = mobiles(tmp_path / "l.csv", range(5))
+    """It would be read as UTC, and every date would be another."""
     async with (
         client_of(sandbox, timezone=_Summer()) as client,
-        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+        Job.open(job_path, CustomerList(list_path, identifier="mobile")) as job,
     ):
         with pytest.raises(ConfigurationError, match=r"^timezone .* zoneinfo\.ZoneInfo"):
             await job.run(client)
     assert names(tmp_path) == ["l.csv"]
 
 
-@pytest.mark.parametrize(("form", "told"), [("lines", "csv and is lines"), ("jsonl", "is jsonl")])
-async def test_refuses_another_format(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path, form: Any, told: str
-) -> None:
-    """The rows would be others."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
-    customers = CustomerList(path, identifier="mobile", format=form)
-    with pytest.raises(JobChangedError, match=f"format was .*{told}"):
-        await run_job(sandbox, customers, job_path)
-    same = CustomerList(path, identifier="mobile", format="csv")
-    assert (await run_job(sandbox, same, job_path)).complete
-
-
 @pytest.mark.parametrize(
-    "told",
+    "options",
     [
-        {"column": 1},
+        {"column": 1, "format": "csv"},
         {"column": " MOBILE"},
         {"delimiter": ","},
         {"encoding": "ascii"},
         {"column": "1", "delimiter": ",", "encoding": "cp1252"},
     ],
 )
-async def test_goes_on_with_the_same_said_otherwise(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path, told: dict[str, Any]
+async def test_accepts_the_same_list_read_in_other_terms(
+    sandbox: Sandbox, list_path: Path, job_path: Path, options: dict[str, Any]
 ) -> None:
-    """The rows decide whether it is the same list; the job remembers how it is read."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
-    otherwise = CustomerList(path, identifier="mobile", **told)
-    assert (await run_job(sandbox, otherwise, job_path)).complete
+    """If its rows are the same, it is; the job stores how it is read."""
+    await run_job(sandbox, list_path, job_path)
+    customers = CustomerList(list_path, identifier="mobile", **options)
+    assert (await run_job(sandbox, customers, job_path)).complete
     assert sandbox.counts.received == 5
     store = Store(job_path)
-    assert {name: store.metadata("list")[name] for name in told} == {
-        name: str(value) for name, value in told.items()
+    assert {name: store.metadata("list")[name] for name in options} == {
+        name: str(value) for name, value in options.items()
     }
     store.close()
     assert (await run_job(sandbox, None, job_path)).complete
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("options", "differences"),
     [
         ({"encoding": "cp1252"}, "encoding was not given and is cp1252"),
         ({"delimiter": ";"}, "delimiter was not given and is ;"),
@@ -209,13 +191,13 @@ async def test_goes_on_with_the_same_said_otherwise(
     ],
 )
 async def test_refuses_what_makes_other_rows(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path, told: dict[str, Any], said: str
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, options: dict[str, Any], differences: str
 ) -> None:
-    """And names it, rather than the list, which is the same."""
+    """The error names the setting, not the list, which is the same."""
     path = write_csv(tmp_path / "l.csv", [("mobile", "name"), (mobile(1), "é")])
     await run_job(sandbox, path, job_path)
-    with pytest.raises(JobChangedError, match=said):
-        await run_job(sandbox, CustomerList(path, identifier="mobile", **told), job_path)
+    with pytest.raises(JobChangedError, match=differences):
+        await run_job(sandbox, CustomerList(path, identifier="mobile", **options), job_path)
     assert (await run_job(sandbox, path, job_path)).complete
     assert sandbox.counts.received == 1
 
@@ -227,7 +209,7 @@ def _wide(folder: Path, rows: int) -> Path:
     )
 
 
-async def test_follows_its_own_advice_on_the_encoding(
+async def test_goes_on_with_the_encoding_that_its_error_asks_for(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
     """Rows before a byte that is no UTF-8 are done; with the encoding the job goes on."""
@@ -239,15 +221,15 @@ async def test_follows_its_own_advice_on_the_encoding(
         await run_job(sandbox, path, job_path)
     async with Job.open(job_path) as job:
         assert (await job.status()).endings["found"] == 800
-    told = CustomerList(path, identifier="mobile", encoding="cp1252")
-    assert (await run_job(sandbox, told, job_path)).complete
+    customers = CustomerList(path, identifier="mobile", encoding="cp1252")
+    assert (await run_job(sandbox, customers, job_path)).complete
     assert sandbox.counts.received == 900
 
 
 async def test_sees_a_changed_row_behind_an_old_date(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """Somebody has written to the list and put its date back."""
+    """A program has written to the list and put its date back."""
     path = _wide(tmp_path, 900)
     await run_job(sandbox, path, job_path)
     before = path.stat()
@@ -264,7 +246,7 @@ async def test_sees_a_changed_row_behind_an_old_date(
 async def test_goes_on_with_a_list_whose_name_is_no_text(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """A path is bytes; the job finds it again by them."""
+    """A path is bytes, which the job stores."""
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
     try:
         mobiles(path, range(300))

@@ -1,4 +1,4 @@
-"""Does a job survive being killed? A few rounds; `python -m benchmarks.kills` does many."""
+"""A job survives SIGKILL: a few rounds; `python -m benchmarks.kills` does many."""
 
 import random
 import secrets
@@ -8,8 +8,8 @@ from benchmarks.kills import run_chains
 
 
 def test_survives_being_killed_at_any_moment(tmp_path: Path) -> None:
-    """Complete, equal to a job nobody has killed, and nobody with an outcome asked again."""
+    """Complete, equal to an undisturbed job, and no customer with an outcome looked up again."""
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 - to play a failure again
-    kills = run_chains(tmp_path, kills=4, customers=200, dice=random.Random(seed))
+    kills = run_chains(tmp_path, kills=4, customers=200, rng=random.Random(seed))
     assert kills.total() == 4

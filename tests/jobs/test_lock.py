@@ -1,4 +1,4 @@
-"""Who gets a job's lock, whatever name it goes by and whatever its disk can do?"""
+"""The lock of a job, under all of its names and on any disk."""
 
 import errno
 import fcntl
@@ -17,22 +17,22 @@ from .jobs_under_test import mobiles, names, run_job
 
 
 def test_is_one_for_all_names_of_a_job(tmp_path: Path) -> None:
-    """Through a link, a linked folder, and where the job is not there yet."""
+    """Through a link, a linked folder, and before the job exists."""
     (tmp_path / "a").mkdir()
     path = tmp_path / "a" / "x.job"
     (tmp_path / "link.job").symlink_to(path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    held = FileLock(path)
-    held.acquire()
+    lock = FileLock(path)
+    lock.acquire()
     for other in (tmp_path / "link.job", tmp_path / "b" / "x.job", path):
         with pytest.raises(JobInUseError):
             FileLock(other).acquire()
-    held.release()
+    lock.release()
     FileLock(tmp_path / "link.job").acquire()
 
 
 async def test_discards_the_job_behind_a_link(sandbox: Sandbox, tmp_path: Path) -> None:
-    """And begins a new one there, so that both names still mean one job."""
+    """A new one is created there, so that both names still mean one job."""
     path, link = tmp_path / "x.job", tmp_path / "link.job"
     link.symlink_to(path)
     await run_job(sandbox, mobiles(tmp_path / "l.csv", range(3)), path)
@@ -48,19 +48,19 @@ async def test_discards_the_job_behind_a_link(sandbox: Sandbox, tmp_path: Path) 
 async def test_is_held_until_the_figures_are_read(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or they might be those of another run, which somebody else has begun since."""
+    """Or they could be those of another run, started since."""
     path, read = tmp_path / "x.job", Store.last_run
-    held: list[bool] = []
+    refused: list[bool] = []
 
     def last_run(store: Store) -> RunFigures:
         with pytest.raises(JobInUseError):
             FileLock(path).acquire()
-        held.append(True)
+        refused.append(True)
         return read(store)
 
     monkeypatch.setattr(Store, "last_run", last_run)
     await run_job(sandbox, mobiles(tmp_path / "l.csv", [1]), path)
-    assert held == [True]
+    assert refused == [True]
 
 
 def _no_locks(_: int, __: int) -> None:
@@ -68,7 +68,7 @@ def _no_locks(_: int, __: int) -> None:
 
 
 def test_says_so_where_a_disk_has_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not called being run by somebody else, which it is not."""
+    """It is not reported as a job that is being run."""
     monkeypatch.setattr(fcntl, "flock", _no_locks)
     with pytest.raises(JobStoreError, match="cannot be locked: No locks available"):
         FileLock(tmp_path / "x.job").acquire()

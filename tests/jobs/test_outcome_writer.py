@@ -1,4 +1,4 @@
-"""What becomes of outcomes whose recording is left alone in the middle."""
+"""Outcomes whose writing is cancelled half-way."""
 
 import asyncio
 import threading
@@ -13,27 +13,27 @@ from capillary_interactions.testing import not_found
 
 
 class _Store:
-    """A store behind a thread that is busy until somebody says otherwise."""
+    """A store in a thread that is busy until `free` is set."""
 
     def __init__(self) -> None:
-        self.kept: list[int] = []
+        self.written: list[int] = []
         self.free = threading.Event()
         self.error: Exception | None = None
         self.thread = WorkerThread()
         self.busy = asyncio.ensure_future(self.thread(self.free.wait))
 
     async def write(self, pending: OutcomeBatch) -> None:
-        await self.thread(self._keep, pending.numbers)
+        await self.thread(self._write, pending.numbers)
 
-    def _keep(self, numbers: list[int]) -> None:
+    def _write(self, numbers: list[int]) -> None:
         if self.error is not None:
             raise self.error
-        self.kept += numbers
+        self.written += numbers
 
 
 @pytest.fixture
 async def store() -> AsyncIterator[_Store]:
-    """A busy store, which is closed in the end."""
+    """A busy store."""
     store = _Store()
     yield store
     store.free.set()
@@ -45,35 +45,35 @@ async def _nothing() -> None:
     pass
 
 
-async def _left_alone(store: _Store) -> OutcomeWriter:
-    """A recorder whose flush has been cancelled before the store had time for it."""
-    recorder = OutcomeWriter(store.write, lambda _: None, _nothing)
-    recorder.add(1, not_found())
-    flushing = asyncio.create_task(recorder.flush())
-    while recorder.is_full or recorder._buffer.numbers:
+async def _cancelled_flush(store: _Store) -> OutcomeWriter:
+    """A writer whose flush was cancelled before the store had time for it."""
+    writer = OutcomeWriter(store.write, lambda _: None, _nothing)
+    writer.add(1, not_found())
+    flushing = asyncio.create_task(writer.flush())
+    while writer.is_full or writer._buffer.numbers:
         await asyncio.sleep(0)
     flushing.cancel()
     await asyncio.wait({flushing})
     assert flushing.cancelled()
-    return recorder
+    return writer
 
 
-async def test_are_kept_once_and_in_order(store: _Store) -> None:
+async def test_are_written_once_and_in_order(store: _Store) -> None:
     """A cancelled run has recorded all that had ended."""
-    recorder = await _left_alone(store)
-    recorder.add(2, not_found())
+    writer = await _cancelled_flush(store)
+    writer.add(2, not_found())
     store.free.set()
-    await recorder.aclose()
-    assert store.kept == [1, 2]
+    await writer.aclose()
+    assert store.written == [1, 2]
 
 
-async def test_are_not_forgotten_when_they_cannot_be_kept(store: _Store) -> None:
-    """The error is raised where the recorder is closed, and nothing is written after it."""
-    recorder = await _left_alone(store)
+async def test_raise_what_they_could_not_be_written_for(store: _Store) -> None:
+    """The error is raised where the writer is closed, and nothing is written after it."""
+    writer = await _cancelled_flush(store)
     store.error = OSError("the disk is full")
     store.free.set()
     with pytest.raises(OSError, match="full"):
-        await recorder.aclose()
+        await writer.aclose()
     with pytest.raises(OSError, match="full"):
-        recorder.add(2, not_found())
-    assert store.kept == []
+        writer.add(2, not_found())
+    assert store.written == []

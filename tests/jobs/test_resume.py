@@ -1,4 +1,4 @@
-"""What remains of a run that is cancelled before it has begun."""
+"""Runs that are cancelled before their first request."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from .jobs_under_test import client_of, mobiles
 async def test_closes_the_file_of_a_new_job_that_is_cancelled_while_it_is_opened(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From Python 3.13 on, a file of SQLite's that is left open is warned of."""
+    """From Python 3.13 on, a connection that is not closed is warned of."""
     loop = asyncio.get_running_loop()
     opened, closed = list[Store](), list[Store]()
 
@@ -50,7 +50,7 @@ async def test_closes_the_file_of_a_new_job_that_is_cancelled_while_it_is_opened
 async def test_ends_a_run_that_is_cancelled_while_no_job_is_found(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A first Ctrl-C ends it, however early; it read the list as if nothing had been said."""
+    """A first Ctrl-C ends it, however early; the cancellation is not lost."""
     loop = asyncio.get_running_loop()
 
     class Cancelling(Store):

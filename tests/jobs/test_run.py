@@ -1,4 +1,4 @@
-"""What becomes of a list when its job is run, once and again?"""
+"""Runs of a job, the first and later ones."""
 
 import asyncio
 import stat
@@ -20,12 +20,12 @@ from capillary_interactions.sandbox import Sandbox
 
 from .jobs_under_test import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
 
-_PASSING = ("attempts", "elapsed", "waited", "requestId")
+_VARYING = ("attempts", "elapsed", "waited", "requestId")
 
 
 def lasting(line: dict[str, Any]) -> dict[str, Any]:
     """What of a line is the same each time."""
-    return {name: value for name, value in line.items() if name not in _PASSING}
+    return {name: value for name, value in line.items() if name not in _VARYING}
 
 
 async def test_ends_every_row_in_one_outcome(tmp_path: Path, job_path: Path) -> None:
@@ -75,7 +75,7 @@ async def test_asks_once_for_a_customer_in_several_rows(
 
 
 async def test_does_nothing_again(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
-    """A second run of a job that is done asks for nobody, and does not even need the list."""
+    """A second run of a complete job sends no request, and does not even need the list."""
     path = mobiles(tmp_path / "l.csv", range(20))
     await run_job(sandbox, path, job_path)
     path.unlink()
@@ -87,14 +87,13 @@ async def test_does_nothing_again(sandbox: Sandbox, tmp_path: Path, job_path: Pa
 
 
 async def test_begins_anew_where_it_was_discarded(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, job_path: Path
 ) -> None:
-    """Also for somebody who has it open at that time."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
+    """Also for an object that has it open at that time."""
+    await run_job(sandbox, list_path, job_path)
     async with (
         client_of(sandbox) as client,
-        Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
+        Job.open(job_path, CustomerList(list_path, identifier="mobile")) as job,
     ):
         async with Job.open(job_path) as other:
             await other.discard()
@@ -104,11 +103,9 @@ async def test_begins_anew_where_it_was_discarded(
     assert len(await lines_of(job_path)) == 5
 
 
-async def test_can_be_entered_again(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
-    """One object serves for as many runs as somebody likes."""
-    job = Job.open(
-        job_path, CustomerList(mobiles(tmp_path / "l.csv", range(5)), identifier="mobile")
-    )
+async def test_can_be_entered_again(sandbox: Sandbox, list_path: Path, job_path: Path) -> None:
+    """One object serves for any number of runs."""
+    job = Job.open(job_path, CustomerList(list_path, identifier="mobile"))
     async with client_of(sandbox) as client:
         for asked in (5, 0):
             async with job:
@@ -118,7 +115,7 @@ async def test_can_be_entered_again(sandbox: Sandbox, tmp_path: Path, job_path: 
 async def test_keeps_its_file_to_its_owner(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """The job's file and those beside it can be read by nobody else, also while it is run."""
+    """Only the owner can read the job's file and those beside it, also during a run."""
     modes: dict[str, int] = {}
 
     def look(_: Progress) -> None:
@@ -131,7 +128,7 @@ async def test_keeps_its_file_to_its_owner(
     assert names(tmp_path, "list.job*") == ["list.job"]
 
 
-async def test_tells_how_far_it_is(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
+async def test_reports_progress(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
     """Progress rises from what was done before to everything."""
     seen: list[Progress] = []
     sandbox.latency = 0.03
@@ -153,7 +150,7 @@ async def _stop_after(requests: int, sandbox: Sandbox, job: Job, drain: float = 
 async def test_stops_when_asked_and_goes_on(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """What is under way is recorded, the rest stays open, and the next run asks only for that."""
+    """What is in progress is recorded; the rest stays open for the next run."""
     path = mobiles(tmp_path / "l.csv", range(300))
     sandbox.latency = 0.01
     async with (
@@ -174,7 +171,7 @@ async def test_stops_when_asked_and_goes_on(
     assert sandbox.counts.received == 300
 
 
-async def test_waits_no_longer_than_it_is_told(
+async def test_waits_no_longer_than_the_drain_timeout(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
     """Lookups that have not ended by then stay open."""
@@ -195,7 +192,7 @@ async def test_waits_no_longer_than_it_is_told(
 async def test_records_what_has_ended_when_it_is_cancelled(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """A cancelled run leaves nothing behind but what it has done."""
+    """A cancelled run leaves no task, and all that had ended in the store."""
     sandbox.latency = 0.005
     before = asyncio.all_tasks()
     task = asyncio.create_task(run_job(sandbox, mobiles(tmp_path / "l.csv", range(500)), job_path))
@@ -213,10 +210,10 @@ async def test_records_what_has_ended_when_it_is_cancelled(
     assert report.run.asked == 500 - status.done
 
 
-async def test_takes_outcomes_back(tmp_path: Path, job_path: Path) -> None:
-    """By default the unavailable ones are asked again, and nobody else."""
+async def test_reopens_rows(tmp_path: Path, job_path: Path) -> None:
+    """By default only the unavailable ones are looked up again."""
     path = mobiles(tmp_path / "l.csv", [1, 2, 3, 2, 4])
-    path.write_text(path.read_text() + ",nobody\n")
+    path.write_text(path.read_text() + ",no customer\n")
     broken: dict[str, Any] = {mobile(n): (500, {}, b"no") for n in (2, 4)}
     async with Sandbox(unknown=0, answers=broken) as sandbox:
         report = await run_job(sandbox, path, job_path)
@@ -245,7 +242,7 @@ async def test_takes_outcomes_back(tmp_path: Path, job_path: Path) -> None:
             assert (await job.status()).endings["rejected"] == 1
 
 
-async def test_tells_what_a_run_has_come_to(
+async def test_reports_the_figures_of_a_run(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
     """Requests, retries, and where the time went."""

@@ -1,11 +1,10 @@
-"""When does a job stop, and which list and settings does it go on with?"""
+"""When a job stops, and which lists and settings it accepts."""
 
 import asyncio
 import io
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from capillary_interactions import (
@@ -63,7 +62,7 @@ async def test_stops_at_a_list_that_looks_wrong(
 
 
 async def test_stops_at_a_list_that_the_server_rejects(tmp_path: Path, job_path: Path) -> None:
-    """It looks wrong too, as soon as that shows."""
+    """It looks wrong, too, as soon as enough rows are rejected."""
     refused: Any = (400, {}, {"errors": [{"status": False, "code": 1015, "message": "no"}]})
     answers: dict[str, Any] = {mobile(n): refused for n in range(40, 100)}
     path = mobiles(tmp_path / "l.csv", range(3000))
@@ -85,10 +84,12 @@ async def test_accepts_a_list_with_some_bad_rows(
 
 
 @pytest.mark.parametrize(
-    ("list_options", "job_options", "settings", "told"),
+    ("list_options", "job_options", "settings", "difference"),
     [
         ({"identifier": "external_id"}, {}, {}, "identifier was mobile and is external_id"),
         ({"column": "name"}, {}, {}, "column was not given and is name"),
+        ({"format": "lines"}, {}, {}, "format was csv and is lines"),
+        ({"format": "jsonl"}, {}, {}, "format was csv and is jsonl"),
         ({}, {"type": "email"}, {}, "type was not given and is email"),
         ({}, {"network": "facebook"}, {}, "network was not given and is facebook"),
         ({}, {}, {"api": "v2"}, "api was v1.1 and is v2"),
@@ -105,9 +106,9 @@ async def test_refuses_other_settings(
     list_options: dict[str, Any],
     job_options: dict[str, Any],
     settings: dict[str, Any],
-    told: str,
+    difference: str,
 ) -> None:
-    """What decides on answers may not change within one job."""
+    """What decides about answers must not change within one job."""
     path = mobiles(tmp_path / "l.csv", range(3))
     await run_job(sandbox, path, job_path)
     customers = CustomerList(path, **{"identifier": "mobile", **list_options})
@@ -115,12 +116,12 @@ async def test_refuses_other_settings(
         client_of(sandbox, **settings) as client,
         Job.open(job_path, customers, **job_options) as job,
     ):
-        with pytest.raises(JobChangedError, match=told):
+        with pytest.raises(JobChangedError, match=difference):
             await job.run(client)
 
 
 async def test_goes_on_at_another_pace(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
-    """Credentials, rate and the like are no reason to begin anew."""
+    """Credentials, rate and the like may change."""
     path = mobiles(tmp_path / "l.csv", range(3))
     await run_job(sandbox, path, job_path)
     async with (
@@ -143,7 +144,7 @@ def _changed(content: bytes, how: str) -> bytes:
 async def test_refuses_another_list(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, how: str
 ) -> None:
-    """A list of another size, or with other rows anywhere, is noticed before anybody is asked."""
+    """A list of another size, or with other rows anywhere, is noticed before the first request."""
     path = mobiles(tmp_path / "l.csv", range(12_000))
     whole = asyncio.Event()
     async with (
@@ -160,29 +161,27 @@ async def test_refuses_another_list(
         asked = sandbox.counts.received
         assert whole.is_set()
         path.write_bytes(_changed(path.read_bytes(), how))
-        told = (
+        difference = (
             r"it had \d+,\d+ bytes, and has"
             if how == "longer"
             else "(its rows differ|its content differs)"
         )
-        with pytest.raises(JobChangedError, match=f"has changed since its job began: {told}"):
+        with pytest.raises(JobChangedError, match=f"has changed since its job began: {difference}"):
             await job.run(client)
     assert sandbox.counts.received == asked < 20_000
 
 
 async def test_accepts_a_list_that_was_only_touched(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, job_path: Path
 ) -> None:
     """Another time, or another place, makes no other list."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
-    moved = tmp_path / "moved.csv"
-    moved.write_bytes(path.read_bytes())
+    await run_job(sandbox, list_path, job_path)
+    moved = mobiles(tmp_path / "moved.csv", range(5))
     assert (await run_job(sandbox, moved, job_path)).complete
 
 
 async def test_takes_a_list_from_a_pipe(sandbox: Sandbox, job_path: Path) -> None:
-    """It is kept as it is read; to go on it is given again, and must be the same."""
+    """It is stored as it is read; to go on it is given again, and must be the same."""
     content = b"mobile\n" + b"\n".join(mobile(n).encode() for n in range(20))
 
     def piped(text: bytes) -> CustomerList:
@@ -209,7 +208,7 @@ async def test_needs_the_rest_of_a_pipe(sandbox: Sandbox, job_path: Path) -> Non
 async def test_leaves_nothing_behind_of_a_list_that_gives_nothing(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, content: str
 ) -> None:
-    """Nothing is made that would be in the way of the right list."""
+    """No file is created that would be in the way of the right list."""
     path = tmp_path / "l.csv"
     path.write_text(content)
     with pytest.raises(ListError):
@@ -217,10 +216,10 @@ async def test_leaves_nothing_behind_of_a_list_that_gives_nothing(
     assert names(tmp_path) == ["l.csv"]
 
 
-async def test_asks_what_could_be_read_of_a_broken_list(
+async def test_looks_up_what_could_be_read_of_a_broken_list(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """The rows before the fault are done, then the fault is told."""
+    """The rows before the fault are done, then it is raised."""
     path = mobiles(tmp_path / "l.csv", range(10))
     path.write_bytes(path.read_bytes() + b"\n" * (1 << 17) + b"\xff\xff\n")
     with pytest.raises(ListError, match="no UTF-8"):
@@ -262,21 +261,15 @@ async def test_asks_for_the_filters(sandbox: Sandbox, tmp_path: Path, job_path: 
     assert (await lines_of(job_path))[0]["query"] == to_jsonable(query)
 
 
-def test_holds_plain_values(sandbox: Sandbox) -> None:
-    """A report's values are frozen."""
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        StopRules().unanswered = 3  # type: ignore[misc] # that is the test
-
-
 async def test_names_the_list_that_the_job_belongs_to(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """Another list under the same result has not changed: the job is another one's."""
+    """Another list under the same result has not changed: the job is that of another one."""
     first, other = mobiles(tmp_path / "l.csv", range(3)), mobiles(tmp_path / "l2.csv", range(5))
     await run_job(sandbox, first, job_path)
     for _ in range(2):
         with pytest.raises(JobChangedError, match=r"list\.job belongs to .*/l\.csv, and"):
             await run_job(sandbox, other, job_path)
-        # Of the same size, and so told apart by what is in it.
+        # Of the same size, and so distinguished by its content.
         mobiles(other, [4, 5, 6])
     assert sandbox.counts.received == 3

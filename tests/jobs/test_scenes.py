@@ -1,4 +1,4 @@
-"""Does a job keep its promises however it is disturbed? See `benchmarks/job_scenes.py`, too."""
+"""A job keeps its promises however it is disturbed; see `benchmarks/job_scenes.py`, too."""
 
 import asyncio
 import secrets

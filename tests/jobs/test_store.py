@@ -1,4 +1,4 @@
-"""What does a job's file remember, and does it count right?"""
+"""What a job's file stores, and its counts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def batch(first: int, values: list[str], *, bad: tuple[int, ...] = (), last: boo
     return Batch(
         first=first,
         values=values,
-        cells=[f'["{first + place}"]' for place in range(len(values))],
+        cells=[f'["{first + index}"]' for index in range(len(values))],
         reasons=dict.fromkeys(bad, "because"),
         blank=1,
         digest="d",
@@ -40,27 +40,27 @@ def batch(first: int, values: list[str], *, bad: tuple[int, ...] = (), last: boo
     )
 
 
-def pending(*numbers: int, lost: bool = False) -> OutcomeBatch:
+def outcomes(*numbers: int, unavailable: bool = False) -> OutcomeBatch:
     """Outcomes for the customers of some rows."""
     made = OutcomeBatch()
     query = Query(Identifier.mobile("919"))
     for number in numbers:
-        outcome = Unavailable if lost else NotFound
-        made.add(number, outcome(query=query, item=None, reason="no\0body"))
+        outcome = Unavailable if unavailable else NotFound
+        made.add(number, outcome(query=query, item=None, reason="un\0known"))
     return made
 
 
 def record(store: Store, made: OutcomeBatch, settled: int = 0) -> None:
-    """Keep outcomes."""
+    """Record outcomes."""
     store.record(made, settled, store.start_run(1.0), RunFigures())
 
 
 def test_counts_a_row_whose_customer_has_an_outcome_already(store: Store) -> None:
     """Whether the row comes before its customer's outcome or after it."""
     store.add(batch(1, ["a", "b", "a"]))
-    record(store, pending(1))
+    record(store, outcomes(1))
     store.add(batch(4, ["a", "c", "", "c"], bad=(2,), last=True))
-    record(store, pending(5, lost=True))
+    record(store, outcomes(5, unavailable=True))
 
     status = store.status()
     assert status.endings == {
@@ -86,7 +86,7 @@ def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
 
     store = Store(tmp_path / "a.job")
     store.add(batch(4, ["c"], last=True))
-    record(store, pending(1, 2, 4))
+    record(store, outcomes(1, 2, 4))
 
     status = store.status()
     store.close()
@@ -96,11 +96,11 @@ def test_counts_such_a_row_after_a_restart(tmp_path: Path) -> None:
 def test_shows_the_first_and_the_last_failures(store: Store) -> None:
     """In the list's order, none twice, with their reasons."""
     store.add(batch(1, [str(number) for number in range(1, 31)], bad=(3, 28)))
-    record(store, pending(*range(6, 29, 2), lost=True))
+    record(store, outcomes(*range(6, 29, 2), unavailable=True))
 
     first, last = store.failures(5)
-    assert [each.row for each in first] == [4, 6, 8, 10, 12]
-    assert [each.row for each in last] == [22, 24, 26, 28, 29]
+    assert [failure.row for failure in first] == [4, 6, 8, 10, 12]
+    assert [failure.row for failure in last] == [22, 24, 26, 28, 29]
     assert [(first[0].ending, first[0].reason), first[1].ending] == [
         ("rejected", "because"),
         "unavailable",
@@ -109,24 +109,24 @@ def test_shows_the_first_and_the_last_failures(store: Store) -> None:
 
 
 def test_finds_failures_without_going_through_all_rows(store: Store) -> None:
-    """Once for every run's report: in a job of millions that would take seconds."""
+    """It is done for every run's report, and would take seconds in a job of millions."""
     steps: list[None] = []
     store.add(batch(1, [str(number) for number in range(1, 2001)]))
-    record(store, pending(*range(1, 2000)))
-    record(store, pending(2000, lost=True))
+    record(store, outcomes(*range(1, 2000)))
+    record(store, outcomes(2000, unavailable=True))
     store._connection.set_progress_handler(lambda: steps.append(None), 1)
 
     first, last = store.failures(10)
 
     store._connection.set_progress_handler(None, 1)
-    assert [each.row for each in first] == [2000]
+    assert [failure.row for failure in first] == [2000]
     assert last == ()
     assert len(steps) < 1000
 
 
 @pytest.mark.parametrize("name", [None, "r-1"])
 def test_keeps_an_answer_as_text(store: Store, name: str | None) -> None:
-    """And the server's name for the request, or that it gave none."""
+    """With the server's name for the request, if it gave one."""
     body = interactions(email=[message(subject="Zoë \N{GRINNING FACE}")])
     outcome, made = found(body, request_id=name), OutcomeBatch()
     made.add(1, outcome)
@@ -144,7 +144,7 @@ def test_keeps_an_answer_as_text(store: Store, name: str | None) -> None:
 def test_keeps_every_text_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, values: list[str]
 ) -> None:
-    """NULs, quotes and whatever else; and one customer is one, whoever they are."""
+    """NULs, quotes and all other characters; and equal texts are one customer."""
     store = Store(tmp_path_factory.mktemp("store") / "a.job", create=True)
     store.add(batch(1, values))
     kept = store._connection.execute("SELECT value, first FROM row ORDER BY number").fetchall()

@@ -1,4 +1,4 @@
-"""How batches come out of a thread into the event loop."""
+"""Batches that a thread hands over to the event loop."""
 
 import asyncio
 import io
@@ -32,8 +32,8 @@ async def test_gives_every_row_once_and_in_order() -> None:
     assert await _values(_feed(io.BytesIO("\n\n".join(numbers).encode()))) == numbers
 
 
-async def test_hands_on_what_a_pipe_holds_before_it_reads_further() -> None:
-    """A row is looked up while the next one is still being thought of."""
+async def test_hands_over_what_a_pipe_holds_before_it_reads_further() -> None:
+    """A row is looked up before the next one is written."""
     theirs, ours = os.pipe()
     with io.FileIO(theirs, "rb") as pipe:
         feed = _feed(pipe)
@@ -72,7 +72,7 @@ async def test_reads_only_a_little_ahead() -> None:
 
 
 async def test_stops_in_front_of_a_silent_pipe() -> None:
-    """Whoever waits for a row learns that there will be none."""
+    """A waiter for a row returns: there will be none."""
     theirs, ours = os.pipe()
     with io.FileIO(theirs, "rb", closefd=False) as pipe:
         feed = _feed(pipe)
@@ -86,7 +86,7 @@ async def test_stops_in_front_of_a_silent_pipe() -> None:
 
 
 async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
-    """A reader that waits for room goes home."""
+    """A reader that waits for room ends."""
     # Those of other tests may sit in front of silent pipes.
     before = set(threading.enumerate())
     feed = _feed(io.BytesIO(b"919\n" * 100_000))
@@ -102,8 +102,8 @@ async def test_leaves_no_thread_behind_when_it_is_stopped() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
-async def test_says_before_the_first_row_that_there_is_none(content: bytes) -> None:
-    """A run need not begin for a list of nothing."""
+async def test_raises_before_the_first_row_if_there_is_none(content: bytes) -> None:
+    """No run is started for an empty list."""
     with pytest.raises(ListError, match="it: it holds no rows"):
         await _feed(io.BytesIO(content)).wait_first()
 
@@ -133,15 +133,15 @@ class _Failing(io.RawIOBase):
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "type_", "message"),
     [
         (OSError(5, "Input/output error"), ListError, "it cannot be read: Input/output error"),
         (ZeroDivisionError("unforeseen"), ZeroDivisionError, "unforeseen"),
     ],
 )
-async def test_tells_what_went_wrong_in_its_thread(
-    error: Exception, kind: type[Exception], said: str
+async def test_raises_what_its_thread_raised(
+    error: Exception, type_: type[Exception], message: str
 ) -> None:
-    """No error of the reader is lost in a thread that nobody looks at."""
-    with pytest.raises(kind, match=said):
+    """No error of the reader is lost in its thread."""
+    with pytest.raises(type_, match=message):
         await _feed(cast("IO[bytes]", _Failing(error))).wait_first()

@@ -1,4 +1,4 @@
-"""What if the disk is full, the folder cannot be written to, or somebody else is at it?"""
+"""A full disk, a read-only folder, another process at the same job."""
 
 import asyncio
 import os
@@ -26,6 +26,9 @@ from capillary_interactions.sandbox import Sandbox
 
 from .jobs_under_test import client_of, exported, lines_of, mobiles, names, run_job
 
+_as_root = pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() != 0, reason="only root can become another user"
+)
 _RUN = """
 import asyncio, sys
 from pathlib import Path
@@ -40,14 +43,14 @@ async def main(url, path, job_path):
 
 try:
     asyncio.run(main(*sys.argv[1:]))
-except JobError as wrong:
-    print(type(wrong).__name__, wrong)
+except JobError as error:
+    print(type(error).__name__, error)
 """
 
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file can grow beyond a size, as if the disk were full."""
+    """No file can grow beyond a size, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -96,18 +99,17 @@ async def test_exports_nothing_rather_than_a_part(
 
 
 @pytest.mark.parametrize("name", ["no/such/list.job", "l.csv/list.job"])
-async def test_says_that_there_is_no_such_folder(
-    sandbox: Sandbox, tmp_path: Path, name: str
+async def test_reports_that_there_is_no_such_folder(
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, name: str
 ) -> None:
-    """Before anybody is asked."""
-    path = mobiles(tmp_path / "l.csv", range(5))
+    """Before the first request."""
     with pytest.raises(JobStoreError, match="cannot be written"):
-        await run_job(sandbox, path, tmp_path / name)
+        await run_job(sandbox, list_path, tmp_path / name)
     assert sandbox.counts.received == 0
 
 
 @contextmanager
-def nobody() -> Iterator[None]:
+def unprivileged() -> Iterator[None]:
     """Without the rights of root, which may write everywhere."""
     os.seteuid(65534)
     try:
@@ -116,82 +118,84 @@ def nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be somebody else")
-@pytest.mark.parametrize("there", [False, True])
-async def test_says_that_a_folder_cannot_be_written_to(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path, there: bool
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() != 0, reason="only root can become another user"
+)
+@pytest.mark.parametrize("exists", [False, True])
+async def test_reports_that_a_folder_cannot_be_written_to(
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, job_path: Path, exists: bool
 ) -> None:
-    """A folder, or a job, of somebody else's."""
+    """A folder, or a job, of another user."""
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
-    path = mobiles(tmp_path / "l.csv", range(5))
-    if there:
-        await run_job(sandbox, path, job_path)
+    if exists:
+        await run_job(sandbox, list_path, job_path)
         (tmp_path / job_path.name).chmod(0o644)
     before = names(tmp_path)
-    with nobody(), pytest.raises(JobStoreError, match="cannot be written"):
-        await run_job(sandbox, path, job_path)
+    with unprivileged(), pytest.raises(JobStoreError, match="cannot be written"):
+        await run_job(sandbox, list_path, job_path)
     assert names(tmp_path) == before
-    assert (await run_job(sandbox, path, job_path)).complete
+    assert (await run_job(sandbox, list_path, job_path)).complete
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() != 0, reason="only root can become another user"
+)
 async def test_can_be_looked_at_where_nothing_can_be_written(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, job_path: Path
 ) -> None:
     """A job in a folder that can only be read has a status and can be exported elsewhere."""
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
-    path = mobiles(tmp_path / "l.csv", range(5))
-    await run_job(sandbox, path, job_path)
+    await run_job(sandbox, list_path, job_path)
     (tmp_path / job_path.name).chmod(0o644)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     elsewhere.chmod(0o777)
     before = names(tmp_path)
-    with nobody():
+    with unprivileged():
         async with Job.open(job_path) as job:
             assert (await job.status()).done == 5
             assert await job.export(elsewhere / "o.csv") == 5
         with pytest.raises(JobStoreError, match="cannot be written"):
-            await run_job(sandbox, path, job_path)
+            await run_job(sandbox, list_path, job_path)
     assert names(tmp_path) == before
 
 
 @pytest.mark.parametrize("content", [b"not a job at all" * 100, b"SQLite format 3\0" + b"x" * 5000])
 async def test_leaves_a_file_alone_that_is_no_job(
-    sandbox: Sandbox, tmp_path: Path, content: bytes
+    sandbox: Sandbox, tmp_path: Path, list_path: Path, content: bytes
 ) -> None:
-    """Whatever it is, it is somebody's."""
+    """It is never overwritten."""
     path = tmp_path / "list.csv"
     path.write_bytes(content)
     with pytest.raises(JobStoreError):
-        await run_job(sandbox, mobiles(tmp_path / "l.csv", range(5)), path)
+        await run_job(sandbox, list_path, path)
     assert path.read_bytes() == content
 
 
 async def test_leaves_another_database_alone(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+    sandbox: Sandbox, list_path: Path, job_path: Path
 ) -> None:
     """A SQLite file of another program's is no job."""
     with closing(sqlite3.connect(job_path)) as connection:
         connection.execute("CREATE TABLE fact (x)")
     with pytest.raises(JobStoreError, match="is no job's file"):
-        await run_job(sandbox, mobiles(tmp_path / "l.csv", range(5)), job_path)
+        await run_job(sandbox, list_path, job_path)
 
 
 async def test_is_run_by_one_at_a_time(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
-    """The second one is refused with a clear line, be it here or in another process."""
+    """The second one is refused with a clear error, in this process and in another one."""
     path = mobiles(tmp_path / "l.csv", range(100))
     sandbox.latency = 0.05
-    begun = asyncio.Event()
+    started = asyncio.Event()
     customers = CustomerList(path, identifier="mobile")
 
     def watch(_: Progress) -> None:
-        begun.set()
+        started.set()
 
     first = asyncio.create_task(run_job(sandbox, path, job_path, progress=watch))
-    await begun.wait()
+    await started.wait()
     async with client_of(sandbox) as client, Job.open(job_path, customers) as second:
         for call in (second.run(client), second.retry()):
             with pytest.raises(JobInUseError, match="is being run already"):
@@ -206,23 +210,23 @@ async def test_is_run_by_one_at_a_time(sandbox: Sandbox, tmp_path: Path, job_pat
         str(job_path),
         stdout=subprocess.PIPE,
     )
-    told, _ = await process.communicate()
+    output, _ = await process.communicate()
     if not first.done():
-        assert told.startswith(b"JobInUseError")
+        assert output.startswith(b"JobInUseError")
     assert (await first).complete
     assert sandbox.counts.received == 100
 
 
 async def test_is_free_again_after_a_death(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+    sandbox: Sandbox, list_path: Path, job_path: Path
 ) -> None:
-    """A lock file that a killed process has left keeps nobody out."""
+    """The lock file of a killed process locks nothing."""
     job_path.with_name("list.job-lock").write_bytes(b"")
-    report = await run_job(sandbox, mobiles(tmp_path / "l.csv", range(5)), job_path)
+    report = await run_job(sandbox, list_path, job_path)
     assert report.complete
 
 
 def test_has_one_root_for_its_errors() -> None:
-    """Whoever catches JobError catches them all."""
-    for kind in (ExportError, JobInUseError, JobStoreError):
-        assert issubclass(kind, JobError)
+    """`except JobError` catches them all."""
+    for type_ in (ExportError, JobInUseError, JobStoreError):
+        assert issubclass(type_, JobError)

@@ -1,4 +1,4 @@
-"""No list keeps the event loop waiting, though a thread in the same process reads it."""
+"""No list blocks the event loop, though a thread of the same process reads it."""
 
 import asyncio
 import gc
@@ -30,14 +30,14 @@ _LISTS: dict[str, Callable[[], bytes]] = {
 
 
 def _read(content: bytes) -> None:
-    # Some are no lists, and that is found in time, too.
+    # Some are no lists, which is found in time, too.
     with suppress(ListError):
         read(io.BytesIO(content))
 
 
 @pytest.fixture
 def small_heap() -> Iterator[None]:
-    """What other tests have left is not searched for garbage while this one measures."""
+    """What other tests have left is not collected while this one measures."""
     gc.collect()
     gc.freeze()
     yield
@@ -45,7 +45,7 @@ def small_heap() -> Iterator[None]:
 
 
 async def _longest_pause(work: Callable[[], object]) -> float:
-    """The longest that an event loop waits for its turn while a thread works, in CPU seconds."""
+    """The longest that an event loop is blocked while a thread works, in CPU seconds."""
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -68,12 +68,12 @@ async def _longest_pause(work: Callable[[], object]) -> float:
 @pytest.mark.usefixtures("small_heap")
 @pytest.mark.parametrize("name", _LISTS)
 async def test_gives_the_event_loop_its_turn(name: str) -> None:
-    """A list that is made to take long holds the loop up for no 100 ms; measured in CPU time."""
+    """A list that is made to take long blocks the loop for less than 100 ms of CPU time."""
     content = _LISTS[name]()
     assert await _longest_pause(lambda: _read(content)) < 0.1
 
 
 @pytest.mark.measures
-async def test_notices_what_holds_the_event_loop_up() -> None:
+async def test_measures_what_blocks_the_event_loop() -> None:
     """The control: one call in C that lets no other thread run."""
     assert await _longest_pause(lambda: sum(range(20_000_000))) > 0.1

@@ -1,4 +1,4 @@
-"""What if a job's file, or one beside it, is removed or replaced while the job is being run?"""
+"""A job's file, or one beside it, is removed, moved or replaced during a run."""
 
 import asyncio
 import sqlite3
@@ -24,7 +24,7 @@ _CUSTOMERS = 120
 
 
 def _once(change: Callable[[], object]) -> Callable[[Progress], None]:
-    """Change something when some customers have their outcome."""
+    """Call a function once, when some customers have their outcome."""
     done: list[bool] = []
 
     def watch(progress: Progress) -> None:
@@ -48,7 +48,7 @@ async def _disturbed(sandbox: Sandbox, job: Path, change: Callable[[], object]) 
 async def test_is_saved_where_its_file_was_removed(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """A run is never complete with nothing on disk: what was asked for is not lost silently."""
+    """A run is never complete with nothing on disk; no answer is lost silently."""
     with pytest.raises(JobStoreError, match=r"list\.job was removed .* run that job to resume"):
         await _disturbed(sandbox, job_path, job_path.unlink)
     async with Job.open(job_path) as job:
@@ -89,10 +89,10 @@ async def test_is_not_copied_where_it_was_moved(
     assert (await run_job(sandbox, None, moved)).complete
 
 
-async def test_says_that_it_cannot_be_saved(
+async def test_reports_that_it_cannot_be_saved(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loss is named, where the disk does not take the copy either."""
+    """Where the copy cannot be written either."""
 
     def refuse(*_: object) -> None:
         raise OSError
@@ -105,7 +105,7 @@ async def test_says_that_it_cannot_be_saved(
 async def test_ends_where_its_log_was_removed(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """Others would begin a second log, and the two would spoil the job; nothing is lost."""
+    """Another process would start a second log, and damage the job; nothing is lost."""
     log = job_path.with_name("list.job-wal")
     with pytest.raises(JobStoreError, match=r"list\.job-wal was removed or replaced"):
         await _disturbed(sandbox, job_path, log.unlink)
@@ -120,18 +120,18 @@ async def test_ends_where_its_log_was_removed(
 async def test_is_run_once_though_its_lock_was_removed(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, restart: bool
 ) -> None:
-    """The second run is refused as ever, and leaves the first one and its lock alone."""
+    """The second run is refused all the same, and leaves the first one and its lock alone."""
     path = mobiles(tmp_path / "l.csv", range(_CUSTOMERS))
     sandbox.latency = 0.02
-    begun = asyncio.Event()
+    started = asyncio.Event()
     lock = job_path.with_name("list.job-lock")
 
     def remove() -> None:
         lock.unlink()
-        begun.set()
+        started.set()
 
     first = asyncio.create_task(run_job(sandbox, path, job_path, progress=_once(remove)))
-    await begun.wait()
+    await started.wait()
     customers = CustomerList(path, identifier="mobile")
     async with client_of(sandbox) as client, Job.open(job_path, customers) as second:
         for call in (second.run(client, restart=restart), second.retry(), second.discard()):
@@ -144,16 +144,15 @@ async def test_is_run_once_though_its_lock_was_removed(
     assert lock.exists()
 
 
-async def test_can_be_run_again_by_who_has_it_open(
-    sandbox: Sandbox, tmp_path: Path, job_path: Path
+async def test_can_be_run_elsewhere_while_it_is_open(
+    sandbox: Sandbox, list_path: Path, job_path: Path
 ) -> None:
-    """Between its runs a job belongs to no process, though it is open in one."""
-    path = mobiles(tmp_path / "l.csv", range(5))
-    async with Job.open(job_path, CustomerList(path, identifier="mobile")) as job:
+    """Between its runs a job is locked by no process, though it is open in one."""
+    async with Job.open(job_path, CustomerList(list_path, identifier="mobile")) as job:
         async with client_of(sandbox) as client:
             await job.run(client)
         before = _descriptors()
-        assert (await run_job(sandbox, path, job_path)).complete
+        assert (await run_job(sandbox, list_path, job_path)).complete
         assert await job.retry() == 0
         assert _descriptors() == before
 
@@ -162,10 +161,10 @@ def _copied(job: Path, copy: Path) -> Callable[[], object]:
     return lambda: copy.write_bytes(job.read_bytes())
 
 
-async def test_is_not_begun_anew_where_it_was_copied_without_its_log(
+async def test_is_not_started_anew_where_it_was_copied_without_its_log(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """Nothing is written over a copy that lacks what was recorded last: that is asked for once."""
+    """A copy that lacks what was recorded last is not overwritten, and no customer asked again."""
     copy = tmp_path / "copy.job"
     await _disturbed(sandbox, job_path, _copied(job_path, copy))
     before, received = (tmp_path / copy.name).read_bytes(), sandbox.counts.received
@@ -179,10 +178,10 @@ async def test_is_not_begun_anew_where_it_was_copied_without_its_log(
     assert (await run_job(sandbox, None, job_path)).run.asked == 0
 
 
-async def test_is_whole_with_the_log_of_a_killed_process(
+async def test_is_complete_with_the_log_of_a_killed_process(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """Copied together they are the job, as they are where a process was killed."""
+    """Copied together they are the job."""
     copy, log = tmp_path / "copy.job", tmp_path / "copy.job-wal"
 
     def copied() -> None:
@@ -195,7 +194,7 @@ async def test_is_whole_with_the_log_of_a_killed_process(
     assert report.run.asked < _CUSTOMERS
 
 
-async def test_is_whole_where_another_program_has_closed_a_killed_job(
+async def test_is_complete_where_another_program_has_closed_a_killed_job(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
     """The process was killed as it began its log; its lock file tells this from a copy."""

@@ -146,7 +146,7 @@ class JobRun:
                 self._take(outcome)
                 if self._writer.is_full:
                     await self._writer.flush()
-        self._outage.release()
+        self._outage.flush_held()
         await self._writer.flush()
         if self._list_error is not None and not self._stopping:
             raise self._list_error
@@ -171,7 +171,7 @@ class JobRun:
         self._queue.mark_done(item.number)
 
     def _on_idle(self) -> None:
-        self._outage.idle()
+        self._outage.on_idle()
 
     async def _lookup(self, item: Item) -> Outcome:
         outcome = await self._client.lookup(self._query(item))

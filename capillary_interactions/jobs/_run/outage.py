@@ -21,15 +21,15 @@ _MAX_HELD: Final = 1000
 
 
 class OutageHandler:
-    """Tells customers without an answer from an endpoint that gives none.
+    """Distinguishes customers without an answer from an endpoint without answers.
 
-    Lookups that had no answer are held until the next answer comes, and are outcomes then. If it
-    does not come, they go back into the queue, and nothing but a probe now and then is sent. With
-    rules that never pause nothing is held, and with others a bounded number.
+    Lookups without an answer are held until the next answer comes, and are outcomes then. If none
+    comes, they are requeued, and only a probe now and then is sent. With rules that never pause
+    nothing is held, and with others a bounded number.
 
     Args:
-        rules: When that is so.
-        queue: Where customers come from.
+        rules: When to pause, and when to give up.
+        queue: The customers.
         record: Stores an outcome.
         lookup: Looks one customer up.
         give_up: Called with the last outcome when the rules allow no further probe.
@@ -86,14 +86,14 @@ class OutageHandler:
             self._answered(item, outcome)
             return
         if self._first.is_wrong(outcome) and not self._closed:
-            # All of them stay open, for the time when the setting is right.
+            # All of them stay open, until the setting is right.
             self._hold(item, outcome)
-            self._hand_back()
+            self._requeue_held()
             self._give_up(outcome)
             return
-        # A customer asked for in vain for the second time has no answer because of themselves.
-        last_word = item.again or (self._closed and self.reason is None)
-        if self._first.suspects(outcome) or (self._rules.may_pause and not last_word):
+        # A second lookup without an answer, with answers in between, is about the customer.
+        final = item.again or (self._closed and self.reason is None)
+        if self._first.suspects(outcome) or (self._rules.may_pause and not final):
             self._hold(item, outcome)
         else:
             self._record(item, outcome)
@@ -107,12 +107,12 @@ class OutageHandler:
         if len(self._held) > _MAX_HELD:
             self._record(*self._held.popleft())
 
-    def release(self) -> None:
-        """What is held is about customers, but for refusals that may be about all of them."""
-        self._release(pages=False)
+    def flush_held(self) -> None:
+        """Record what is held, but for refusals that may concern all customers."""
+        self._flush_held(pages=False)
 
-    def _release_answered(self) -> None:
-        """Keep what a request has met that was sent after the one that is answered now."""
+    def _flush_answered(self) -> None:
+        """Record what is held, but for refusals of requests later than the one answered now."""
         held, self._held = self._held, deque()
         for item, outcome in held:
             customer = outcome.query.identifier
@@ -121,19 +121,19 @@ class OutageHandler:
             else:
                 self._record(item, outcome)
 
-    def _release(self, *, pages: bool) -> None:
+    def _flush_held(self, *, pages: bool) -> None:
         held, self._held = self._held, deque()
         for item, outcome in held:
             if pages or not is_page(outcome):
                 self._record(item, outcome)
 
-    def idle(self) -> None:
-        """There is nothing more to hand out: if everything that is out is held, that is all."""
+    def on_idle(self) -> None:
+        """The queue is empty: if all lookups in progress are held, the run is at its end."""
         if self._queue.in_progress != len(self._held):
             return
         proven = self._proven()
-        pages = [] if proven else [one for one in self._held if is_page(one[1])]
-        self._release(pages=proven)
+        pages = [] if proven else [held for held in self._held if is_page(held[1])]
+        self._flush_held(pages=proven)
         if len(pages) == 1:
             # Only another customer's refusal would make it one of the credentials.
             self._record(*pages[0])
@@ -141,31 +141,31 @@ class OutageHandler:
             self._fail(doubted(pages[-1][1]))
 
     async def aclose(self) -> None:
-        """Send no more probes. But for a pause, what is held or still taken is an outcome."""
+        """Send no more probes; unless the run pauses, what is held or still ends is an outcome."""
         self._closed = True
         for probe in self._probes:
             if not probe.cancelling():
                 probe.cancel()
         if self._probes:
             await asyncio.wait(self._probes)
-        self.release()
+        self.flush_held()
 
     def _answered(self, item: Item, outcome: Outcome) -> None:
         self._breaker.record_answer(self._loop.time())
         self._first.is_wrong(outcome)
         if self._held:
-            self._release_answered()
+            self._flush_answered()
         self._record(item, outcome)
         if self.reason is not None:
             self._resume()
 
-    def _hand_back(self) -> None:
+    def _requeue_held(self) -> None:
         held, self._held = self._held, deque()
         for item, _ in held:
             self._queue.requeue(item)
 
     def _pause(self, last: Unanswered) -> None:
-        self._hand_back()
+        self._requeue_held()
         if self.reason is None and not self._closed:
             self.reason = last.reason
             self._queue.pause()

@@ -1,4 +1,4 @@
-"""When does a run stop or pause of its own accord? Rules over what has ended, pure."""
+"""Rules by which a run pauses or stops, over lookups that have ended. Pure."""
 
 import math
 from typing import Final, TypeGuard
@@ -10,11 +10,11 @@ from capillary_interactions._errors import ConfigurationError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable
 
 Unanswered = Unavailable | Rejected
-# So many customers in a row, and no answer before, are not rejected for what they are.
+# That many rejections in a row before any answer are not the customers' fault.
 _MAX_REJECTED: Final = 5
 
 
-def _patience(name: str, value: object) -> None:
+def _check_timeout(name: str, value: object) -> None:
     if value != math.inf:
         check_seconds(name, value)
 
@@ -23,17 +23,17 @@ def _patience(name: str, value: object) -> None:
 class StopRules:
     """When a run pauses, gives up, or finds that the list must be the wrong one.
 
-    Credentials that are refused stop a run at once, whatever these say.
+    Refused credentials always stop a run at once.
 
     Args:
-        unanswered: After so many lookups in a row without any answer nothing more is asked but
-            one customer now and then, until there is an answer; None for never.
-        silence: The same after so many seconds without any answer.
-        probe_initial: Seconds until the first customer is asked then; each time twice as many.
+        unanswered: Lookups in a row without any answer after which the run pauses: it looks up
+            only one customer now and then, until there is an answer; None for never.
+        silence: Seconds without any answer after which it pauses, too.
+        probe_initial: Seconds of a pause before the first of these lookups; doubled each time.
         probe_max: Seconds between two of them at most.
-        give_up_after: Seconds of this after which the run ends; `math.inf` for never.
-        rejected_share: The share of the first `rejected_of` rows that may be rejected, not
-            included; None for all.
+        give_up_after: Seconds of a pause after which the run ends; `math.inf` for never.
+        rejected_share: If as large a share of the first `rejected_of` rows is rejected, the run
+            stops; None for never.
         rejected_of: See there.
 
     Raises:
@@ -53,23 +53,23 @@ class StopRules:
         if self.unanswered is not None:
             check_count("stops.unanswered", self.unanswered)
         if self.silence is not None:
-            _patience("stops.silence", self.silence)
+            _check_timeout("stops.silence", self.silence)
         check_seconds("stops.probe_initial", self.probe_initial)
         check_seconds("stops.probe_max", self.probe_max)
         if self.give_up_after != 0:
-            _patience("stops.give_up_after", self.give_up_after)
+            _check_timeout("stops.give_up_after", self.give_up_after)
         check_count("stops.rejected_of", self.rejected_of)
         share = self.rejected_share
         if share is not None and check_seconds("stops.rejected_share", share) > 1:
             raise ConfigurationError(f"stops.rejected_share must be at most 1, not {share!r}")
 
     def probe_delay(self, probes: int) -> float:
-        """Seconds before a customer is asked, after so many have had no answer."""
+        """Seconds before the next probe, after a number of probes without an answer."""
         return min(self.probe_max, self.probe_initial * 2.0 ** min(probes, 60))
 
     @property
     def may_pause(self) -> bool:
-        """Whether any number of lookups without an answer, or any silence, makes a run pause."""
+        """Whether any number of lookups without an answer, or any silence, pauses a run."""
         return self.unanswered is not None or (self.silence or math.inf) < math.inf
 
     def is_wrong_list(self, rows: int, rejected: int) -> bool:
@@ -87,8 +87,8 @@ class StopRules:
 class FirstAnswer:
     """Whether the settings can be right at all, which the first answer of a run shows.
 
-    Without one, a certificate that is not accepted is the end of it: it will not mend itself.
-    After one the same is an outage, for certificates are renewed and pages of proxies go away.
+    Before it, a certificate that is not accepted ends the run: waiting does not help. After it, the
+    same is an outage, as certificates are renewed and pages of proxies go away.
 
     Attributes:
         in_a_row: Lookups that have ended for a setting, before any answer.
@@ -100,7 +100,7 @@ class FirstAnswer:
         self.answered = False
 
     def is_wrong(self, outcome: Outcome) -> bool:
-        """Take note of an outcome; whether it is clear by now that a setting is wrong."""
+        """Record an outcome; return whether a setting must be wrong."""
         if not is_about_settings(outcome):
             self.answered = self.answered or not isinstance(outcome, Unavailable)
             return False
@@ -110,17 +110,17 @@ class FirstAnswer:
         return isinstance(outcome, Unavailable) or self.in_a_row >= _MAX_REJECTED
 
     def suspects(self, outcome: Outcome) -> bool:
-        """Whether an outcome is not believed to be about its customer, for now."""
+        """Whether an outcome may come from the settings and not from its customer."""
         return not self.answered and is_about_settings(outcome)
 
 
 def is_about_settings(outcome: Outcome) -> bool:
-    """Whether an outcome says something of the settings or the deployment, not of a customer."""
+    """Whether the reason of an outcome is the settings or the deployment, not the customer."""
     return isinstance(outcome, Unavailable | Rejected) and isinstance(
         outcome.reason, SettingsReason
     )
 
 
 def is_unanswered(outcome: Outcome) -> TypeGuard[Unanswered]:
-    """Whether nothing that could be called the API has said anything about a customer."""
+    """Whether the API itself has not answered."""
     return isinstance(outcome, Unavailable) or is_about_settings(outcome)

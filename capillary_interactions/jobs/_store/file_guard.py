@@ -56,7 +56,7 @@ class FileGuard:
             try:
                 locked = try_lock(fd)
             except OSError:
-                locked = True  # the lock file has told of a disk without locks
+                locked = True  # `FileLock` reports a disk without locks
             if not locked:
                 os.close(fd)
                 raise in_use_error(self._path)

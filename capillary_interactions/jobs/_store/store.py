@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -37,24 +37,24 @@ from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.reopen import forget, forget_damaged
 from capillary_interactions.jobs._store.schema import OUTCOME_COLUMNS
 
-_INSERT_OUTCOME: Final = (
-    f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)}) "  # noqa: S608 - our own names
-    f"VALUES ({', '.join('?' * len(OUTCOME_COLUMNS))})"
-)
-_INSERT_CUSTOMER: Final = "INSERT OR IGNORE INTO customer (first, value) VALUES (?, ?)"
-_INSERT_ROW: Final = (
-    "INSERT INTO row (number, value, cells, first) "
-    "VALUES (?1, ?2, ?3, (SELECT first FROM customer WHERE value = ?2))"
-)
-_INSERT_REJECTED: Final = "INSERT INTO row (number, value, cells, reason) VALUES (?, ?, ?, ?)"
+_INSERT_OUTCOME: Final = f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)})"
+_INSERT_CUSTOMER: Final = "INSERT OR IGNORE INTO customer (first, value)"
+_INSERT_ROW: Final = "INSERT INTO row (number, value, cells, first)"
+_FIRST_OF_CUSTOMER: Final = "(?, ?, ?, (SELECT first FROM customer WHERE value = ?))"
+_INSERT_REJECTED: Final = "INSERT INTO row (number, value, cells, reason)"
+# sqlite3 releases the GIL three times a statement, and beside a busy event loop it takes up to
+# 5 ms to get it back.
+_ROWS_PER_STATEMENT: Final = 64
 _ADD_COUNT: Final = (
     "INSERT INTO tally VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
 )
 _UPDATE_RUN: Final = f"UPDATE run SET {', '.join(f'{name} = ?' for name in FIGURES)} WHERE id = ?"  # noqa: S608
+# As one row: each costs a release of the GIL, too.
 _PENDING: Final = (
+    "SELECT json_group_array(number), json_group_array(value) FROM ("
     "SELECT number, value FROM row LEFT JOIN outcome ON outcome.first = row.number "
-    "WHERE number > ? AND row.first = number AND outcome.first IS NULL ORDER BY number LIMIT ?"
+    "WHERE number > ? AND row.first = number AND outcome.first IS NULL ORDER BY number LIMIT ?)"
 )
 
 _P = ParamSpec("_P")
@@ -143,15 +143,30 @@ class Store:
         asked = list(compress(rows, (index not in batch.reasons for index in range(len(rows)))))
         rejected = [(*rows[index], reason) for index, reason in batch.reasons.items()]
         with transaction(self._connection):
-            insert = self._connection.executemany
-            customers = insert(_INSERT_CUSTOMER, (row[:2] for row in asked)).rowcount
-            insert(_INSERT_ROW, asked)
-            insert(_INSERT_REJECTED, rejected)
+            customers = self._insert(_INSERT_CUSTOMER, [row[:2] for row in asked])
+            self._insert(_INSERT_ROW, [(*row, row[1]) for row in asked], _FIRST_OF_CUSTOMER)
+            self._insert(_INSERT_REJECTED, rejected)
             added = Counter(blank=batch.blank, rejected=len(rejected))
             if customers < len(asked):
                 added.update(self._count_duplicates(batch.first))
             self._add_counts(added)
             self._save_position(batch)
+
+    def _insert(
+        self, statement: str, rows: Sequence[tuple[Any, ...]], values: str | None = None
+    ) -> int:
+        """Insert rows, many in a statement; return how many were inserted."""
+        inserted = 0
+        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
+            part = rows[start : start + _ROWS_PER_STATEMENT]
+            values = values or f"({', '.join('?' * len(part[0]))})"
+            if len(part) == _ROWS_PER_STATEMENT:
+                query = f"{statement} VALUES {', '.join([values] * len(part))}"
+                cursor = self._connection.execute(query, list(chain.from_iterable(part)))
+            else:
+                cursor = self._connection.executemany(f"{statement} VALUES {values}", part)
+            inserted += cursor.rowcount
+        return inserted
 
     def _count_duplicates(self, since: int) -> Counter[str]:
         """Count the rows whose customer has an earlier row, some with an outcome."""
@@ -193,7 +208,7 @@ class Store:
         """
         with transaction(self._connection):
             if batch.numbers:
-                self._connection.executemany(_INSERT_OUTCOME, batch.rows)
+                self._insert(_INSERT_OUTCOME, batch.rows)
                 self._set("settled", low_watermark)
                 self._add_counts(self._count_rows(batch))
             self._connection.execute(_UPDATE_RUN, (*astuple(figures), run))
@@ -216,9 +231,9 @@ class Store:
     @_with_job_errors
     def pending_after(self, number: int, limit: int) -> list[tuple[int, str]]:
         """Rows to ask for, each customer's first one, in order: their numbers and customers."""
-        rows = self._connection.execute(_PENDING, (number, limit)).fetchall()
-        checked_texts([value for _, value in rows])
-        return rows
+        numbers, values = self._connection.execute(_PENDING, (number, limit)).fetchone()
+        values = checked_texts(orjson.loads(values))
+        return list(zip(orjson.loads(numbers), values, strict=True))
 
     @_with_job_errors
     def rejected_of_first(self, count: int) -> tuple[int, int, int]:
