@@ -1,8 +1,8 @@
 """What an observer of a client sees: `InteractionsClient(config, observers=[observe])`.
 
-No event holds an identifier, a URL or a credential: credentials are told apart by their place in
-`ClientConfig.auth`, counted from 0, and lookups by a number that no other in this process has (or
-0 where nobody was watching when it began). Observers are plain callables.
+No event holds an identifier, a URL or a credential: a credential is named by its index in
+`ClientConfig.auth`, counted from 0, and a lookup by a number that is unique in this process (or 0
+where nothing received events when it began). Observers are plain callables.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ __all__ = [
 
 @frozen(kw_only=True)
 class LookupBegan:
-    """A lookup has been asked for; seen in the task and the context of whoever asks.
+    """A lookup was called; emitted in the task and the context of its caller.
 
     Attributes:
         lookup: Its number.
@@ -122,7 +122,7 @@ class RateChanged:
         credential: Whose rate.
         before: Requests a second until now.
         after: Requests a second from now on; 0 while the server's headers leave none.
-        reason: What the server's headers say, where they are why, or None. They are told of once,
+        reason: What the server's headers say, where they are why, or None. Emitted once,
             and again when they no longer are.
     """
 
@@ -157,7 +157,7 @@ class RetryScheduled:
 class BudgetSpent:
     """A failed request is not sent again, for too many others were, nor are those that follow.
 
-    Told once, until the budget has recovered and a request has been sent again.
+    Emitted once, until the budget has recovered and a request has been sent again.
 
     Attributes:
         credential: Whose budget.

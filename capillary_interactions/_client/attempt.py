@@ -50,10 +50,6 @@ class RequestSender:
     """Makes the attempts of lookups, one at a time for each.
 
     Args:
-        transport: Sends requests.
-        pool: The credentials; each learns from its responses.
-        observers: Receive events for each request.
-        reader: Reads answers.
         attempt_timeout: Seconds for one request.
         max_pause: Seconds that a server's Retry-After is believed at most.
     """

@@ -7,7 +7,7 @@ from attrs import define, field
 
 
 class BreakerState(Enum):
-    """What the endpoint is asked."""
+    """Whether requests are sent to the endpoint."""
 
     CLOSED = auto()
     OPEN = auto()

@@ -1,7 +1,7 @@
-"""How does clean-up come to its end although its caller is cancelled meanwhile?
+"""Clean-up that completes even if its caller is cancelled meanwhile.
 
-One cancellation may be followed by another one, and those of anyio's scopes are repeated in every
-turn of the event loop. What is awaited in an `except` or a `finally` would be left half done.
+One cancellation may be followed by another, and those of anyio's scopes are repeated in every
+iteration of the event loop: what is awaited in an `except` or a `finally` would be left half done.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
     try:
         await outlast((task,))
     except asyncio.CancelledError as cancelled:
-        # Not lost, and asyncio does not complain of an error that was never looked at.
+        # Not lost, and asyncio does not log an error that was never retrieved.
         raise cancelled from (None if task.cancelled() else task.exception())
     task.result()
 

@@ -205,8 +205,8 @@ class InteractionsClient:
             RuntimeError: The client is closed, or in use by another event loop.
         """
         config = self._config
-        at_once = config.in_flight * len(config.credentials) if in_flight is None else in_flight
-        check_count("in_flight", at_once)
+        concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+        check_count("in_flight", concurrency)
         if give_up_after is not None:
             check_count("give_up_after", give_up_after)
         limit = None if timeout is None else parse_timeout(timeout)
@@ -221,7 +221,7 @@ class InteractionsClient:
             work,
             queries,
             key=to_query if key is None else lambda item: to_query(key(item)),
-            at_once=at_once,
+            concurrency=concurrency,
             ordered=ordered,
             give_up_after=give_up_after,
             pages=self._pool.pages,

@@ -34,10 +34,6 @@ def _order(credential: CredentialState) -> tuple[float, int]:
 class CredentialPool:
     """All credentials, and which of them sends next.
 
-    Args:
-        credentials: At least one.
-        observers: Receive an event when one is disabled.
-
     Attributes:
         pages: Customers for whom pages came in place of answers, with any of the credentials.
         all: Every credential, in the order of the setting.
@@ -82,11 +78,7 @@ class CredentialPool:
         """The usable credential that can send soonest.
 
         One whose requests fail while another's do not is only probed now and then: each lookup that
-        it fails costs a retry.
-
-        Args:
-            now: The loop's time.
-            avoided: Those to use only if there are no others.
+        it fails costs a retry. Those to avoid are used only if there are no others.
         """
         usable = self.usable
         if len(usable) == 1:
@@ -186,14 +178,7 @@ def build_transport(
 def build_credential_pool(
     config: ClientConfig, transport: CheckedTransport, pace: Pace | None, observers: Observers
 ) -> CredentialPool:
-    """The credentials of the settings.
-
-    Args:
-        config: The client's settings.
-        transport: Fetches tokens.
-        pace: Shared by all credentials, or None for one of its own for each.
-        observers: Receive the events of each credential.
-    """
+    """The credentials of the settings, with a shared pace or each with one of its own."""
     indices = range(len(config.credentials))
     return CredentialPool(
         tuple(_build_state(config, index, transport, pace, observers) for index in indices),

@@ -30,23 +30,13 @@ class CredentialState:
 
     Attributes:
         index: Its position among the client's credentials, counted from 0.
-        auth: Its headers.
-        pace: When its next request may be sent.
-        budget: Its tokens for retries.
         answered: Whether it has had an answer since it was last refused, so that a 403 is not
             about the credential.
         refused: Why it is disabled, or None while it is in use.
-        evidence: Of refusals that do not come from the API.
-        answers: Requests answered.
-        refusals: Times that it was refused.
-        requests: Requests sent.
-        retries: Requests sent again after a failure.
-        throttled: Requests refused for their rate.
         shortage: What this machine lacks, while fewer requests are in flight for it; else None.
         failures: Requests in a row that had no answer, apart from those refused for their rate.
         probe_at: While it fails and others do not: the loop's time of the next request.
         probes: Requests that it was tried with since then.
-        server_limits: Changes of its rate.
     """
 
     index: int
@@ -74,16 +64,12 @@ class CredentialState:
     _retry_not_before: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Watch the rate."""
         self.server_limits = ServerLimits(self.index, self.pace, self.observers)
 
     async def before_send(self, timeout: float | None) -> Mapping[str, str]:  # noqa: ASYNC109
         """Wait as `Pace.before_send` does, and return headers that are in date by then.
 
         Those behind wait for a new token, too: else all would be sent at once when it comes.
-
-        Args:
-            timeout: Seconds to wait for a token at most, or None.
 
         Raises:
             NoHeadersError: There is no token.
@@ -113,7 +99,6 @@ class CredentialState:
         return self._send_lock
 
     def request_sent(self) -> None:
-        """Count a request that is about to be sent."""
         self.requests += 1
         if self._cooling and not self.pace.state().cool_down:
             self._cooling = False
@@ -146,7 +131,6 @@ class CredentialState:
         self.shortage = reason
 
     def on_retry(self) -> None:
-        """A failed request will be sent again."""
         self.retries += 1
         self._out_of_budget = False
 
@@ -157,7 +141,6 @@ class CredentialState:
             self.observers.emit(BudgetSpent(credential=self.index, reason=reason))
 
     def on_throttled(self, sent_at: float, hint: float | None) -> None:
-        """The server refused a request for its rate."""
         self.throttled += 1
         self.pace.throttled(sent_at, hint)
         cool_down = self.pace.state().cool_down

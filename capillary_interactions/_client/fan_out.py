@@ -1,7 +1,7 @@
-"""How is one coroutine run over an endless source, a few at a time, with back-pressure both ways?
+"""A pool of workers over a source that may be endless, with back-pressure in both directions.
 
-Knows nothing of HTTP. A fan-out holds a bounded number of items: read and not yet taken. It reads
-its source only as results are taken, and leaves no task behind, however it is left.
+It holds a bounded number of items that were read and whose results were not taken, reads the source
+only as results are taken, and leaves no task behind.
 """
 
 import asyncio
@@ -15,30 +15,28 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 from capillary_interactions._client.cleanup import finish, outlast
-from capillary_interactions._client.read_lock import ReadLock
 
 _I = TypeVar("_I")
 _P = TypeVar("_P")
 _R = TypeVar("_R")
 
-# anyio cancels a task only while what it awaits is not done. Where each turn of the event loop
-# brings a result, that is never the case, so that now and then a turn is awaited.
+# anyio cancels a task only while what it awaits is not done. If each iteration of the event loop
+# brings a result, that is never so; therefore an iteration is awaited now and then.
 _CHECKPOINT: Final = 16
-# Errors that nobody need see who has left the stream before they were raised.
-_KEPT: Final = (Exception, asyncio.CancelledError)
+# Errors that are dropped if the stream was left before they were raised.
+_SUPPRESSIBLE: Final = (Exception, asyncio.CancelledError)
 
 Source = Iterable[_I] | AsyncIterable[_I]
 
 
-class _UsedUpError(Exception):
+class _SourceExhaustedError(Exception):
     """The source has no more items."""
 
 
-def _raisable(error: BaseException) -> BaseException:
+def _as_raisable(error: BaseException) -> BaseException:
     """An error as `__anext__` may raise it; one that would look like the end is replaced."""
     if not isinstance(error, StopAsyncIteration):
         return error
@@ -48,7 +46,7 @@ def _raisable(error: BaseException) -> BaseException:
     return raised
 
 
-def _is_thrown_away(error: BaseException) -> bool:
+def _is_closed_by_interpreter(error: BaseException) -> bool:
     """Whether a worker's coroutine is being closed by the interpreter, its event loop gone."""
     if not isinstance(error, GeneratorExit):
         return False
@@ -59,18 +57,53 @@ def _is_thrown_away(error: BaseException) -> bool:
     return False
 
 
-class FanOut(Generic[_I, _P, _R]):
-    """Results of a coroutine over the items of a source, as an async iterator to enter and leave.
+class ReadLock:
+    """A lock that is acquired at once while it is free, even if there are waiters.
 
-    An error of the source comes after the results of what was read before it; an error of the
-    coroutine comes after the results that are there, and cancels the rest. Either comes bare,
-    whatever its class: a `BaseException` is not taken for the end either.
+    `asyncio.Lock` is fair: after one wait for a slow source all workers would queue for good, and
+    each read would cost an iteration of the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._locked = False
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        while self._locked:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if not waiter.cancelled():
+                    self._wake()
+                raise
+        self._locked = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self._locked = False
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+
+class FanOut(Generic[_I, _P, _R]):
+    """The results of `work` for the items of a source, as an async iterator to enter and leave.
+
+    An error of the source is raised after the results of what was read before it; an error of
+    `work` after the results that are complete, and cancels the rest. Both are raised bare, whatever
+    their class: a `BaseException` is not taken for the end either.
 
     Args:
-        work: The coroutine function.
-        source: The items, from an iterable or async iterable; may be endless.
-        prepare: From an item to what is worked on; its errors count as the source's.
-        at_once: Items worked on at once. Twice as many are held at most.
+        work: Called with what `prepare` returns, which is called with an item as it is read.
+        source: The items.
+        prepare: Its errors count as the source's.
+        concurrency: Items worked on at once. Twice as many are held at most.
         ordered: Whether results come in the order of the source.
     """
 
@@ -80,24 +113,24 @@ class FanOut(Generic[_I, _P, _R]):
         source: Source[_I],
         *,
         prepare: Callable[[_I], _P],
-        at_once: int,
+        concurrency: int,
         ordered: bool = False,
     ) -> None:
         self._work = work
         self._source = source
         self._prepare = prepare
-        self._at_once = at_once
+        self._concurrency = concurrency
         self._ordered = ordered
-        self._room = 2 * at_once
+        self._free_slots = 2 * concurrency
         self._read = 0
-        self._given = 0
+        self._next_index = 0
         self._ready: deque[_R] = deque()
-        self._early: dict[int, _R] = {}
+        self._out_of_order: dict[int, _R] = {}
         self._workers: set[asyncio.Task[None]] = set()
-        self._reading = ReadLock()
-        self._taken = asyncio.Event()
-        self._news = asyncio.Event()
-        self._puller: asyncio.Task[None] | None = None
+        self._read_lock = ReadLock()
+        self._result_taken = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._reading_task: asyncio.Task[None] | None = None
         self._next: Callable[[], Awaitable[_I]] | None = None
         self._generator: AsyncGenerator[_I, None] | None = None
         self._iterator: Iterator[_I] | None = None
@@ -106,69 +139,67 @@ class FanOut(Generic[_I, _P, _R]):
         self._source_error: BaseException | None = None
         self._work_error: BaseException | None = None
         self._raised = False
-        self._heard = 0
+        self._waits = 0
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cancel what is under way and wait until it is gone, though cancelled meanwhile."""
+        """Cancel the workers and wait for their end, even if cancelled meanwhile."""
         self._stopped = self._closing = True
         await finish(self._close())
 
     async def _close(self) -> None:
         workers = tuple(self._workers)
         for worker in workers:
-            if worker is not self._puller or not worker.cancelling():
-                # Not while the source closes itself: a second one would end that half done.
+            if worker is not self._reading_task or not worker.cancelling():
+                # Not while the source closes: a second cancellation would interrupt that.
                 worker.cancel()
         try:
             await outlast(workers)
         finally:
             generator, self._generator = self._generator, None
             if generator is not None:
-                # Whatever it holds open is let go of now, not when the garbage is collected.
+                # What it holds open is closed now, not by the garbage collector.
                 await generator.aclose()
         error = self._source_error if self._work_error is None else self._work_error
-        if error is not None and not self._raised and not isinstance(error, _KEPT):
-            # Ctrl-C as the stream was left, or a test's own failure: not for us to swallow.
+        if error is not None and not self._raised and not isinstance(error, _SUPPRESSIBLE):
+            # Ctrl-C as the stream was left, or a test's own failure, is never suppressed.
             raise error
 
     def untaken(self) -> list[_R]:
-        """Results that are there and have not been taken; they are taken now."""
-        results = [*self._ready, *(self._early[place] for place in sorted(self._early))]
+        """Take the results that are complete and have not been taken."""
+        results = [
+            *self._ready,
+            *(self._out_of_order[index] for index in sorted(self._out_of_order)),
+        ]
         self._ready.clear()
-        self._early.clear()
+        self._out_of_order.clear()
         return results
 
     def stop_reading(self, error: BaseException | None = None) -> None:
-        """Read no more; what was read still ends, and then the error comes, if one is given."""
+        """Read no more; an error is raised after the results of what was read."""
         if not self._stopped:
             self._stopped = True
             self._source_error = error
-            if self._puller is not None:
-                self._puller.cancel()
-        self._taken.set()
-        self._news.set()
+            if self._reading_task is not None:
+                self._reading_task.cancel()
+        self._result_taken.set()
+        self._changed.set()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> _R:
         if self._next is None and self._iterator is None:
-            self._begin()
+            self._start()
         while not self._ready:
             if self._work_error is not None:
-                if self._early:
-                    return self._early.pop(min(self._early))
+                if self._out_of_order:
+                    return self._out_of_order.pop(min(self._out_of_order))
                 self._raised = True
                 raise self._work_error
             if not self._workers:
@@ -176,46 +207,44 @@ class FanOut(Generic[_I, _P, _R]):
                     self._raised = True
                     raise self._source_error
                 raise StopAsyncIteration
-            await self._hear()
-        self._room += 1
-        self._taken.set()
+            await self._wait_for_change()
+        self._free_slots += 1
+        self._result_taken.set()
         return self._ready.popleft()
 
-    async def _hear(self) -> None:
-        """Wait until a result has come, or the end."""
-        self._news.clear()
-        await self._news.wait()
-        self._heard += 1
-        if not self._heard % _CHECKPOINT:
+    async def _wait_for_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+        self._waits += 1
+        if not self._waits % _CHECKPOINT:
             await asyncio.sleep(0)
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         if isinstance(self._source, AsyncIterable):
             iterator: AsyncIterator[_I] = aiter(self._source)
             self._next = iterator.__anext__
             self._generator = iterator if isinstance(iterator, AsyncGenerator) else None
         else:
             self._iterator = iter(self._source)
-        self._hire()
+        self._start_worker()
 
-    def _hire(self) -> None:
-        """One more worker, as long as there is work for it."""
-        if not self._stopped and len(self._workers) < self._at_once:
+    def _start_worker(self) -> None:
+        if not self._stopped and len(self._workers) < self._concurrency:
             worker = asyncio.get_running_loop().create_task(self._run())
             self._workers.add(worker)
-            worker.add_done_callback(self._leave)
+            worker.add_done_callback(self._worker_done)
 
-    def _leave(self, worker: asyncio.Task[None]) -> None:
+    def _worker_done(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         if worker.cancelled() and not self._stopped:
-            # By somebody else, while it waited for its turn to read: the stream is incomplete.
+            # By other code, while it waited for the lock: the stream is incomplete.
             self._fail(asyncio.CancelledError())
-        self._news.set()
+        self._changed.set()
 
     async def _run(self) -> None:
-        while (taken := await self._take()) is not None:
+        while (taken := await self._next_item()) is not None:
             number, item = taken
-            self._hire()
+            self._start_worker()
             try:
                 result = await self._work(item)
             except BaseException as error:
@@ -223,25 +252,25 @@ class FanOut(Generic[_I, _P, _R]):
                     raise
                 self._fail(error)
                 return
-            self._give(number, result)
+            self._deliver(number, result)
 
     @staticmethod
     def _is_own(error: BaseException, *, stopping: bool) -> bool:
         """Whether it is the end of the worker itself, and no error of what it called."""
         cancelled = stopping and isinstance(error, asyncio.CancelledError)
-        return cancelled or _is_thrown_away(error)
+        return cancelled or _is_closed_by_interpreter(error)
 
-    async def _take(self) -> tuple[int, _P] | None:
+    async def _next_item(self) -> tuple[int, _P] | None:
         """The next item and its number; None where nothing more is read."""
-        async with self._reading:
-            while self._room <= 0 and not self._stopped:
-                self._taken.clear()
-                await self._taken.wait()
+        async with self._read_lock:
+            while self._free_slots <= 0 and not self._stopped:
+                self._result_taken.clear()
+                await self._result_taken.wait()
             if self._stopped:
                 return None
             try:
-                item = self._prepare(await self._pull())
-            except _UsedUpError:
+                item = self._prepare(await self._read_source())
+            except _SourceExhaustedError:
                 self._stopped = True
                 return None
             except BaseException as error:
@@ -249,46 +278,46 @@ class FanOut(Generic[_I, _P, _R]):
                 # look like its end.
                 if self._is_own(error, stopping=self._stopped):
                     raise
-                self._fail_to_read(error)
+                self._fail_reading(error)
                 return None
             finally:
-                self._puller = None
-            self._room -= 1
+                self._reading_task = None
+            self._free_slots -= 1
             self._read += 1
             return self._read - 1, item
 
-    async def _pull(self) -> _I:
+    async def _read_source(self) -> _I:
         if self._next is not None:
-            self._puller = asyncio.current_task()
+            self._reading_task = asyncio.current_task()
             try:
                 return await self._next()
             except StopAsyncIteration:
-                raise _UsedUpError from None
+                raise _SourceExhaustedError from None
         for item in self._iterator or ():
             return item
-        raise _UsedUpError
+        raise _SourceExhaustedError
 
-    def _fail_to_read(self, error: BaseException) -> None:
+    def _fail_reading(self, error: BaseException) -> None:
         if self._stopped and self._source_error is None and not isinstance(error, Exception):
             self._source_error = error
-        self.stop_reading(_raisable(error))
+        self.stop_reading(_as_raisable(error))
 
     def _fail(self, error: BaseException) -> None:
         if self._work_error is None:
-            self._work_error = _raisable(error)
+            self._work_error = _as_raisable(error)
         self._stopped = self._closing = True
-        self._taken.set()
+        self._result_taken.set()
         for worker in self._workers:
             if worker is not asyncio.current_task():
                 worker.cancel()
-        self._news.set()
+        self._changed.set()
 
-    def _give(self, number: int, result: _R) -> None:
+    def _deliver(self, number: int, result: _R) -> None:
         if not self._ordered:
             self._ready.append(result)
         else:
-            self._early[number] = result
-            while self._given in self._early:
-                self._ready.append(self._early.pop(self._given))
-                self._given += 1
-        self._news.set()
+            self._out_of_order[number] = result
+            while self._next_index in self._out_of_order:
+                self._ready.append(self._out_of_order.pop(self._next_index))
+                self._next_index += 1
+        self._changed.set()

@@ -63,15 +63,7 @@ class _RetryState:
 
 @frozen(eq=False)
 class LookupRunner:
-    """Runs lookups until there is an answer or no further attempt.
-
-    Args:
-        config: The client's settings.
-        sender: Makes one attempt.
-        observers: Receive an event for each retry.
-        sleep: Waits, in seconds.
-        jitter: Draws from 0 to 1.
-    """
+    """Runs lookups until there is an answer or no further attempt."""
 
     config: ClientConfig
     sender: RequestSender
@@ -235,14 +227,7 @@ def too_late(refusal: Refusal | None, max_pause: float) -> AttemptResult:
 
 
 def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float) -> Outcome:
-    """The outcome of a lookup.
-
-    Args:
-        ended: Its end state; of the shared call, where it has joined one.
-        query: What was looked up.
-        item: What the source yielded.
-        elapsed: Seconds from the call to its end.
-    """
+    """The outcome of a lookup, from its end state or that of the shared call it has joined."""
     result = ended.result
     common: dict[str, Any] = {
         "query": query,

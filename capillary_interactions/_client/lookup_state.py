@@ -20,18 +20,14 @@ class LookupState:
     """The state of one lookup.
 
     Attributes:
-        query: What is looked up.
-        deadline: Its deadline and priority.
-        attempts: Requests sent so far.
         waited: Seconds spent so far waiting for quota or a cool-down.
         request_id: The server's name for the last request.
-        lookup: The lookup's number, for observers.
+        lookup: Its number, for observers.
         reported_wait: Seconds of `waited` that events have reported.
         tolerated: Different customers refused by what is not the API, after which the credential
             is not yet in doubt.
         objects: Objects and lists in the long answers so far, at most.
         request_number: The last request's number; see `ProxyPages`.
-        result: How it has ended, once it has.
         credential: The one of the last attempt.
         sent_headers: Those of the last request; None if there was no token for it.
     """

@@ -27,12 +27,12 @@ _BLOCKED: Final = (
 
 
 def is_believed(refused: int, others: int, tolerated: int = 1) -> bool | None:
-    """Whether it is about the credential; None if that is not known yet.
+    """Whether refusals of different customers are about the credential; None if not known yet.
 
     Args:
         refused: Different customers refused since the last answer.
-        others: Lookups under way that may bring an answer yet.
-        tolerated: Different customers whose refusal alone says nothing about the credential.
+        others: Lookups in progress that may have an answer.
+        tolerated: The number of customers whose refusal alone says nothing about the credential.
     """
     if refused >= MAX_REFUSED:
         return True
@@ -45,10 +45,10 @@ def is_page(outcome: Outcome) -> bool:
 
 
 def doubted(outcome: Outcome, *, proven: bool = False) -> AuthenticationError:
-    """The error where several customers were refused so, and none was answered in between.
+    """The error after several such rejections in a row, of which this is the last.
 
     Args:
-        outcome: The last such rejection.
+        outcome: The rejection.
         proven: Whether others were answered before.
     """
     reason = outcome.reason if isinstance(outcome, Rejected) else outcome.ending
@@ -121,10 +121,7 @@ class RefusalEvidence:
     ) -> bool:
         """Wait until it is known whether a refusal is about the credential.
 
-        Args:
-            customer: The customer whose lookup was refused.
-            tolerated: See `is_believed`.
-            left: Seconds to the lookup's deadline, or None; half of them are waited at most.
+        Of the seconds left to the lookup's deadline, half are waited at most.
         """
         loop = asyncio.get_running_loop()
         until = None if left is None else loop.time() + left / 2

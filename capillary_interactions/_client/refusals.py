@@ -27,12 +27,7 @@ _UNPROVEN: Final = (
 
 @define(eq=False)
 class _Count:
-    """The refusals of one credential within one attempt.
-
-    Attributes:
-        strikes: Refusals that count.
-        answers: The credential's answers before the first of them.
-    """
+    """The refusals of one credential within one attempt, and its answers before the first."""
 
     strikes: int = 0
     answers: int = 0
@@ -43,9 +38,7 @@ class Refusals:
     """The refusals that one attempt has met.
 
     Attributes:
-        customer: The customer of the lookup.
-        tolerated: See `RefusalEvidence.is_believed`.
-        pool: All credentials.
+        tolerated: See `refusal_evidence.is_believed`.
         avoided: Credentials that are not used again for this customer, as long as there are others.
     """
 
@@ -63,16 +56,9 @@ class Refusals:
         headers: Mapping[str, str] | None,
         left: float | None,
     ) -> AttemptResult | None:
-        """Take in a refusal.
+        """The result of an attempt that met a refusal, or None to send again.
 
-        Args:
-            credential: The credential's state.
-            refusal: The refusal.
-            headers: Those that were refused; None where the token endpoint refused.
-            left: Seconds to the deadline, or None.
-
-        Returns:
-            The result of the attempt, or None to send again.
+        Headers are None where the token endpoint refused.
 
         Raises:
             AuthenticationError: The last credential is refused.

@@ -69,13 +69,7 @@ class Retry:
 
 @frozen
 class GiveUp:
-    """Do not try again.
-
-    Attributes:
-        reason: Why not, where that says more than the failure itself.
-        retry_after: Seconds after which asking again makes sense, or None if unknown.
-        budget_spent: Whether tokens are lacking.
-    """
+    """Do not try again; the reason is for where there is more to say than the failure itself."""
 
     reason: str | None = None
     retry_after: float | None = None
@@ -94,15 +88,8 @@ def decide(
 ) -> Retry | GiveUp:
     """Whether a failed attempt is followed by another.
 
-    Args:
-        policy: The setting.
-        failure: How the attempt failed.
-        attempt: Which attempt it was, counted from 1.
-        budget: The credential's tokens; a retry takes its own at once, for one that still sleeps
-            counts as well.
-        time_left: Seconds to the caller's deadline, or None.
-        jitter: A draw from 0 to 1.
-        cool_down: Seconds for which nothing is sent anyway.
+    A retry takes its tokens from the budget at once: one that still waits counts as well. While
+    there is a cool-down, nothing is sent anyway.
     """
     hint = failure.retry_after
     if attempt >= policy.attempts or _is_settled(failure):
@@ -164,19 +151,9 @@ async def run_retries(
     next_delay: Callable[[_T, int], float | None],
     sleep: Callable[[float], Awaitable[None]],
 ) -> _T:
-    """Repeat a failed first attempt until `next_delay` returns None.
+    """Repeat a failed first attempt until `next_delay`, given the number of a result, returns None.
 
     tenacity is set up only here: on each successful call it would cost a third of the request.
-
-    Args:
-        failed: The result of the first attempt.
-        attempt: Makes another one.
-        next_delay: From a result and its number, counted from 1, to the seconds to wait before the
-            next attempt; None to stop.
-        sleep: Waits; tests pass one that does not.
-
-    Returns:
-        The last result.
     """
     first = [failed]
 

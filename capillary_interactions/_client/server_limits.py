@@ -21,11 +21,6 @@ _ENOUGH: Final = "there is more of the quota again, as the server's headers say"
 class ServerLimits:
     """Reports each change of a credential's rate, and lowers it as the server's headers ask.
 
-    Args:
-        credential: Its index among the client's credentials.
-        pace: Its pace.
-        observers: Receive each change.
-
     Attributes:
         reason: The server's headers, while they lower the rate; else None.
         reported_rate: The rate of the last event.
@@ -43,17 +38,10 @@ class ServerLimits:
     _until: float = field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Start with the pace's rate."""
         self.reported_rate = self._full_rate = self.pace.rate
 
     def update(self, policies: tuple[QuotaPolicy, ...], *, sent_at: float, now: float) -> None:
-        """Take in what an answer's headers say of the quota.
-
-        Args:
-            policies: All that they name.
-            sent_at: When its request was sent.
-            now: The loop's time.
-        """
+        """Take in the quota policies that an answer's headers name."""
         counting = self._resets.read(policies, self._full_rate, now)
         left = slowing(counting, self._full_rate, slowed=now < self._until)
         if left is not None:

@@ -57,10 +57,7 @@ class SingleFlight(Generic[_T]):
     ) -> _T:
         """The result of the shared call with this key, which is started unless it is in progress.
 
-        Args:
-            key: Callers with equal keys share one call.
-            deadline: This caller's; it becomes that of the call, with which others may join.
-            start: Makes the coroutine of a new call.
+        The deadline of the first caller becomes that of the call, with those of others joined.
 
         Raises:
             WaiterTimeoutError: The deadline came first, or it is known that it will.

@@ -1,4 +1,4 @@
-"""What does a client look like at one moment? Frozen values for dashboards and health checks."""
+"""A client at one moment: frozen values for dashboards and health checks."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,28 @@ from capillary_interactions._client.credential_state import CredentialState
 
 
 @frozen(kw_only=True)
-class CredentialSnapshot:
+class _Figures:
+    rate: float
+    slots_left: int
+    waiting: int
+    in_flight: int
+    cool_down: float
+    retry_budget: float
+    requests: int
+    retries: int
+    throttled: int
+    shortage: str | None = None
+    asked_to_wait: float = 0.0
+    slowed: str | None = None
+
+
+@frozen(kw_only=True)
+class CredentialSnapshot(_Figures):
     """One credential at one moment.
 
     Attributes:
         rate: Requests a second it sends at; below the configured rate after throttling.
-        slots_left: Requests that could leave at once.
+        slots_left: Requests that could be sent at once.
         waiting: Requests in its queue.
         in_flight: Requests under way.
         cool_down: Seconds for which it sends nothing.
@@ -21,65 +37,31 @@ class CredentialSnapshot:
         requests: Requests sent so far.
         retries: Requests sent again so far.
         throttled: Requests refused for their rate so far.
-        refused: Why it is left out, or None.
-        shortage: What this machine lacks, while fewer requests are under way at once for it.
+        refused: Why it is disabled, or None.
+        shortage: What this machine lacks (such as open files), while fewer requests are under way
+            at once for it; else None.
         asked_to_wait: Seconds for which the server has asked lookups to wait before their retries;
             0 once it has answered one.
         slowed: What the server's headers say, while they lower the rate; else None.
     """
 
-    rate: float
-    slots_left: int
-    waiting: int
-    in_flight: int
-    cool_down: float
-    retry_budget: float
-    requests: int
-    retries: int
-    throttled: int
     refused: str | None
-    shortage: str | None = None
-    asked_to_wait: float = 0.0
-    slowed: str | None = None
 
 
 @frozen(kw_only=True)
-class Snapshot:
-    """A client at one moment: the sum of its credentials.
+class Snapshot(_Figures):
+    """A client at one moment: attributes as in `CredentialSnapshot`, of all credentials together.
+
+    Rate and slots are those of the credentials in use; of cool-downs and of what the server has
+    asked to wait, the shortest one counts.
 
     Attributes:
-        rate: Requests a second that all credentials in use send at together.
-        slots_left: Requests that could leave at once.
-        waiting: Requests in a queue.
-        in_flight: Requests under way.
-        cool_down: Seconds for which nothing at all is sent: the shortest of the credentials'.
-        retry_budget: Tokens left for retries.
-        requests: Requests sent so far.
-        retries: Requests sent again so far.
-        throttled: Requests refused for their rate so far.
         endings: Lookups so far by how they ended ("found", "not_found", ...).
         credentials: Each credential, in the order of `ClientConfig.auth`.
-        shortage: What this machine lacks (such as open files), while fewer requests are under way
-            at once for it; else None.
-        asked_to_wait: Seconds for which the server has asked lookups to wait before their retries,
-            the shortest of the credentials'; 0 once it has answered one.
-        slowed: What the server's headers say, while they lower a credential's rate; else None.
     """
 
-    rate: float
-    slots_left: int
-    waiting: int
-    in_flight: int
-    cool_down: float
-    retry_budget: float
-    requests: int
-    retries: int
-    throttled: int
     endings: Mapping[str, int]
     credentials: tuple[CredentialSnapshot, ...]
-    shortage: str | None = None
-    asked_to_wait: float = 0.0
-    slowed: str | None = None
 
 
 def _credential_snapshot(credential: CredentialState) -> CredentialSnapshot:
@@ -102,22 +84,22 @@ def _credential_snapshot(credential: CredentialState) -> CredentialSnapshot:
 
 
 def snapshot_of(pool: tuple[CredentialState, ...], endings: Mapping[str, int]) -> Snapshot:
-    """The credentials' states, and their sum."""
-    each = tuple(_credential_snapshot(credential) for credential in pool)
-    used = tuple(one for one in each if one.refused is None) or each
+    """The state of each credential, and their sum."""
+    all_ = tuple(_credential_snapshot(credential) for credential in pool)
+    used = tuple(credential for credential in all_ if credential.refused is None) or all_
     return Snapshot(
-        rate=sum(one.rate for one in used),
-        slots_left=sum(one.slots_left for one in used),
-        waiting=sum(one.waiting for one in each),
-        in_flight=sum(one.in_flight for one in each),
-        cool_down=min(one.cool_down for one in used),
-        retry_budget=sum(one.retry_budget for one in each),
-        requests=sum(one.requests for one in each),
-        retries=sum(one.retries for one in each),
-        throttled=sum(one.throttled for one in each),
+        rate=sum(credential.rate for credential in used),
+        slots_left=sum(credential.slots_left for credential in used),
+        waiting=sum(credential.waiting for credential in all_),
+        in_flight=sum(credential.in_flight for credential in all_),
+        cool_down=min(credential.cool_down for credential in used),
+        retry_budget=sum(credential.retry_budget for credential in all_),
+        requests=sum(credential.requests for credential in all_),
+        retries=sum(credential.retries for credential in all_),
+        throttled=sum(credential.throttled for credential in all_),
         endings=endings,
-        credentials=each,
-        asked_to_wait=min(one.asked_to_wait for one in used),
-        slowed=next((one.slowed for one in used if one.slowed is not None), None),
-        shortage=next((one.shortage for one in each if one.shortage is not None), None),
+        credentials=all_,
+        asked_to_wait=min(credential.asked_to_wait for credential in used),
+        slowed=next(filter(None, (credential.slowed for credential in used)), None),
+        shortage=next(filter(None, (credential.shortage for credential in all_)), None),
     )

@@ -1,10 +1,9 @@
-"""Outcomes of many lookups, as they end: the fan-out, dressed for customers."""
+"""Outcomes of many lookups, as they end: a fan-out over queries, with its stop rules."""
 
 import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Any, Self
 
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
@@ -26,19 +25,10 @@ from capillary_interactions._text.tracebacks import clear
 class OutcomeStream:
     """Outcomes to enter, iterate over and leave; made by `InteractionsClient.stream`.
 
-    Args:
-        work: Looks a query up; its outcome keeps the item.
-        source: The items.
-        key: From an item to its query.
-        at_once: Lookups under way at once; twice as many items are held at most.
-        ordered: Whether outcomes come in the order of the source.
-        give_up_after: Unavailable endings in a row after which the stream raises, or None.
-        pages: Customers whom pages of a proxy or firewall have met.
-
     Attributes:
         tolerated: See `RefusalEvidence.is_believed`; more for a reader that keeps rejections by
             pages.
-        waits_out: Whether whoever reads it waits out pages that are no refusals.
+        waits_out: Whether its reader waits until pages that are no refusals go away.
     """
 
     def __init__(
@@ -47,7 +37,7 @@ class OutcomeStream:
         source: Source[Any],
         *,
         key: Callable[[Any], Query],
-        at_once: int,
+        concurrency: int,
         ordered: bool,
         give_up_after: int | None,
         pages: ProxyPages,
@@ -57,12 +47,16 @@ class OutcomeStream:
         self._pages = pages
         self._work = work
         self._key = key
-        self._fan: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
-            self._counted, source, prepare=self._prepared, at_once=at_once, ordered=ordered
+        self._fan_out: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
+            self._look_up_and_count,
+            source,
+            prepare=self._to_query,
+            concurrency=concurrency,
+            ordered=ordered,
         )
         self._breaker = CircuitBreaker(give_up_after)
         self._endings: Counter[str] = Counter()
-        self._down: EndpointDownError | None = None
+        self._endpoint_down: EndpointDownError | None = None
         self._entered = False
 
     async def __aenter__(self) -> Self:
@@ -70,34 +64,29 @@ class OutcomeStream:
         self._entered = True
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._entered = False
-        await self._fan.aclose()
+        await self._fan_out.aclose()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Outcome:
         if not self._entered:
-            # Outside, nobody would end what is under way.
+            # Outside of its block, no code would cancel the lookups.
             raise RuntimeError(
                 "a stream is read within its block: `async with client.stream(...) as outcomes`"
             )
         try:
-            return await self._fan.__anext__()
-        except EndpointDownError as down:
-            if down is not self._down:
+            return await self._fan_out.__anext__()
+        except EndpointDownError as error:
+            if error is not self._endpoint_down:
                 raise  # of the source, perhaps another stream
-            # Since the rule fired, whatever had been read by then has ended as well.
+            # What had been read when the rule fired has ended meanwhile as well.
             counts = with_all_endings(self._endings)
-            raise EndpointDownError(down.consecutive, down.reason, counts) from None
+            raise EndpointDownError(error.consecutive, error.reason, counts) from None
         except Exception as error:
-            # The frames of what looks up and reads hold items, queries and their like.
+            # The frames of lookups and of the source hold items and queries.
             clear(error)
             raise
 
@@ -105,18 +94,18 @@ class OutcomeStream:
         """Take no more items from the source; what was taken still ends.
 
         Args:
-            error: Raised after the last outcome, or None to end like a source that is used up.
+            error: Raised after the last outcome, or None to end like an exhausted source.
         """
-        self._fan.stop_reading(error)
+        self._fan_out.stop_reading(error)
 
     def untaken(self) -> list[Outcome]:
-        """Outcomes that are there and have not been iterated over; for when the stream is left."""
-        return self._fan.untaken()
+        """Outcomes that have not been iterated over; for when the stream is left."""
+        return self._fan_out.untaken()
 
-    def _prepared(self, item: Any) -> tuple[Any, Query]:
+    def _to_query(self, item: Any) -> tuple[Any, Query]:
         return item, self._key(item)
 
-    async def _counted(self, prepared: tuple[Any, Query]) -> Outcome:
+    async def _look_up_and_count(self, prepared: tuple[Any, Query]) -> Outcome:
         item, query = prepared
         outcome = await self._work(query, item)
         if isinstance(outcome, Rejected) and self._pages.are_everywhere():
@@ -127,14 +116,14 @@ class OutcomeStream:
             self._breaker.record_answer(now)
             return outcome
         self._breaker.record_failure(now)
-        if self._breaker.state is BreakerState.OPEN and self._down is None:
+        if self._breaker.state is BreakerState.OPEN and self._endpoint_down is None:
             counts = with_all_endings(self._endings)
-            self._down = EndpointDownError(self._breaker.failures, outcome.reason, counts)
-            self._fan.stop_reading(self._down)
+            self._endpoint_down = EndpointDownError(self._breaker.failures, outcome.reason, counts)
+            self._fan_out.stop_reading(self._endpoint_down)
         return outcome
 
     def _stop_for(self, rejected: Rejected) -> None:
-        """Raise instead of rejecting one customer after the other for what is about none of them.
+        """Raise, instead of rejecting one customer after another, what is about none of them.
 
         Raises:
             AuthenticationError: Pages refuse all of them.

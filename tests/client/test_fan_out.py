@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions._client.fan_out import FanOut, Source
-from capillary_interactions._client.read_lock import ReadLock
+from capillary_interactions._client.fan_out import FanOut, ReadLock, Source
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import each, now, others
 
@@ -66,10 +65,10 @@ async def _paused(items: Iterable[int], seconds: float = 0.0) -> AsyncIterator[i
 
 
 def fan_out(
-    work: Callable[[int], Any], source: Source[int], at_once: int = 3, *, ordered: bool = False
+    work: Callable[[int], Any], source: Source[int], concurrency: int = 3, *, ordered: bool = False
 ) -> FanOut[int, int, int]:
     """A fan-out of whole numbers."""
-    return FanOut(work, source, prepare=_same, at_once=at_once, ordered=ordered)
+    return FanOut(work, source, prepare=_same, concurrency=concurrency, ordered=ordered)
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,7 +80,7 @@ def fan_out(
     st.integers(0, 3),
 )
 def test_gives_each_result_once_whatever_takes_how_long(
-    times: list[int], at_once: int, ordered: bool, asynchronous: bool, dawdle: int
+    times: list[int], concurrency: int, ordered: bool, asynchronous: bool, dawdle: int
 ) -> None:
     """Nothing lost, nothing doubled, in order where that is wanted, and within the bounds."""
 
@@ -90,15 +89,15 @@ def test_gives_each_result_once_whatever_takes_how_long(
         reading = Reading(range(len(times)))
         source: Source[int] = _paused(reading) if asynchronous else reading
         results: list[int] = []
-        async with fan_out(work, source, at_once, ordered=ordered) as fan:
+        async with fan_out(work, source, concurrency, ordered=ordered) as fan:
             async for result in fan:
                 results.append(result)
-                assert reading.read - len(results) < 2 * at_once + 1
+                assert reading.read - len(results) < 2 * concurrency + 1
                 await asyncio.sleep(dawdle / 10)
         assert sorted(results) == list(range(len(times)))
         if ordered:
             assert results == sorted(results)
-        assert work.most <= at_once
+        assert work.most <= concurrency
         assert others() == set()
 
     run_without_waiting(run())
@@ -163,7 +162,7 @@ async def test_raises_the_sources_error_bare_after_what_was_read_before_it(
 async def test_counts_an_error_of_the_preparation_as_the_sources() -> None:
     """What cannot be prepared comes out bare, after the results of the items before."""
     results: list[int] = []
-    fan = FanOut(Work(), [1, 2, 0, 4], prepare=lambda item: 2 // item, at_once=2)
+    fan = FanOut(Work(), [1, 2, 0, 4], prepare=lambda item: 2 // item, concurrency=2)
     with pytest.raises(ZeroDivisionError):
         await each(fan, results.append)
     assert results == [2, 1]
@@ -287,13 +286,13 @@ async def test_never_takes_a_cancelled_source_for_one_that_is_used_up() -> None:
     """A source that cancels itself ends as an error, after what was read before."""
     seen: list[int] = []
     with pytest.raises(asyncio.CancelledError):
-        await each(FanOut(Work(), _cancelled_later(), prepare=_same, at_once=2), seen.append)
+        await each(FanOut(Work(), _cancelled_later(), prepare=_same, concurrency=2), seen.append)
     assert seen == [0]
 
 
 async def test_never_takes_an_odd_error_for_the_end() -> None:
     """A key that raises what ends an iteration is an error, and nothing is silently left out."""
-    fan = FanOut(Work(), range(3), prepare=_ending, at_once=2)
+    fan = FanOut(Work(), range(3), prepare=_ending, concurrency=2)
     with pytest.raises(RuntimeError, match="StopAsyncIteration"):
         await each(fan, print)
 

@@ -313,7 +313,7 @@ async def test_raises_what_came_as_the_stream_was_left() -> None:
             raise StopEverythingError from None
 
     async def leave() -> None:
-        async with FanOut(asyncio.sleep, source(), prepare=float, at_once=2) as fan:
+        async with FanOut(asyncio.sleep, source(), prepare=float, concurrency=2) as fan:
             await anext(fan)
 
     with pytest.raises(StopEverythingError):
@@ -323,7 +323,7 @@ async def test_raises_what_came_as_the_stream_was_left() -> None:
 
 async def test_does_not_look_complete_where_its_workers_were_cancelled() -> None:
     """By a program that cancels every task it finds, say."""
-    stream = FanOut(asyncio.sleep, range(1000), prepare=lambda _: 0.1, at_once=3)
+    stream = FanOut(asyncio.sleep, range(1000), prepare=lambda _: 0.1, concurrency=3)
 
     async def cancel_all() -> None:
         await asyncio.sleep(0.5)
