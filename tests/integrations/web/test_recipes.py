@@ -37,7 +37,7 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
 
 
 async def check(session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """What every framework's recipe answers."""
+    """Check what every framework's recipe answers."""
     async with session.get(PATH) as found:
         assert found.status == 200
         assert await found.json() == sandbox.expected(MOBILE)
@@ -79,13 +79,13 @@ async def test_answers_under_aiohttp(sandbox: Sandbox) -> None:
         await check(session, sandbox)
         own = app[recipe["SESSION"]]
         assert not own.closed
-        # The sandbox was asked through it.
+        # The lookups used it.
         assert own.connector is not None
         assert own.connector._conns
 
 
 async def test_lives_in_a_lifespan_of_the_applications_own(sandbox: Sandbox) -> None:
-    """Beside whatever else the application keeps there."""
+    """Beside anything else that the application keeps there."""
     async with run("own_lifespan")["lifespan"](object()) as state:
         assert set(state) == {"interactions", "what"}
         outcome = await state["interactions"].lookup(Identifier.mobile(MOBILE))
@@ -95,7 +95,7 @@ async def test_lives_in_a_lifespan_of_the_applications_own(sandbox: Sandbox) -> 
 
 
 async def test_is_observed(sandbox: Sandbox) -> None:
-    """The recipes' clients look up as ever, and structlog has the lines."""
+    """The recipes' clients look up as usual, and structlog has the lines."""
     async with run("telemetry")["observed"](sandbox.client_config()) as client:
         await _found(client)
     with structlog.testing.capture_logs() as lines:
