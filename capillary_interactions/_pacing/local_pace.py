@@ -16,15 +16,15 @@ from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency, AdaptiveRate
 from capillary_interactions._pacing.bucket import AdaptiveBucket, bucket_parameters
 from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError
-from capillary_interactions._pacing.pace import PaceState, WaiterEvictedError
+from capillary_interactions._pacing.pace import Pace, PaceState, WaiterEvictedError
 from capillary_interactions._pacing.wait_queue import DeadlineReviews, Waiter, WaitQueues
 
 # Our bucket and aiolimiter's differ by float errors, and a timer may fire as much too early.
 _FLOAT_TOLERANCE: Final = 1e-6
 
 
-class LocalPace:
-    """See `Pace`; the limits that it keeps to are those of one credential.
+class LocalPace(Pace):
+    """The pace of one credential; its methods are described in `Pace`.
 
     Args:
         limit: The quota.
@@ -60,11 +60,9 @@ class LocalPace:
         self._reset()
 
     async def acquire(self, *, deadline: float | None = None, interactive: bool = True) -> None:
-        """See `Pace.acquire`."""
         await self.admit(Deadline(deadline, interactive))
 
     async def admit(self, deadline: Deadline) -> None:
-        """See `Pace.admit`."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._bind_loop(loop)
@@ -85,11 +83,9 @@ class LocalPace:
                 limiter = await self._start_limiter(loop.time())
             await limiter.acquire()
         except asyncio.CancelledError:
-            self._bucket.refund(loop.time())
-            self.release()
+            self._undo_admission(loop)
             raise
-        finally:
-            self._pending_tokens -= 1
+        self._pending_tokens -= 1
 
     async def _start_limiter(self, now: float) -> AsyncLimiter:
         """Follow the bucket's rate and level, less the requests that are yet to be counted."""
@@ -115,27 +111,25 @@ class LocalPace:
         try:
             await granted
         except asyncio.CancelledError:
-            if not self._queues.remove(waiter) and not granted.cancelled():
-                self._take_back(loop, granted)
+            removed = self._queues.remove(waiter)
+            if not removed and not granted.cancelled() and granted.exception() is None:
+                self._undo_admission(loop)  # granted in the very moment of the cancellation
             raise
         finally:
             deadline.on_change = None
             if waiter.expiry is not None:
                 waiter.expiry.cancel()
 
-    def _take_back(self, loop: asyncio.AbstractEventLoop, granted: asyncio.Future[None]) -> None:
-        if granted.exception() is None:
-            # Granted in the very moment of the cancellation.
-            self._pending_tokens -= 1
-            self._bucket.refund(loop.time())
-            self.release()
+    def _undo_admission(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._pending_tokens -= 1
+        self._bucket.refund(loop.time())
+        self.release()
 
     async def before_send(self) -> None:
-        """See `Pace.before_send`.
+        """Count requests once more, in the order in which they have their connections.
 
         A request that opens a connection first is sent some time after its slot, which has come
-        free by then: with one that finds a connection open, two would arrive at once. So requests
-        are counted again here, in the order in which they have their connections.
+        free by then: with one that finds a connection open, two would arrive at once.
         """
         loop, lock = asyncio.get_running_loop(), self._send_lock
         if not self._senders and not self._consume_at_send(loop.time()):
@@ -155,33 +149,28 @@ class LocalPace:
         return self._send_bucket.consume(now)
 
     def release(self) -> None:
-        """See `Pace.release`."""
         self._in_flight = max(0, self._in_flight - 1)
         if self._queues.size:
             self._dispatch()
 
     def evict_waiters(self) -> None:
-        """See `Pace.evict_waiters`."""
         for waiter in self._queues.clear():
             if not waiter.granted.done():
                 waiter.granted.set_exception(WaiterEvictedError())
 
     def throttled(self, sent_at: float, hint: float | None) -> None:
-        """See `AdaptiveRate.throttled`."""
         now, self._undisturbed = self._now(), False
         before = self._limits_now(now)
         self._limits.throttled(now, sent_at, hint)
         self._on_limits_change(now, before)
 
     def quota_left(self, remaining: float, reset: float) -> None:
-        """See `AdaptiveRate.quota_left`."""
         now = self._now()
         before = self._limits_now(now)
         self._limits.quota_left(now, remaining, reset)
         self._on_limits_change(now, before)
 
     def answered(self) -> None:
-        """See `Pace.answered`."""
         if self._undisturbed:
             return
         now, limits, concurrency = self._now(), self._limits, self._concurrency
@@ -192,7 +181,6 @@ class LocalPace:
         self._undisturbed = limits.rate >= limits.configured and not self.is_narrowed
 
     def connections_exhausted(self) -> None:
-        """See `Pace.connections_exhausted`; the request is released."""
         now, self._undisturbed = self._now(), False
         self._concurrency.exhausted(now, self._in_flight)
         # What was never sent counts nowhere: aiolimiter starts again with the level of our bucket.
@@ -201,21 +189,17 @@ class LocalPace:
 
     @property
     def is_narrowed(self) -> bool:
-        """See `Pace.is_narrowed`."""
         return self._concurrency.limit < self._concurrency.configured
 
     @property
     def rate(self) -> float:
-        """See `Pace.rate`."""
         limits = self._limits
         return limits.rate if limits.ceiling is None else limits.current_rate(self._now())
 
     def delay(self) -> float:
-        """See `Pace.delay`."""
         return self._bucket.delay(self._now(), self._queues.size)
 
     def state(self) -> PaceState:
-        """See `Pace.state`."""
         now = self._now()
         return PaceState(
             rate=self._limits.current_rate(now),

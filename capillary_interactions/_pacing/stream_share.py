@@ -51,11 +51,11 @@ class _OrderedLock:
 
 
 class TotalRate(Protocol):
-    """What a share is a share of."""
+    """The rate and the cool-down of all credentials together."""
 
     @property
     def rate(self) -> float:
-        """Requests per second of all credentials in use together."""
+        """Requests a second."""
 
     @property
     def cool_down(self) -> float:

@@ -27,21 +27,13 @@ _LONGER: Final = 1.0
 
 @define(eq=False)
 class Waiter:
-    """A call that waits for admission.
-
-    Attributes:
-        deadline: Its deadline and its priority.
-        number: Its position in the order.
-        interactive: In which of the two queues it waits.
-        granted: The future that it awaits.
-        expiry: The timer that ends its waiting at the deadline.
-    """
+    """A call that waits for admission; number and priority are those of the queue it is in."""
 
     deadline: Deadline
     number: int
     interactive: bool
     granted: asyncio.Future[None]
-    expiry: asyncio.TimerHandle | None = None
+    expiry: asyncio.TimerHandle | None = None  # fires at the deadline
 
     def reject_if_late(self, now: float, wait: float) -> bool:
         """Reject at once, and not at the deadline, the call or those callers that come too late.

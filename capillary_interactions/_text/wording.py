@@ -1,15 +1,7 @@
 """Numbers, durations and endings as text for a person."""
 
-from collections.abc import Mapping
 from typing import Final
 
-_LABELS: Final[Mapping[str, str]] = {
-    "found": "found",
-    "not_found": "not found",
-    "rejected": "rejected",
-    "unreadable": "unreadable",
-    "unavailable": "unavailable",
-}
 _SECOND: Final = 1.0
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
@@ -17,7 +9,7 @@ _DAY: Final = 86400.0
 
 
 def ending_label(name: str) -> str:
-    return _LABELS[name]
+    return name.replace("_", " ")
 
 
 def pluralise(number: int, noun: str) -> str:
