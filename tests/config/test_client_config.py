@@ -24,7 +24,7 @@ _OTHER = OAuth("key", "hush")
 
 
 def test_has_the_documented_defaults() -> None:
-    """The contract's settings, and what they are if nobody says otherwise."""
+    """The contract's settings, and their defaults."""
     made = ClientConfig(URL, AUTH)
 
     assert attrs.asdict(made, recurse=False) == {
@@ -49,7 +49,7 @@ def test_has_the_documented_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "given", "kept"),
+    ("setting", "value", "expected"),
     [
         ("base_url", Cluster.ASIA, "https://apac.api.intouch.capillarytech.com"),
         ("base_url", "sea", "https://sea.api.capillarytech.com"),
@@ -74,11 +74,11 @@ def test_has_the_documented_defaults() -> None:
         ("allow_http", True, True),
     ],
 )
-def test_keeps_each_setting(setting: str, given: Any, kept: object) -> None:
-    """What is given is what is kept, in the type that it means."""
-    held = getattr(config(**{setting: given}), setting)
+def test_keeps_each_setting(setting: str, value: Any, expected: object) -> None:
+    """Converted to the type that it stands for."""
+    actual = getattr(config(**{setting: value}), setting)
 
-    assert (held, type(held)) == (kept, type(kept))
+    assert (actual, type(actual)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_keeps_each_setting(setting: str, given: Any, kept: object) -> None:
         ("base_url", ["", "mars", "https://u:hush@host.example", None]),
         ("auth", [None, "hush", b"hush", ["hush"], [], [AUTH, "hush"], [AUTH, AUTH], {AUTH}]),
         ("api", ["v3", "1.1", "", None, [], 2]),
-        ("source", ["", " ", "hush\n", 5, "\udcff"]),
+        ("source", ["", " ", 5, b"hush", *(f"hush{c}" for c in "\n\x00\x7f\ud800\udfff")]),
         ("account_id", ["", " ", "hush\n", 5, "\udcff"]),
         ("headers", [
             {"X-A\n": "hush"}, {"X A": "hush"}, {"": "hush"}, {"X-Ä": "hush"}, {5: "hush"},
@@ -141,7 +141,7 @@ def test_lets_plain_http_stay_on_this_machine(url: str) -> None:
 
 
 def test_gives_every_credential_as_one_sequence() -> None:
-    """One or several, whoever asks gets a tuple."""
+    """A tuple, of one or of several."""
     assert config().credentials == (AUTH,)
     assert config(auth=[AUTH, _OTHER]).credentials == (AUTH, _OTHER)
 
@@ -153,7 +153,7 @@ def test_takes_only_where_and_who_by_place() -> None:
 
 
 def test_is_a_value() -> None:
-    """Frozen, comparable, hashable, and whole after a pickle."""
+    """Frozen, comparable, hashable, and equal after a pickle."""
     made = config(headers={"X-A": "1"}, auth=[AUTH, _OTHER])
 
     assert made == carried(made)
@@ -164,7 +164,7 @@ def test_is_a_value() -> None:
 
 
 def test_does_not_follow_the_headers_it_was_given() -> None:
-    """Whoever gave the mapping may go on using it."""
+    """A caller may change the mapping afterwards."""
     headers = {"X-A": "1"}
     made = config(headers=headers)
     headers["X-B"] = "2"
@@ -173,7 +173,7 @@ def test_does_not_follow_the_headers_it_was_given() -> None:
 
 
 def test_shows_no_secret() -> None:
-    """A configuration in a log tells the host and the figures, and no secret."""
+    """A configuration in a log shows the host and the names of headers, and no secret."""
     made = config(auth=[BasicAuth("till", PASSWORD), _OTHER], headers={"X-Key": "hush"})
     shown = f"{made!r} {made}"
 

@@ -23,6 +23,10 @@ _ENOUGH = {"CAPILLARY_BASE_URL": "eu", **_BASIC}
 _MD5 = "202cb962ac59075b964b07152d234b70"
 
 
+def _eu(**variables: str) -> dict[str, str]:
+    return {f"CAPILLARY_{name}": text for name, text in {"BASE_URL": "eu", **variables}.items()}
+
+
 def test_needs_a_url_and_a_credential_and_no_more() -> None:
     """Everything else has its default."""
     assert ClientConfig.from_env(_ENOUGH) == ClientConfig(URL, AUTH)
@@ -64,13 +68,10 @@ def test_reads_each_variable(variable: str, text: str, setting: str, expected: o
     [
         (_BASIC, AUTH),
         (_OAUTH, OAuth("key-1", "hush")),
-        (
-            {"CAPILLARY_USERNAME": "till.1", "CAPILLARY_PASSWORD_MD5": _MD5},
-            BasicAuth.from_md5("till.1", _MD5),
-        ),
+        (_eu(USERNAME="till.1", PASSWORD_MD5=_MD5), BasicAuth.from_md5("till.1", _MD5)),
     ],
 )
-def test_reads_each_kind_of_credential(variables: dict[str, str], credential: object) -> None:
+def test_reads_each_type_of_credential(variables: dict[str, str], credential: object) -> None:
     """A user name with a password or its digest, or a key with its secret."""
     assert ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu", **variables}).auth == credential
 
@@ -80,33 +81,15 @@ def test_reads_each_kind_of_credential(variables: dict[str, str], credential: ob
     [
         ({}, r"CAPILLARY_BASE_URL is not set .* eu, us, asia, sea"),
         ({"CAPILLARY_BASE_URL": ""}, "CAPILLARY_BASE_URL is not set"),
-        ({"CAPILLARY_BASE_URL": "eu"}, r"no credentials .*CAPILLARY_USERNAME.*CAPILLARY_OAUTH_KEY"),
-        (
-            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_USERNAME": "till.1"},
-            "CAPILLARY_PASSWORD is not set, but CAPILLARY_USERNAME is",
-        ),
-        (
-            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_PASSWORD": "hush"},
-            "CAPILLARY_USERNAME is not set, but CAPILLARY_PASSWORD is",
-        ),
-        (
-            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_PASSWORD_MD5": _MD5},
-            "CAPILLARY_USERNAME is not set, but CAPILLARY_PASSWORD_MD5 is",
-        ),
-        (
-            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_OAUTH_KEY": "key-1"},
-            "CAPILLARY_OAUTH_SECRET is not set, but CAPILLARY_OAUTH_KEY is",
-        ),
-        (
-            {"CAPILLARY_BASE_URL": "eu", "CAPILLARY_OAUTH_SECRET": "hush"},
-            "CAPILLARY_OAUTH_KEY is not set, but CAPILLARY_OAUTH_SECRET is",
-        ),
+        (_eu(), r"no credentials .*CAPILLARY_USERNAME.*CAPILLARY_OAUTH_KEY"),
+        (_eu(USERNAME="till.1"), "CAPILLARY_PASSWORD is not set, but CAPILLARY_USERNAME is"),
+        (_eu(PASSWORD="hush"), "CAPILLARY_USERNAME is not set, but CAPILLARY_PASSWORD is"),
+        (_eu(PASSWORD_MD5=_MD5), "CAPILLARY_USERNAME is not set, but CAPILLARY_PASSWORD_MD5 is"),
+        (_eu(OAUTH_KEY="key-1"), "CAPILLARY_OAUTH_SECRET is not set, but CAPILLARY_OAUTH_KEY is"),
+        (_eu(OAUTH_SECRET="hush"), "CAPILLARY_OAUTH_KEY is not set, but CAPILLARY_OAUTH_SECRET is"),
         ({**_ENOUGH, **_OAUTH}, r"CAPILLARY_USERNAME.*CAPILLARY_OAUTH_KEY.* both set"),
         ({**_ENOUGH, "CAPILLARY_OAUTH_KEY": "key-1"}, "CAPILLARY_USERNAME.*both set"),
-        (
-            {**_ENOUGH, "CAPILLARY_PASSWORD_MD5": _MD5},
-            "CAPILLARY_PASSWORD and CAPILLARY_PASSWORD_MD5 are both set",
-        ),
+        ({**_ENOUGH, "CAPILLARY_PASSWORD_MD5": _MD5}, "CAPILLARY_PASSWORD and .*_MD5 are both set"),
     ],
 )
 def test_says_what_is_missing_or_twice(variables: dict[str, str], reason: str) -> None:
@@ -147,7 +130,7 @@ def test_names_a_variable_that_cannot_be_read(variable: str, wrong: list[str]) -
 
 
 @pytest.mark.parametrize(
-    ("variable", "setting", "given"),
+    ("variable", "setting", "value"),
     [
         ("BASE_URL", "base_url", "us"),
         ("API", "api", "v2"),
@@ -159,16 +142,16 @@ def test_names_a_variable_that_cannot_be_read(variable: str, wrong: list[str]) -
         ("USERNAME", "auth", OAuth("k", "s")),
     ],
 )
-def test_prefers_what_the_caller_gives(variable: str, setting: str, given: Any) -> None:
-    """A setting that is given is not even looked for: what the environment has may be wrong."""
-    made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": "\n"}, **{setting: given})
+def test_prefers_what_the_caller_passes(variable: str, setting: str, value: Any) -> None:
+    """The variable of a setting that is passed is not read: its text may be wrong."""
+    made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": "\n"}, **{setting: value})
+    expected = ClientConfig(**{"base_url": URL, "auth": AUTH, setting: value})
 
-    assert getattr(made, setting) == getattr(ClientConfig(**{"base_url": URL, "auth": AUTH,
-                                                             setting: given}), setting)  # fmt: skip
+    assert getattr(made, setting) == getattr(expected, setting)
 
 
-def test_needs_nothing_of_the_environment_where_all_is_given() -> None:
-    """With a URL and a credential at hand, an empty environment will do."""
+def test_needs_no_environment_where_all_is_passed() -> None:
+    """A URL and a credential are enough."""
     assert ClientConfig.from_env({}, base_url=URL, auth=AUTH) == ClientConfig(URL, AUTH)
 
 

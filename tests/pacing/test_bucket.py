@@ -1,4 +1,4 @@
-"""The arithmetic of the leaky bucket."""
+"""The arithmetic of the leaky bucket, and its parameters for a quota."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ LIMITS = st.builds(
     lambda requests, per, part: RateLimit(
         requests, per, None if part is None else max(1, int(part * requests))
     ),
-    st.integers(1, 5000),
+    st.integers(1, 100_000),
     st.floats(0.05, 3600),
     st.none() | st.floats(0, 1),
 )
@@ -19,19 +19,26 @@ LIMITS = st.builds(
 
 @given(LIMITS)
 def test_lets_no_more_through_in_a_window_than_the_quota(limit: RateLimit) -> None:
-    """A full burst and what leaks in a window that begins with it stay under one more than N."""
-    figures = bucket_parameters(limit)
-    assert figures.rate > 0
-    assert figures.capacity >= 1
-    assert figures.capacity + figures.rate * limit.per < limit.requests + 1
+    """A full burst and what leaks in a window that begins with it stay under one more than N.
+
+    Where requests are sent, too, with those that are late.
+    """
+    parameters = bucket_parameters(limit)
+    assert parameters.rate > 0
+    assert 1 <= parameters.capacity <= parameters.send_capacity
+    assert parameters.capacity + parameters.rate * limit.per < limit.requests + 1
+    assert parameters.send_capacity + parameters.rate * limit.per < limit.requests + 1 + 1e-6
+    burst = max(1, limit.requests // 100) if limit.burst is None else limit.burst
+    assert burst / 2 < parameters.capacity
+    assert parameters.send_capacity < burst + 1
 
 
 @given(LIMITS)
 def test_leaves_room_for_jitter_between_sending_and_arriving(limit: RateLimit) -> None:
     """Even where requests arrive late by 2 % of the window, or a quarter of a second."""
-    figures = bucket_parameters(limit)
+    parameters = bucket_parameters(limit)
     jitter = min(0.02 * limit.per, 0.25)
-    assert figures.capacity + figures.rate * (limit.per + jitter) <= limit.requests + 1 + 1e-6
+    assert parameters.capacity + parameters.rate * (limit.per + jitter) <= limit.requests + 1 + 1e-6
 
 
 @given(st.integers(1, 5000), st.floats(0.5, 3600))
@@ -53,16 +60,33 @@ def test_wastes_at_most_a_twentieth(requests: int, per: float) -> None:
 )
 def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
     """The burst is a hundredth of the quota where none is given, and at least one."""
-    figures = bucket_parameters(limit)
-    bucket = Bucket(figures.capacity, figures.rate)
-    let_in = 0
+    parameters = bucket_parameters(limit)
+    bucket = Bucket(parameters.capacity, parameters.rate)
+    admitted = 0
     while bucket.delay(0.0) == 0:
         bucket.consume(0.0)
-        let_in += 1
-    assert let_in == burst
+        admitted += 1
+    assert admitted == burst
 
 
-def test_tells_how_long_until_there_is_room() -> None:
+@pytest.mark.parametrize(
+    ("limit", "room"),
+    [
+        (RateLimit(1_000, 60.0, burst=10), 0),
+        (RateLimit(6_000, 60.0, burst=10), 0),
+        (RateLimit(60_000, 60.0, burst=100), 45),
+        (RateLimit(1_000, 1.0, burst=10), 4),
+        (RateLimit(200, 1.0, burst=2), 0),
+    ],
+    ids=str,
+)
+def test_leaves_room_for_what_a_busy_server_reads_in_one_piece(limit: RateLimit, room: int) -> None:
+    """Beside the burst, at more than a hundred a second, and never more than half of it."""
+    assert limit.burst is not None
+    assert bucket_parameters(limit).capacity == limit.burst - room
+
+
+def test_forecasts_when_there_is_room() -> None:
     """A full bucket has room for one when one has leaked, and for the next one later."""
     bucket = Bucket(2.0, 4.0)
     bucket.consume(10.0)
@@ -73,7 +97,7 @@ def test_tells_how_long_until_there_is_room() -> None:
 
 
 def test_takes_back_what_was_never_sent() -> None:
-    """A place that is given back is free again; an empty bucket stays empty."""
+    """A refund makes room again; an empty bucket stays empty."""
     bucket = Bucket(1.0, 1.0)
     bucket.consume(0.0)
     bucket.refund(0.0)

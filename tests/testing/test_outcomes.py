@@ -26,11 +26,11 @@ from capillary_interactions.testing import (
     unreadable,
 )
 
-WHO = Identifier.mobile("919738522695")
+CUSTOMER = Identifier.mobile("919738522695")
 
 
 @pytest.mark.parametrize(
-    ("outcome", "kind"),
+    ("outcome", "type_"),
     [
         (found(), Found),
         (not_found(), NotFound),
@@ -39,19 +39,23 @@ WHO = Identifier.mobile("919738522695")
         (unavailable(), Unavailable),
     ],
 )
-def test_builds_each_ending(outcome: Outcome, kind: type) -> None:
-    """With what every outcome tells, and nothing to be filled in."""
-    assert type(outcome) is kind
+def test_builds_each_ending(outcome: Outcome, type_: type) -> None:
+    """With what every outcome has; all but the first raise what a lookup's outcome raises."""
+    assert type(outcome) is type_
     assert outcome.attempts == 1
     assert outcome.item is outcome.query
     assert to_jsonable(outcome)["outcome"] == outcome.ending
+    if type_ is not Found:
+        with pytest.raises(LookupFailedError) as caught:
+            outcome.unwrap()
+        assert caught.value.outcome is outcome
 
 
 def test_reads_a_body_as_the_client_does() -> None:
-    """And gives it back as it was sent."""
+    """And returns it as it was sent."""
     body = interactions(email=[message(7)], sms=[])
     outcome = found(body)
-    assert [each.id for _, each in outcome.customer.messages()] == [7]
+    assert [item.id for _, item in outcome.customer.messages()] == [7]
     assert to_jsonable(outcome.customer) == body
     assert found(outcome.customer).customer is outcome.customer
 
@@ -62,20 +66,11 @@ def test_refuses_a_body_that_is_none() -> None:
         found({"interaction": 5})
 
 
-@pytest.mark.parametrize("asked", [WHO, Query(WHO)])
-def test_takes_whatever_an_outcome_tells(asked: Any) -> None:
+@pytest.mark.parametrize("query", [CUSTOMER, Query(CUSTOMER)])
+def test_takes_the_fields_of_an_outcome(query: Any) -> None:
     """The query, as an identifier too, and the item that it was made from."""
-    outcome = unavailable("busy", query=asked, retry_after=7.0, attempts=3, elapsed=2.0)
-    assert outcome.query == Query(WHO)
-    assert outcome.item == Query(WHO)
+    outcome = unavailable("busy", query=query, retry_after=7.0, attempts=3, elapsed=2.0)
+    assert outcome.query == Query(CUSTOMER)
+    assert outcome.item == Query(CUSTOMER)
     assert (outcome.reason, outcome.retry_after, outcome.attempts) == ("busy", 7.0, 3)
     assert not_found(item="row 5").item == "row 5"
-
-
-@pytest.mark.parametrize("make", [not_found, rejected, unreadable, unavailable])
-def test_fails_when_it_is_unwrapped(make: Any) -> None:
-    """As the real one does."""
-    outcome = make()
-    with pytest.raises(LookupFailedError) as failed:
-        outcome.unwrap()
-    assert failed.value.outcome is outcome
