@@ -1,7 +1,7 @@
 """Scenes of a consumer that is disturbed: stopped, cancelled once and again, its client closed.
 
 Each is made from its seed alone, on a clock that jumps. A broker in memory delivers again what it
-is given back, and refuses some words, or keeps the consumer waiting for them.
+is given back, and refuses some settlements, or keeps the consumer waiting for them.
 """
 
 import asyncio
@@ -57,17 +57,17 @@ _MAX_DELIVERED: Final = 200
 
 @define(eq=False)
 class Delivered:
-    """One delivery of an event, and the words that its broker was given for it."""
+    """One delivery of an event, and how it was settled."""
 
     broker: "Broker"
     number: int
     name: str
-    words: list[str] = field(factory=list)
+    settlements: list[str] = field(factory=list)
     began: int = 0
     ended: int = 0
 
-    async def _take(self, word: str) -> None:
-        self.words.append(word)
+    async def _settle(self, method: str) -> None:
+        self.settlements.append(method)
         dice = self.broker.dice
         await asyncio.sleep(dice.choice((0.0, 0.0, 0.01, 1.0)) if self.broker.is_slow else 0.0)
         trouble = dice.random()
@@ -78,18 +78,18 @@ class Delivered:
 
     async def ack(self) -> None:
         """Done."""
-        await self._take("ack")
+        await self._settle("ack")
 
     async def nack(self, delay: float) -> None:
         """Again."""
         self.broker.note(0 <= delay <= 3600.0, f"a delay within an hour, not {delay}")
-        await self._take("nack")
+        await self._settle("nack")
         self.broker.deliver_again(self, delay)
 
     async def reject(self, reason: str) -> None:
         """Never again."""
         self.broker.note(reason, "a dead letter says why")
-        await self._take("reject")
+        await self._settle("reject")
 
 
 @define
@@ -195,7 +195,7 @@ class Scene:
         event = outcome.item
         note = self.broker.note
         note(isinstance(outcome, Found | NotFound), "only answers are handled")
-        note(not event.words, "handled before the broker is given a word")
+        note(not event.settlements, "handled before it is settled")
         self._enter(event)
         try:
             await asyncio.sleep(self.dice.choice((0.0, 0.0, 0.2, 3.0)))
@@ -214,9 +214,9 @@ class Scene:
         event.began += 1
         if self.ordered:
             self.broker.note(self.handling[order] == 1, "one of an order is handled at a time")
-            place = self.broker.delivered.index(event)
-            self.broker.note(place >= self.last.get(order, 0), "in the order of their delivery")
-            self.last[order] = place
+            index = self.broker.delivered.index(event)
+            self.broker.note(index >= self.last.get(order, 0), "in the order of their delivery")
+            self.last[order] = index
 
 
 def _answer(asked: Asked) -> Answer:
@@ -259,17 +259,17 @@ async def play(seed: int) -> str:
 
 
 def _check(scene: Scene, consumer: "Consumer[Delivered]", kind: str) -> None:
-    """Each delivery has its word, and the report counts it."""
+    """Each delivery is settled, and the report counts it."""
     expect(not scene.broker.broken, f"{kind}: {scene.broker.broken[:1]}")
     expect(consumer.held == 0, f"{kind}: nothing is held: {consumer.held}")
     expect(scene.broker.closed or not scene.broker.delivered, f"{kind}: the source is closed")
     for event in scene.broker.delivered:
         expect(
-            event.words in (["ack"], ["nack"], ["reject"], ["reject", "nack"]),
-            f"{kind}: each is given exactly one word, not {event.words}",
+            event.settlements in (["ack"], ["nack"], ["reject"], ["reject", "nack"]),
+            f"{kind}: each is settled exactly once, not {event.settlements}",
         )
         expect(
-            (event.words == ["ack"]) == (event.ended == 1),
+            (event.settlements == ["ack"]) == (event.ended == 1),
             f"{kind}: acknowledged if its handler has returned, and only then",
         )
     report = consumer.report()

@@ -1,7 +1,7 @@
 """Does a consumer keep its promises however it is disturbed? Random scenes, for as long as wanted.
 
 Each scene (`_consumer_scenes.py`) runs on a clock that jumps. Whatever happens, each delivery is
-given exactly one word, none is held in the end, and no task or slot is left. Usage:
+settled exactly once, none is held in the end, and no task or slot is left. Usage:
 
     python -m benchmarks.consumer_scenes [--minutes 10] [--seed 1] [--scene N]
 """

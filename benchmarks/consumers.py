@@ -33,7 +33,7 @@ from capillary_interactions import Identifier, InteractionsClient, Outcome
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.sandbox import SandboxProcess
 
-_PATIENCE: Final = 60.0
+_TIMEOUT: Final = 60.0
 _MIB: Final = 1024 * 1024
 # Forked from a process that has imported everything: a consumer starts in no time.
 _FORKS: Final = multiprocessing.get_context("forkserver")
@@ -41,7 +41,7 @@ _FORKS.set_forkserver_preload(["benchmarks._consumer_process"])
 
 
 def numbers(count: int) -> list[str]:
-    """So many events: each a customer's number."""
+    """The numbers of `count` customers."""
     return [str(919_000_000_000 + number) for number in range(count)]
 
 
@@ -78,13 +78,13 @@ class Chain:
         return process
 
     def interrupt(self, number: signal.Signals, after: int) -> int | None:
-        """Start a consumer and send it a signal when it has handled so many; its exit code."""
+        """Start a consumer and send it a signal after `after` handled events; its exit code."""
         process = self.start()
         wanted = self.handled().total() + after
         self._until(process, lambda: self.handled().total() >= wanted)
         time.sleep(random.uniform(0, 0.02))
         os.kill(process.pid or 0, number)
-        process.join(_PATIENCE)
+        process.join(_TIMEOUT)
         return process.exitcode
 
     def finish(self, events: int) -> int | None:
@@ -92,11 +92,11 @@ class Chain:
         process = self.start()
         self._until(process, lambda: len(self.handled()) >= events)
         os.kill(process.pid or 0, signal.SIGTERM)
-        process.join(_PATIENCE)
+        process.join(_TIMEOUT)
         return process.exitcode
 
     def _until(self, process: BaseProcess, true: Callable[[], bool]) -> None:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _TIMEOUT
         while not true():
             if process.exitcode is not None or time.monotonic() > until:
                 raise RuntimeError(
@@ -194,12 +194,12 @@ async def pressed(
 
 
 async def _held(queue: Queue, consumer: Consumer[Any], events: int, handled: Counter[str]) -> int:
-    told = await queue.held()
-    if told is None and hasattr(queue, "_ready"):
+    held = await queue.held()
+    if held is None and hasattr(queue, "_ready"):
         before = handled.total()
         # What was handled while the broker answered may count twice, as may what is on its way.
         return events - await queue.left() - before - (handled.total() - before)
-    return consumer.held if told is None else told
+    return consumer.held if held is None else held
 
 
 def _memory() -> int:
@@ -256,7 +256,7 @@ async def moved(address: str, *, events: int) -> Counter[str]:
                 ordered_by=lambda message: message.partition,
             )
             running = asyncio.create_task(consumer.run())
-            while len(handled) < until and not running.done():  # noqa: ASYNC110 - nobody's event
+            while len(handled) < until and not running.done():  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.01)
             consumer.stop()
             await running

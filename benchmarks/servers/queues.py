@@ -58,7 +58,7 @@ class Queue(Protocol):
         """Events that are not acknowledged yet, delivered or not."""
 
     async def held(self) -> int | None:
-        """Events that are delivered and not acknowledged; None where the broker cannot tell."""
+        """Events that are delivered and not acknowledged; None if it counts none."""
 
     async def dead(self) -> list[tuple[str, str]]:
         """Dead letters with their reasons, in order."""
@@ -165,14 +165,14 @@ class NatsQueue:
     async def left(self) -> int:
         """Not acknowledged, and not yet delivered."""
         async with self._open() as client:
-            told = await client.jetstream().consumer_info(self.name, _GROUP)
-            return (told.num_ack_pending or 0) + (told.num_pending or 0)
+            info = await client.jetstream().consumer_info(self.name, _GROUP)
+            return (info.num_ack_pending or 0) + (info.num_pending or 0)
 
     async def held(self) -> int:
         """Not acknowledged."""
         async with self._open() as client:
-            told = await client.jetstream().consumer_info(self.name, _GROUP)
-            return told.num_ack_pending or 0
+            info = await client.jetstream().consumer_info(self.name, _GROUP)
+            return info.num_ack_pending or 0
 
     async def dead(self) -> list[tuple[str, str]]:
         """Everything on the other subject."""
@@ -235,7 +235,7 @@ class RabbitQueue:
         return await self._ready(self.name)
 
     async def held(self) -> None:
-        """Only its management plugin could tell."""
+        """Only its management plugin counts them."""
 
     async def dead(self) -> list[tuple[str, str]]:
         """The other queue."""
@@ -304,12 +304,14 @@ class KafkaQueue:
 
     async def left(self) -> int:
         """Those written that are not committed."""
-        # By our own count: Tansu tells the end of a partition only to the batch.
+        # By our own count: Tansu rounds the end of a partition up to the batch.
         async with self._reader() as consumer:
             await consumer.topics()
             numbers = consumer.partitions_for_topic(self.name) or ()
-            places = [TopicPartition(self.name, number) for number in numbers]
-            return self._written - sum([await consumer.committed(one) or 0 for one in places])
+            partitions = [TopicPartition(self.name, number) for number in numbers]
+            return self._written - sum(
+                [await consumer.committed(partition) or 0 for partition in partitions]
+            )
 
     async def held(self) -> None:
         """Kafka does not know what its readers are doing."""

@@ -141,9 +141,11 @@ async def test_consumes_again_after_a_hint_that_was_wrong_for_two_seconds(
     options: dict[str, Any] = {"ordered_by": lambda message: message.name[-1]} if ordered else {}
     async with InteractionsClient(settings(), transport=Server(answer)) as client:
         await consume(client, source(), key=key, handle=Handler(), **options)
-    delays = [word[1] for message in made for word in message.fate if isinstance(word, tuple)]
+    delays = [
+        word[1] for message in made for word in message.settlements if isinstance(word, tuple)
+    ]
     assert len(made) == 60
-    assert all(message.fate for message in made)
+    assert all(message.settlements for message in made)
     assert all(0 <= delay <= HOUR for delay in delays)
     assert now() < 2 * HOUR
 

@@ -14,7 +14,7 @@ from benchmarks.consumers import Pressure, main
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (None, None),
         ("lost", "2 are lost"),
@@ -23,7 +23,7 @@ from benchmarks.consumers import Pressure, main
     ],
 )
 def test_fails_where_a_consumer_does(
-    fault: str | None, said: str | None, monkeypatch: pytest.MonkeyPatch
+    fault: str | None, message: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It exits with 1, and says of which broker."""
 
@@ -46,8 +46,8 @@ def test_fails_where_a_consumer_does(
         monkeypatch.setattr(consumers, name, stub)
     monkeypatch.setattr(consumers, "program", lambda _: "installed")
     monkeypatch.setattr(sys, "argv", ["consumers", "--brokers", "redis"])
-    if said is None:
+    if message is None:
         main()
     else:
-        with pytest.raises(SystemExit, match=f"redis: {said}"):
+        with pytest.raises(SystemExit, match=f"redis: {message}"):
             main()

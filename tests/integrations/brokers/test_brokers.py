@@ -1,4 +1,4 @@
-"""Each adapter on its real broker: what it is told, the broker does."""
+"""Each adapter on its real broker: events are settled there."""
 
 import asyncio
 from collections import Counter
@@ -31,7 +31,7 @@ def _queue(kind: str, address: Address, name: str) -> Queue:
 
 
 async def _left(queue: Queue) -> int:
-    """What is left once the broker has noted what it was told."""
+    """What is left once the broker has noted the settlements."""
     for _ in range(100):
         if not (left := await queue.left()):
             break
@@ -39,9 +39,9 @@ async def _left(queue: Queue) -> int:
     return left
 
 
-async def test_does_what_it_is_told(kind: str, address: Address) -> None:
+async def test_settles_events_at_the_broker(kind: str, address: Address) -> None:
     """Answers are acknowledged, failures come again, and what is hopeless is a dead letter."""
-    queue = _queue(kind, address, "told")
+    queue = _queue(kind, address, "settled")
     events = ["1", "failing", "wrong", " ", "down", "2"]
     await queue.fill(events)
     handled = Counter[str]()
@@ -117,7 +117,7 @@ async def test_gives_back_what_it_has_not_handled(kind: str, address: Address) -
 
 @pytest.mark.parametrize("kind", ["redis", "nats"])
 async def test_keeps_what_is_worked_on(kind: str, address: Address) -> None:
-    """An event that takes longer than its broker waits is delivered to nobody else meanwhile."""
+    """An event that takes longer than its broker waits goes to no other reader meanwhile."""
     queue = _queue(kind, address, "kept")
     await queue.fill(["1"])
     async with queue.read(4) as one, queue.read(4) as other:

@@ -1,4 +1,4 @@
-"""A broker ends with whoever started it, however that one ends, and says why it does not start."""
+"""A broker ends with the process that started it, and says why it does not start."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ import pytest
 from benchmarks.servers.brokers import KINDS, missing, program, running
 
 _ROOT = Path(__file__).parents[3]
-_PATIENCE = 10.0
+_END_TIMEOUT = 10.0
 _STARTER = """
 import sys
 from pathlib import Path
@@ -41,17 +41,17 @@ def _listens(address: str) -> bool:
 
 
 def _living_in(home: Path) -> list[str]:
-    """What runs in a directory, or in one below it, whoever its parent is by now."""
+    """What runs in a directory, or in one below it, whatever its parent is by now."""
     found = []
-    for one in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it may end while it is looked at, or be a stranger's
-            if (one / "cwd").readlink().is_relative_to(home):
-                found.append((one / "comm").read_text().strip())
+            if (process / "cwd").readlink().is_relative_to(home):
+                found.append((process / "comm").read_text().strip())
     return found
 
 
-def _within_patience(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + _PATIENCE
+def _becomes_true(true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _END_TIMEOUT
     while not true():
         if time.monotonic() > until:
             return False
@@ -61,7 +61,7 @@ def _within_patience(true: Callable[[], bool]) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc for what is left")
 @pytest.mark.parametrize("kind", KINDS)
-def test_ends_with_whoever_started_it(kind: str, tmp_path: Path) -> None:
+def test_ends_with_the_process_that_started_it(kind: str, tmp_path: Path) -> None:
     """By SIGKILL, which leaves no time to tidy up: its port closes and no part of it lives on."""
     if program(kind) is None:
         pytest.skip(missing(kind))
@@ -71,8 +71,8 @@ def test_ends_with_whoever_started_it(kind: str, tmp_path: Path) -> None:
         assert _listens(address)
         assert _living_in(tmp_path)
         starter.kill()
-    assert _within_patience(lambda: not _listens(address))
-    assert _within_patience(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
+    assert _becomes_true(lambda: not _listens(address))
+    assert _becomes_true(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc for what is left")
@@ -84,15 +84,15 @@ def test_ends_what_it_has_started_itself(tmp_path: Path) -> None:
         port = held.getsockname()[1]
     with running(["sh", "-c", script, str(port)], tmp_path, port):
         assert "sleep" in _living_in(tmp_path)
-    assert _within_patience(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
+    assert _becomes_true(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
 
 
 def test_says_why_it_does_not_start(tmp_path: Path) -> None:
-    """With its own last words, as soon as it has ended."""
+    """With its own output, as soon as it has ended."""
     began = time.monotonic()
     with (
         pytest.raises(RuntimeError, match="no room for a broker"),
         running(["sh", "-c", "echo no room for a broker; exit 1"], tmp_path, 1),
     ):
         pass
-    assert time.monotonic() - began < _PATIENCE
+    assert time.monotonic() - began < _END_TIMEOUT

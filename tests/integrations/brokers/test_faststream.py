@@ -36,7 +36,7 @@ from tests.integrations.brokers.conftest import Address
 
 _CUSTOMER = Identifier.mobile("919738522695")
 _GOOD = b'{"mobile": "919738522695"}'
-_NOBODY = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
+_UNKNOWN = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
 
 
 @define
@@ -66,8 +66,8 @@ async def _nats(address: str) -> AsyncIterator[_Bus]:
         await stream.publish("customers", event, headers={"content-type": "application/json"})
 
     async def left() -> int:
-        told = await stream.consumer_info("customers", "interactions")
-        return (told.num_ack_pending or 0) + (told.num_pending or 0)
+        info = await stream.consumer_info("customers", "interactions")
+        return (info.num_ack_pending or 0) + (info.num_pending or 0)
 
     yield _Bus(NatsBroker(f"nats://{address}", logger=None), "on_nats", publish, left)
     await stream.delete_stream(str(name))
@@ -101,7 +101,7 @@ async def bus(request: pytest.FixtureRequest, address: Address) -> AsyncIterator
 
 
 def run(name: str, **instead: Any) -> dict[str, Any]:
-    """What a block of the README defines, with something in the place of something else."""
+    """What a block of the README defines, with some names replaced."""
     defined = readme.run(name)
     assert defined.keys() >= instead.keys()
     defined.update(instead)
@@ -170,7 +170,7 @@ async def _started(bus: _Bus, *script: Answer) -> AsyncIterator[list[Any]]:
 async def test_rejects_an_event_that_no_handler_can_take(
     bus: _Bus, came: list[Any], bad: bytes
 ) -> None:
-    """One that is no JSON, has another shape or is about nobody: once, and the next one is read."""
+    """One that is no JSON, has another shape or names no customer comes once; the next is read."""
     async with _started(bus) as stored:
         await bus.publish(bad)
         await bus.publish(_GOOD)
@@ -229,7 +229,7 @@ _LATE = Response(status=503, headers={"Retry-After": "0"})
 
 @pytest.mark.parametrize(
     ("script", "handled"),
-    [([interactions()], 1), ([_NOBODY], 1), ([400], 1), ([_LATE, interactions()], 2)],
+    [([interactions()], 1), ([_UNKNOWN], 1), ([400], 1), ([_LATE, interactions()], 2)],
 )
 async def test_ends_what_unwrap_raises(bus: _Bus, script: list[Answer], handled: int) -> None:
     """As the table has it: only what had no answer comes again."""
@@ -253,9 +253,9 @@ async def test_gives_nats_time_for_all_that_may_take_it(address: Address) -> Non
     """An event that waits for a worker, is looked up and held is not taken for lost meanwhile."""
     async with _nats(address("nats")) as bus, _started(bus):
         client = await nats.connect(f"nats://{address('nats')}")
-        told = await client.jetstream().consumer_info("customers", "interactions")
+        info = await client.jetstream().consumer_info("customers", "interactions")
         await client.close()
-    assert (told.config.ack_wait or 0.0) >= 2 * (10.0 + InteractionsMiddleware.hold)
+    assert (info.config.ack_wait or 0.0) >= 2 * (10.0 + InteractionsMiddleware.hold)
 
 
 @pytest.mark.parametrize(

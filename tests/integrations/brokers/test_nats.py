@@ -41,7 +41,7 @@ async def _stream(client: Client, name: str, *events: bytes) -> None:
     "settings", [{"ack_wait": 0.5}, {"ack_wait": 30.0, "backoff": [0.5, 1.0], "max_deliver": 3}]
 )
 async def test_keeps_to_the_consumer_as_it_is(client: Client, settings: dict[str, Any]) -> None:
-    """One that waits for less than is asked for now: nobody else gets what is worked on."""
+    """One that waits for less than is asked for now: no other reader gets what is worked on."""
     name = f"older-{len(settings)}"
     await _stream(client, name, b"1")
     older = ConsumerConfig(durable_name="d", ack_policy=AckPolicy.EXPLICIT, **settings)
@@ -89,8 +89,8 @@ async def test_says_that_there_is_nothing_to_pull_from(
         await _without_stream(client)
 
 
-async def test_buries_what_was_published_for_one_stream(client: Client) -> None:
-    """What NATS was to check then is of no use for dead letters; the event's own words stay."""
+async def test_moves_to_dead_letters_what_was_published_for_one_stream(client: Client) -> None:
+    """What NATS was to check then is of no use for dead letters; the event's own headers stay."""
     stream = client.jetstream()
     await stream.add_stream(StreamConfig(name="sure", subjects=["sure"]))
     await stream.add_stream(StreamConfig(name="sure-dead", subjects=["sure.dead"]))
@@ -104,27 +104,27 @@ async def test_buries_what_was_published_for_one_stream(client: Client) -> None:
     assert (await stream.consumer_info("sure", "d")).num_ack_pending == 0
 
 
-async def test_tells_of_the_others_though_one_cannot_be_told_of(
+async def test_sends_the_other_heartbeats_though_one_fails(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each by itself; what has ended since is not told of at all."""
+    """Each by itself; what has ended since gets no heartbeat."""
     await _stream(client, "several", b"1", b"2", b"3")
-    told: list[bytes] = []
+    sent: list[bytes] = []
     async with _events(client, "several") as events:
-        held = [await anext(events) for _ in range(3)]
+        events_read = [await anext(events) for _ in range(3)]
 
         async def in_progress(message: Any) -> None:
-            told.append(message.data)
-            if len(told) == 1:
-                last = next(each for each in held if each.data not in told)
+            sent.append(message.data)
+            if len(sent) == 1:
+                last = next(event for event in events_read if event.data not in sent)
                 events.forget(last)
                 raise NotJSMessageError
 
         monkeypatch.setattr("nats.aio.msg.Msg.in_progress", in_progress)
         with pytest.raises(NotJSMessageError):
             await events._send_heartbeats()
-        assert len(told) == 2
-        for event in held:
+        assert len(sent) == 2
+        for event in events_read:
             await event.ack()
 
 

@@ -53,14 +53,14 @@ async def _taken(channel: AbstractChannel, queue: str, **arguments: Any) -> Abst
 async def test_keeps_a_message_whose_dead_letter_has_no_queue(
     connection: aio_pika.abc.AbstractConnection, channel: AbstractChannel
 ) -> None:
-    """It is not acknowledged, comes again, and is buried once there is a queue again."""
+    """It is not acknowledged, comes again, and is a dead letter once there is a queue again."""
     await _publish(channel, "lost", Message(b"1"))
     async with asyncio.timeout(10.0), RabbitEvents(connection, "lost", prefetch=1) as events:
         event = await anext(events)
         await channel.queue_delete("lost.dead")
         with pytest.raises(DeliveryError):
             await event.reject("no use")
-        # With one place for all, it would never come if the first kept it.
+        # With a prefetch of one, it would never come if the first kept it.
         again = await anext(events)
         assert (again.body, again.message.redelivered) == (b"1", True)
         await channel.declare_queue("lost.dead", durable=True)
@@ -112,7 +112,7 @@ async def test_reads_a_queue_of_another_kind(
     assert (await _taken(channel, f"{name}.dead")).body == b"1"
 
 
-async def test_makes_no_queue_where_it_is_told_not_to(
+async def test_makes_no_queue_without_declare(
     connection: aio_pika.abc.AbstractConnection, channel: AbstractChannel
 ) -> None:
     """That of dead letters neither: it says that it is missing."""
@@ -128,7 +128,7 @@ async def test_makes_no_queue_where_it_is_told_not_to(
 async def test_makes_a_faithful_copy(
     connection: aio_pika.abc.AbstractConnection, channel: AbstractChannel, ending: str
 ) -> None:
-    """Of all that its publisher said of it; only its time is not up on the way."""
+    """Of all that its publisher said of it; only its expiration is left out."""
     sent = Message(
         b"1",
         headers={"reason": "its own", "tenant": 7},
@@ -162,19 +162,21 @@ async def test_makes_a_faithful_copy(
         **({REASON: "no use"} if ending == "dead" else {}),
     }
     assert {name: got.headers.get(name) for name in kept} == kept
-    told = ("body", "content_type", "content_encoding", "priority", "correlation_id", "reply_to",
-            "message_id", "type", "app_id")  # fmt: skip
-    assert [getattr(got, each) for each in told] == [getattr(sent, each) for each in told]
+    properties = ("body", "content_type", "content_encoding", "priority", "correlation_id",
+                  "reply_to", "message_id", "type", "app_id")  # fmt: skip
+    assert [getattr(got, name) for name in properties] == [
+        getattr(sent, name) for name in properties
+    ]
     assert got.expiration is None
 
 
 async def test_complains_of_no_channel_that_was_closed_under_it(
     connection: aio_pika.abc.AbstractConnection, channel: AbstractChannel
 ) -> None:
-    """What was to be given back is, and the reader is told; nothing else fails behind its back."""
+    """What was to be given back is, and the reader gets the only error."""
     await _publish(channel, "closed", Message(b"1"))
     failures: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, told: failures.append(told))
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     async with asyncio.timeout(10.0), RabbitEvents(connection, "closed") as events:
         event = await anext(events)
         await channel.queue_delete("closed.dead")

@@ -42,16 +42,16 @@ async def _next(events: RedisEvents) -> RedisEvent:
 async def test_leaves_the_fields_of_a_dead_letter_as_they_were(redis: Redis) -> None:
     """What is added has names of its own."""
     fields = {"id": "crm-42", "reason": "loyalty", "mobile": "x"}
-    place = await redis.xadd("events", fields)  # type: ignore[arg-type] # an invariant dict
+    id_ = await redis.xadd("events", fields)  # type: ignore[arg-type] # an invariant dict
     async with RedisEvents(redis, "events", group="g") as events:
         await (await _next(events)).reject("rejected: no")
     letters: Any = await redis.xrange("events.dead")
     ((_, dead),) = letters
-    assert dead == {**fields, "capillary.reason": "rejected: no", "capillary.id": place}
+    assert dead == {**fields, "capillary.reason": "rejected: no", "capillary.id": id_}
 
 
 async def test_keeps_what_is_open_behind_many_that_wait(redis: Redis) -> None:
-    """Nobody else takes it over, however many entries before it are to come again later."""
+    """No other reader takes it over, however many entries before it are to come again later."""
     await _fill(redis, 160)
     async with RedisEvents(redis, "events", group="g", batch=1, claim_after=0.3) as events:
         for _ in range(159):
@@ -147,7 +147,7 @@ async def test_leaves_no_reader_behind_that_has_nothing_open(redis: Redis) -> No
 
 
 async def test_leaves_though_its_redis_has_gone() -> None:
-    """Nobody waits for word from it."""
+    """It does not wait for an answer."""
     broken: Any = Broken(RedisConnectionError("gone"))
     async with RedisEvents(broken, "events", group="g"):
         pass

@@ -13,7 +13,7 @@ from capillary_interactions import ConfigurationError, Identifier
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.integrations.redis_streams import RedisEvent, RedisEvents
 from tests.integrations.brokers.conftest import Address
-from tests.integrations.consuming.fake_events import Handler, client_of, scripted
+from tests.integrations.consuming.fake_events import Handler, answers_by_prefix, client_of
 
 Act = Callable[[Redis], Awaitable[Any]]
 
@@ -65,7 +65,7 @@ async def _consuming(redis: Redis, handler: Handler) -> AsyncIterator["asyncio.T
             handler.ended.append(outcome.item.fields["id"])
 
     async with (
-        client_of(scripted()) as client,
+        client_of(answers_by_prefix()) as client,
         RedisEvents(redis, "events", group="g") as events,
     ):
         consumer = Consumer(client, events, key=_customer, handle=Named())

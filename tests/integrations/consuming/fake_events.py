@@ -23,37 +23,37 @@ from capillary_interactions.testing._fake_transport import Answer, Asked
 
 @define(eq=False, slots=False)
 class Message:
-    """A message that remembers what became of it.
+    """A message that remembers how it was settled.
 
     Attributes:
-        name: Whom it is about, and what it is called.
-        fate: What its broker was told.
-        lane: What it is ordered by.
-        refuses: What the broker raises instead of taking the word.
+        name: The customer, and what it is called.
+        settlements: How it was settled with its broker.
+        order: What it is ordered by.
+        refuses: What the broker raises instead.
     """
 
     name: str
-    fate: list[Any] = field(factory=list)
-    lane: str = ""
+    settlements: list[Any] = field(factory=list)
+    order: str = ""
     refuses: Exception | None = None
 
-    async def _told(self, word: Any) -> None:
+    async def _settle(self, settlement: Any) -> None:
         await asyncio.sleep(0)
         if self.refuses is not None:
             raise self.refuses
-        self.fate.append(word)
+        self.settlements.append(settlement)
 
     async def ack(self) -> None:
         """Done."""
-        await self._told("ack")
+        await self._settle("ack")
 
     async def nack(self, delay: float) -> None:
         """Again."""
-        await self._told(("nack", delay))
+        await self._settle(("nack", delay))
 
     async def reject(self, reason: str) -> None:
         """Never again."""
-        await self._told(("reject", reason))
+        await self._settle(("reject", reason))
 
 
 def messages(*names: str) -> list[Message]:
@@ -61,26 +61,26 @@ def messages(*names: str) -> list[Message]:
     return [Message(name) for name in names]
 
 
-async def delivered(given: Iterable[Message]) -> AsyncIterator[Message]:
+async def finite(events: Iterable[Message]) -> AsyncIterator[Message]:
     """A source that ends."""
-    for message in given:
+    for message in events:
         yield message
 
 
-async def endless(given: Iterable[Message]) -> AsyncIterator[Message]:
+async def endless(events: Iterable[Message]) -> AsyncIterator[Message]:
     """A source that waits for more."""
-    for message in given:
+    for message in events:
         yield message
     await asyncio.Event().wait()
 
 
 def key(message: Message) -> Identifier:
-    """Whom a message is about.
+    """The customer of a message.
 
     Raises:
-        KeyError: It is about nobody.
+        KeyError: It names no customer.
     """
-    if message.name == "nobody":
+    if message.name == "anonymous":
         raise KeyError(message.name)
     return Identifier.external_id(message.name)
 
@@ -98,13 +98,13 @@ _ANSWERS: Final[Mapping[str, Answer]] = {
 }
 
 
-def scripted(**changed: Answer) -> FakeTransport:
-    """Answers that go by the first word of the identifier; all others are found, after 10 ms."""
+def answers_by_prefix(**changed: Answer) -> FakeTransport:
+    """Answers that go by the prefix of the identifier; all others are found, after 10 ms."""
     answers = {**_ANSWERS, **changed}
 
     def answer(asked: Asked) -> Answer:
-        word = asked.params["external_id"].partition("-")[0]
-        return answers.get(word, after(0.01, interactions()))
+        prefix = asked.params["external_id"].partition("-")[0]
+        return answers.get(prefix, after(0.01, interactions()))
 
     return FakeTransport(default=answer)
 
@@ -123,25 +123,25 @@ def client_of(transport: FakeTransport, **settings: Any) -> InteractionsClient:
 
 def asked(transport: FakeTransport) -> list[str]:
     """The identifiers that were asked for, in order."""
-    return [each.params["external_id"] for each in transport.requests]
+    return [request.params["external_id"] for request in transport.requests]
 
 
 @define
 class Handler:
-    """A handler that remembers whom it was called for, and the most at once.
+    """A handler that records its calls, and the most at once.
 
     Attributes:
         seconds: How long it takes.
-        began: Whom it was called for, in order.
-        ended: For whom it returned, in order.
-        most: The most calls at once.
-        fails: For whom it raises, and how often it still will.
+        started: The customers it was called for, in order.
+        ended: Those for which it returned, in order.
+        max_at_once: The most calls at once.
+        fails: Those for which it raises, and how often it still will.
     """
 
     seconds: float = 0.0
-    began: list[str] = field(factory=list)
+    started: list[str] = field(factory=list)
     ended: list[str] = field(factory=list)
-    most: int = 0
+    max_at_once: int = 0
     fails: dict[str, int] = field(factory=dict)
     _now: int = field(default=0, init=False)
 
@@ -152,10 +152,10 @@ class Handler:
             RuntimeError: It is to fail.
         """
         message = outcome.item
-        assert message.fate == []
-        self.began.append(message.name)
+        assert message.settlements == []
+        self.started.append(message.name)
         self._now += 1
-        self.most = max(self.most, self._now)
+        self.max_at_once = max(self.max_at_once, self._now)
         try:
             await asyncio.sleep(self.seconds)
         finally:
@@ -174,7 +174,5 @@ async def consumed(
     **options: Any,
 ) -> ConsumerReport:
     """Consume a source that ends."""
-    async with client_of(transport or scripted()) as client:
-        return await consume(
-            client, delivered(events), key=key, handle=handle or Handler(), **options
-        )
+    async with client_of(transport or answers_by_prefix()) as client:
+        return await consume(client, finite(events), key=key, handle=handle or Handler(), **options)

@@ -11,9 +11,9 @@ from attrs import define, field
 from capillary_interactions.integrations.kafka import KafkaEvents
 
 
-def place(partition: int) -> TopicPartition:
+def partition(number: int) -> TopicPartition:
     """A partition of the only topic."""
-    return TopicPartition("events", partition)
+    return TopicPartition("events", number)
 
 
 @define
@@ -30,7 +30,7 @@ class Record:
 
 @define(eq=False, slots=False)
 class StubConsumer:
-    """One member of a group, which is told its partitions by the test.
+    """One member of a group, whose partitions the test sets.
 
     Attributes:
         assigned: Its partitions.
@@ -40,7 +40,7 @@ class StubConsumer:
         refusals: What the next commits raise.
     """
 
-    assigned: set[TopicPartition] = field(factory=lambda: {place(0), place(1)})
+    assigned: set[TopicPartition] = field(factory=lambda: {partition(0), partition(1)})
     waiting: list[Record] = field(factory=list)
     committed: dict[TopicPartition, int] = field(factory=dict)
     asked: list[tuple[float, frozenset[TopicPartition]]] = field(factory=list)
@@ -54,7 +54,7 @@ class StubConsumer:
         self._arrived.set()
 
     def subscribe(self, _: Iterable[str], listener: Any) -> None:
-        """To be told of partitions that go."""
+        """Keep the listener for the test to call."""
         self.listener = listener
 
     def assignment(self) -> set[TopicPartition]:
@@ -62,30 +62,30 @@ class StubConsumer:
         return set(self.assigned)
 
     async def getmany(
-        self, *places: TopicPartition, timeout_ms: int, max_records: int
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
     ) -> Mapping[TopicPartition, list[Record]]:
         """Some records, as soon as there are any."""
-        self.asked.append((asyncio.get_running_loop().time(), frozenset(places)))
-        if not (found := self._taken(places, max_records)) and timeout_ms:
+        self.asked.append((asyncio.get_running_loop().time(), frozenset(partitions)))
+        if not (records := self._taken(partitions, max_records)) and timeout_ms:
             self._arrived.clear()
             try:
                 async with asyncio.timeout(timeout_ms / 1000):
                     await self._arrived.wait()
             except TimeoutError:
                 return {}
-            found = self._taken(places, max_records)
-        return found
+            records = self._taken(partitions, max_records)
+        return records
 
     def _taken(
-        self, places: tuple[TopicPartition, ...], most: int
+        self, partitions: tuple[TopicPartition, ...], limit: int
     ) -> dict[TopicPartition, list[Record]]:
-        wanted = set(places) or self.assigned
-        taken = [each for each in self.waiting if place(each.partition) in wanted][:most]
-        found: dict[TopicPartition, list[Record]] = {}
+        wanted = set(partitions) or self.assigned
+        taken = [record for record in self.waiting if partition(record.partition) in wanted][:limit]
+        records: dict[TopicPartition, list[Record]] = {}
         for record in taken:
             self.waiting.remove(record)
-            found.setdefault(place(record.partition), []).append(record)
-        return found
+            records.setdefault(partition(record.partition), []).append(record)
+        return records
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Note how far all is done.

@@ -1,4 +1,4 @@
-"""The contiguous finished prefix, against a model that looks at everything."""
+"""The contiguous finished offsets, against a model that looks at everything."""
 
 import pytest
 from hypothesis import settings
@@ -11,30 +11,30 @@ from capillary_interactions.integrations._consuming.contiguous_offsets import Co
 class Partition(RuleBasedStateMachine):
     """Messages begin in order, with gaps, and finish in any."""
 
-    begun = Bundle("begun")
+    started = Bundle("started")
 
     def __init__(self) -> None:
         super().__init__()
-        self.prefix = ContiguousOffsets()
+        self.offsets = ContiguousOffsets()
         self.positions: list[int] = []
         self.finished: set[int] = set()
         self.committed: int | None = None
 
-    @rule(target=begun, gap=st.integers(1, 3))
-    def begin(self, gap: int) -> int:
+    @rule(target=started, gap=st.integers(1, 3))
+    def start(self, gap: int) -> int:
         """The next message, at the next position or a later one."""
         position = (self.positions[-1] if self.positions else -1) + gap
-        self.prefix.start(position)
+        self.offsets.start(position)
         self.positions.append(position)
         return position
 
-    @rule(position=consumes(begun))
+    @rule(position=consumes(started))
     def finish(self, position: int) -> None:
         """Any message that is under way."""
-        done = self.prefix.finish(position)
+        resume_at = self.offsets.finish(position)
         self.finished.add(position)
         expected = self._expected()
-        assert done == (expected if expected != self.committed else None)
+        assert resume_at == (expected if expected != self.committed else None)
         self.committed = expected
 
     def _expected(self) -> int | None:
@@ -49,8 +49,8 @@ class Partition(RuleBasedStateMachine):
     def skips_nothing(self) -> None:
         """Everything before what is committed has finished; the rest is counted."""
         committed = self.committed or 0
-        assert all(each in self.finished for each in self.positions if each < committed)
-        assert self.prefix.pending == sum(each >= committed for each in self.positions)
+        assert all(position in self.finished for position in self.positions if position < committed)
+        assert self.offsets.pending == sum(position >= committed for position in self.positions)
 
 
 TestPartition = Partition.TestCase
@@ -58,19 +58,19 @@ TestPartition.settings = settings(max_examples=60, stateful_step_count=40, deadl
 
 
 def test_refuses_a_position_that_does_not_rise() -> None:
-    """A message that comes again has begun already."""
-    prefix = ContiguousOffsets()
-    prefix.start(5)
+    """A message that comes again has been started already."""
+    offsets = ContiguousOffsets()
+    offsets.start(5)
     with pytest.raises(ValueError, match="5"):
-        prefix.start(5)
+        offsets.start(5)
 
 
 def test_refuses_to_finish_twice() -> None:
-    """Or what has never begun."""
-    prefix = ContiguousOffsets()
-    prefix.start(1)
-    prefix.start(2)
-    prefix.finish(2)
+    """Or what was never started."""
+    offsets = ContiguousOffsets()
+    offsets.start(1)
+    offsets.start(2)
+    offsets.finish(2)
     for position in (2, 3):
         with pytest.raises(KeyError):
-            prefix.finish(position)
+            offsets.finish(position)

@@ -14,19 +14,19 @@ from capillary_interactions.testing._fake_transport import Answer, Asked
 from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
+    answers_by_prefix,
     asked,
     client_of,
     consumed,
-    delivered,
     endless,
+    finite,
     key,
     messages,
-    scripted,
 )
 
 
 @pytest.mark.parametrize(
-    ("name", "fate"),
+    ("name", "settlement"),
     [
         ("known", "ack"),
         ("unknown", "ack"),
@@ -35,52 +35,52 @@ from tests.integrations.consuming.fake_events import (
         ("now", ("nack", 30.0)),
         ("wrong", ("reject", "rejected: ")),
         ("odd", ("reject", "unreadable: ")),
-        ("nobody", ("reject", "no query can be made of it")),
+        ("anonymous", ("reject", "no query can be made of it")),
     ],
 )
-async def test_ends_as_the_table_says(name: str, fate: Any) -> None:
-    """Acknowledged, delivered again or put aside, and told so once."""
+async def test_ends_as_the_table_says(name: str, settlement: Any) -> None:
+    """Acknowledged, delivered again or put aside, once."""
     message, handler = Message(name), Handler()
     report = await consumed([message], handler)
-    (told,) = message.fate
-    if isinstance(fate, tuple) and fate[0] == "reject":
-        assert told[0] == "reject"
-        assert told[1].startswith(fate[1])
+    (settled,) = message.settlements
+    if isinstance(settlement, tuple) and settlement[0] == "reject":
+        assert settled[0] == "reject"
+        assert settled[1].startswith(settlement[1])
     else:
-        assert told == fate
-    assert handler.ended == ([name] if fate == "ack" else [])
-    word = told if isinstance(told, str) else told[0]
-    counted = {"ack": "acknowledged", "nack": "redelivered", "reject": "rejected"}[word]
+        assert settled == settlement
+    assert handler.ended == ([name] if settlement == "ack" else [])
+    method = settled if isinstance(settled, str) else settled[0]
+    counted = {"ack": "acknowledged", "nack": "redelivered", "reject": "rejected"}[method]
     assert report == ConsumerReport(**{counted: 1})
 
 
 async def test_acknowledges_after_the_handler_only() -> None:
-    """While the handler works, the broker has not been told anything (the handler asserts it)."""
+    """While the handler works, nothing is settled (the handler asserts it)."""
     given, handler = messages("a", "b", "c"), Handler(seconds=5.0)
     await consumed(given, handler)
-    assert [message.fate for message in given] == [["ack"]] * 3
-    assert handler.most == 3
+    assert [message.settlements for message in given] == [["ack"]] * 3
+    assert handler.max_at_once == 3
 
 
 async def test_delivers_again_what_the_handler_failed_at(caplog: pytest.LogCaptureFixture) -> None:
     """The others go on; the log names the error's type and nothing of its text."""
     given, handler = messages("a", "b"), Handler(fails={"a": 1})
     report = await consumed(given, handler, redelivery_delay=3.0)
-    assert [message.fate for message in given] == [[("nack", 3.0)], ["ack"]]
+    assert [message.settlements for message in given] == [[("nack", 3.0)], ["ack"]]
     assert report == ConsumerReport(acknowledged=1, redelivered=1, failures=1)
     assert "RuntimeError" in caplog.text
     assert "no room" not in caplog.text
 
 
-async def test_tells_on_error_what_the_handler_raised() -> None:
+async def test_calls_on_error_with_what_the_handler_raised() -> None:
     """With its message; then it is not logged."""
-    given, told = messages("a"), list[tuple[str, str]]()
+    given, failures = messages("a"), list[tuple[str, str]]()
     await consumed(
         given,
         Handler(fails={"a": 1}),
-        on_error=lambda message, error: told.append((message.name, str(error))),
+        on_error=lambda message, error: failures.append((message.name, str(error))),
     )
-    assert told == [("a", "no room for a")]
+    assert failures == [("a", "no room for a")]
 
 
 async def test_stops_with_what_on_error_raises() -> None:
@@ -90,7 +90,7 @@ async def test_stops_with_what_on_error_raises() -> None:
     def fatal(_: Message, error: Exception) -> None:
         raise error
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         with pytest.raises(RuntimeError, match="no room for a"):
             await consume(
                 client,
@@ -99,7 +99,7 @@ async def test_stops_with_what_on_error_raises() -> None:
                 handle=Handler(fails={"a": 1}),
                 on_error=fatal,
             )
-    assert [message.fate for message in given] == [[("nack", 0.0)]] * 3
+    assert [message.settlements for message in given] == [[("nack", 0.0)]] * 3
 
 
 async def test_goes_on_when_a_broker_refuses_a_settlement(
@@ -108,7 +108,7 @@ async def test_goes_on_when_a_broker_refuses_a_settlement(
     """It will deliver again by itself, so this is counted and logged and no more."""
     given = [Message("a", refuses=OSError("secret")), Message("b")]
     report = await consumed(given)
-    assert given[1].fate == ["ack"]
+    assert given[1].settlements == ["ack"]
     assert report == ConsumerReport(acknowledged=1, unsettled=1)
     assert "OSError" in caplog.text
     assert "secret" not in caplog.text
@@ -126,15 +126,15 @@ async def test_holds_no_more_than_in_flight() -> None:
             held.append(read - len(handler.ended))
             yield Message(f"n-{number}")
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         report = await consume(client, source(), key=key, handle=handler, in_flight=8)
     assert report.acknowledged == 200
-    assert max(held) == handler.most == 8
+    assert max(held) == handler.max_at_once == 8
 
 
 async def test_pauses_while_nothing_answers() -> None:
     """When all that may be held had no answer, it reads on when the endpoint may be back."""
-    transport = scripted()
+    transport = answers_by_prefix()
     given = messages(*(f"busy-{number}" for number in range(40)))
     report = await consumed(given, transport=transport, in_flight=10)
     assert report.redelivered == len(asked(transport)) == 40
@@ -174,7 +174,7 @@ async def test_keeps_the_lookups_within_their_time() -> None:
     """A lookup that takes longer is one without an answer."""
     message = Message("slow-1")
     await consumed([message], timeout=0.5)
-    assert message.fate == [("nack", 30.0)]
+    assert message.settlements == [("nack", 30.0)]
 
 
 @pytest.mark.parametrize(
@@ -188,15 +188,15 @@ async def test_keeps_the_lookups_within_their_time() -> None:
 )
 def test_refuses_settings_that_cannot_work(setting: str, value: Any) -> None:
     """Before anything is read, and by their names."""
-    client = client_of(scripted())
+    client = client_of(answers_by_prefix())
     with pytest.raises(ConfigurationError, match=setting):
-        Consumer(client, delivered([]), key=key, handle=Handler(), **{setting: value})
+        Consumer(client, finite([]), key=key, handle=Handler(), **{setting: value})
 
 
 async def test_raises_what_a_key_that_is_no_query_comes_to() -> None:
     """That is the program's mistake, not the event's: no event is put aside for it."""
     message = Message("a")
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         with pytest.raises(ValueError, match="Query or an Identifier"):
             await consume(
                 client,
@@ -204,17 +204,17 @@ async def test_raises_what_a_key_that_is_no_query_comes_to() -> None:
                 key=lambda _: "919738522695",  # type: ignore[arg-type,return-value]
                 handle=Handler(),
             )
-    assert message.fate == [("nack", 0.0)]
+    assert message.settlements == [("nack", 0.0)]
 
 
 async def test_lets_a_lookup_wait_that_no_person_waits_for() -> None:
     """A web request's lookup overtakes those of events that wait for the quota."""
-    transport = scripted(n=after(0.0, interactions()))
+    transport = answers_by_prefix(n=after(0.0, interactions()))
     rate = RateLimit(10, 10.0, burst=1)
     async with client_of(transport, rate=rate) as client:
         consumer = Consumer(
             client,
-            delivered(messages(*(f"n-{number}" for number in range(10)))),
+            finite(messages(*(f"n-{number}" for number in range(10)))),
             key=key,
             handle=Handler(),
         )

@@ -1,4 +1,4 @@
-"""Faults that are no event's: of a handler, of the broker's word, of the order, of the source."""
+"""Faults that are no event's: of a handler, of the settlement, of the order, of the source."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -11,12 +11,12 @@ from capillary_interactions.integrations.consume import Consumer, ConsumerReport
 from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
+    answers_by_prefix,
     client_of,
     consumed,
     endless,
     key,
     messages,
-    scripted,
 )
 
 
@@ -27,8 +27,8 @@ async def _wait_for_what_was_cancelled() -> None:
 
 
 async def test_takes_a_cancellation_within_the_handler_for_its_failure() -> None:
-    """Nobody has called the handler off, so its message comes again, and not at once."""
-    message, told = Message("a"), list[BaseException | None]()
+    """The handler was not cancelled, so its message comes again, and not at once."""
+    message, causes = Message("a"), list[BaseException | None]()
 
     async def handle(_: Outcome) -> None:
         await _wait_for_what_was_cancelled()
@@ -37,11 +37,11 @@ async def test_takes_a_cancellation_within_the_handler_for_its_failure() -> None
         [message],
         handle,
         redelivery_delay=3.0,
-        on_error=lambda _, error: told.append(error.__cause__),
+        on_error=lambda _, error: causes.append(error.__cause__),
     )
-    assert message.fate == [("nack", 3.0)]
+    assert message.settlements == [("nack", 3.0)]
     assert report == ConsumerReport(redelivered=1, failures=1)
-    assert [type(cause) for cause in told] == [asyncio.CancelledError]
+    assert [type(cause) for cause in causes] == [asyncio.CancelledError]
 
 
 async def test_keeps_the_order_though_something_in_the_handler_is_cancelled() -> None:
@@ -58,7 +58,7 @@ async def test_keeps_the_order_though_something_in_the_handler_is_cancelled() ->
     assert order == ["a", "b", "c"]
 
 
-async def test_counts_a_cancelled_word_as_unsettled(caplog: pytest.LogCaptureFixture) -> None:
+async def test_counts_a_cancelled_settlement_as_unsettled(caplog: pytest.LogCaptureFixture) -> None:
     """Every message that was read is in the report."""
     cancelled = cast("Exception", asyncio.CancelledError())
     given = [Message("a", refuses=cancelled), Message("b")]
@@ -67,7 +67,7 @@ async def test_counts_a_cancelled_word_as_unsettled(caplog: pytest.LogCaptureFix
     assert "CancelledError" in caplog.text
 
 
-class Unburied(Message):
+class WithoutDeadLetters(Message):
     """Its broker has no room for dead letters."""
 
     async def reject(self, reason: str) -> None:
@@ -75,12 +75,12 @@ class Unburied(Message):
         raise OSError(reason)
 
 
-@pytest.mark.parametrize("lane", [None, lambda _: 1])
-async def test_gives_back_what_it_cannot_put_aside(lane: Any) -> None:
-    """Not every source delivers again by itself what it was told nothing of."""
-    given = [Unburied("wrong"), Message("a")]
-    report = await consumed(given, ordered_by=lane)
-    assert [message.fate for message in given] == [[("nack", 30.0)], ["ack"]]
+@pytest.mark.parametrize("ordered_by", [None, lambda _: 1])
+async def test_gives_back_what_it_cannot_put_aside(ordered_by: Any) -> None:
+    """Not every source delivers again by itself what was not settled."""
+    given = [WithoutDeadLetters("wrong"), Message("a")]
+    report = await consumed(given, ordered_by=ordered_by)
+    assert [message.settlements for message in given] == [[("nack", 30.0)], ["ack"]]
     assert report == ConsumerReport(acknowledged=1, redelivered=1)
 
 
@@ -101,7 +101,7 @@ async def test_puts_aside_what_has_no_order(
     """As it does what has no query; the others keep theirs."""
     given, handler = messages("a", "b", "c"), Handler()
     report = await consumed(given, handler, ordered_by=ordered_by)
-    assert given[1].fate == [("reject", "no order can be made of it")]
+    assert given[1].settlements == [("reject", "no order can be made of it")]
     assert handler.ended == ["a", "c"]
     assert report == ConsumerReport(acknowledged=2, rejected=1)
     assert "ordered_by raised" in caplog.text
@@ -126,7 +126,7 @@ async def test_closes_a_source_that_is_a_generator(how: str) -> None:
         raise error
 
     handler = Handler(seconds=1.0, fails={"a-0": how == "failing"})
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, source(), key=key, handle=handler, in_flight=1, on_error=fatal)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.5)
@@ -137,19 +137,19 @@ async def test_closes_a_source_that_is_a_generator(how: str) -> None:
     assert (running.exception() is None) == (how == "stopped")
 
 
-async def test_hears_of_a_lookup_that_somebody_else_has_cancelled(
+async def test_raises_where_a_lookup_was_cancelled_from_outside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its message is given back, and not in silence for ever."""
+    """Its message is given back, and the consumer does not wait for ever."""
     message = Message("a")
 
     def cancelled(*_: Any, **__: Any) -> None:
         raise asyncio.CancelledError
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         monkeypatch.setattr(client, "_lookup_in_background", cancelled)
         with pytest.raises(RuntimeError, match="lookup was cancelled"):
             await asyncio.wait_for(
                 consume(client, endless([message]), key=key, handle=Handler()), 60.0
             )
-    assert message.fate == [("nack", 0.0)]
+    assert message.settlements == [("nack", 0.0)]

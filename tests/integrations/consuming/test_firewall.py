@@ -1,4 +1,4 @@
-"""A firewall's page for one event is no word on the credentials: the consumer goes on."""
+"""A firewall's page for one event says nothing of the credentials: the consumer goes on."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ from capillary_interactions.testing import after, interactions
 from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
+    answers_by_prefix,
     client_of,
     consumed,
-    delivered,
     endless,
+    finite,
     key,
     messages,
-    scripted,
 )
 
 PAGE = after(0.01, Response(status=403, body=b"<html>Access Denied. Reference 18.abc</html>"))
@@ -40,13 +40,13 @@ async def test_puts_blocked_events_aside_and_goes_on(
     given = messages(*_names(blocked, 20))
     report = await consumed(
         given,
-        transport=scripted(page=PAGE),
+        transport=answers_by_prefix(page=PAGE),
         in_flight=in_flight,
         ordered_by=(lambda _: 1) if in_order else None,
     )
     assert report == ConsumerReport(acknowledged=20, rejected=blocked)
-    ((word, reason),) = given[0].fate
-    assert word == "reject"
+    ((method, reason),) = given[0].settlements
+    assert method == "reject"
     assert "by a proxy or firewall, not by the API" in reason
 
 
@@ -54,7 +54,7 @@ async def test_puts_blocked_events_aside_and_goes_on(
 async def test_gives_everything_back_where_all_are_blocked(in_flight: int) -> None:
     """It is the credentials, whatever refuses them: no event is lost, and few are asked for."""
     given = messages(*_names(40, 0))
-    transport = scripted(page=PAGE)
+    transport = answers_by_prefix(page=PAGE)
     async with client_of(transport) as client:
         consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
         with pytest.raises(AuthenticationError, match="HTTP 403 with a body that is not JSON"):
@@ -74,7 +74,7 @@ async def test_gives_everything_back_where_this_machine_is_blocked_midway(
     """A firewall that blocks everything from then on makes no dead letters."""
     given = messages(*_names(0, 20), *_names(40, 0))
     page = after(0.01, Response(status=status, body=b"<html>Request blocked</html>"))
-    async with client_of(scripted(page=page)) as client:
+    async with client_of(answers_by_prefix(page=page)) as client:
         consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
         with pytest.raises(error, match=f"HTTP {status} with a body that is not JSON"):
             await consumer.run()
@@ -83,13 +83,13 @@ async def test_gives_everything_back_where_this_machine_is_blocked_midway(
 
 
 async def test_puts_a_lonely_blocked_event_aside_after_a_while() -> None:
-    """Nothing else comes that would tell, and it does not stay at the head of its queue."""
+    """No other event shows what the page means; it does not stay at the head of its queue."""
     message = Message("page")
-    async with client_of(scripted(page=PAGE)) as client:
+    async with client_of(answers_by_prefix(page=PAGE)) as client:
         consumer = Consumer(client, endless([message]), key=key, handle=Handler(), in_flight=1)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(40.0)
-        assert [word for word, _ in message.fate] == ["reject"]
+        assert [method for method, _ in message.settlements] == ["reject"]
         consumer.stop()
         await running
 
@@ -97,7 +97,7 @@ async def test_puts_a_lonely_blocked_event_aside_after_a_while() -> None:
 async def test_holds_a_bounded_number_for_one_customer() -> None:
     """A thousand events of the same blocked customer do not fill the memory."""
     given = [Message("page") for _ in range(1000)]
-    async with client_of(scripted(page=PAGE)) as client:
+    async with client_of(answers_by_prefix(page=PAGE)) as client:
         consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=2)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(20.0)
@@ -108,16 +108,16 @@ async def test_holds_a_bounded_number_for_one_customer() -> None:
 
 async def test_gets_over_one_401_among_many_events() -> None:
     """A proxy's hiccup ends no consumer, and a revocation does."""
-    transport = scripted()
+    transport = answers_by_prefix()
     transport.then(*[interactions()] * 50, 401)
     async with client_of(transport) as client:
         given = messages(*_names(0, 80))
-        report = await consume(client, delivered(given), key=key, handle=Handler())
+        report = await consume(client, finite(given), key=key, handle=Handler())
         assert report == ConsumerReport(acknowledged=80)
         before = len(transport.requests)
         given = messages("denied-1", "denied-2", "denied-3")
         with pytest.raises(AuthenticationError):
-            await consume(client, delivered(given), key=key, handle=Handler(), in_flight=1)
+            await consume(client, finite(given), key=key, handle=Handler(), in_flight=1)
     assert len(transport.requests) - before <= 3
 
 
@@ -139,14 +139,14 @@ async def test_makes_progress_at_a_real_server(in_flight: int) -> None:
 
 
 async def test_asks_again_in_order_within_a_minute_whatever_the_server_asks_for() -> None:
-    """A wrong date, for once, does not hold an order and all places up for an hour."""
+    """A wrong date, for once, does not hold up an order and all of `in_flight` for an hour."""
     late = Response(status=503, headers={"Retry-After": "Fri, 01 Jan 2099 00:00:00 GMT"})
-    transport = scripted()
+    transport = answers_by_prefix()
     transport.then(late, late)
     async with client_of(transport) as client:
         given = messages(*_names(0, 6))
         report = await consume(
-            client, delivered(given), key=key, handle=Handler(), in_flight=2, ordered_by=id
+            client, finite(given), key=key, handle=Handler(), in_flight=2, ordered_by=id
         )
     assert report == ConsumerReport(acknowledged=6)
     assert asyncio.get_running_loop().time() < 70.0

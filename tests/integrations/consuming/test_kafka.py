@@ -1,4 +1,4 @@
-"""What Kafka's source does as partitions go, rest and are kept, on a consumer told by the test."""
+"""What Kafka's source does as partitions are revoked, paused and polled, on a stub consumer."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer  # type: ignore[import-u
 
 from capillary_interactions import ConfigurationError
 from capillary_interactions.integrations.kafka import KafkaEvents
-from tests.integrations.consuming.stub_kafka import Record, StubConsumer, events_of, place
+from tests.integrations.consuming.stub_kafka import Record, StubConsumer, events_of, partition
 
 
 async def _offsets(events: KafkaEvents, count: int) -> list[tuple[int, int]]:
@@ -27,25 +27,25 @@ async def test_forgets_what_was_fetched_as_its_partition_went() -> None:
         reader.add(Record(0, 0), Record(1, 0))
         while reader.waiting:
             await asyncio.sleep(0)
-        reader.assigned = {place(1)}
-        await reader.listener.on_partitions_revoked([place(0), place(1)])
+        reader.assigned = {partition(1)}
+        await reader.listener.on_partitions_revoked([partition(0), partition(1)])
         reader.add(Record(1, 0), Record(1, 1))
         for event in [await waiting, await anext(events)]:
-            assert event.partition == place(1)
+            assert event.partition == partition(1)
             await event.ack()
-    assert reader.committed == {place(1): 2}
+    assert reader.committed == {partition(1): 2}
 
 
-async def test_forgets_what_nobody_had_taken() -> None:
-    """Whoever has the partition next reads it again."""
+async def test_forgets_what_was_not_read() -> None:
+    """The next reader of the partition reads it again."""
     reader = StubConsumer()
     reader.add(*(Record(0, offset) for offset in range(5)), Record(1, 0))
     async with events_of(reader) as events:
         await (await anext(events)).ack()
-        reader.assigned = {place(1)}
-        await reader.listener.on_partitions_revoked([place(0)])
+        reader.assigned = {partition(1)}
+        await reader.listener.on_partitions_revoked([partition(0)])
         assert await _offsets(events, 1) == [(1, 0)]
-    assert reader.committed == {place(0): 1}
+    assert reader.committed == {partition(0): 1}
 
 
 async def test_lets_go_of_a_partition_when_its_records_are_done() -> None:
@@ -54,59 +54,59 @@ async def test_lets_go_of_a_partition_when_its_records_are_done() -> None:
     reader.add(Record(0, 0), Record(1, 0))
     async with events_of(reader, revoke_grace=5.0) as events:
         event, _ = [await anext(events) for _ in range(2)]
-        going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
+        releasing = asyncio.create_task(reader.listener.on_partitions_revoked([partition(0)]))
         await asyncio.sleep(1.0)
-        assert not going.done()
+        assert not releasing.done()
         await event.ack()
-        await going
+        await releasing
     assert asyncio.get_running_loop().time() < 2.0
-    assert reader.committed == {place(0): 1}
+    assert reader.committed == {partition(0): 1}
 
 
 async def test_lets_go_of_a_partition_though_a_record_is_not_done() -> None:
-    """After a while; its end is nobody's business here any more."""
+    """After a while; how it ends makes no difference here any more."""
     loop, reader = asyncio.get_running_loop(), StubConsumer()
     reader.add(Record(0, 0))
     async with events_of(reader, revoke_grace=5.0) as events:
-        event, began = await anext(events), loop.time()
-        await reader.listener.on_partitions_revoked([place(0)])
-        assert loop.time() - began == pytest.approx(5.0)
+        event, started_at = await anext(events), loop.time()
+        await reader.listener.on_partitions_revoked([partition(0)])
+        assert loop.time() - started_at == pytest.approx(5.0)
         with pytest.raises(ConnectionError, match="another reader"):
             await event.ack()
         # Assigned anew it begins where it was committed.
         reader.add(Record(0, 0))
         await (await anext(events)).ack()
-    assert reader.committed == {place(0): 1}
+    assert reader.committed == {partition(0): 1}
 
 
 @pytest.mark.parametrize("waited", [0.0, 15.0])
 async def test_lets_go_at_once_of_what_is_to_come_again_later(waited: float) -> None:
-    """Nobody works on it, so no other reader has to wait for it; here it comes no more."""
+    """It is not worked on, so no other reader has to wait for it; here it comes no more."""
     loop, reader = asyncio.get_running_loop(), StubConsumer()
     reader.add(Record(0, 0))
     async with events_of(reader, revoke_grace=5.0) as events:
         event = await anext(events)
         await event.nack(10.0)
         await asyncio.sleep(waited)
-        began = loop.time()
-        await reader.listener.on_partitions_revoked([place(0)])
-        assert loop.time() == began
+        started_at = loop.time()
+        await reader.listener.on_partitions_revoked([partition(0)])
+        assert loop.time() == started_at
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(events), 60.0)
     assert reader.committed == {}
 
 
 async def test_waits_no_longer_for_what_is_given_back_meanwhile() -> None:
-    """From then on nobody works on it."""
+    """From then on it is not worked on."""
     loop, reader = asyncio.get_running_loop(), StubConsumer()
     reader.add(Record(0, 0))
     async with events_of(reader, revoke_grace=5.0) as events:
-        event, began = await anext(events), loop.time()
-        going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
+        event, started_at = await anext(events), loop.time()
+        releasing = asyncio.create_task(reader.listener.on_partitions_revoked([partition(0)]))
         await asyncio.sleep(1.0)
         await event.nack(30.0)
-        await going
-        assert loop.time() - began == pytest.approx(1.0)
+        await releasing
+        assert loop.time() - started_at == pytest.approx(1.0)
 
 
 async def test_gives_out_no_more_of_a_partition_that_goes() -> None:
@@ -116,10 +116,10 @@ async def test_gives_out_no_more_of_a_partition_that_goes() -> None:
     async with events_of(reader, revoke_grace=5.0) as events:
         later, _ = [await anext(events) for _ in range(2)]
         await later.nack(1.0)
-        going = asyncio.create_task(reader.listener.on_partitions_revoked([place(0)]))
+        releasing = asyncio.create_task(reader.listener.on_partitions_revoked([partition(0)]))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(events), 4.0)
-        await going
+        await releasing
 
 
 async def test_waits_for_what_has_come_again() -> None:
@@ -129,14 +129,14 @@ async def test_waits_for_what_has_come_again() -> None:
     async with events_of(reader, revoke_grace=5.0) as events:
         await (await anext(events)).nack(1.0)
         again = await anext(events)
-        began = loop.time()
-        await reader.listener.on_partitions_revoked([place(0)])
-        assert loop.time() - began == pytest.approx(5.0)
+        started_at = loop.time()
+        await reader.listener.on_partitions_revoked([partition(0)])
+        assert loop.time() - started_at == pytest.approx(5.0)
         assert again.record.offset == 0
 
 
 async def test_lets_a_partition_rest_that_is_far_ahead() -> None:
-    """Behind a record that is not done only so many are read; other partitions go on."""
+    """Behind a record that is not done only `most_ahead` are read; other partitions go on."""
     reader = StubConsumer()
     async with events_of(reader, most_ahead=3, batch=1) as events:
         reader.add(*(Record(0, offset) for offset in range(10)))
@@ -149,13 +149,13 @@ async def test_lets_a_partition_rest_that_is_far_ahead() -> None:
         assert await _offsets(events, 1) == [(1, 0)]
         assert reader.committed == {}
         await first.ack()
-        assert reader.committed == {place(0): 3}
+        assert reader.committed == {partition(0): 3}
         assert await _offsets(events, 2) == [(0, 3), (0, 4)]
 
 
 async def test_rests_where_every_partition_is_far_ahead() -> None:
     """Asked for no partition by name, Kafka would give of all."""
-    reader = StubConsumer(assigned={place(0)})
+    reader = StubConsumer(assigned={partition(0)})
     reader.add(*(Record(0, offset) for offset in range(5)))
     async with events_of(reader, most_ahead=2, batch=1) as events:
         await _offsets(events, 2)
@@ -164,7 +164,7 @@ async def test_rests_where_every_partition_is_far_ahead() -> None:
     assert frozenset() not in [asked for _, asked in reader.asked]
 
 
-async def test_is_seen_to_read_while_nobody_reads() -> None:
+async def test_polls_for_the_watchdog_while_nothing_is_read() -> None:
     """The consumer's watchdog would take it for dead; what is read so comes in its order."""
     reader = StubConsumer()
     reader.add(*(Record(0, offset) for offset in range(6)))
@@ -177,13 +177,13 @@ async def test_is_seen_to_read_while_nobody_reads() -> None:
     assert seen == [(0, offset) for offset in range(6)]
 
 
-async def test_keeps_the_order_though_it_is_kept_while_it_fetches() -> None:
-    """What the keeper reads is not taken for earlier than what was fetched before."""
+async def test_keeps_the_order_though_it_polls_for_the_watchdog_while_it_fetches() -> None:
+    """What a heartbeat polls is not taken for earlier than what was fetched before."""
     reader = StubConsumer()
     async with events_of(reader, batch=2, poll_interval=1.0) as events:
         waiting = asyncio.create_task(anext(events))
         await asyncio.sleep(0.9)
-        # Called off, it leaves what is being fetched for the next.
+        # Cancelled, it leaves what is being fetched for the next.
         waiting.cancel()
         await asyncio.wait([waiting])
         reader.add(*(Record(0, offset) for offset in range(6)))

@@ -11,13 +11,13 @@ from aiokafka.errors import (  # type: ignore[import-untyped] # it has no py.typ
 from capillary_interactions import Identifier
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.integrations.kafka import KafkaEvent
-from tests.integrations.consuming.fake_events import client_of, scripted
+from tests.integrations.consuming.fake_events import answers_by_prefix, client_of
 from tests.integrations.consuming.stub_kafka import (
     Record,
     StubConsumer,
     StubProducer,
     events_of,
-    place,
+    partition,
 )
 
 
@@ -42,7 +42,7 @@ async def test_writes_dead_letters_as_they_came() -> None:
         "capillary.reason": b"rejected: no",
         "capillary.origin": b"events/1/7",
     }
-    assert reader.committed == {place(1): 8}
+    assert reader.committed == {partition(1): 8}
 
 
 async def test_writes_a_dead_letter_of_nothing() -> None:
@@ -50,7 +50,7 @@ async def test_writes_a_dead_letter_of_nothing() -> None:
     producer = StubProducer()
     reader = await _put_aside(producer, Record(0, 0, None, None), Record(0, 1, None, b"k"))
     assert [written[:2] for written in producer.written] == [(b"", None), (None, b"k")]
-    assert reader.committed == {place(0): 2}
+    assert reader.committed == {partition(0): 2}
 
 
 async def test_writes_only_where_it_was_of_what_is_too_large() -> None:
@@ -60,7 +60,7 @@ async def test_writes_only_where_it_was_of_what_is_too_large() -> None:
     ((value, key, headers),) = producer.written
     assert (value, key) == (b"", None)
     assert headers["capillary.origin"] == b"events/0/5"
-    assert reader.committed == {place(0): 6}
+    assert reader.committed == {partition(0): 6}
 
 
 async def test_goes_on_behind_a_dead_letter_that_is_not_taken_at_first() -> None:
@@ -75,15 +75,15 @@ async def test_goes_on_behind_a_dead_letter_that_is_not_taken_at_first() -> None
     def key(event: KafkaEvent) -> Identifier:
         return Identifier.external_id(event.value.decode())
 
-    async with client_of(scripted()) as client, events_of(reader, producer) as events:
+    async with client_of(answers_by_prefix()) as client, events_of(reader, producer) as events:
         consumer = Consumer(
             client, events, key=key, handle=handle, ordered_by=lambda event: event.partition
         )
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(20.0)
-        assert reader.committed == {place(0): 1}
+        assert reader.committed == {partition(0): 1}
         await asyncio.sleep(20.0)
-        assert reader.committed == {place(0): 4}
+        assert reader.committed == {partition(0): 4}
         consumer.stop()
         await running
     assert [value for value, _, _ in producer.written] == [b"wrong-1"]

@@ -13,13 +13,13 @@ from capillary_interactions.integrations.consume import Consumer, ConsumerReport
 from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
+    answers_by_prefix,
     client_of,
     consumed,
-    delivered,
     endless,
+    finite,
     key,
     messages,
-    scripted,
 )
 
 _BACK = [("nack", 0.0)]
@@ -29,14 +29,14 @@ async def test_drains_when_stopped() -> None:
     """What has been read is handled and acknowledged; nothing more is read."""
     given = messages(*(f"slow-{number}" for number in range(20)))
     handler = Handler(seconds=1.0)
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless(given), key=key, handle=handler, in_flight=8)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.5)
         assert consumer.held == 8
         consumer.stop()
         report = await running
-    assert [message.fate for message in given] == [["ack"]] * 8 + [[]] * 12
+    assert [message.settlements for message in given] == [["ack"]] * 8 + [[]] * 12
     assert report == ConsumerReport(acknowledged=8) == consumer.report()
     assert consumer.held == 0
 
@@ -44,41 +44,41 @@ async def test_drains_when_stopped() -> None:
 async def test_gives_back_what_does_not_end_in_time() -> None:
     """After `drain` seconds lookups and handlers are called off, and what they had goes back."""
     given, handler = messages("a", "slow-b"), Handler(seconds=100.0)
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless(given), key=key, handle=handler, drain=0.9)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.05)
         consumer.stop()
         assert await running == ConsumerReport(returned=2)
-    assert [message.fate for message in given] == [_BACK] * 2
-    assert handler.began == ["a"]
+    assert [message.settlements for message in given] == [_BACK] * 2
+    assert handler.started == ["a"]
 
 
 async def test_gives_back_at_once_what_is_not_handled_when_cancelled() -> None:
     """Handlers that run may return, and their messages are acknowledged; lookups are called off."""
     given, handler = messages("a", "slow-b"), Handler(seconds=2.0)
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
         await asyncio.sleep(0.5)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert [message.fate for message in given] == [["ack"], _BACK]
+    assert [message.settlements for message in given] == [["ack"], _BACK]
 
 
 async def test_does_not_wait_for_handlers_when_cancelled_twice() -> None:
     """Their messages go back too."""
     given, handler = messages("a", "slow-b"), Handler(seconds=1000.0)
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
         await asyncio.sleep(0.5)
         running.cancel()
         await asyncio.sleep(1.0)
-        assert given[1].fate == _BACK
+        assert given[1].settlements == _BACK
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert [message.fate for message in given] == [_BACK, _BACK]
+    assert [message.settlements for message in given] == [_BACK, _BACK]
     assert len(asyncio.all_tasks()) == 1
     assert asyncio.get_running_loop().time() < 2.0
 
@@ -86,11 +86,11 @@ async def test_does_not_wait_for_handlers_when_cancelled_twice() -> None:
 async def test_ends_with_refused_credentials() -> None:
     """Everything unfinished is given back, and the error comes out bare."""
     given, handler = messages("slow-a", "denied", "slow-b"), Handler()
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         with pytest.raises(AuthenticationError):
             await consume(client, endless(given), key=key, handle=handler)
-    assert [message.fate for message in given] == [_BACK] * 3
-    assert handler.began == []
+    assert [message.settlements for message in given] == [_BACK] * 3
+    assert handler.started == []
     assert len(asyncio.all_tasks()) == 1
 
 
@@ -103,20 +103,20 @@ async def test_ends_with_an_error_of_the_source() -> None:
             yield message
         raise ConnectionError("gone")
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         with pytest.raises(ConnectionError, match="gone"):
             await consume(client, source(), key=key, handle=handler)
-    assert [message.fate for message in given] == [["ack"]] * 2
+    assert [message.settlements for message in given] == [["ack"]] * 2
 
 
 async def test_does_not_take_a_cancelled_source_for_one_that_ends() -> None:
-    """Nobody asked it to stop, so somebody must hear of it."""
+    """It was not asked to stop, so it must not end in silence."""
 
     async def source() -> AsyncIterator[Message]:
         yield Message("a")
         raise asyncio.CancelledError
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         with pytest.raises(RuntimeError, match="source was cancelled"):
             await consume(client, source(), key=key, handle=Handler())
 
@@ -124,23 +124,23 @@ async def test_does_not_take_a_cancelled_source_for_one_that_ends() -> None:
 async def test_acknowledges_what_was_handled_as_it_was_called_off() -> None:
     """Once the handler has returned, nothing comes between it and the acknowledgement."""
     message = Message("a")
-    acknowledge, told = message.ack, asyncio.Event()
+    acknowledge, called = message.ack, asyncio.Event()
 
     async def slow_ack() -> None:
-        told.set()
+        called.set()
         await asyncio.sleep(5.0)
         await acknowledge()
 
     message.ack = slow_ack  # type: ignore[method-assign]
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless([message]), key=key, handle=Handler(), drain=0.0)
         running = asyncio.create_task(consumer.run())
-        await asyncio.wait_for(told.wait(), 60.0)
+        await asyncio.wait_for(called.wait(), 60.0)
         consumer.stop()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert message.fate == ["ack"]
+    assert message.settlements == ["ack"]
 
 
 @pytest.mark.parametrize("turns", range(30))
@@ -154,7 +154,7 @@ async def test_loses_nothing_whenever_it_is_stopped(turns: int) -> None:
             read.append(message)
             yield message
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, source(), key=key, handle=handler, in_flight=5, drain=0.0)
         running = asyncio.create_task(consumer.run())
         for _ in range(3 * turns):
@@ -163,16 +163,16 @@ async def test_loses_nothing_whenever_it_is_stopped(turns: int) -> None:
         await running
     for message in given:
         if message not in read:
-            assert message.fate == []
+            assert message.settlements == []
         elif message.name in handler.ended:
-            assert message.fate == ["ack"]
+            assert message.settlements == ["ack"]
         else:
-            assert message.fate == _BACK
+            assert message.settlements == _BACK
 
 
 @pytest.mark.parametrize("turns", range(40))
 async def test_loses_nothing_whenever_it_is_cancelled(turns: int) -> None:
-    """At whichever turn of the loop, and at once: no lookup is begun or waited for any more."""
+    """At whichever turn of the loop, and at once: no lookup is started or waited for any more."""
     read = list[Message]()
 
     async def source() -> AsyncIterator[Message]:
@@ -181,7 +181,7 @@ async def test_loses_nothing_whenever_it_is_cancelled(turns: int) -> None:
             read.append(Message(f"slow-{number}"))
             yield read[-1]
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, source(), key=key, handle=Handler(), in_flight=20)
         running = asyncio.create_task(consumer.run())
         for _ in range(turns):
@@ -189,47 +189,47 @@ async def test_loses_nothing_whenever_it_is_cancelled(turns: int) -> None:
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert all(message.fate == _BACK for message in read)
+    assert all(message.settlements == _BACK for message in read)
     assert asyncio.get_running_loop().time() < 0.5
 
 
 async def test_does_nothing_when_stopped_before_it_began() -> None:
     """A signal may come early."""
     message = Message("a")
-    async with client_of(scripted()) as client:
-        consumer = Consumer(client, delivered([message]), key=key, handle=Handler())
+    async with client_of(answers_by_prefix()) as client:
+        consumer = Consumer(client, finite([message]), key=key, handle=Handler())
         consumer.stop()
         assert await consumer.run() == ConsumerReport()
-    assert message.fate == []
+    assert message.settlements == []
 
 
 async def test_runs_once() -> None:
     """What it has counted and stopped belongs to one run."""
-    async with client_of(scripted()) as client:
-        consumer = Consumer(client, delivered(messages("a")), key=key, handle=Handler())
+    async with client_of(answers_by_prefix()) as client:
+        consumer = Consumer(client, finite(messages("a")), key=key, handle=Handler())
         await consumer.run()
         with pytest.raises(RuntimeError, match="once"):
             await consumer.run()
 
 
 async def test_stops_on_a_signal() -> None:
-    """SIGTERM drains; afterwards the signal is nobody's any more."""
+    """SIGTERM drains; afterwards the signal has its old handler."""
     message = Message("a")
 
     async def handle(_: Outcome) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.01)
 
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         report: Any = await consume(
             client, endless([message]), key=key, handle=handle, stop_on=[signal.SIGTERM]
         )
     assert report.acknowledged == 1
-    assert message.fate == ["ack"]
+    assert message.settlements == ["ack"]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-async def test_leaves_a_signal_to_whoever_had_it() -> None:
+async def test_leaves_a_signal_to_its_handler() -> None:
     """Such as `asyncio.run`, whose Ctrl-C cancels what it runs."""
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     mine = signal.getsignal(signal.SIGUSR1)

@@ -12,12 +12,12 @@ from capillary_interactions.testing import FakeTransport, after, interactions
 from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
+    answers_by_prefix,
     client_of,
     consumed,
     endless,
     key,
     messages,
-    scripted,
 )
 
 _WRONG: dict[str, Any] = {
@@ -51,7 +51,7 @@ async def test_puts_nothing_aside_for_a_wrong_setting(answer: Any, in_order: boo
 async def test_stops_though_it_holds_fewer_than_it_needs_to_be_sure(in_flight: int) -> None:
     """What is held longer than half a minute is put aside, so it does not stand still."""
     given = messages(*(f"odd-{number}" for number in range(50)))
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
         with pytest.raises(ConfigurationError, match="last: unreadable: "):
             await asyncio.wait_for(consumer.run(), 600.0)
@@ -62,7 +62,7 @@ async def test_puts_aside_what_is_wrong_once_another_is_answered() -> None:
     """An answer proves the settings; the count begins anew."""
     names = [f"odd-{number}" for number in range(9)]
     given = messages(*names, "slow-1", *names, "slow-2", *names)
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=10)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.5)
@@ -76,13 +76,13 @@ async def test_puts_aside_what_is_wrong_once_another_is_answered() -> None:
 async def test_puts_aside_a_lonely_one_after_a_while() -> None:
     """Nothing else comes, so nothing more is to be learnt."""
     message = Message("odd")
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless([message]), key=key, handle=Handler())
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(20.0)
-        assert message.fate == []
+        assert message.settlements == []
         await asyncio.sleep(20.0)
-        assert [word for word, _ in message.fate] == ["reject"]
+        assert [method for method, _ in message.settlements] == ["reject"]
         consumer.stop()
         await running
 
@@ -94,12 +94,12 @@ async def test_does_not_suspect_the_settings_of_what_an_event_explains() -> None
     assert report == ConsumerReport(rejected=20)
 
 
-async def test_can_be_told_to_trust() -> None:
+async def test_can_be_switched_off() -> None:
     """Then every ending is the event's own."""
     given = messages(*(f"odd-{number}" for number in range(50)))
     report = await consumed(
         given,
-        transport=scripted(odd=after(0.01, {"hello": 1}), n=interactions()),
+        transport=answers_by_prefix(odd=after(0.01, {"hello": 1}), n=interactions()),
         distrust_after=None,
     )
     assert report == ConsumerReport(rejected=50)
@@ -114,7 +114,7 @@ async def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
 
     given = messages(*(f"x-{number}" for number in range(200)))
     functions: dict[str, Any] = {"key": key, function: wrong}
-    async with client_of(scripted()) as client:
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless(given), handle=Handler(), in_flight=16, **functions)
         with pytest.raises(ConfigurationError, match=f"10 in a row .*{function} raised KeyError"):
             await consumer.run()
@@ -123,7 +123,7 @@ async def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
 
 async def test_takes_a_message_for_wrong_whose_neighbours_have_a_key() -> None:
     """Half of the queue is no customer's: these are dead letters, and the consumer goes on."""
-    names = [name for number in range(100) for name in ("nobody", f"slow-{number}")]
+    names = [name for number in range(100) for name in ("anonymous", f"slow-{number}")]
     given = messages(*names)
     report = await consumed(given, in_flight=64)
     assert report == ConsumerReport(acknowledged=100, rejected=100)
@@ -131,13 +131,13 @@ async def test_takes_a_message_for_wrong_whose_neighbours_have_a_key() -> None:
 
 async def test_puts_aside_a_lonely_message_without_a_key_after_a_while() -> None:
     """Nothing else comes, so nothing more is to be learnt."""
-    message = Message("nobody")
-    async with client_of(scripted()) as client:
+    message = Message("anonymous")
+    async with client_of(answers_by_prefix()) as client:
         consumer = Consumer(client, endless([message]), key=key, handle=Handler())
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(20.0)
-        assert message.fate == []
+        assert message.settlements == []
         await asyncio.sleep(20.0)
-        assert message.fate == [("reject", "no query can be made of it")]
+        assert message.settlements == [("reject", "no query can be made of it")]
         consumer.stop()
         await running

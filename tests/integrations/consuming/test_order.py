@@ -10,28 +10,28 @@ from capillary_interactions.testing import after, interactions, run_without_wait
 from tests.integrations.consuming.fake_events import (
     Handler,
     Message,
+    answers_by_prefix,
     asked,
     client_of,
     consumed,
     endless,
     key,
-    scripted,
 )
 
 
-def _lane(message: Message) -> str:
-    return message.lane
+def _order(message: Message) -> str:
+    return message.order
 
 
-def _in(lane: str, *names: str) -> list[Message]:
-    return [Message(name, lane=lane) for name in names]
+def _in(order: str, *names: str) -> list[Message]:
+    return [Message(name, order=order) for name in names]
 
 
-async def test_keeps_the_order_of_each_lane() -> None:
-    """The first is slow, so the second waits for it; another lane does not."""
+async def test_keeps_the_order_of_each_order() -> None:
+    """The first is slow, so the second waits for it; another order does not."""
     sent = [*_in("x", "slow-1", "a-2"), *_in("y", "b-1")]
-    transport, handler = scripted(), Handler()
-    await consumed(sent, handler, transport=transport, ordered_by=_lane)
+    transport, handler = answers_by_prefix(), Handler()
+    await consumed(sent, handler, transport=transport, ordered_by=_order)
     assert handler.ended == ["b-1", "slow-1", "a-2"]
     assert asked(transport) == ["slow-1", "a-2", "b-1"]
 
@@ -39,12 +39,12 @@ async def test_keeps_the_order_of_each_lane() -> None:
 async def test_asks_again_in_its_place() -> None:
     """A message without an answer is not given back, for the next would overtake it."""
     answers = iter([500, 500])
-    transport = scripted(sick=lambda _: next(answers, interactions()))
+    transport = answers_by_prefix(sick=lambda _: next(answers, interactions()))
     sent = _in("x", "sick-1", "a-2")
     handler = Handler(fails={"a-2": 1})
-    report = await consumed(sent, handler, transport=transport, ordered_by=_lane)
+    report = await consumed(sent, handler, transport=transport, ordered_by=_order)
     assert handler.ended == ["sick-1", "a-2"]
-    assert [message.fate for message in sent] == [["ack"], ["ack"]]
+    assert [message.settlements for message in sent] == [["ack"], ["ack"]]
     assert report.failures == 1
     assert report.redelivered == 0
 
@@ -52,20 +52,20 @@ async def test_asks_again_in_its_place() -> None:
 async def test_gives_back_all_behind_what_it_gives_back() -> None:
     """Stopped while one waits to be asked again, none behind it is handled before it."""
     sent, handler = [*_in("x", "down-1", "a-2", "a-3"), *_in("y", "b-1")], Handler()
-    async with client_of(scripted()) as client:
-        consumer = Consumer(client, endless(sent), key=key, handle=handler, ordered_by=_lane)
+    async with client_of(answers_by_prefix()) as client:
+        consumer = Consumer(client, endless(sent), key=key, handle=handler, ordered_by=_order)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(5.0)
         consumer.stop()
         await running
     assert handler.ended == ["b-1"]
-    assert [message.fate for message in sent] == [[("nack", 0.0)]] * 3 + [["ack"]]
+    assert [message.settlements for message in sent] == [[("nack", 0.0)]] * 3 + [["ack"]]
 
 
 async def test_goes_on_behind_a_dead_letter() -> None:
     """It is out of the way for good."""
-    sent, handler = _in("x", "wrong-1", "nobody", "a-2"), Handler()
-    await consumed(sent, handler, ordered_by=_lane)
+    sent, handler = _in("x", "wrong-1", "anonymous", "a-2"), Handler()
+    await consumed(sent, handler, ordered_by=_order)
     assert handler.ended == ["a-2"]
 
 
@@ -78,15 +78,18 @@ async def test_goes_on_behind_a_dead_letter() -> None:
     st.integers(1, 6),
     st.floats(0.0, 4.0),
 )
-def test_handles_a_prefix_of_each_lane(
+def test_handles_a_prefix_of_each_order(
     plan: list[tuple[str, str]], in_flight: int, seconds: float
 ) -> None:
-    """Whenever it is stopped: what was acknowledged or put aside of a lane is its beginning."""
+    """Whenever it is stopped: what was acknowledged or put aside of an order is its beginning."""
 
     async def main() -> None:
-        sent = [Message(f"{word}-{number}", lane=lane) for number, (lane, word) in enumerate(plan)]
+        sent = [
+            Message(f"{prefix}-{number}", order=order)
+            for number, (order, prefix) in enumerate(plan)
+        ]
         handler = Handler(seconds=0.3)
-        transport = scripted(slow=after(0.7, interactions()))
+        transport = answers_by_prefix(slow=after(0.7, interactions()))
         async with client_of(transport) as client:
             consumer = Consumer(
                 client,
@@ -94,7 +97,7 @@ def test_handles_a_prefix_of_each_lane(
                 key=key,
                 handle=handler,
                 in_flight=in_flight,
-                ordered_by=_lane,
+                ordered_by=_order,
                 redelivery_delay=0.5,
                 drain=0.4,
             )
@@ -102,11 +105,11 @@ def test_handles_a_prefix_of_each_lane(
             await asyncio.sleep(seconds)
             consumer.stop()
             await running
-        for lane in "xyz":
-            fates = [message.fate for message in sent if message.lane == lane]
-            done = [bool(fate) and fate != [("nack", 0.0)] for fate in fates]
+        for order in "xyz":
+            settlements = [message.settlements for message in sent if message.order == order]
+            done = [bool(settled) and settled != [("nack", 0.0)] for settled in settlements]
             assert done == sorted(done, reverse=True)
         for message in sent:
-            assert (message.fate == ["ack"]) == (message.name in handler.ended)
+            assert (message.settlements == ["ack"]) == (message.name in handler.ended)
 
     run_without_waiting(main())

@@ -1,4 +1,4 @@
-"""Fetching in batches: only when wanted, and nothing lost in between."""
+"""Fetching in buffer: only when wanted, and nothing lost in between."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from capillary_interactions.integrations._consuming.prefetch import (
 )
 
 
-class Shop:
+class NumberBroker:
     """Gives numbers, three at a time, after a second."""
 
     def __init__(self) -> None:
@@ -26,33 +26,33 @@ class Shop:
         return [first, first + 1, first + 2]
 
     async def give_back(self, number: int) -> None:
-        """One that nobody took."""
+        """One that was not read."""
         self.back.append(number)
 
 
 async def test_fetches_only_when_wanted() -> None:
     """One batch serves three readers; the fourth needs another."""
-    shop = Shop()
-    batches = PrefetchBuffer(shop.fetch, shop.give_back)
-    assert [await batches.next() for _ in range(3)] == [3, 4, 5]
+    broker = NumberBroker()
+    buffer = PrefetchBuffer(broker.fetch, broker.give_back)
+    assert [await buffer.next() for _ in range(3)] == [3, 4, 5]
     await asyncio.sleep(10.0)
-    assert shop.fetches == 1
-    assert await batches.next() == 6
+    assert broker.fetches == 1
+    assert await buffer.next() == 6
 
 
-async def test_gives_back_what_nobody_took() -> None:
+async def test_returns_what_was_not_read() -> None:
     """At the end, what is still being fetched included."""
-    shop = Shop()
-    batches = PrefetchBuffer(shop.fetch, shop.give_back)
+    broker = NumberBroker()
+    buffer = PrefetchBuffer(broker.fetch, broker.give_back)
     for _ in range(3):
-        await batches.next()
-    reader = asyncio.create_task(batches.next())
+        await buffer.next()
+    reader = asyncio.create_task(buffer.next())
     await asyncio.sleep(0.5)
     reader.cancel()
     await asyncio.wait([reader])
     assert reader.cancelled()
-    await batches.aclose()
-    assert shop.back == [6, 7, 8]
+    await buffer.aclose()
+    assert broker.back == [6, 7, 8]
 
 
 async def test_raises_what_fetching_raised() -> None:
@@ -65,21 +65,21 @@ async def test_raises_what_fetching_raised() -> None:
             raise result
         return result
 
-    batches = PrefetchBuffer(fetch, Shop().give_back)
+    buffer = PrefetchBuffer(fetch, NumberBroker().give_back)
     with pytest.raises(OSError, match="gone"):
-        await batches.next()
-    assert await batches.next() == 1
+        await buffer.next()
+    assert await buffer.next() == 1
 
 
 async def test_gives_out_again_and_forgets() -> None:
     """What is put back comes again; what has gone to others does not."""
-    shop = Shop()
-    batches = PrefetchBuffer(shop.fetch, shop.give_back)
-    batches.put(await batches.next())
-    assert [await batches.next() for _ in range(2)] == [4, 5]
-    batches.put(9)
-    batches.drop(lambda number: number == 3)
-    assert await batches.next() == 9
+    broker = NumberBroker()
+    buffer = PrefetchBuffer(broker.fetch, broker.give_back)
+    buffer.put(await buffer.next())
+    assert [await buffer.next() for _ in range(2)] == [4, 5]
+    buffer.put(9)
+    buffer.drop(lambda number: number == 3)
+    assert await buffer.next() == 9
 
 
 async def test_sends_a_heartbeat_now_and_then(
@@ -132,7 +132,7 @@ class RecordingSource(PrefetchingSource[int]):
 
 
 async def test_is_entered_iterated_over_and_left() -> None:
-    """What nobody took is given back before it leaves, and is kept until then."""
+    """What was not read is returned before it closes, with heartbeats until then."""
     async with RecordingSource() as source:
         async for number in source:
             if number == 2:
@@ -143,7 +143,7 @@ async def test_is_entered_iterated_over_and_left() -> None:
 
 
 async def test_leaves_though_fetching_fails() -> None:
-    """Nothing is told to the broker after that, and the error comes out."""
+    """The broker gets no further heartbeat, and the error comes out."""
     source = RecordingSource(fails=True)
 
     async def read() -> None:

@@ -12,7 +12,7 @@ _FIXED = range(60)
 
 @pytest.mark.parametrize("seed", [*_FIXED, None])
 def test_keeps_its_promises(seed: int | None) -> None:
-    """Stopped, cancelled twice, its client closed: each message is given exactly one word."""
+    """Stopped, cancelled twice, its client closed: each message is settled exactly once."""
     chosen = secrets.randbelow(2**32) if seed is None else seed
     print(f"seed {chosen}")  # noqa: T201 - to play a failure again
     assert run_without_waiting(play(chosen))

@@ -18,45 +18,45 @@ from capillary_interactions.integrations.opentelemetry import Telemetry
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.testing import FakeTransport
 
-from .watching import CUSTOMER, MOBILE, Watching, settings
+from .recorded_telemetry import CUSTOMER, MOBILE, RecordedTelemetry, settings
 
 
 @pytest.fixture
-def watching() -> Iterator[Watching]:
-    """Providers that aiohttp's own instrumentation tells, set up as its documentation says."""
-    watching = Watching()
+def recorded() -> Iterator[RecordedTelemetry]:
+    """Providers of aiohttp's own instrumentation, set up as its documentation says."""
+    recorded = RecordedTelemetry()
     instrumentor = AioHttpClientInstrumentor()
     instrumentor.instrument(
-        tracer_provider=watching.tracers,
-        meter_provider=watching.meters,
+        tracer_provider=recorded.tracers,
+        meter_provider=recorded.meters,
         url_filter=lambda url: str(url.with_query(None)),
     )
-    yield watching
+    yield recorded
     instrumentor.uninstrument()
 
 
-async def test_keeps_the_url_out_of_the_stock_span_by_a_filter(watching: Watching) -> None:
+async def test_keeps_the_url_out_of_the_stock_span_by_a_filter(recorded: RecordedTelemetry) -> None:
     """A client without `Telemetry`: the documented `url_filter` leaves the path alone."""
     async with Sandbox() as server, InteractionsClient(server.client_config()) as client:
         await client.lookup(CUSTOMER)
-    (span,) = watching.spans
+    (span,) = recorded.spans
     assert "/v1.1/customer/interaction" in span.to_json()
     assert MOBILE not in span.to_json()
 
 
-async def test_is_left_alone_by_the_stock_instrumentation(watching: Watching) -> None:
+async def test_is_left_alone_by_the_stock_instrumentation(recorded: RecordedTelemetry) -> None:
     """A client with `Telemetry` has each request once, and never with its URL."""
     async with Sandbox(script=["error_500"]) as server:
         config = server.client_config(retry=RetryPolicy(wait_initial=0.0))
-        observers = [watching.telemetry(config)]
+        observers = [recorded.telemetry(config)]
         async with InteractionsClient(config, observers=observers) as client:
             (await client.lookup(CUSTOMER)).unwrap()
-    assert [span.name for span in watching.spans] == [
+    assert [span.name for span in recorded.spans] == [
         "GET /v1.1/customer/interaction",
         "GET /v1.1/customer/interaction",
         "capillary lookup",
     ]
-    assert not any(MOBILE in span.to_json() for span in watching.spans)
+    assert not any(MOBILE in span.to_json() for span in recorded.spans)
 
 
 async def test_is_scraped_by_prometheus() -> None:

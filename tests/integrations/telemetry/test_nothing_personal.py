@@ -15,19 +15,19 @@ from capillary_interactions.testing import (
     run_without_waiting,
 )
 
-from .watching import MOBILE, NOBODY, Watching
+from .recorded_telemetry import MOBILE, UNKNOWN, RecordedTelemetry
 
 SECRETS = (MOBILE, MOBILE[-10:], "a.person@example.com", "a.person", "pass-word-91", "till")
 PAGE = interactions(email=[message(1)])
 ENVELOPE = {"errors": [{"status": False, "code": 1001, "message": f"bad mobile {MOBILE}"}]}
 
 
-def everything(watching: Watching) -> Iterator[str]:
+def everything(recorded: RecordedTelemetry) -> Iterator[str]:
     """Every name, attribute, event, status and label, whole."""
-    for span in watching.spans:
+    for span in recorded.spans:
         yield span.to_json()
         yield repr((span.name, span.attributes, span.events, span.links, span.status.description))
-    for metric in watching.metrics().values():
+    for metric in recorded.metrics().values():
         yield metric.to_json()
 
 
@@ -40,7 +40,7 @@ def everything(watching: Watching) -> Iterator[str]:
     [
         [PAGE],
         [503, Response(status=429, headers={"retry-after": "0"}), PAGE],
-        [NOBODY],
+        [UNKNOWN],
         [ENVELOPE],
         [{"interaction": MOBILE}],
         [Response(status=500, body=f"<p>{MOBILE} a.person@example.com</p>".encode())] * 9,
@@ -52,17 +52,17 @@ def everything(watching: Watching) -> Iterator[str]:
 )
 def test_holds_nothing_personal(script: list[Answer], api: str, who: Identifier) -> None:
     """However a lookup ends, and whatever the server says about it."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
     query = Query(who, source="a-source", extra={"note": MOBILE})
     retry = RetryPolicy(wait_initial=0.0, throttled_initial=0.0)
 
     async def main() -> None:
-        async with watching.client(script, api=api, retry=retry) as client:
+        async with recorded.client(script, api=api, retry=retry) as client:
             with suppress(AuthenticationError):
                 await client.lookup(query)
 
     run_without_waiting(main())
-    texts = list(everything(watching))
+    texts = list(everything(recorded))
     assert any("/customer" in text for text in texts)
     assert any("capillary.lookup.endings" in text for text in texts)
     assert [text for text in texts if any(secret in text for secret in SECRETS)] == []

@@ -1,4 +1,4 @@
-"""Several clients at one server, or at one provider, and each of them is told of."""
+"""Several clients at one server, or at one provider, and each of them is recorded."""
 
 import gc
 import subprocess
@@ -17,17 +17,17 @@ from capillary_interactions.testing import (
     run_without_waiting,
 )
 
-from .watching import CUSTOMER, MOBILE, NOBODY, Watching, settings
+from .recorded_telemetry import CUSTOMER, MOBILE, UNKNOWN, RecordedTelemetry, settings
 
 
 def test_tells_accounts_at_one_server_apart() -> None:
     """By the name that each is given, in spans and in every metric."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
     kept = list[Telemetry]()
 
     async def ask(name: str, rate: str) -> None:
         config = settings(rate=rate)
-        providers: Any = {"tracer_provider": watching.tracers, "meter_provider": watching.meters}
+        providers: Any = {"tracer_provider": recorded.tracers, "meter_provider": recorded.meters}
         telemetry = Telemetry(config, name=name, **providers)
         kept.append(telemetry)
         transport = FakeTransport([Response(status=429, headers={"retry-after": "0"})])
@@ -36,24 +36,24 @@ def test_tells_accounts_at_one_server_apart() -> None:
 
     for name, rate in (("loyalty", "10/1"), ("campaigns", "1000/1")):
         run_without_waiting(ask(name, rate))
-    rates = watching.values("capillary.rate", "capillary.client")
+    rates = recorded.values("capillary.rate", "capillary.client")
     assert rates["loyalty",] < 11
     assert rates["campaigns",] > 900
     names = {("loyalty",), ("campaigns",)}
     assert {
-        metric: set(watching.values(metric, "capillary.client")) for metric in watching.metrics()
-    } == dict.fromkeys(watching.metrics(), names)
-    told = [(span.attributes or {}).get("capillary.client") for span in watching.spans]
-    assert told == ["loyalty"] * 3 + ["campaigns"] * 3
+        metric: set(recorded.values(metric, "capillary.client")) for metric in recorded.metrics()
+    } == dict.fromkeys(recorded.metrics(), names)
+    values = [(span.attributes or {}).get("capillary.client") for span in recorded.spans]
+    assert values == ["loyalty"] * 3 + ["campaigns"] * 3
 
 
 def test_tells_nothing_of_clients_that_are_gone() -> None:
     """A program that makes a client for each of its jobs shows those that it has, and no others."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
 
     async def ask(name: str) -> Telemetry:
         config = settings(auth=[BasicAuth("till", "a"), BasicAuth("other", "b")])
-        telemetry = Telemetry(config, name=name, meter_provider=watching.meters)
+        telemetry = Telemetry(config, name=name, meter_provider=recorded.meters)
         transport = FakeTransport([Response(status=429, headers={"retry-after": "0"})])
         async with InteractionsClient(config, transport=transport, observers=[telemetry]) as client:
             await client.lookup(CUSTOMER)
@@ -64,12 +64,12 @@ def test_tells_nothing_of_clients_that_are_gone() -> None:
         run_without_waiting(ask(f"gone{number}"))
     run_without_waiting(ask("shared"))
     gc.collect()
-    shown = set(watching.values("capillary.rate", "capillary.client"))
+    shown = set(recorded.values("capillary.rate", "capillary.client"))
     assert shown == {("kept",), ("shared",)}
     kept.clear()
     gc.collect()
-    assert "capillary.rate" not in watching.metrics()
-    assert "capillary.cool_down" not in watching.metrics()
+    assert "capillary.rate" not in recorded.metrics()
+    assert "capillary.cool_down" not in recorded.metrics()
 
 
 _EARLY = """
@@ -88,7 +88,7 @@ provider = MeterProvider([reader])
 kept = [client("one")]
 metrics.set_meter_provider(provider)
 kept += [client("two"), client("three", meter_provider=provider)]
-told = [
+values = [
     point.attributes["server.address"].split(".")[0]
     for resource in reader.get_metrics_data().resource_metrics
     for scope in resource.scope_metrics
@@ -96,7 +96,7 @@ told = [
     if metric.name == "capillary.rate"
     for point in metric.data.data_points
 ]
-print(*told)
+print(*values)
 """
 
 
@@ -111,7 +111,7 @@ def test_tells_of_clients_before_and_after_the_provider_was_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("request_id", "expected"),
     [
         ("4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"),
         ("4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736"),
@@ -123,17 +123,19 @@ def test_tells_of_clients_before_and_after_the_provider_was_set() -> None:
         ("x" * 500, "x" * 64),
     ],
 )
-async def test_tells_the_name_of_a_request(said: str, told: str | None) -> None:
-    """As the server has it, unless somebody's number or address may be in it."""
-    watching = Watching()
-    answer = Response(status=200, headers={"x-cap-requestid": said}, body=b'{"interaction": []}')
-    async with watching.client([answer]) as client:
+async def test_tells_the_name_of_a_request(request_id: str, expected: str | None) -> None:
+    """As the server has it, unless a phone number or an address may be in it."""
+    recorded = RecordedTelemetry()
+    answer = Response(
+        status=200, headers={"x-cap-requestid": request_id}, body=b'{"interaction": []}'
+    )
+    async with recorded.client([answer]) as client:
         await client.lookup(CUSTOMER)
-    name: Any = (watching.spans[0].attributes or {})["capillary.request_id"]
-    assert told in {name, None}
+    name: Any = (recorded.spans[0].attributes or {})["capillary.request_id"]
+    assert expected in {name, None}
     assert MOBILE not in name
-    assert told is None or len(name) <= 64
-    assert told is not None or "***" in name
+    assert expected is None or len(name) <= 64
+    assert expected is not None or "***" in name
 
 
 def _caused(cause: Exception) -> TransportError:
@@ -151,19 +153,19 @@ def _caused(cause: Exception) -> TransportError:
         ({"interaction": 5}, "unreadable"),
         (503, "503"),
         (Response(status=404, body=b'{"errors": [{"status": false, "code": 8015}]}'), "404"),
-        (NOBODY, None),
+        (UNKNOWN, None),
         (interactions(), None),
     ],
 )
 def test_tells_failures_apart(answer: Any, kind: str | None) -> None:
     """By the conventions' `error.type`: a status that is an error, or why there was no answer."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
 
     async def main() -> None:
-        async with watching.client([answer]) as client:
+        async with recorded.client([answer]) as client:
             await client.lookup(CUSTOMER)
 
     run_without_waiting(main())
-    told = [(span.attributes or {}).get("error.type") for span in watching.spans]
-    assert told[0] == kind
-    assert (kind,) in watching.values("http.client.request.duration", "error.type")
+    values = [(span.attributes or {}).get("error.type") for span in recorded.spans]
+    assert values[0] == kind
+    assert (kind,) in recorded.values("http.client.request.duration", "error.type")

@@ -1,4 +1,4 @@
-"""The spans of lookups: whose child each is, and what it tells."""
+"""The spans of lookups: their parents and their attributes."""
 
 import asyncio
 from typing import Any
@@ -24,36 +24,36 @@ from capillary_interactions.testing import (
     run_without_waiting,
 )
 
-from .watching import CUSTOMER, NOBODY, Watching, settings
+from .recorded_telemetry import CUSTOMER, UNKNOWN, RecordedTelemetry, settings
 
 TEMPLATE = "/base/v1.1/customer/interaction"
 AT_ONCE = RetryPolicy(wait_initial=0.0, throttled_initial=0.0)
 
 
-async def looked_up(watching: Watching, *script: Answer, **changes: Any) -> None:
+async def looked_up(recorded: RecordedTelemetry, *script: Answer, **changes: Any) -> None:
     """Look one customer up."""
-    async with watching.client(script, **{"retry": AT_ONCE, **changes}) as client:
+    async with recorded.client(script, **{"retry": AT_ONCE, **changes}) as client:
         await client.lookup(CUSTOMER)
 
 
-def told(span: ReadableSpan, *names: str) -> tuple[Any, ...]:
+def values_of(span: ReadableSpan, *names: str) -> tuple[Any, ...]:
     """Some attributes of a span."""
     return tuple((span.attributes or {}).get(name) for name in names)
 
 
 def test_tells_the_whole_tree_of_a_lookup_with_two_retries() -> None:
     """The caller's span, the lookup in it, three requests in that, each with its own figures."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
     throttled = Response(status=429, headers={"retry-after": "7"})
     answered = Response(status=200, headers={"x-cap-requestid": "r3"}, body=b'{"interaction": []}')
 
     async def main() -> None:
-        with watching.tracers.get_tracer("app").start_as_current_span("GET /page"):
-            await looked_up(watching, after(2.0, 503), throttled, answered)
+        with recorded.tracers.get_tracer("app").start_as_current_span("GET /page"):
+            await looked_up(recorded, after(2.0, 503), throttled, answered)
 
     run_without_waiting(main())
-    (page,) = (span for span in watching.spans if span.name == "GET /page")
-    (lookup,) = watching.under(page)
+    (page,) = (span for span in recorded.spans if span.name == "GET /page")
+    (lookup,) = recorded.under(page)
     assert lookup.name == "capillary lookup"
     assert lookup.kind is SpanKind.INTERNAL
     assert lookup.status.status_code is StatusCode.UNSET
@@ -68,7 +68,7 @@ def test_tells_the_whole_tree_of_a_lookup_with_two_retries() -> None:
         ("retry", {"capillary.delay": 0.0}),
         ("retry", {"capillary.delay": 0.0}),
     ]
-    requests = watching.under(lookup)
+    requests = recorded.under(lookup)
     assert [span.name for span in requests] == [f"GET {TEMPLATE}"] * 3
     assert [span.kind for span in requests] == [SpanKind.CLIENT] * 3
     always = {
@@ -109,13 +109,13 @@ def test_tells_the_whole_tree_of_a_lookup_with_two_retries() -> None:
     ]
     failures = [span.status.status_code is StatusCode.ERROR for span in requests]
     assert failures == [True, True, False]
-    assert not watching.under(requests[0])
+    assert not recorded.under(requests[0])
 
 
 @pytest.mark.parametrize(
     ("answer", "ending", "error"),
     [
-        (NOBODY, "not_found", None),
+        (UNKNOWN, "not_found", None),
         (400, "rejected", "rejected"),
         ({"interaction": 5}, "unreadable", "unreadable"),
         (500, "unavailable", "unavailable"),
@@ -124,35 +124,42 @@ def test_tells_the_whole_tree_of_a_lookup_with_two_retries() -> None:
 async def test_marks_only_failures_as_errors(
     answer: Answer, ending: str, error: str | None
 ) -> None:
-    """A customer that nobody knows is an answer."""
-    watching = Watching()
-    await looked_up(watching, answer, retry=RetryPolicy(attempts=1))
-    (lookup,) = watching.lookups()
-    assert told(lookup, "capillary.ending", "error.type") == (ending, error)
+    """An unknown customer is an answer."""
+    recorded = RecordedTelemetry()
+    await looked_up(recorded, answer, retry=RetryPolicy(attempts=1))
+    (lookup,) = recorded.lookups()
+    assert values_of(lookup, "capillary.ending", "error.type") == (ending, error)
     assert (lookup.status.status_code is StatusCode.ERROR) == (error is not None)
 
 
 async def test_counts_resends_by_the_page() -> None:
     """A further page is another request, and no resend of the one before."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
     pages: list[Answer] = [
         interactions(counts={"email": 2}, email=[message(1)]),
         503,
         interactions(counts={"email": 2}, email=[message(2)]),
     ]
-    await looked_up(watching, *pages, page_size=1)
-    (lookup,) = watching.lookups()
-    requests = watching.under(lookup)
+    await looked_up(recorded, *pages, page_size=1)
+    (lookup,) = recorded.lookups()
+    requests = recorded.under(lookup)
     names = ("capillary.attempt", "http.request.resend_count")
-    assert [told(span, *names) for span in requests] == [(1, None), (2, None), (3, 1), (4, None)]
+    assert [values_of(span, *names) for span in requests] == [
+        (1, None),
+        (2, None),
+        (3, 1),
+        (4, None),
+    ]
 
 
 async def test_shows_who_shares_the_request_of_another() -> None:
     """One of two equal lookups has the request under it; the other says so."""
-    watching = Watching()
-    async with watching.client([after(0.01, interactions())]) as client:
+    recorded = RecordedTelemetry()
+    async with recorded.client([after(0.01, interactions())]) as client:
         await asyncio.gather(client.lookup(CUSTOMER), client.lookup(CUSTOMER))
-    shared = {told(span, "capillary.shared"): watching.under(span) for span in watching.lookups()}
+    shared = {
+        values_of(span, "capillary.shared"): recorded.under(span) for span in recorded.lookups()
+    }
     assert sorted(shared) == [(False,), (True,)]
     assert len(shared[False,]) == 1
     assert not shared[True,]
@@ -160,68 +167,68 @@ async def test_shows_who_shares_the_request_of_another() -> None:
 
 async def test_ends_the_request_that_outlives_its_lookup() -> None:
     """Who asked first has left; the request goes on for who asked second, under the first one."""
-    watching = Watching()
-    async with watching.client([after(0.02, interactions())]) as client:
+    recorded = RecordedTelemetry()
+    async with recorded.client([after(0.02, interactions())]) as client:
         first = asyncio.create_task(client.lookup(CUSTOMER))
         second = asyncio.create_task(client.lookup(CUSTOMER))
         await asyncio.sleep(0.005)
         first.cancel()
         (await second).unwrap()
-    broken, shared = watching.lookups()
-    assert told(broken, "error.type") == ("CancelledError",)
-    assert told(shared, "capillary.shared") == (True,)
-    (request,) = watching.under(broken)
-    assert told(request, "capillary.ending") == ("found",)
+    broken, shared = recorded.lookups()
+    assert values_of(broken, "error.type") == ("CancelledError",)
+    assert values_of(shared, "capillary.shared") == (True,)
+    (request,) = recorded.under(broken)
+    assert values_of(request, "capillary.ending") == ("found",)
 
 
 async def test_ends_the_spans_of_what_is_cancelled() -> None:
     """The request as well as the lookup."""
-    watching = Watching()
-    async with watching.client([after(9.0, interactions())]) as client:
+    recorded = RecordedTelemetry()
+    async with recorded.client([after(9.0, interactions())]) as client:
         task = asyncio.create_task(client.lookup(CUSTOMER))
         await asyncio.sleep(0.005)
         task.cancel()
         await asyncio.wait({task})
-    request, lookup = watching.spans
-    assert told(request, "error.type") == ("cancelled",)
-    assert told(lookup, "error.type") == ("CancelledError",)
+    request, lookup = recorded.spans
+    assert values_of(request, "error.type") == ("cancelled",)
+    assert values_of(lookup, "error.type") == ("CancelledError",)
 
 
 async def test_ends_the_spans_of_refused_credentials() -> None:
-    """The exception's kind is told, and nothing of its text."""
-    watching = Watching()
+    """The exception's type is recorded, and nothing of its text."""
+    recorded = RecordedTelemetry()
     with pytest.raises(AuthenticationError):
-        await looked_up(watching, 401, 401)
-    *requests, lookup = watching.spans
-    assert {told(span, "capillary.ending") for span in requests} == {("denied",)}
-    assert told(lookup, "error.type") == ("AuthenticationError",)
+        await looked_up(recorded, 401, 401)
+    *requests, lookup = recorded.spans
+    assert {values_of(span, "capillary.ending") for span in requests} == {("denied",)}
+    assert values_of(lookup, "error.type") == ("AuthenticationError",)
 
 
 async def test_puts_each_lookup_of_a_stream_under_its_reader() -> None:
     """So that a job's span holds its lookups, and their requests do not mix."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
     customers = [Identifier.mobile(f"91973852{number:04}") for number in range(20)]
-    tracer = watching.tracers.get_tracer("app")
-    async with watching.client() as client:
+    tracer = recorded.tracers.get_tracer("app")
+    async with recorded.client() as client:
         with tracer.start_as_current_span("job"):
             await client.lookup_all(customers)
-    (job,) = (span for span in watching.spans if span.name == "job")
-    lookups = watching.under(job)
+    (job,) = (span for span in recorded.spans if span.name == "job")
+    lookups = recorded.under(job)
     assert len(lookups) == 20
-    assert all(len(watching.under(lookup)) == 1 for lookup in lookups)
+    assert all(len(recorded.under(lookup)) == 1 for lookup in lookups)
 
 
 async def test_leaves_the_callers_span_as_it_was() -> None:
     """After a lookup the current span is again the caller's own."""
-    watching = Watching()
-    with watching.tracers.get_tracer("app").start_as_current_span("page") as page:
-        await looked_up(watching, 503, interactions())
+    recorded = RecordedTelemetry()
+    with recorded.tracers.get_tracer("app").start_as_current_span("page") as page:
+        await looked_up(recorded, 503, interactions())
         assert get_current_span() is page
 
 
 async def test_leaves_a_requests_span_when_the_request_is_over() -> None:
     """What happens between two requests (a token, a log line) is part of neither."""
-    watching = Watching()
+    recorded = RecordedTelemetry()
     config = settings(retry=AT_ONCE)
     current: list[Span] = []
 
@@ -229,8 +236,8 @@ async def test_leaves_a_requests_span_when_the_request_is_over() -> None:
         if isinstance(event, RetryScheduled):
             current.append(get_current_span())
 
-    observers: list[Observer] = [watching.telemetry(config), look]
-    with watching.tracers.get_tracer("app").start_as_current_span("page") as page:
+    observers: list[Observer] = [recorded.telemetry(config), look]
+    with recorded.tracers.get_tracer("app").start_as_current_span("page") as page:
         async with InteractionsClient(
             config, transport=FakeTransport([503]), observers=observers
         ) as client:

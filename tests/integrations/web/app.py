@@ -55,7 +55,7 @@ async def many(count: int, client: InteractionsDependency) -> StreamingResponse:
     return StreamingResponse(lines())
 
 
-@app.get("/begun")
-async def begun() -> int:
-    """How many lookups have begun."""
+@app.get("/started")
+async def started() -> int:
+    """How many lookups have started."""
     return _begun

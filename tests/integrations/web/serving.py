@@ -15,7 +15,7 @@ import uvicorn
 from attrs import define
 
 _ROOT: Final = Path(__file__).parents[3]
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 
 
 @define
@@ -36,10 +36,10 @@ class Served:
         """Ask it to stop, as an orchestrator does."""
         self.process.send_signal(signal.SIGTERM)
 
-    async def wrote(self, words: bytes) -> None:
+    async def wrote(self, text: bytes) -> None:
         """Wait until it has written something."""
-        async with asyncio.timeout(_PATIENCE):
-            while words not in self.log:
+        async with asyncio.timeout(_TIMEOUT):
+            while text not in self.log:
                 await asyncio.sleep(0.002)
 
 
@@ -76,7 +76,7 @@ async def elsewhere(application: str, base_url: str, **settings: str) -> AsyncIt
     finally:
         if process.returncode is None:
             served.terminate()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             await process.wait()
             await reading
 

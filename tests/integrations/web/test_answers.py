@@ -26,7 +26,7 @@ from capillary_interactions.testing import (
 )
 
 MOBILE = "919738522695"
-SAID = f"the mobile {MOBILE} of a.person@example.com is wrong"
+SERVER_TEXT = f"the mobile {MOBILE} of a.person@example.com is wrong"
 PERSON = Query(Identifier.mobile(MOBILE))
 
 
@@ -66,24 +66,24 @@ def test_gives_the_answer_as_it_came() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("seconds", "header"),
     [(None, "1"), (0.0, "1"), (0.2, "1"), (1.0, "1"), (1.01, "2"), (7.0, "7"), (3600.0, "3600")],
 )
-def test_asks_for_whole_seconds(asked: float | None, told: str) -> None:
+def test_asks_for_integer_seconds(seconds: float | None, header: str) -> None:
     """Never fewer than the server asked for, and never none at all."""
-    assert answer_to(unavailable(retry_after=asked)).headers["Retry-After"] == told
+    assert answer_to(unavailable(retry_after=seconds)).headers["Retry-After"] == header
 
 
 @pytest.mark.parametrize("make", [not_found, rejected, unreadable, unavailable])
 def test_tells_a_problem_without_anything_personal(make: Any) -> None:
-    """Neither who was asked for nor a word of what the server said."""
-    answer = answer_to(make(SAID, query=PERSON))
+    """Neither the customer nor any of the server's text."""
+    answer = answer_to(make(SERVER_TEXT, query=PERSON))
     problem = orjson.loads(answer.body)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert set(problem) == {"type", "title", "status", "detail", "outcome"}
     assert problem["status"] == answer.status
     assert problem["outcome"] == make.__name__
-    for part in (SAID, MOBILE, "a.person"):
+    for part in (SERVER_TEXT, MOBILE, "a.person"):
         assert part not in f"{answer.body!r} {answer}"
 
 
@@ -100,7 +100,7 @@ def test_tells_a_problem_without_anything_personal(make: Any) -> None:
     ],
 )
 def test_answers_what_cannot_be_asked_for(name: str, value: str, part: str) -> None:
-    """422, what is wrong with it and what was given, masked; nobody needs to catch anything."""
+    """422, what is wrong with it and what was given, masked; the application catches nothing."""
     with pytest.raises(MalformedIdentifierError, match=part) as caught:
         identified(name, value)
     answer = answer_to_failure(caught.value)

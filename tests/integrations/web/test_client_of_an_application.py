@@ -68,7 +68,7 @@ def _fail(failing: bool) -> None:
 def test_lets_what_is_under_way_end(
     drain: float, takes: float, ending: str, *, failing: bool
 ) -> None:
-    """For as long as it was told, also where the application stops with an error."""
+    """For `drain` seconds, also where the application stops with an error."""
     assert stopped_while_asking(drain, takes, failing=failing).ending == ending
 
 
@@ -108,7 +108,7 @@ def test_serves_starlette() -> None:
 
 
 def test_names_the_lifespan_that_is_missing() -> None:
-    """Instead of an attribute that nobody has heard of."""
+    """Instead of an attribute that means nothing to a reader."""
     web = TestClient(_application())  # not entered, so that no lifespan runs
     with pytest.raises(RuntimeError, match="lifespan"):
         web.get("/")

@@ -80,7 +80,7 @@ async def _of_litestar(transport: FakeTransport) -> Answered:
 async def test_answers_for_refused_credentials(
     ask: Callable[[FakeTransport], Awaitable[Answered]],
 ) -> None:
-    """502 and a problem, which tells whoever asked nothing of the application's secrets."""
+    """502 and a problem, which holds none of the application's secrets."""
     status, kind, body = await ask(FakeTransport([401, 401]))
     problem = orjson.loads(body)
     assert status == problem["status"] == 502
@@ -90,22 +90,22 @@ async def test_answers_for_refused_credentials(
 
 
 async def test_names_the_context_that_is_missing_in_aiohttp() -> None:
-    """Instead of a key that nobody has heard of."""
-    told: list[str] = []
+    """Instead of a key that means nothing to a reader."""
+    errors: list[str] = []
 
     @web.middleware
-    async def tell(request: web.Request, handler: Any) -> web.StreamResponse:
+    async def record(request: web.Request, handler: Any) -> web.StreamResponse:
         try:
             response: web.StreamResponse = await handler(request)
         except RuntimeError as error:
-            told.append(str(error))
+            errors.append(str(error))
             return web.Response(status=500)
         return response
 
     app = _aiohttp_application()
-    app.middlewares.append(tell)
+    app.middlewares.append(record)
     assert (await _answer_of(app))[0] == 500
-    assert "interactions_context()" in told[0]
+    assert "interactions_context()" in errors[0]
 
 
 async def test_is_the_same_client_in_a_part_of_an_application() -> None:
@@ -119,7 +119,7 @@ async def test_is_the_same_client_in_a_part_of_an_application() -> None:
 
 
 async def test_names_the_lifespan_that_is_missing_in_litestar() -> None:
-    """Where nobody runs it, as in a test that does not enter its client."""
+    """Where it is not run, as in a test that does not enter its client."""
 
     @get("/")
     async def customer(interactions: litestar.InteractionsDependency) -> None:
@@ -152,14 +152,14 @@ async def test_has_several_clients_in_litestar() -> None:
         for name, transport in asked.items()
     ]
     async with AsyncTestClient(Litestar([names], plugins=plugins)) as client:
-        told = (await client.get("/")).json()
-    assert told == ["https://one.example.com", "https://other.example.com"]
+        urls = (await client.get("/")).json()
+    assert urls == ["https://one.example.com", "https://other.example.com"]
     assert [len(transport.requests) for transport in asked.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("drain", [-1, float("nan")])
 async def test_refuses_a_drain_at_the_start(drain: float) -> None:
-    """And not when the application stops, where nobody sees it."""
+    """And not when the application stops, where it is not seen."""
     began = False
     with pytest.raises(ConfigurationError, match="drain"):
         async with serving(CONFIG, drain=drain, transport=FakeTransport()):

@@ -36,7 +36,7 @@ async def test_asks_once_for_a_hundred_who_ask_at_once() -> None:
     async with Upstream() as upstream, application(upstream) as (_, session):
         upstream.gate.clear()
         asking = [asyncio.create_task(answer(session, "/customers/1")) for _ in range(100)]
-        while await answer(session, "/begun") != (200, b"100"):
+        while await answer(session, "/started") != (200, b"100"):
             await asyncio.sleep(0.005)
         upstream.gate.set()
         answers = await asyncio.gather(*asking)
@@ -95,7 +95,7 @@ async def test_loses_no_response_that_had_begun() -> None:
             await served.wrote(b"Shutting down")
             async with aiohttp.ClientSession(served.base_url) as late:
                 with pytest.raises(aiohttp.ClientConnectionError):
-                    await answer(late, "/begun")
+                    await answer(late, "/started")
             upstream.gate.set()
             answers = await asyncio.gather(*asking)
             lines = [first, *(await streaming.read()).splitlines(keepends=True)]

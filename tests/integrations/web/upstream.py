@@ -1,4 +1,4 @@
-"""A server in Capillary's place that answers when it is told to, so that no test guesses a time."""
+"""A server in Capillary's place that answers when the test lets it, so that none guesses a time."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from aiohttp import web
 
 from capillary_interactions.testing import interactions, message
 
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 ANSWER: Final = interactions(email=[message(1)])
 BUSY: Final = "429"
 """The customer for whom the quota is used up."""
@@ -49,7 +49,7 @@ class Upstream:
 
     async def arrived(self, customers: Iterable[str]) -> None:
         """Wait until each of these has been asked for."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             while not self.asked.keys() >= set(customers):
                 await asyncio.sleep(0.002)
 

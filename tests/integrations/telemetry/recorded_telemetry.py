@@ -20,7 +20,7 @@ from capillary_interactions.testing import Answer, FakeTransport
 
 MOBILE: Final = "919738522695"
 CUSTOMER: Final = Identifier.mobile(MOBILE)
-NOBODY: Final[dict[str, Any]] = {
+UNKNOWN: Final[dict[str, Any]] = {
     "errors": [{"status": False, "code": 8015, "message": f"no customer {MOBILE}"}]
 }
 
@@ -31,7 +31,7 @@ def settings(**changes: Any) -> ClientConfig:
     return ClientConfig("https://api.example.com/base", **{**usual, **changes})
 
 
-class Watching:
+class RecordedTelemetry:
     """Providers of OpenTelemetry that keep everything."""
 
     def __init__(self) -> None:
@@ -42,11 +42,11 @@ class Watching:
         self.meters = MeterProvider([self._reader])
 
     def telemetry(self, config: ClientConfig) -> Telemetry:
-        """What tells these providers."""
+        """An observer that records to these providers."""
         return Telemetry(config, tracer_provider=self.tracers, meter_provider=self.meters)
 
     def client(self, script: Iterable[Answer] = (), **changes: Any) -> InteractionsClient:
-        """A client that tells them."""
+        """A client with this observer."""
         config = settings(**changes)
         return InteractionsClient(
             config, transport=FakeTransport(script), observers=[self.telemetry(config)]
