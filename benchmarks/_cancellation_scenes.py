@@ -59,7 +59,7 @@ class Played:
 
 
 class _Server:
-    """A transport that counts arrivals by credential, and fails as it is told to.
+    """A transport that counts arrivals by credential, and fails as it is set to.
 
     Args:
         dice: Decides on each request.
@@ -352,7 +352,7 @@ class _Scene:
                     self.wrong.append(f"an ending {outcome.elapsed - actor.limit:.3f} s late")
 
     def _look_at_rest(self) -> None:
-        """Places, slots, turns and shared calls, when nobody asks for anything."""
+        """Places, slots, turns and shared calls, when nothing is looked up."""
         client = self.client
         for credential in client._pool.all:  # noqa: SLF001 - it cannot be seen from outside
             pace: Any = credential.pace

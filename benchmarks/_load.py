@@ -39,7 +39,7 @@ def burst_of(limit: RateLimit) -> int:
 async def saturate(
     client: InteractionsClient, *, seconds: float | None = None, lookups: int | None = None
 ) -> Counter[str]:
-    """The endings of as many lookups as the client can do in a time, or of so many."""
+    """The endings of as many lookups as the client can do in a time, or of a number of them."""
     until = None if seconds is None else time.monotonic() + seconds
     endings = Counter[str]()
     async with client, client.stream(customers(lookups)) as outcomes:

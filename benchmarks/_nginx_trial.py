@@ -1,7 +1,7 @@
 """Is the promise kept at a real nginx, and could this machine have done more?
 
 python -m benchmarks._nginx_trial REQUESTS PER BURST SECONDS prints the figures of one setting as
-JSON: for a process of its own, in which nothing traces and nobody else works.
+JSON: for a process of its own, in which nothing else runs or is traced.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ NGINX: Final = (
 )
 _SHORT: Final = (RateLimit(10, 1.0), RateLimit(100, 1.0), RateLimit(1_000, 1.0))
 
-# A limit that nobody gets to, and for how long a machine is asked what it can do.
+# A limit that is never reached, and for how long a machine is asked what it can do.
 _NONE: Final = RateLimit(1_000_000, 1.0)
 _TRIAL: Final = 0.5
 
@@ -91,8 +91,8 @@ def in_own_process(limit: RateLimit, seconds: float) -> Figures:
     numbers = (limit.requests, limit.per, burst_of(limit), seconds)
     command = [sys.executable, "-m", "benchmarks._nginx_trial", *map(str, numbers)]
     root = Path(__file__).parents[1]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout
-    return Figures(**json.loads(told))
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout
+    return Figures(**json.loads(output))
 
 
 def print_nginx(seconds: float) -> None:

@@ -169,8 +169,8 @@ def main() -> None:
         print("aiohttp_retry is not installed (pip install aiohttp_retry): measured without it\n")
     print(f"{OFFERED:g} lookups/s; the server does {SPEED:g}/s, and {OVERLOADED:g}/s for a while.")
     for status, hint in ((503, None), (429, 1), (429, None)):
-        told = "" if hint is None else f" with Retry-After: {hint}"
-        print(f"\nRefused by {status}{told}:\n")
+        retry_after = "" if hint is None else f" with Retry-After: {hint}"
+        print(f"\nRefused by {status}{retry_after}:\n")
         _print(measure(status, hint, phases, options.rounds))
 
 

@@ -122,8 +122,8 @@ def haproxy(home: Path, rules: Rules) -> Iterator[tuple[list[str], list[str]]]:
 
 def _frontend(home: Path, port: int, quota: tuple[int, int], headers: str) -> str:
     limit, per = quota
-    told = headers.format(limit=limit, per=per)
-    return _FRONTEND.format(port=port, limit=limit, per=per, home=home, headers=told)
+    lines = headers.format(limit=limit, per=per)
+    return _FRONTEND.format(port=port, limit=limit, per=per, home=home, headers=lines)
 
 
 def haproxy_binary() -> str | None:

@@ -1,4 +1,4 @@
-"""Runs a command until whoever started this has gone, even by SIGKILL.
+"""Runs a command until the process that started this has gone, even by SIGKILL.
 
 Usage:
 

@@ -126,7 +126,7 @@ def _start(home: Path, rate: int, burst: int) -> tuple["subprocess.Popen[str]", 
         )
         if _listens(process, port):
             return process, port
-        # Somebody else may have taken the port meanwhile.
+        # Another process may have taken the port meanwhile.
         process.kill()
         said = process.communicate()[1]
     raise RuntimeError(f"nginx does not start: {said.strip()}")

@@ -27,7 +27,7 @@ answer_failures(app)
 
 @app.get("/bare/{mobile}")
 async def bare(mobile: str) -> Response:
-    """The web server and the framework alone: the same answer, and nobody is asked for it."""
+    """The web server and the framework alone: the same answer, without a lookup."""
     del mobile
     return Response(_SAMPLE, media_type="application/json")
 
@@ -56,7 +56,7 @@ async def lookup(mobile: str, client: InteractionsDependency) -> Response:
 
 @app.get("/direct/{count}/{at_once}")
 async def direct(count: int, at_once: int, client: InteractionsDependency) -> list[float]:
-    """The client called directly, without the web: seconds and CPU seconds for so many lookups."""
+    """Some lookups by the client alone, without the web: seconds and CPU seconds."""
     began, cpu = time.perf_counter(), time.process_time()
     numbers = iter(range(919_000_000_000, 919_000_000_000 + count))
     await asyncio.gather(*(_work(client, numbers) for _ in range(at_once)))

@@ -71,7 +71,7 @@ def _read(terminal: int, pieces: list[bytes]) -> None:
     while True:
         try:
             piece = os.read(terminal, 1 << 16)
-        except OSError:  # nobody has it open any more
+        except OSError:  # no process has it open any more
             return
         if not piece:
             return

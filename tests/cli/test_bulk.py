@@ -117,7 +117,7 @@ def test_masks_codes_only_if_asked_to(server: SandboxProcess, settings: dict[str
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "it holds no rows"),
         ("mobile\n", "it holds no rows"),
@@ -128,7 +128,7 @@ def test_masks_codes_only_if_asked_to(server: SandboxProcess, settings: dict[str
         ("919738522695\n919738522696\n", "a customer, not a header"),
     ],
 )
-def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, said: str) -> None:
+def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, message: str) -> None:
     """One line says what is wrong with it, and no file is made for its answers."""
     out = tmp_path / "out.jsonl"
 
@@ -139,13 +139,13 @@ def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, said:
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: ")
     assert ran.err.count("\n") == 1
-    assert said in ran.err
+    assert message in ran.err
     assert "919738522695" not in ran.err
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("{list}", "--identifier", "mobile"), "Missing option '--out'"),
         (("{list}", "--out", "{out}"), "Missing option '--identifier'"),
@@ -189,7 +189,7 @@ def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, said:
     ],
 )
 def test_refuses_arguments_that_cannot_be(
-    tmp_path: Path, arguments: tuple[str, ...], said: str
+    tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     """Each wrong argument is named in one line."""
     places = {
@@ -204,12 +204,12 @@ def test_refuses_arguments_that_cannot_be(
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: ")
     assert ran.err.count("\n") == 1
-    assert said in ran.err
+    assert message in ran.err
     assert not (tmp_path / "out.jsonl").exists()
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "message"),
     [
         ({}, "CAPILLARY_BASE_URL is not set"),
         ({"CAPILLARY_BASE_URL": "eu"}, "no credentials"),
@@ -219,10 +219,10 @@ def test_refuses_arguments_that_cannot_be(
         ({"CAPILLARY_BASE_URL": "eu", "CAPILLARY_ATTEMPTS": "x"}, "CAPILLARY_ATTEMPTS"),
     ],
 )
-def test_refuses_settings_that_cannot_be(env: dict[str, str], said: str) -> None:
+def test_refuses_settings_that_cannot_be(env: dict[str, str], message: str) -> None:
     """The environment is checked before the list is read."""
     credentials = {"CAPILLARY_USERNAME": "till", "CAPILLARY_PASSWORD": "hunter22"}
-    given = env if said == "no credentials" else {**credentials, **env}
+    given = env if message == "no credentials" else {**credentials, **env}
 
     ran = invoke(
         "bulk", "-", "--identifier", "mobile", "--out", "-", stdin="919000000001\n", env=given
@@ -230,7 +230,7 @@ def test_refuses_settings_that_cannot_be(env: dict[str, str], said: str) -> None
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.count("\n") == 1
-    assert said in ran.err
+    assert message in ran.err
     assert "hunter22" not in ran.err
 
 
@@ -252,7 +252,7 @@ def test_stops_before_it_begins_when_the_host_does_not_resolve() -> None:
 
 
 def test_stops_when_the_credentials_are_refused(settings: dict[str, str]) -> None:
-    """Nothing is asked twice with a password that is wrong, and the counts are told."""
+    """Nothing is asked twice with a password that is wrong, and the counts are shown."""
     ran = invoke(
         *("bulk", "-", "--identifier", "mobile", "--out", "-"),
         stdin="\n".join(_numbers(500)),
@@ -386,7 +386,7 @@ def test_ends_quietly_when_nobody_reads_its_output() -> None:
 
 
 def test_writes_each_line_when_its_row_has_ended() -> None:
-    """The order is that of the endings, so that one slow customer holds nobody up."""
+    """The order is that of the endings, so that one slow customer delays no other."""
     ran = invoke(
         *("bulk", "-", "--identifier", "mobile", "--out", "-", *_FAST),
         stdin="919000000001\n91,2\n",

@@ -80,19 +80,19 @@ def test_stops_at_once_where_the_certificate_is_not_accepted(tmp_path: Path) -> 
             *("bulk", str(workspace.list), "--identifier", "mobile", "--out", "-"),
             env=workspace.settings,
         )
-    told = workspace.jobs("status")
+    status = workspace.jobs("status")
 
     assert (ran.code, piped.code, piped.out, asked) == (3, 3, "", [])
-    for text in (ran.err, piped.err, told.out + told.err):
+    for text in (ran.err, piped.err, status.out + status.err):
         assert "the server's TLS certificate is not accepted: " in text
         assert "SSL_CERT_FILE" in text
         assert "--base-url" in text
-    assert "0 of 2 rows done" in told.out + told.err
+    assert "0 of 2 rows done" in status.out + status.err
     assert not workspace.out.exists()
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "headers", "said"),
+    ("status", "body", "headers", "message"),
     [
         (
             302,
@@ -107,7 +107,7 @@ def test_stops_at_once_where_the_certificate_is_not_accepted(tmp_path: Path) -> 
     ],
 )
 def test_stops_after_a_few_where_only_a_setting_explains_it(
-    tmp_path: Path, status: int, body: bytes, headers: dict[str, str], said: str
+    tmp_path: Path, status: int, body: bytes, headers: dict[str, str], message: str
 ) -> None:
     """Not the list is blamed but the setting, and no customer is: the next run asks for them."""
     with serving(status, body=body, headers=headers) as (url, asked):
@@ -131,7 +131,7 @@ def test_stops_after_a_few_where_only_a_setting_explains_it(
     assert (ran.code, piped.code, piped.out) == (3, 3, "")
     assert len(asked) <= 2 * 16
     for text in (ran.err, piped.err):
-        assert said in text
+        assert message in text
         assert "looks wrong" not in text
         assert "919000000001" not in text
     assert "0 of 200 rows done" in ran.err
@@ -205,8 +205,8 @@ def test_tells_each_wait_once() -> None:
         (_snapshot(), []),
         (_snapshot(shortage="too many open files"), ["too many open files"]),
     ]  # fmt: skip
-    for snapshot, said in looks:
-        assert notices.lines(snapshot, now) == said
+    for snapshot, message in looks:
+        assert notices.lines(snapshot, now) == message
 
 
 def test_says_once_that_the_servers_headers_slow_it_down() -> None:
@@ -219,8 +219,8 @@ def test_says_once_that_the_servers_headers_slow_it_down() -> None:
         (_snapshot(), []),
         (_snapshot(slowed="9 left"), ["9 left: going at 1/s"]),
     ]  # fmt: skip
-    for snapshot, said in looks:
-        assert notices.lines(snapshot, NOON) == said
+    for snapshot, message in looks:
+        assert notices.lines(snapshot, NOON) == message
 
 
 @pytest.mark.parametrize(

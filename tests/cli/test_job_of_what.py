@@ -20,7 +20,7 @@ def test_mixes_no_invented_customers_with_real_ones(tmp_path: Path) -> None:
     out = str(tmp_path / "o.jsonl")
     command = ("bulk", str(tmp_path / "l.csv"), "--identifier", "mobile", "--out", out)
     real = {
-        # Nobody listens there, and nobody is asked.
+        # Nothing listens there, and nothing is sent.
         "CAPILLARY_BASE_URL": "https://127.0.0.1:9",
         "CAPILLARY_USERNAME": "till",
         "CAPILLARY_PASSWORD": "hunter22",
@@ -67,7 +67,7 @@ def test_reads_parquet_through_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--encoding", "punycode"), "'punycode' is no encoding"),
         (("--encoding", "unicode_escape"), "'unicode_escape' is no encoding"),
@@ -75,7 +75,7 @@ def test_reads_parquet_through_a_pipe(tmp_path: Path) -> None:
     ],
 )
 def test_refuses_options_that_mean_nothing(
-    tmp_path: Path, options: tuple[str, str], said: str
+    tmp_path: Path, options: tuple[str, str], message: str
 ) -> None:
     """In a line, before anything is asked."""
     (tmp_path / "l.csv").write_text(_TEXT)
@@ -84,5 +84,5 @@ def test_refuses_options_that_mean_nothing(
     ran = invoke(*command, *options, *_FAST)
 
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err

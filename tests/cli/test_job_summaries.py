@@ -30,7 +30,7 @@ def _report(seconds: float, requests: int) -> Report:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "requests", "told"),
+    ("seconds", "requests", "share"),
     [
         (0.1, 10, None),
         (2.4, 40, None),
@@ -41,13 +41,13 @@ def _report(seconds: float, requests: int) -> Report:
     ],
 )
 def test_tells_the_share_of_the_quota_of_no_run_shorter_than_its_window(
-    seconds: float, requests: int, told: str | None
+    seconds: float, requests: int, share: str | None
 ) -> None:
     """The burst that a run begins with is no share of what it may use; none is above all of it."""
-    said = " ".join(job_summary(_report(seconds, requests), 0, window=60.0))
+    message = " ".join(job_summary(_report(seconds, requests), 0, window=60.0))
 
-    assert ("of the quota used" in said) is (told is not None)
-    assert (told or "for quota and took") in said
+    assert ("of the quota used" in message) is (share is not None)
+    assert (share or "for quota and took") in message
 
 
 def test_says_that_a_job_begins_anew_and_counts_its_rows_from_there(

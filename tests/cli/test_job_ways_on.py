@@ -53,7 +53,7 @@ def test_refuses_another_list_through_a_pipe(workspace: Workspace) -> None:
 def test_says_what_is_left_when_all_is_done(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The results can be written again; nobody need be asked for that."""
+    """The results can be written again, without a request."""
 
     async def export(*_: Any, **__: Any) -> int:
         raise ExportError("no room")

@@ -24,7 +24,7 @@ def workspace(tmp_path: Path, settings: dict[str, str]) -> Workspace:
 
 
 def test_keeps_a_job_beside_its_file(workspace: Workspace, server: SandboxProcess) -> None:
-    """The same command again asks for nobody, and writes the file again."""
+    """The same command again sends nothing, and writes the file again."""
     first = workspace.bulk()
     written = workspace.out.read_bytes()
     workspace.out.unlink()
@@ -91,13 +91,18 @@ def test_tells_how_far_a_job_is(workspace: Workspace) -> None:
     workspace.bulk()
 
     words = workspace.jobs("status")
-    told = orjson.loads(workspace.jobs("status", "--json").out)
+    figures = orjson.loads(workspace.jobs("status", "--json").out)
 
     assert words.code == 0
     assert "10 of 10 rows done: 10 found" in words.err
-    assert (told["rows"], told["done"], told["open"], told["complete"]) == (10, 10, 0, True)
-    assert told["endings"]["found"] == 10
-    assert told["lastRun"]["requests"] == 10
+    assert (figures["rows"], figures["done"], figures["open"], figures["complete"]) == (
+        10,
+        10,
+        0,
+        True,
+    )
+    assert figures["endings"]["found"] == 10
+    assert figures["lastRun"]["requests"] == 10
 
 
 @pytest.mark.parametrize("name", ["more.csv", "more.csv.gz", "more.parquet", "more.jsonl"])
@@ -231,7 +236,7 @@ def test_reads_a_list_as_it_is_told(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--no-header",), "--no-header needs --column"),
         (("--encoding", "klingon"), "no encoding"),
@@ -240,11 +245,11 @@ def test_reads_a_list_as_it_is_told(workspace: Workspace) -> None:
     ],
 )
 def test_refuses_what_cannot_be_read(
-    workspace: Workspace, options: tuple[str, ...], said: str
+    workspace: Workspace, options: tuple[str, ...], message: str
 ) -> None:
     """In one line, before anything is asked."""
     ran = workspace.bulk(*options)
 
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
     assert not workspace.job.exists()

@@ -90,7 +90,7 @@ def test_writes_over_a_foreign_file_only_if_it_may(folder: Folder) -> None:
 
 
 def test_replaces_its_own_result_and_no_other(folder: Folder) -> None:
-    """`bulk` and `jobs export` know each other's; whoever wrote there since is asked about."""
+    """`bulk` and `jobs export` know each other's results; a foreign file needs --overwrite."""
     os.utime(folder.list, ns=(1, 1))
     assert folder.bulk().code == 0
     assert folder.export(None).code == 0

@@ -68,7 +68,7 @@ def test_masks_codes_in_json_if_asked_to(server: SandboxProcess, settings: dict[
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "outcome", "said"),
+    ("answer", "code", "outcome", "message"),
     [
         (
             {"errors": [{"status": False, "code": 8015, "message": "no"}]},
@@ -88,7 +88,7 @@ def test_ends_by_its_outcome(
     answer: object,
     code: int,
     outcome: str,
-    said: str,
+    message: str,
 ) -> None:
     """JSON for the program, a line for the person, and an exit code for the shell."""
     server.change(answers={_WHO: answer})
@@ -97,7 +97,7 @@ def test_ends_by_its_outcome(
 
     assert ran.code == code
     assert orjson.loads(ran.out)["outcome"] == outcome
-    assert ran.err.startswith(f"mobile 9*********95: {said}: ")
+    assert ran.err.startswith(f"mobile 9*********95: {message}: ")
     assert ran.err.count("\n") == 1
 
 
@@ -119,7 +119,7 @@ def test_stops_when_the_credentials_are_refused(settings: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("lookup", "mobile", "  "), "must not be blank"),
         (("lookup", "mobile", "91,92"), "must not hold a comma"),
@@ -137,14 +137,14 @@ def test_stops_when_the_credentials_are_refused(settings: dict[str, str]) -> Non
         (("lookup", "mobile", _WHO, "--base-url", "eu"), "contradict each other"),
     ],
 )
-def test_refuses_what_cannot_be_asked(arguments: tuple[str, ...], said: str) -> None:
-    """One line that names what is wrong, and nobody."""
+def test_refuses_what_cannot_be_asked(arguments: tuple[str, ...], message: str) -> None:
+    """One line that names what is wrong, and no customer."""
     ran = invoke(*arguments, "--sandbox")
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: ")
     assert ran.err.count("\n") == 1
-    assert said in ran.err
+    assert message in ran.err
     assert _WHO not in ran.err
     assert "X1" not in ran.err
 

@@ -98,7 +98,7 @@ def test_says_that_there_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "said"),
+    ("outcome", "message"),
     [
         (
             NotFound(query=Query(Identifier.mobile(_WHO)), item=None, reason="not found (1012)"),
@@ -110,6 +110,6 @@ def test_says_that_there_is_nothing() -> None:
         ),
     ],
 )
-def test_says_why_there_is_no_answer(outcome: Outcome, said: str) -> None:
+def test_says_why_there_is_no_answer(outcome: Outcome, message: str) -> None:
     """Any other ending is a line."""
-    assert _shown(outcome) == said
+    assert _shown(outcome) == message

@@ -107,7 +107,7 @@ async def test_says_nothing_of_a_reader_that_has_gone() -> None:
 
 
 async def test_holds_up_whoever_is_faster_than_the_file() -> None:
-    """Lines wait in a bounded number, and a file that fails keeps nobody waiting."""
+    """Lines wait in a bounded number, and a file that fails blocks no caller."""
     theirs, ours = os.pipe()
     line = b"9" * 999 + b"\n"
     with io.FileIO(ours, "wb") as pipe:
@@ -187,7 +187,7 @@ def test_names_what_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def test_tells_pipes_from_files(tmp_path: Path) -> None:
-    """What goes on to somebody at once needs no job, and can have none."""
+    """What is read at once needs no job, and can have none."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
 

@@ -22,7 +22,7 @@ def test_has_the_commands_that_are_documented() -> None:
 
 @pytest.mark.parametrize("command", _COMMANDS, ids=lambda command: command.name)
 def test_explains_every_command_and_option(command: click.Command) -> None:
-    """Nobody has to read the source."""
+    """Each says enough to use it."""
     assert command.help
     for option in command.params:
         if isinstance(option, click.Option):
@@ -70,7 +70,7 @@ def test_tells_its_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nothing",), "No such command 'nothing'"),
         (("919738522695",), "No such command '9*********95'"),
@@ -80,17 +80,17 @@ def test_tells_its_version() -> None:
         (("what? now",), "No such command 'what?"),
     ],
 )
-def test_says_what_it_does_not_know(arguments: tuple[str, ...], said: str) -> None:
+def test_says_what_it_does_not_know(arguments: tuple[str, ...], message: str) -> None:
     """In one line, without what may be personal."""
     ran = invoke(*arguments)
 
     assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
+    assert message in ran.err
     assert ran.err.count("\n") == 1
     assert "hunter22" not in ran.err
 
 
-@pytest.mark.skipif(not hasattr(click, "NoSuchCommand"), reason="before click 8.4 it is not told")
+@pytest.mark.skipif(not hasattr(click, "NoSuchCommand"), reason="click suggests none before 8.4")
 def test_names_the_command_that_may_be_meant() -> None:
     """As it is called, with nothing masked in it."""
     assert "No such command 'lokup'; did you mean lookup? (" in invoke("lokup").err
@@ -99,7 +99,7 @@ def test_names_the_command_that_may_be_meant() -> None:
 def test_says_in_one_line_that_something_unforeseen_happened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A traceback is for whoever asks for it, and an unforeseen text may be personal."""
+    """A traceback has to be asked for, and an unforeseen text may be personal."""
 
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("919738522695")

@@ -24,9 +24,9 @@ def test_says_a_line_a_minute_where_there_is_no_terminal(
     with pytest.raises(TimeoutError):
         run_without_waiting(five_minutes())
 
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 5
-    assert all(line.startswith("5 of 10 rows (50 %) | ") for line in said)
+    message = capsys.readouterr().err.splitlines()
+    assert len(message) == 5
+    assert all(line.startswith("5 of 10 rows (50 %) | ") for line in message)
 
 
 class _Stream(io.StringIO):

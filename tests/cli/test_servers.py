@@ -41,7 +41,7 @@ def test_serves_until_it_is_interrupted() -> None:
 
 
 def test_says_that_a_port_is_taken() -> None:
-    """One line, in place of a server that nobody can reach."""
+    """One line, in place of a server that cannot be reached."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = invoke("sandbox", "--port", str(port))

@@ -41,12 +41,12 @@ def test_takes_an_option_before_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [("CAPILLARY_BASE_URL", "CAPILLARY_BASE_URL is not set"), ("CAPILLARY_PASSWORD", "PASSWORD")],
 )
-def test_names_the_variable_that_is_missing(missing: str, said: str) -> None:
-    """A setting that nobody gave is named as the environment names it."""
-    with pytest.raises(ConfigurationError, match=said):
+def test_names_the_variable_that_is_missing(missing: str, message: str) -> None:
+    """A missing setting is named as the environment names it."""
+    with pytest.raises(ConfigurationError, match=message):
         network_config(ClientOptions(), {k: v for k, v in _ENV.items() if k != missing})
 
 
@@ -113,6 +113,6 @@ def test_repeats_no_identifier_in_the_place_of_its_name(name: str) -> None:
     assert name not in ran.err + ran.out
 
 
-def test_asks_nobody_where_nobody_is() -> None:
-    """A run without a terminal is told what is missing, and never waits for an answer."""
+def test_asks_nothing_without_a_terminal() -> None:
+    """A run without a terminal never waits for an answer."""
     assert with_secrets({}, None) == {}

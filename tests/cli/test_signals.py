@@ -59,7 +59,7 @@ def test_ends_in_good_order_when_it_is_interrupted(tmp_path: Path) -> None:
 
 
 def test_ends_at_once_at_the_second_signal(tmp_path: Path) -> None:
-    """Whoever is in a hurry loses what is under way, and nothing that is recorded."""
+    """What is in progress is lost, and nothing that is recorded."""
     out, job = tmp_path / "out.jsonl", tmp_path / "out.jsonl.job"
     with started(*_BULK, "--out", str(out), "--rate", "1/25") as process:
         _feed(process, 100)
@@ -94,9 +94,9 @@ def test_ends_quietly_when_its_reader_goes() -> None:
         process.stdout.readline()
         process.stdout.close()
         code = process.wait(timeout=20)
-        said = process.stderr.read() if process.stderr else b""
+        message = process.stderr.read() if process.stderr else b""
 
-    assert (code, said) == (3, b"")
+    assert (code, message) == (3, b"")
 
 
 def test_gives_a_row_its_line_while_the_list_is_still_being_written() -> None:

@@ -22,7 +22,7 @@ _QUIET = Console(quiet=True)
 
 @pytest.fixture
 def silent() -> Iterator[CustomerList]:
-    """A pipe into which nobody ever writes."""
+    """A pipe that stays silent."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as end, os.fdopen(writing, "wb"):
         yield CustomerList(source=end, identifier="mobile")

@@ -35,9 +35,9 @@ def test_does_its_work_without_streams(
     redirected: str, tmp_path: Path, settings: dict[str, str]
 ) -> None:
     """As it does where they lead to the null device."""
-    code, said = _run(tmp_path, f"{_BULK} out.jsonl", redirected, settings)
+    code, message = _run(tmp_path, f"{_BULK} out.jsonl", redirected, settings)
 
-    assert (code, said) == (0, "")
+    assert (code, message) == (0, "")
     assert (tmp_path / "out.jsonl").read_text().count("\n") == 1
 
 
@@ -77,16 +77,16 @@ def test_asks_for_no_password_where_no_standard_input_is(
 ) -> None:
     """What is missing is named."""
     without = {name: text for name, text in settings.items() if name != "CAPILLARY_PASSWORD"}
-    code, said = _run(tmp_path, "lookup mobile 1", "<&-", without)
+    code, message = _run(tmp_path, "lookup mobile 1", "<&-", without)
 
     assert code == 2
-    assert "CAPILLARY_PASSWORD is not set" in said
+    assert "CAPILLARY_PASSWORD is not set" in message
 
 
 def test_a_reader_that_has_gone_is_no_error_to_tell(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
     """As in `capillary-interactions bulk --help | head -0`."""
-    code, said = _run(tmp_path, "bulk --help", "2>&1 | true", settings)
+    code, message = _run(tmp_path, "bulk --help", "2>&1 | true", settings)
 
-    assert (code, said) == (0, "")
+    assert (code, message) == (0, "")

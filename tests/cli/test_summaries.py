@@ -30,12 +30,12 @@ from capillary_interactions.cli._summaries import (
 def test_ends_well_only_if_capillary_answered_for_every_row(
     counted: Mapping[str, int], code: int
 ) -> None:
-    """Found and not found are answers; every other ending is somebody's work."""
+    """Found and not found are answers; every other ending needs a person."""
     assert code_of(counted) == code
 
 
 def test_sums_a_run_up() -> None:
-    """Figures first, then whatever needs somebody."""
+    """Figures first, then what needs a person."""
     report = StreamSummary(
         endings={"found": 1200, "unavailable": 3, "rejected": 1},
         read=1210,
@@ -96,7 +96,7 @@ def test_says_how_far_it_is(state: ProgressState, rate: float, text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "message"),
     [
         (0.004, "4 ms"),
         (1.0, "1.0 s"),
@@ -106,9 +106,9 @@ def test_says_how_far_it_is(state: ProgressState, rate: float, text: str) -> Non
         (90_000.0, "1 d 1 h"),
     ],
 )
-def test_says_a_time_in_units_that_matter(seconds: float, said: str) -> None:
-    """Nobody reads milliseconds of a day."""
-    assert format_duration(seconds) == said
+def test_says_a_time_in_units_that_matter(seconds: float, message: str) -> None:
+    """A day has no milliseconds."""
+    assert format_duration(seconds) == message
 
 
 def test_counts_in_words() -> None:

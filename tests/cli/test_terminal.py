@@ -1,4 +1,4 @@
-"""Nothing of foreign origin steers the terminal of whoever runs a command."""
+"""No text of foreign origin controls the terminal that a command runs in."""
 
 import os
 from collections.abc import Callable

@@ -42,7 +42,7 @@ async def new_token(sandbox: Sandbox) -> str:
         (encoded(f"till:{MD5_OF_123.upper()}"), 401),
         (encoded(f"Till:{MD5_OF_123}"), 401),
         (basic("till", "124"), 401),
-        (basic("nobody", "123"), 401),
+        (basic("unknown", "123"), 401),
         ({}, 401),
         ({"Authorization": "Basic !"}, 401),
         ({"Authorization": "Basic /w=="}, 401),
@@ -67,7 +67,7 @@ async def test_has_one_account_where_nothing_is_said() -> None:
 
 
 async def test_has_no_account_where_there_are_none() -> None:
-    """An empty mapping lets nobody in."""
+    """An empty mapping accepts no credential."""
     async with Sandbox(accounts={}, oauth={}) as sandbox:
         assert (await ask(sandbox.base_url, "1")).status == 401
         assert (await post(sandbox.base_url, TOKEN, GOOD)).status == 401
@@ -109,36 +109,36 @@ async def test_refuses_a_token(body: object) -> None:
         assert (sandbox.counts.refused, sandbox.counts.tokens_issued) == (1, 0)
 
 
-@pytest.mark.parametrize(("ttl", "told"), [(300.0, 300), (0.2, 1), (1.5, 2)])
-async def test_says_how_long_a_token_is_good(ttl: float, told: int) -> None:
+@pytest.mark.parametrize(("ttl", "header"), [(300.0, 300), (0.2, 1), (1.5, 2)])
+async def test_says_how_long_a_token_is_good(ttl: float, header: int) -> None:
     """Whole seconds, rounded up."""
     async with Sandbox(token_ttl=ttl) as sandbox:
         reply = await post(sandbox.base_url, TOKEN, GOOD)
-        assert reply.json["data"]["ttlSeconds"] == told
+        assert reply.json["data"]["ttlSeconds"] == header
 
 
 def test_lets_tokens_expire() -> None:
     """To the moment; an expired one still counts for its key."""
-    gate = Accounts({}, {"k": "s"})
-    issued = gate.issue(b'{"key":"k","secret":"s"}', now=1_000.0, ttl=60.0)
+    accounts = Accounts({}, {"k": "s"})
+    issued = accounts.issue(b'{"key":"k","secret":"s"}', now=1_000.0, ttl=60.0)
     token = issued.body.split(b'"accessToken":"')[1].split(b'"')[0].decode()
-    assert gate.identify(oauth(token), 1_059.9) == ("k", True)
-    assert gate.identify(oauth(token), 1_060.0) == ("k", False)
-    assert gate.identify(oauth("other"), 1_000.0) == ("", False)
+    assert accounts.identify(oauth(token), 1_059.9) == ("k", True)
+    assert accounts.identify(oauth(token), 1_060.0) == ("k", False)
+    assert accounts.identify(oauth("other"), 1_000.0) == ("", False)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
 def test_refuses_a_token_to_what_is_no_json(body: bytes) -> None:
-    """A body that cannot be read names nobody."""
+    """A body that cannot be read names no client."""
     assert Accounts({}, {"k": "s"}).issue(body, now=0.0, ttl=60.0).status == 401
 
 
 def test_forgets_tokens_that_have_expired() -> None:
-    """The gate does not grow with the tokens it has given out."""
-    gate = Accounts({}, {"k": "s"})
+    """The accounts does not grow with the tokens it has given out."""
+    accounts = Accounts({}, {"k": "s"})
     for number in range(50):
-        gate.issue(b'{"key":"k","secret":"s"}', now=number * 10.0, ttl=10.0)
-    assert len(gate._tokens) == 1
+        accounts.issue(b'{"key":"k","secret":"s"}', now=number * 10.0, ttl=10.0)
+    assert len(accounts._tokens) == 1
 
 
 async def test_refuses_a_token_of_no_time_at_all() -> None:
@@ -163,9 +163,9 @@ async def test_revokes_tokens() -> None:
 
 
 def test_counts_a_wrong_password_for_the_account_it_names() -> None:
-    """A caller with a wrong password cannot hide behind nobody."""
-    gate = Accounts({"till": "123"}, {})
-    assert gate.identify(basic("till", "wrong"), 0) == ("till", False)
-    assert gate.identify(basic("nobody", "wrong"), 0) == ("", False)
+    """A caller with a wrong password still counts for its account."""
+    accounts = Accounts({"till": "123"}, {})
+    assert accounts.identify(basic("till", "wrong"), 0) == ("till", False)
+    assert accounts.identify(basic("unknown", "wrong"), 0) == ("", False)
     digest = hashlib.md5(b"123", usedforsecurity=False).hexdigest()
-    assert gate.identify(encoded(f"till:{digest}"), 0) == ("till", True)
+    assert accounts.identify(encoded(f"till:{digest}"), 0) == ("till", True)

@@ -66,8 +66,8 @@ async def test_is_in_no_count() -> None:
     [
         ("received_for", {"identifier": "1"}, 2),
         ("most_in_any_window", {"per": 60}, 2),
-        ("most_in_any_window", {"per": 60, "credential": "nobody"}, 0),
-        ("arrivals", {"credential": "nobody"}, []),
+        ("most_in_any_window", {"per": 60, "credential": "unknown"}, 0),
+        ("arrivals", {"credential": "unknown"}, []),
         ("expected", {"identifier": "canned"}, {"a": 1}),
         ("inject", {"names": ["hang", None]}, None),
         ("revoke_tokens", {}, None),
@@ -174,7 +174,7 @@ async def test_takes_nothing_from_a_web_page(headers: dict[str, str], status: in
     ],
 )
 async def test_changes_nothing_but_settings(name: str) -> None:
-    """What the sandbox needs to run is nobody's to change from outside."""
+    """What the sandbox needs to run cannot be changed from outside."""
     async with Sandbox() as sandbox:
         reply = await post(sandbox.base_url, "/_sandbox/change", {"unknown": 0.5, name: 1})
 

@@ -41,9 +41,9 @@ def test_has_other_customers_under_another_seed() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
 def test_does_not_know_the_share_that_was_asked_for(share: float) -> None:
-    """The share of identifiers that are nobody's, within chance."""
-    nobody = sum(population(unknown=share).find(one) is None for one in IDENTIFIERS)
-    assert nobody / len(IDENTIFIERS) == pytest.approx(share, abs=0.05 if 0 < share < 1 else 0)
+    """The share of identifiers without a customer, within chance."""
+    missing = sum(population(unknown=share).find(one) is None for one in IDENTIFIERS)
+    assert missing / len(IDENTIFIERS) == pytest.approx(share, abs=0.05 if 0 < share < 1 else 0)
 
 
 def test_changes_no_history_with_the_share() -> None:

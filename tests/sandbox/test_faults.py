@@ -182,7 +182,7 @@ async def test_trickles_the_whole_answer() -> None:
 
 @pytest.mark.measures
 async def test_stops_at_once_while_requests_hang() -> None:
-    """A hanging request delays nobody, and leaves no task."""
+    """A hanging request delays no stop, and leaves no task."""
     before = asyncio.all_tasks()
     sandbox = Sandbox(faults={"hang": 1.0})
     await sandbox.start()
@@ -208,7 +208,7 @@ async def test_frees_a_hanging_request_when_its_caller_leaves() -> None:
 
 
 async def test_plays_the_script_in_order_and_then_behaves() -> None:
-    """None in a script is a right answer; after the end come the dice."""
+    """None in a script is a right answer; after the end come the rng."""
     async with Sandbox(script=["error_500", None, "html_502"]) as sandbox:
         sandbox.inject("error_503", None)
         statuses = [(await ask(sandbox.base_url, "1")).status for _ in range(6)]
@@ -239,8 +239,8 @@ async def test_changes_its_faults_while_it_runs() -> None:
 
 def test_mixes_only_faults_after_which_asking_again_is_right() -> None:
     """A plain probability picks from the mix, and each of them about as often."""
-    dice = random.Random(1)
-    drawn = Counter(pick_fault(0.3, dice) for _ in range(10_000))
+    rng = random.Random(1)
+    drawn = Counter(pick_fault(0.3, rng) for _ in range(10_000))
     assert set(drawn) == {None, *MIXED_FAULTS}
     assert drawn[None] == pytest.approx(7_000, rel=0.05)
     assert drawn["html_502"] == pytest.approx(10_000 * 0.3 / len(MIXED_FAULTS), rel=0.2)
@@ -248,8 +248,8 @@ def test_mixes_only_faults_after_which_asking_again_is_right() -> None:
 
 def test_draws_each_fault_with_its_own_probability() -> None:
     """Named probabilities are kept."""
-    dice = random.Random(2)
-    drawn = Counter(pick_fault({"hang": 0.1, "html_200": 0.2}, dice) for _ in range(10_000))
+    rng = random.Random(2)
+    drawn = Counter(pick_fault({"hang": 0.1, "html_200": 0.2}, rng) for _ in range(10_000))
     assert set(drawn) == {None, "hang", "html_200"}
     assert drawn["hang"] == pytest.approx(1_000, rel=0.15)
     assert drawn["html_200"] == pytest.approx(2_000, rel=0.15)

@@ -258,7 +258,7 @@ def test_runs_no_code_of_the_current_folder_and_knows_no_secrets(
         assert sandbox.counts().received == 0
         environ = Path(f"/proc/{sandbox.pid}/environ")
         if environ.exists():
-            told = environ.read_bytes().decode().split("\0")
-            assert f"{tmp_path / 'further'}" in " ".join(told)
-            assert not [variable for variable in told if variable.startswith("CAPILLARY_")]
+            variables = environ.read_bytes().decode().split("\0")
+            assert f"{tmp_path / 'further'}" in " ".join(variables)
+            assert not [variable for variable in variables if variable.startswith("CAPILLARY_")]
     assert not (tmp_path / "ran").exists()

@@ -153,7 +153,7 @@ async def test_refuses_on_the_wire(shape: Any, query: str, level: str, code: int
     "target", ["/", "/v1.1/customer/interactions", "/v2/customers", "/v1.1/customer/interaction/"]
 )
 async def test_knows_no_other_path(target: str) -> None:
-    """404 in the published form, counted, and about nobody."""
+    """404 in the published form, counted, and about no customer."""
     async with Sandbox() as sandbox:
         reply = await get(sandbox.base_url, f"{target}?mobile=1")
         assert (reply.status, reply.json["errors"][0]["code"]) == (404, 404)

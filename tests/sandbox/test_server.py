@@ -38,7 +38,7 @@ def test_has_no_address_before_it_runs() -> None:
 
 
 async def test_closes_its_port() -> None:
-    """Nobody answers after the end, and no task is left."""
+    """After the end nothing listens, and no task is left."""
     before = asyncio.all_tasks()
     async with Sandbox() as sandbox:
         address = urlsplit(sandbox.base_url)
@@ -71,7 +71,7 @@ async def test_writes_an_ipv6_address_in_brackets() -> None:
 
 @pytest.mark.parametrize("latency", [0.03, (0.03, 0.04)])
 async def test_takes_its_time(latency: Any) -> None:
-    """An answer is as late as it was told to be; a refusal comes at once."""
+    """An answer is as late as it is set to be; a refusal comes at once."""
     async with Sandbox(latency=latency) as sandbox:
         began = time.monotonic()
         await ask(sandbox.base_url, "1")
