@@ -105,18 +105,18 @@ class LookupRunner:
                 return result
             page = result.customer
             if state.objects > _MAX_OBJECTS:
-                return _answer(pages.held, truncated=True)
+                return _answer(pages.merged, truncated=True)
             # In a thread, if there is much to compare.
-            much = state.objects or is_many(pages.held)
+            much = state.objects or is_many(pages.merged)
             if not (await off_loop(pages.add, page) if much else pages.add(page)):
                 break
-            following = next_offset(pages.held, page, offset, size)
+            following = next_offset(pages.merged, page, offset, size)
             if following is None:
-                return _answer(pages.held)
+                return _answer(pages.merged)
             offset = following
         else:
-            return _answer(pages.held, truncated=True)
-        return _answer(pages.held, truncated=is_incomplete(pages.held))
+            return _answer(pages.merged, truncated=True)
+        return _answer(pages.merged, truncated=is_incomplete(pages.merged))
 
     async def _fetch_page(self, state: LookupState, query: Query) -> AttemptResult:
         """One page: a bare first attempt, and tenacity only after a failure."""

@@ -1,4 +1,4 @@
-"""What was wrong, in words with the way on, where no answer came? Words for the system's errors.
+"""Why did no answer come, and what can be done? Descriptions for the system's errors.
 
 Never an error's own text: it may hold an address or a whole URL.
 """
@@ -45,7 +45,7 @@ PLAIN: Final = f"{_HANDSHAKE}: the port does not speak TLS; look at base_url (--
 _PLAIN: Final = frozenset(
     {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 )
-# What OpenSSL says below TLS 1.3 where a client certificate is missing, and elsewhere.
+# OpenSSL's errors below TLS 1.3 where a client certificate is missing, and elsewhere.
 _VAGUE: Final = frozenset({"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_BAD_CERTIFICATE"})
 _OLD: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
 # The beginning of a TLS alert, where a status line should be.
@@ -60,12 +60,14 @@ def shortage(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError):
         return _NO_THREAD if "start new thread" in str(error) else None
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-        return next((_SHORTAGES[each] for each in _numbers(error) if each in _SHORTAGES), None)
+        return next(
+            (_SHORTAGES[number] for number in _numbers(error) if number in _SHORTAGES), None
+        )
     return None
 
 
 def system(error: OSError) -> str:
-    """The system's own words for it; asyncio's name the address instead of the cause."""
+    """The system's own description; asyncio's names the address instead of the cause."""
     numbers = dict.fromkeys(_numbers(error))
     return ", ".join(map(os.strerror, numbers)) or type(error).__name__
 
@@ -95,8 +97,8 @@ def handshake(error: BaseException) -> tuple[str, bool]:
         return f"{_HANDSHAKE}: {CLIENT_CERTIFICATE}", True
     # A constant of OpenSSL's, such as SSLV3_ALERT_HANDSHAKE_FAILURE.
     named = f" ({reason.lower().replace('_', ' ')})" if re.fullmatch(r"\w{1,60}", reason) else ""
-    wish = "; the server may want a client certificate (mTLS)" if reason in _VAGUE else ""
-    return f"{_HANDSHAKE}{named}{wish}", False
+    hint = "; the server may want a client certificate (mTLS)" if reason in _VAGUE else ""
+    return f"{_HANDSHAKE}{named}{hint}", False
 
 
 def wants_certificate(error: BaseException | None) -> bool:
@@ -105,30 +107,32 @@ def wants_certificate(error: BaseException | None) -> bool:
 
 
 def bad_answer(message: str) -> tuple[str, bool]:
-    """What is wrong with an answer, by aiohttp's word, and whether each further one will be so."""
+    """What is wrong with an answer, by aiohttp's message, and whether it will be so each time."""
     if _ALERT.search(message):
         return ENCRYPTED, True
-    if found := re.match(r"Got more than (\d{1,9})", message):
-        return f"a header of the answer is longer than {int(found[1]):,} bytes", True
+    if match := re.match(r"Got more than (\d{1,9})", message):
+        return f"a header of the answer is longer than {int(match[1]):,} bytes", True
     if message.startswith("Too many headers"):
         return "the answer has too many headers", True
-    if found := re.search(r"content-encoding: (\w{1,20}).*install `([\w.]{1,30})`", message):
-        return f"the answer is packed by {found[1]}: `pip install {found[2]}` to unpack it", True
+    if match := re.search(r"content-encoding: (\w{1,20}).*install `([\w.]{1,30})`", message):
+        return f"the answer is packed by {match[1]}: `pip install {match[2]}` to unpack it", True
     return "the answer is not HTTP", False
 
 
 def proxy_refusal(status: int) -> str:
     """What a forward proxy means that does not connect."""
-    wish = {
+    hint = {
         407: ": it wants credentials, in its URL (http://user:password@host:port)",
         403: ": it does not allow this host or port",
         405: ": it does not allow CONNECT",
     }.get(status, "")
-    return f"the proxy refuses to connect (HTTP {status}){wish}"
+    return f"the proxy refuses to connect (HTTP {status}){hint}"
 
 
 def unused_proxy(scheme: str, environ: Mapping[str, str]) -> str:
-    """A word on a proxy that the environment names and that is not used; "" where there is none."""
+    """A hint at a proxy that the environment names and that is not used; "" where there is none."""
     names = (f"{scheme}_proxy", "all_proxy")
-    given = [each for name in names for each in (name.upper(), name) if environ.get(each)]
-    return f" ({given[0]} is set, but no proxy is used)" if given else ""
+    variables = [
+        variable for name in names for variable in (name.upper(), name) if environ.get(variable)
+    ]
+    return f" ({variables[0]} is set, but no proxy is used)" if variables else ""

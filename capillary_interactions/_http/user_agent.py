@@ -1,4 +1,4 @@
-"""Which version is this? As it is installed; a program frozen into one file may not tell."""
+"""Which version is this? As it is installed; unknown in a program frozen into one file."""
 
 import importlib.metadata
 

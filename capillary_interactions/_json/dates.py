@@ -1,4 +1,4 @@
-"""How are the server's dates read, and how are dates spelled back?
+"""How are the server's dates read and written?
 
 Known spellings: `DD-MM-YYYY HH:mm:ss`, `YYYY-MM-DD HH:mm:ss` (in old answers with one-digit months
 and days), and ISO 8601 with or without an offset.
@@ -20,18 +20,18 @@ _SPELLINGS: Final = tuple(
         r"(?P<day>\d{1,2})-(?P<month>\d{1,2})-(?P<year>\d{4})",
     )
 )
-_LONGEST: Final = 64
+_MAX_LENGTH: Final = 64
 
 
 def make_date_parser(zone: tzinfo) -> DateParser:
     """A function that reads dates into a zone, which is also that of dates that name none.
 
-    It gives None for a text in no known spelling, and for a moment that a datetime cannot hold.
+    It returns None for a text in no known spelling, and for a moment that a datetime cannot hold.
     """
     from_iso = datetime.fromisoformat
 
     def read(text: str) -> datetime | None:
-        return _settled(_moment(text), zone)
+        return _normalise(_parse(text), zone)
 
     def read_utc(text: str) -> datetime | None:
         # The published spellings, rearranged for the parser in C: it takes ASCII digits only, and
@@ -51,43 +51,43 @@ def make_date_parser(zone: tzinfo) -> DateParser:
     return read_utc if zone is UTC else read
 
 
-def _moment(text: str) -> datetime | None:
-    text = text.strip() if len(text) <= _LONGEST else ""
+def _parse(text: str) -> datetime | None:
+    text = text.strip() if len(text) <= _MAX_LENGTH else ""
     for spelling in _SPELLINGS:
-        found = spelling.fullmatch(text)
-        if found:
-            return _from_parts(found)
+        match = spelling.fullmatch(text)
+        if match:
+            return _from_parts(match)
     return None
 
 
-def _from_parts(found: re.Match[str]) -> datetime | None:
-    year, month, day, hour, minute = map(int, found.group("year", "month", "day", "hour", "minute"))
-    second = int(found["second"] or 0)
-    microsecond = int((found["part"] or "")[:6].ljust(6, "0"))
+def _from_parts(match: re.Match[str]) -> datetime | None:
+    year, month, day, hour, minute = map(int, match.group("year", "month", "day", "hour", "minute"))
+    second = int(match["second"] or 0)
+    microsecond = int((match["part"] or "")[:6].ljust(6, "0"))
     try:
         return datetime(
-            year, month, day, hour, minute, second, microsecond, tzinfo=_named_zone(found)
+            year, month, day, hour, minute, second, microsecond, tzinfo=_named_zone(match)
         )
     except ValueError:
         return None
 
 
-def _named_zone(found: re.Match[str]) -> tzinfo | None:
-    if not found["zone"]:
+def _named_zone(match: re.Match[str]) -> tzinfo | None:
+    if not match["zone"]:
         return None
-    if not found["sign"]:
+    if not match["sign"]:
         return UTC
-    offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
-    return timezone(-offset if found["sign"] == "-" else offset)
+    offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+    return timezone(-offset if match["sign"] == "-" else offset)
 
 
-def _settled(moment: datetime | None, zone: tzinfo) -> datetime | None:
+def _normalise(moment: datetime | None, zone: tzinfo) -> datetime | None:
     if moment is None:
         return None
     try:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
-            moment.astimezone(UTC)  # a moment that nobody could convert or compare is none
+            moment.astimezone(UTC)  # raises where it could not be compared
             return moment
         return moment.astimezone(zone)
     except (OverflowError, ValueError):

@@ -62,7 +62,7 @@ class UnparsedDateError(Exception):
 
 
 def json_type_name(value: object) -> str:
-    """What a JSON value is, in words, without the value."""
+    """The name of a JSON value's type, without the value."""
     if value is None:
         return "null"
     if value is MISSING:
@@ -165,7 +165,7 @@ def boolean(key: str) -> StructureHook:
 
 
 def boolean_or_string(key: str) -> StructureHook:
-    """A boolean, or the word for one."""
+    """A boolean, or "true" or "false"."""
     strict = boolean(key)
 
     def read(value: Any, _: Any) -> Any:

@@ -20,7 +20,7 @@ def _extra_field() -> Any:
 
 
 def _source_field() -> Any:
-    # The object as the server spelled it, so that to_jsonable() can give it back to the letter.
+    # The object as the server sent it, which to_jsonable() returns unchanged.
     # Not an argument: a changed copy (attrs.evolve) was never sent like this.
     return field(init=False, default=None, repr=False, eq=False)
 
@@ -35,7 +35,7 @@ class Message:
         sender: The address or number it came from (envelope answers only).
         subject: Its subject or text; may hold a one-time code.
         campaign_id: The campaign it belongs to, or None.
-        status: The state of delivery in the server's words (DELIVERED, OPENED, FAILED, ...).
+        status: The state of delivery as the server names it (DELIVERED, OPENED, FAILED, ...).
         sent_at: When it was sent.
         delivered_at: When it was delivered, or None.
         user_id: The user associated with it, or None.
@@ -102,7 +102,7 @@ class Interaction:
     """All interactions of one type with a customer.
 
     Attributes:
-        name: The type ("email", "sms", "whatsapp", ...), in the server's words.
+        name: The type ("email", "sms", "whatsapp", ...), as the server names it.
         count: How many there are, as the server counts; `messages` may hold fewer.
         network: The network they belong to, where the answer names it.
         messages: The messages, in the server's order.
@@ -130,7 +130,7 @@ class Interaction:
 
 @frozen(kw_only=True)
 class Customer:
-    """Who Capillary says the customer is (envelope answers only)."""
+    """The customer, as Capillary knows them (envelope answers only)."""
 
     id: int | None = field(default=None, repr=lambda value: repr_masked(_text(value)))
     mobile: str | None = field(default=None, repr=repr_masked)

@@ -60,7 +60,7 @@ _PADDING: Final = "".join(map(chr, range(0x21))) + "\x7f\x85\xa0\ufeff\ufffd;"
 _MORE: Final = re.compile(r"[{}\[\]\"]")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _LITERALS: Final = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
-# The longest piece of an escape, a number or a word at which JSON may break off.
+# The longest piece of an escape, a number or a literal at which JSON may break off.
 _MAX_CUT: Final = 12
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
 
@@ -119,7 +119,7 @@ def _is_page(content_type: str) -> bool:
 
 
 def _is_crowded(body: bytes) -> bool:
-    """Whether a body holds so many objects and lists that they would take too much memory."""
+    """Whether a body holds more objects and lists than memory allows for."""
     allowed = max(_MAX_OBJECTS, len(body) // _MIN_BYTES)
     objects = count_objects(body)
     if objects <= allowed:

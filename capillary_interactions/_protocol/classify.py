@@ -39,14 +39,6 @@ _MAX_BODY_KEPT: Final = 2048
 _MAX_MESSAGE_READ: Final = 2000
 _MAX_CODE: Final = 10**6
 _UNAUTHORISED: Final = "authorization status unavailable"
-_TOO_MANY: Final = meaning_of_status(429).text
-# A message that only repeats it.
-_JUST_TOO_MANY: Final = re.compile(
-    r"\W*(?:(?:http|error|code|status|429|the|this|your|api|a|is|was|has|been|have|you|too|many|"
-    r"requests?|calls?|rate|limit|limited|quota|throttled|exceeded|reached|please|try|again|later|"
-    r"retry|slow|down)\b\W*)+",
-    re.IGNORECASE,
-)
 _ORIGIN: Final = re.compile(r"https?://[\w.-]{1,200}(?::\d{1,5})?(?=[/?#]|\Z)", re.ASCII)
 # Without any of these, a body does not report how the request went.
 _STATUS_KEYS: Final = frozenset({"response", "errors", "status", "success"})
@@ -276,9 +268,9 @@ def _is_about_access(text: str, status: int, code: int | None) -> bool:
 
 
 def _new_information(message: str, query: Query, before: str) -> str:
-    """The part of a message that is not in the text before it."""
+    """A message, unless the text before it already ends with it."""
     short = len(message) <= _MAX_MESSAGE_READ
-    repeated = short and before.endswith(_TOO_MANY) and _JUST_TOO_MANY.fullmatch(message)
+    repeated = short and before.lower().endswith(message.strip(" .").lower())
     return "" if repeated else _masked(message, query)
 
 

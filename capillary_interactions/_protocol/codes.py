@@ -42,7 +42,7 @@ class CodeMeaning:
 
     Attributes:
         kind: How the attempt ends.
-        text: A description; "" where the number says it all.
+        text: A description; "" where the number is enough.
         misconfigured: Whether it is about the settings or the deployment, not about the query.
         throttled: Whether the request was refused for its rate.
         conclusive: Whether refused credentials are wrong for sure; otherwise it may be about this
@@ -153,7 +153,7 @@ def meaning_of_page(status: int, page: str) -> CodeMeaning:
     """What an HTTP status means with a page, which the API itself does not send."""
     if status != 400 or not page:  # noqa: PLR2004
         return meaning_of_status(status)
-    return next((meaning for words, meaning in _PAGES if words.search(page)), _PAGE)
+    return next((meaning for pattern, meaning in _PAGES if pattern.search(page)), _PAGE)
 
 
 def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
@@ -161,7 +161,7 @@ def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
     listed = None if code is None else BODY[level].get(code)
     if listed is not None:
         return listed
-    # A failure of the whole request says nothing about the customer: it may pass.
+    # A failure of the whole request is not about the customer: it may pass.
     passing = level is Level.REQUEST and (code is None or code >= 500)  # noqa: PLR2004
     return _FAILED if passing else CodeMeaning(ResultKind.REJECTED, "refused by the server")
 

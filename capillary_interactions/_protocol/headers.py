@@ -47,8 +47,7 @@ def retry_after(
     """
     if text is None:
         return None
-    here = Clock(now, date)
-    seconds = _seconds(text[:200], here)
+    seconds = _seconds(text[:200], Clock(now, date))
     return None if seconds is None else min(max(0.0, seconds), longest)
 
 
@@ -81,9 +80,9 @@ def asked_wait(headers: Mapping[str, str], now: datetime, longest: float = LONGE
 
 
 def _seconds(text: str, now: Clock) -> float | None:
-    whole = _read(text, now)
-    if whole is not None:
-        return whole
+    seconds = _read(text, now)
+    if seconds is not None:
+        return seconds
     first = _FIRST.match(text.strip())
     if first is not None:
         return _read(first[1], now)

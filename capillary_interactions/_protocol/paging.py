@@ -1,6 +1,6 @@
 """When is there a further page, and how do pages become one answer?
 
-What `offset` counts is not documented, so a page that brings nothing new is always the last.
+What `offset` counts is not documented, so a page that adds nothing is always the last.
 """
 
 from collections import Counter, defaultdict
@@ -34,136 +34,128 @@ def is_incomplete(answer: CustomerInteractions) -> bool:
     )
 
 
-def with_truncated(held: CustomerInteractions, truncated: bool) -> CustomerInteractions:
-    """The answer, saying whether it is the whole."""
-    return held if held.truncated is truncated else evolve(held, truncated=truncated)
+def with_truncated(answer: CustomerInteractions, truncated: bool) -> CustomerInteractions:
+    """The answer with its `truncated` set."""
+    return answer if answer.truncated is truncated else evolve(answer, truncated=truncated)
 
 
-def is_many(held: CustomerInteractions) -> bool:
+def is_many(answer: CustomerInteractions) -> bool:
     """Whether to take a further page may need more than some milliseconds."""
-    return sum(len(each.messages) for each in held.interactions) > _QUICK_MESSAGES
+    return sum(len(interaction.messages) for interaction in answer.interactions) > _QUICK_MESSAGES
 
 
 def next_offset(
-    held: CustomerInteractions, page: CustomerInteractions, offset: int, page_size: int
+    merged: CustomerInteractions, page: CustomerInteractions, offset: int, page_size: int
 ) -> int | None:
     """Where the next page begins, or None if this one was the last.
 
     Args:
-        held: Everything so far, this page included.
+        merged: Everything so far, this page included.
         page: The page that came last.
         offset: Where it began.
-        page_size: The most messages of one kind that a page holds.
+        page_size: The most messages of one interaction that a page holds.
     """
-    full = any(len(each.messages) >= page_size for each in page.interactions)
-    return offset + page_size if full or is_incomplete(held) else None
+    full = any(len(interaction.messages) >= page_size for interaction in page.interactions)
+    return offset + page_size if full or is_incomplete(merged) else None
 
 
-def merge(
-    held: CustomerInteractions, page: CustomerInteractions
-) -> tuple[CustomerInteractions, bool]:
-    """Everything so far and a further page as one answer, and whether the page brought news."""
-    pages = Pages(held)
-    news = pages.add(page)
-    return pages.held, news
-
-
-_Kind = tuple[str | None, str]
-_Place = tuple[str | None, str, int]
+_Name = tuple[str | None, str]
+_Key = tuple[str | None, str, int]
 
 
 class Pages:
     """The pages of one customer, as one answer; each page is looked at once.
 
     Messages are the same if network, interaction and id are; without an id, if all of it is.
-    What two pages tell about the same thing stays as it was told first.
+    Where two pages differ about the same thing, the first one counts.
 
     Args:
         first: The first page.
 
     Attributes:
-        held: Everything so far.
+        merged: Everything so far.
     """
 
     def __init__(self, first: CustomerInteractions) -> None:
-        self.held = first
-        self._interactions: dict[_Place, Interaction] = {}
-        # What is known of messages, by the kind of the interaction, and of surveys and locations,
-        # by the interaction and the field in which they stand.
-        self._messages: defaultdict[_Kind, set[Hashable]] = defaultdict(set)
-        self._others: dict[tuple[_Place, str], set[Hashable]] = {}
+        self.merged = first
+        self._interactions: dict[_Key, Interaction] = {}
+        # The messages seen, by the name of the interaction, and the surveys and locations, by the
+        # key of the interaction and the field.
+        self._messages: defaultdict[_Name, set[Hashable]] = defaultdict(set)
+        self._others: dict[tuple[_Key, str], set[Hashable]] = {}
         self._warnings: set[Hashable] = set()
 
     def add(self, page: CustomerInteractions) -> bool:
-        """Take a further page; whether it brought anything new."""
-        held = self.held
+        """Merge a further page; whether it added anything."""
+        merged = self.merged
         if not self._interactions:
-            self._index(held)
-        news = [self._take(place, each) for place, each in _places(page.interactions)]
-        changes = _filled(held, page, ("name", "customer"))
+            self._index(merged)
+        added = [self._merge_interaction(*keyed) for keyed in _keyed(page.interactions)]
+        changes = _missing_fields(merged, page, ("name", "customer"))
         interactions = tuple(self._interactions.values())
-        if any(old is not new for old, new in zip_longest(held.interactions, interactions)):
+        if any(old is not new for old, new in zip_longest(merged.interactions, interactions)):
             changes["interactions"] = interactions
-        warnings = _unseen(page.warnings, self._warnings, repr)
+        warnings = _new_items(page.warnings, self._warnings, repr)
         if warnings:
-            changes["warnings"] = (*held.warnings, *warnings)
-        if page.truncated and not held.truncated:
+            changes["warnings"] = (*merged.warnings, *warnings)
+        if page.truncated and not merged.truncated:
             changes["truncated"] = True
         if changes:
-            self.held = evolve(held, **changes)
-        return any(news)
+            self.merged = evolve(merged, **changes)
+        return any(added)
 
     def _index(self, first: CustomerInteractions) -> None:
-        self._interactions.update(_places(first.interactions))
-        for each in first.interactions:
-            self._messages[each.network, each.name].update(map(_identity, each.messages))
-        _unseen(first.warnings, self._warnings, repr)
+        self._interactions.update(_keyed(first.interactions))
+        for interaction in first.interactions:
+            seen = self._messages[interaction.network, interaction.name]
+            seen.update(map(_identity, interaction.messages))
+        _new_items(first.warnings, self._warnings, repr)
 
-    def _take(self, place: _Place, page: Interaction) -> bool:
-        """Take what a further page tells of an interaction; whether it was new."""
-        fresh = _unseen(page.messages, self._messages[page.network, page.name], _identity)
-        before = self._interactions.get(place)
+    def _merge_interaction(self, key: _Key, page: Interaction) -> bool:
+        """Merge an interaction of a further page; whether that added anything."""
+        fresh = _new_items(page.messages, self._messages[page.network, page.name], _identity)
+        before = self._interactions.get(key)
         if before is None:
-            whole = len(fresh) == len(page.messages)
-            self._interactions[place] = page if whole else _changed(page, {"messages": fresh})
+            all_new = len(fresh) == len(page.messages)
+            self._interactions[key] = page if all_new else _evolved(page, {"messages": fresh})
             return True
-        self._interactions[place], news = self._grown(place, before, page, fresh)
-        return news
+        self._interactions[key], added = self._extended(key, before, page, fresh)
+        return added
 
-    def _grown(
-        self, place: _Place, before: Interaction, page: Interaction, fresh: tuple[Message, ...]
+    def _extended(
+        self, key: _Key, before: Interaction, page: Interaction, fresh: tuple[Message, ...]
     ) -> tuple[Interaction, bool]:
-        """An interaction with what a further page tells of it, and whether that was new."""
+        """An interaction merged with that of a further page, and whether that added anything."""
         changes: dict[str, Any] = {"messages": (*before.messages, *fresh)} if fresh else {}
         for name in ("surveys", "locations"):
-            held = getattr(before, name)
-            seen = self._others.get((place, name))
+            known = getattr(before, name)
+            seen = self._others.get((key, name))
             if seen is None:
-                seen = self._others[place, name] = set(map(_content, held))
-            new = _unseen(getattr(page, name), seen, _content)
+                seen = self._others[key, name] = set(map(_content, known))
+            new = _new_items(getattr(page, name), seen, _content)
             if new:
-                changes[name] = (*held, *new)
-        news = bool(changes)
+                changes[name] = (*known, *new)
+        added = bool(changes)
         if page.count > before.count:
             changes["count"] = page.count
-        changes |= _filled(before, page, ("used", "last_interaction_at"))
+        changes |= _missing_fields(before, page, ("used", "last_interaction_at"))
         if page._has_message_list and not before._has_message_list:  # noqa: SLF001
             changes.setdefault("messages", before.messages)
         if not changes:
             return before, False
-        return _changed(before, changes, lists=page._has_message_list), news  # noqa: SLF001
+        return _evolved(before, changes, lists=page._has_message_list), added  # noqa: SLF001
 
 
-def _places(interactions: Iterable[Interaction]) -> Iterable[tuple[_Place, Interaction]]:
-    """Each interaction with its name; a name that comes again is told apart by its number."""
-    seen: Counter[_Kind] = Counter()
-    for each in interactions:
-        kind = (each.network, each.name)
-        yield (*kind, seen[kind]), each
-        seen[kind] += 1
+def _keyed(interactions: Iterable[Interaction]) -> Iterable[tuple[_Key, Interaction]]:
+    """Each interaction with its key; of several with one name, each has its number."""
+    seen: Counter[_Name] = Counter()
+    for interaction in interactions:
+        name = (interaction.network, interaction.name)
+        yield (*name, seen[name]), interaction
+        seen[name] += 1
 
 
-def _changed(
+def _evolved(
     interaction: Interaction, changes: Mapping[str, Any], *, lists: bool = False
 ) -> Interaction:
     """A changed copy that still knows whether there was a list of messages."""
@@ -173,19 +165,19 @@ def _changed(
     return copy
 
 
-def _filled(
-    held: CustomerInteractions | Interaction,
+def _missing_fields(
+    merged: CustomerInteractions | Interaction,
     page: CustomerInteractions | Interaction,
     names: tuple[str, ...],
 ) -> dict[str, Any]:
-    """What only the page tells, of some fields and of `extra`."""
+    """The values that only the page has, of some fields and of `extra`."""
     changes = {
         name: getattr(page, name)
         for name in names
-        if getattr(held, name) is None and getattr(page, name) is not None
+        if getattr(merged, name) is None and getattr(page, name) is not None
     }
-    if not page.extra.keys() <= held.extra.keys():
-        changes["extra"] = {**page.extra, **held.extra}
+    if not page.extra.keys() <= merged.extra.keys():
+        changes["extra"] = {**page.extra, **merged.extra}
     return changes
 
 
@@ -211,7 +203,7 @@ _FIELDS: Final[Mapping[type, Callable[[Any], Any]]] = {
 }
 
 
-def _unseen(
+def _new_items(
     values: Iterable[_T], seen: set[Hashable], key: Callable[[_T], Hashable]
 ) -> tuple[_T, ...]:
     """The values that have not been seen; they have been, afterwards."""

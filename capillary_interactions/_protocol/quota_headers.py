@@ -14,7 +14,14 @@ from typing import Final
 
 from attrs import frozen
 
-from capillary_interactions._protocol.timestamps import Clock, clock, duration, number, spelt, wait
+from capillary_interactions._protocol.timestamps import (
+    Clock,
+    clock,
+    duration,
+    header_text,
+    number,
+    wait,
+)
 
 _PARTS: Final = ("limit", "remaining", "reset", "reset-after", "policy")
 _NAMES: Final[Mapping[str, tuple[str, str]]] = {
@@ -31,7 +38,7 @@ HEADER_NAMES: Final = frozenset(_NAMES)
 _WINDOWS: Final = frozenset({"policy", "limit"})
 _MAX_TEXT: Final = 400
 _MAX_LINES: Final = 8
-_LONGEST_RESET: Final = 31 * 86400.0
+_MAX_RESET: Final = 31 * 86400.0
 # `reset` is rounded up to whole seconds. Of a moment, the Date that it is read by has been rounded
 # down as well, and Flask-Limiter adds a second.
 _ROUNDED: Final = 1.0
@@ -41,10 +48,10 @@ _MOMENT_ROUNDED: Final = 2.0
 _SHORT: Final = 10.0
 # What a client whose setting is too high uses of a quota: that leaves room for its own burst. It
 # keeps to it for some seconds: windows follow one another.
-_OF_ALLOWED: Final = 0.9
-_HELD: Final = 10.0
-# "Low" is a tenth of the quota, or what we send in so many seconds, whichever is less; but what we
-# send in one second in any case, for so many may be under way already.
+_USED_SHARE: Final = 0.9
+_EVEN_SECONDS: Final = 10.0
+# "Low" is a tenth of the quota, or what we send in ten seconds, whichever is less; but never less
+# than what we send in one second, for that much may be in flight already.
 _LOW_SHARE: Final = 0.1
 _LOW_SECONDS: Final = 10.0
 # Of a window that allows our rate anyway, no more than this is given away.
@@ -53,14 +60,14 @@ _MAX_COST: Final = 0.1
 
 @frozen(kw_only=True)
 class QuotaPolicy:
-    """One of the quotas that a server counts by, as an answer tells it.
+    """One of the quotas that a server counts by, as an answer's headers describe it.
 
     Attributes:
         remaining: Requests left.
         reset: Seconds until there are more.
         rounded: By how many seconds `reset` may be too long.
-        limit: Requests in a window, or None if it is not said.
-        window: Seconds of the window, or None if it is not said.
+        limit: Requests in a window, or None if unknown.
+        window: Seconds of the window, or None if unknown.
     """
 
     remaining: float
@@ -84,12 +91,12 @@ class RemainingQuota:
 
     @property
     def reason(self) -> str:
-        """In words, for the log."""
+        """A description for the log."""
         return f"the server's headers leave {self.remaining:.0f} requests for {self.reset:.0f} s"
 
 
 def policies(headers: Mapping[str, str], now: datetime) -> tuple[QuotaPolicy, ...]:
-    """Every quota that the headers tell of, all lines and all members of each.
+    """Every quota that the headers describe, all lines and all members of each.
 
     Args:
         headers: The answer's.
@@ -99,32 +106,32 @@ def policies(headers: Mapping[str, str], now: datetime) -> tuple[QuotaPolicy, ..
     if not lines:
         return ()
     # Most resets are no moments, and then nothing has to read the Date.
-    here = cache(partial(clock, headers, now))
+    read_clock = cache(partial(clock, headers, now))
     windows = [
-        *_windows(line for (_, part), told in lines.items() if part in _WINDOWS for line in told)
+        *_windows(line for (_, part), texts in lines.items() if part in _WINDOWS for line in texts)
     ]
-    found = [*_members(lines.get(("ratelimit", "members"), ()), windows, here)]
+    quotas = [*_members(lines.get(("ratelimit", "members"), ()), windows, read_clock)]
     for family in dict.fromkeys(family for family, _ in lines):
-        found += _counted(family, lines, windows, here)
-    return tuple(found)
+        quotas += _counted(family, lines, windows, read_clock)
+    return tuple(quotas)
 
 
 def slowing(
-    told: Iterable[QuotaPolicy], rate: float, *, slowed: bool = False
+    quotas: Iterable[QuotaPolicy], rate: float, *, slowed: bool = False
 ) -> RemainingQuota | None:
     """The tightest of the quotas that should slow a client down, or None if none should.
 
     A client that keeps to a quota sees little of it left, and at the end of each window nothing.
     So what is left counts only where our rate would use it up before the reset, even if that is
-    sooner than it says by all that it may be rounded; and only where it is really low: a long
+    sooner by all that it may be rounded; and only where it is really low: a long
     quota beside a short one must not set the pace from the first answer on.
 
     Args:
-        told: What the headers say.
+        quotas: What the headers describe.
         rate: Requests a second that our setting allows.
         slowed: Whether headers slow it down by now; then resets are taken as they are.
     """
-    asked = (_slowed(policy, rate, slowed=slowed) for policy in told)
+    asked = (_slowed(policy, rate, slowed=slowed) for policy in quotas)
     return min((left for left in asked if left is not None), key=_tightness, default=None)
 
 
@@ -140,13 +147,13 @@ def _slowed(policy: QuotaPolicy, rate: float, *, slowed: bool) -> RemainingQuota
     if policy.reset <= 0 or not counts:
         return None
     if allowed is not None and too_fast and (short or policy.window is not None):
-        return _evened(policy, _OF_ALLOWED * allowed, short=short)
+        return _evened(policy, _USED_SHARE * allowed, short=short)
     reset = policy.reset - (0.0 if slowed else policy.rounded)
     if policy.remaining + 1 >= rate * reset:
         return None
     if policy.window is None or allowed is None:
         return RemainingQuota(remaining=policy.remaining, reset=policy.reset)
-    # It allows our rate: others use it too, or it is said of a window that slides.
+    # It allows our rate: others use it too, or its window slides.
     reset = min(policy.reset, _MAX_COST * policy.window)
     return RemainingQuota(remaining=0.0, reset=reset) if policy.remaining < 1 else None
 
@@ -156,15 +163,15 @@ def _evened(policy: QuotaPolicy, rate: float, *, short: bool) -> RemainingQuota:
     left = RemainingQuota(remaining=policy.remaining, reset=policy.reset)
     if policy.remaining < 1:
         return left
-    even = RemainingQuota(remaining=rate * _HELD, reset=_HELD)
-    # How much of a short window is left says little, and how long it still lasts is not known.
+    even = RemainingQuota(remaining=rate * _EVEN_SECONDS, reset=_EVEN_SECONDS)
+    # Little can be concluded from what is left of a short window, whose end is not known.
     return even if short else min(even, left, key=_tightness)
 
 
 def _allowed(policy: QuotaPolicy) -> float | None:
     """Requests a second that a quota allows in the long run, at most.
 
-    Where the window is not said, it is at least a second.
+    An unknown window is at least a second.
     """
     return None if policy.limit is None else policy.limit / (policy.window or 1.0)
 
@@ -183,7 +190,7 @@ def _lines(headers: Mapping[str, str]) -> _Lines:
     lines: _Lines = {}
     for name, value in headers.items():
         known = _NAMES.get(name.lower())
-        text = None if known is None else spelt(value)
+        text = None if known is None else header_text(value)
         if known is not None and text is not None and len(lines.setdefault(known, [])) < _MAX_LINES:
             lines[known].append(text.strip()[:_MAX_TEXT])
     return lines
@@ -194,15 +201,18 @@ def _counted(
 ) -> Iterator[QuotaPolicy]:
     """Quotas whose figures have a header each."""
     left = [number(part) for part in _parts(lines.get((family, "remaining"), ()))]
-    resets = [_reset(text, now) for text in lines.get((family, "reset-after"), ())] or [
-        _reset(part, now) for part in _reset_parts(lines.get((family, "reset"), ()), now)
+    resets = [
+        _seconds_until_reset(text, now) for text in lines.get((family, "reset-after"), ())
+    ] or [
+        _seconds_until_reset(part, now)
+        for part in _reset_parts(lines.get((family, "reset"), ()), now)
     ]
     if len(left) != len(resets):
         return
     limits = [number(part.partition(";")[0]) for part in _parts(lines.get((family, "limit"), ()))]
-    for place, (remaining, reset) in enumerate(zip(left, resets, strict=True)):
+    for index, (remaining, reset) in enumerate(zip(left, resets, strict=True)):
         if remaining is not None and reset is not None:
-            limit = limits[place] if place < len(limits) else None
+            limit = limits[index] if index < len(limits) else None
             yield _policy(remaining, reset, _window(windows, None, limit), limit)
 
 
@@ -213,7 +223,7 @@ def _members(
     for member in (member for line in lines for member in _split(line)):
         for figures in member:
             remaining = number(figures.get("remaining", figures.get("r")))
-            reset = _reset(figures.get("reset", figures.get("t", "")), now)
+            reset = _seconds_until_reset(figures.get("reset", figures.get("t", "")), now)
             if remaining is not None and reset is not None:
                 limit = number(figures.get("limit"))
                 window = _window(windows, figures.get(""), limit)
@@ -221,7 +231,7 @@ def _members(
 
 
 def _split(line: str) -> Iterator[list[dict[str, str]]]:
-    yield _assigned(line) if _EARLY_DRAFT.search(line) else _named(line)
+    yield _parse_early_draft(line) if _EARLY_DRAFT.search(line) else _parse_named(line)
 
 
 _EARLY_DRAFT: Final = re.compile(r"\b(?:remaining|reset)\s*=", re.IGNORECASE | re.ASCII)
@@ -234,24 +244,27 @@ _NAMED: Final = re.compile(
 _PARAMETER: Final = re.compile(r";\s*(\w{1,20})\s*=\s*\"?([\w.]{1,40})(?=\"?\s*(?:;|$))", re.ASCII)
 
 
-def _assigned(line: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = [{}]
+def _parse_early_draft(line: str) -> list[dict[str, str]]:
+    members: list[dict[str, str]] = [{}]
     for name, value in _ASSIGNED.findall(line):
-        if name.lower() in found[-1]:
-            found.append({})
-        found[-1][name.lower()] = value
-    return found
+        if name.lower() in members[-1]:
+            members.append({})
+        members[-1][name.lower()] = value
+    return members
 
 
 @lru_cache(maxsize=64)
-def _named(line: str) -> list[dict[str, str]]:
+def _parse_named(line: str) -> list[dict[str, str]]:
     """Members of a list with their parameters; a member's own name or number is under "".
 
     Policies are the same in each answer, so the last ones are kept.
     """
     return [
-        {"": name.strip(' "'), **{key.lower(): value for key, value in _PARAMETER.findall(told)}}
-        for name, told in _NAMED.findall(line)
+        {
+            "": name.strip(' "'),
+            **{key.lower(): value for key, value in _PARAMETER.findall(parameters)},
+        }
+        for name, parameters in _NAMED.findall(line)
     ]
 
 
@@ -264,7 +277,7 @@ class _Window:
 
 def _windows(lines: Iterable[str]) -> Iterator[_Window]:
     """The windows of a policy header: `20;w=1`, or `"name";q=20;w=1`."""
-    for figures in (figures for line in lines for figures in _named(line)):
+    for figures in (figures for line in lines for figures in _parse_named(line)):
         seconds = number(figures.get("w"))
         if seconds:
             limit = number(figures.get("q", figures[""]))
@@ -298,14 +311,14 @@ def _parts(lines: Iterable[str]) -> list[str]:
 def _reset_parts(lines: Iterable[str], now: Callable[[], Clock]) -> Iterator[str]:
     """A date has a comma of its own, a list of seconds has others."""
     for line in lines:
-        yield from [line] if _reset(line, now) is not None else line.split(",")
+        yield from [line] if _seconds_until_reset(line, now) is not None else line.split(",")
 
 
-def _reset(text: str, now: Callable[[], Clock]) -> tuple[float, float] | None:
+def _seconds_until_reset(text: str, now: Callable[[], Clock]) -> tuple[float, float] | None:
     """Seconds until a reset, and by how much they may be rounded up."""
     seconds, rounded = duration(text), _ROUNDED
     if seconds is None:
         seconds, rounded = wait(text, now()), _MOMENT_ROUNDED
-    if seconds is None or seconds > _LONGEST_RESET:
+    if seconds is None or seconds > _MAX_RESET:
         return None
     return max(0.0, seconds), rounded

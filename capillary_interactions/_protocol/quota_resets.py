@@ -20,7 +20,7 @@ _DOUBTFUL: Final = LONGEST
 _MIN_DOUBTFUL: Final = 100.0
 _FAR_LESS: Final = 0.01
 _MILLI: Final = 0.001
-# Two answers at one moment say nothing; those of so many seconds apart do.
+# Two answers at one moment cannot be compared; those this many seconds apart can.
 _APART: Final = 0.05
 _LONG_APART: Final = 5.0
 # A thousand milliseconds a second, by which a reset comes nearer; but an answer may be late.
@@ -36,7 +36,7 @@ _DAY: Final = 86400.0
 
 @define
 class _Seen:
-    """What the answers have said of one quota.
+    """What is known of one quota from the answers so far.
 
     Attributes:
         reset: Of the answer that later ones are compared with, as it was written.
@@ -56,26 +56,26 @@ class _Seen:
 
 @define
 class Resets:
-    """Reads each quota of an answer by what the answers before have said of it."""
+    """Reads each quota of an answer with what is known from the answers before."""
 
     _seen: dict[tuple[int, float | None], _Seen] = field(factory=dict, init=False)
 
-    def read(self, told: Iterable[QuotaPolicy], rate: float, now: float) -> list[QuotaPolicy]:
+    def read(self, quotas: Iterable[QuotaPolicy], rate: float, now: float) -> list[QuotaPolicy]:
         """The quotas that may slow a client down, with their resets in seconds.
 
         Left out are those whose window slides and allows our rate: of such a window little is left
         all the time, and there is more at each moment.
 
         Args:
-            told: What an answer's headers say.
+            quotas: What an answer's headers describe.
             rate: Requests a second that our setting allows.
             now: The clock's reading.
         """
-        read = (self._read(place, policy, rate, now) for place, policy in enumerate(told))
+        read = (self._read(index, policy, rate, now) for index, policy in enumerate(quotas))
         return [policy for policy in read if policy is not None]
 
-    def _read(self, place: int, policy: QuotaPolicy, rate: float, now: float) -> QuotaPolicy | None:
-        seen = self._known((place, policy.limit), policy, now)
+    def _read(self, index: int, policy: QuotaPolicy, rate: float, now: float) -> QuotaPolicy | None:
+        seen = self._known((index, policy.limit), policy, now)
         seen.most = max(seen.most, policy.remaining)
         _compare(seen, policy, now)
         unit = _unit(seen, policy, rate)

@@ -66,7 +66,7 @@ def check_supported(query: Query, version: ApiVersion) -> None:
     """Check that this version of the call can ask that.
 
     Raises:
-        ValueError: It cannot; the message says why and what to do.
+        ValueError: It cannot; the message explains why and what to do.
     """
     name = query.identifier.name
     if version is ApiVersion.V2:

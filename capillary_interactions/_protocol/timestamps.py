@@ -1,4 +1,4 @@
-"""When is it, in a header's spelling? Numbers, durations and dates, as seconds and as moments.
+"""How are times in headers read? Numbers, durations and dates, as seconds and as moments.
 
 A moment is read by the clock that wrote it: the answer's own `Date`, where there is one, and not
 by this machine's, which may be minutes or a year off.
@@ -14,7 +14,7 @@ from typing import Final
 from attrs import frozen
 
 LONGEST: Final = 3600.0
-"""Seconds for which a server's word is believed, if no setting says more."""
+"""Seconds that a server may ask to wait at most, if no setting allows more."""
 
 _NUMBER: Final = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 # "6s", "6 seconds", "20ms", "6m0s", "1h2m3.5s": as Go and some gateways write durations.
@@ -40,21 +40,21 @@ _ISO_DATE: Final = re.compile(
 )
 # Above any number of seconds to wait, below any moment since the epoch that matters.
 _EPOCH: Final = 1e9
-# Milliseconds, microseconds and nanoseconds since the epoch have so many digits more.
+# Milliseconds, microseconds and nanoseconds since the epoch have more digits.
 _FINER: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 # A number that would be a moment this long ago is none.
-_BYGONE: Final = timedelta(days=3653)
+_MAX_PAST: Final = timedelta(days=3653)
 _DAY: Final = 86400.0
-_LONGEST_AGE: Final = 31 * _DAY
+_MAX_AGE: Final = 31 * _DAY
 
 
 @frozen
 class Clock:
-    """What time it is, for whoever wrote a header.
+    """What time it is, by the clock of the machine that wrote a header.
 
     Attributes:
         local: By this machine's clock.
-        date: By the server's, as the answer's `Date` and `Age` say, or None.
+        date: By the server's, by the answer's `Date` and `Age`, or None.
     """
 
     local: datetime
@@ -78,20 +78,20 @@ def clock(headers: Mapping[str, str], local: datetime) -> Clock:
         return Clock(local)
     # From a cache, the answer is older than it came: its Date is when it was made.
     age = number(header(headers, "age"))
-    if age is not None and age <= _LONGEST_AGE:
+    if age is not None and age <= _MAX_AGE:
         date = _later(date, age)
     return Clock(local, date)
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:
     """A header by its lower-case name, in whatever case a transport keeps it; the first of many."""
-    found: object = headers.get(name)
-    if found is None:
-        found = next((text for key, text in headers.items() if key.lower() == name), None)
-    return spelt(found)
+    value: object = headers.get(name)
+    if value is None:
+        value = next((text for key, text in headers.items() if key.lower() == name), None)
+    return header_text(value)
 
 
-def spelt(value: object) -> str | None:
+def header_text(value: object) -> str | None:
     """A header's text; a transport may hold numbers, too."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -118,10 +118,10 @@ def duration(text: str) -> float | None:
     seconds = number(text)
     if seconds is not None:
         return seconds if seconds < _EPOCH else None
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
         return None
-    parts = zip(found.groups()[::2], found.groups()[1::2], strict=True)
+    parts = zip(match.groups()[::2], match.groups()[1::2], strict=True)
     return sum(float(count) * _unit(unit) for count, unit in parts if count is not None)
 
 
@@ -140,14 +140,14 @@ def wait(text: str, now: Clock) -> float | None:
 
 
 def _since_epoch(seconds: float, now: Clock) -> float:
-    scale = next((scale for least, scale in _FINER if seconds >= least), 1.0)
+    scale = next((scale for minimum, scale in _FINER if seconds >= minimum), 1.0)
     try:
         moment = datetime.fromtimestamp(seconds / scale, UTC)
     except (ValueError, OverflowError, OSError):
         return math.inf
     # As a moment it is long past, so it is none but a very long time.
-    bygone = moment < now.local - _BYGONE
-    return seconds if bygone else now.until(moment)
+    long_past = moment < now.local - _MAX_PAST
+    return seconds if long_past else now.until(moment)
 
 
 def _http_date(text: str) -> datetime | None:
@@ -161,18 +161,18 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _script_date(text: str) -> datetime | None:
-    found = _SCRIPT_DATE.fullmatch(text)
-    if found is None:
+    match = _SCRIPT_DATE.fullmatch(text)
+    if match is None:
         return None
-    month, day, year, time, zone = found.groups()
+    month, day, year, time, zone = match.groups()
     return _http_date(f"{day} {month} {year} {time} {zone}")
 
 
 def _iso_wait(text: str, now: Clock) -> float | None:
-    found = _ISO_DATE.fullmatch(text)
-    if found is None:
+    match = _ISO_DATE.fullmatch(text)
+    if match is None:
         return None
-    day, time, zone = found.groups()
+    day, time, zone = match.groups()
     try:
         moment = datetime.fromisoformat(f"{day}T{time}{(zone or 'Z').upper()}")
     except (ValueError, OverflowError):

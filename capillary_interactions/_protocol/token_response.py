@@ -69,19 +69,19 @@ class Token:
 def read_token(response: Response) -> Token | AttemptResult:
     """What the answer to a request for a token means.
 
-    Only the API itself can refuse a key: JSON with the code for it, or with a status that says so,
+    Only the API itself can refuse a key: JSON with the code for it, or with a status that means so,
     or a bare 401. A page of a proxy, or an answer without a token, may pass.
     """
     status, answer = response.status, _parsed(response.body)
     codes = tuple(_codes(answer))
     if _INVALID_KEY in codes:
         return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status, _INVALID_KEY)
-    said = answer is not _NOT_JSON and status in _REFUSING
-    if said or (status == _UNAUTHORISED and not response.body):
+    api_refuses = answer is not _NOT_JSON and status in _REFUSING
+    if api_refuses or (status == _UNAUTHORISED and not response.body):
         return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status)
-    given = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
-    if isinstance(given, dict) and _is_token(given.get("accessToken")):
-        return Token(given["accessToken"], _lifetime(given))
+    data = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
+    if isinstance(data, dict) and _is_token(data.get("accessToken")):
+        return Token(data["accessToken"], _lifetime(data))
     wait = asked_wait(response.headers, datetime.now(UTC))
     return AttemptResult(
         ResultKind.RETRYABLE,
@@ -122,19 +122,19 @@ def _codes(answer: Any) -> Iterator[int]:
         return
     errors = answer.get("errors")
     listed = errors if isinstance(errors, list) else [errors]
-    for each in (*listed, answer.get("status"), answer):
-        if isinstance(each, dict):
+    for source in (*listed, answer.get("status"), answer):
+        if isinstance(source, dict):
             for name in ("code", "errorCode"):
-                if re.fullmatch(r"[0-9]{1,9}", str(each.get(name)), re.ASCII):
-                    yield int(str(each[name]))
+                if re.fullmatch(r"[0-9]{1,9}", str(source.get(name)), re.ASCII):
+                    yield int(str(source[name]))
 
 
 def _is_token(text: object) -> bool:
     return isinstance(text, str) and text.isascii() and text.isprintable() and bool(text.strip())
 
 
-def _lifetime(given: Mapping[str, Any]) -> float:
-    stated = given.get("ttlSeconds")
+def _lifetime(data: Mapping[str, Any]) -> float:
+    stated = data.get("ttlSeconds")
     if isinstance(stated, bool) or not isinstance(stated, int | float):
         return _DEFAULT_LIFETIME
     return float(stated) if math.isfinite(stated) and stated > 0 else _DEFAULT_LIFETIME

@@ -19,8 +19,8 @@ from capillary_interactions import (
 )
 from capillary_interactions._config.credentials import BasicAuth
 from capillary_interactions._protocol.paging import (
+    Pages,
     is_incomplete,
-    merge,
     next_offset,
     with_truncated,
 )
@@ -28,6 +28,15 @@ from capillary_interactions.testing import FakeTransport, run_without_waiting
 from tests.json.bodies import envelope, flat, read
 
 Server = Callable[[int, int], dict[str, Any]]
+
+
+def merge(
+    first: CustomerInteractions, page: CustomerInteractions
+) -> tuple[CustomerInteractions, bool]:
+    """Two pages as one answer, and whether the second added anything."""
+    pages = Pages(first)
+    added = pages.add(page)
+    return pages.merged, added
 
 
 @st.composite
@@ -152,33 +161,33 @@ def _page(*messages: dict[str, Any], name: str = "sms", **more: Any) -> Customer
 def test_bring_no_news_where_all_is_known() -> None:
     """Then what is held stays the very same value."""
     held = _page({"id": 1}, {"id": 2})
-    merged, news = merge(held, _page({"id": 2}, {"id": 1}))
+    merged, added = merge(held, _page({"id": 2}, {"id": 1}))
     assert merged is held
-    assert not news
+    assert not added
 
 
 def test_keep_what_was_told_first() -> None:
     """A message that comes again with another status is not taken twice, nor changed."""
-    merged, news = merge(_page({"id": 1, "status": "SENT"}), _page({"id": 1, "status": "OPENED"}))
+    merged, added = merge(_page({"id": 1, "status": "SENT"}), _page({"id": 1, "status": "OPENED"}))
     assert [message.status for _, message in merged.messages()] == ["SENT"]
-    assert not news
+    assert not added
 
 
 def test_tell_messages_without_an_id_apart_by_all_of_them() -> None:
     """There is nothing else to know them by."""
     one, other = {"subject": "a"}, {"subject": "b"}
-    merged, news = merge(_page(one), _page(one, other))
+    merged, added = merge(_page(one), _page(one, other))
     assert [message.subject for _, message in merged.messages()] == ["a", "b"]
-    assert news
+    assert added
 
 
 def test_tell_the_same_id_apart_in_another_place() -> None:
     """An id is one of its network and of its kind of interaction."""
     held = _page({"id": 1})
     for page in (_page({"id": 1}, name="email"), _page({"id": 1}, network="twitter")):
-        merged, news = merge(held, page)
+        merged, added = merge(held, page)
         assert len(ids(merged)) == 2
-        assert news
+        assert added
 
 
 def test_fill_in_what_the_first_did_not_tell() -> None:
@@ -200,10 +209,10 @@ def test_fill_in_what_the_first_did_not_tell() -> None:
             y=2,
         )
     )
-    merged, news = merge(held, page)
+    merged, added = merge(held, page)
     (interaction,) = merged.interactions
 
-    assert news
+    assert added
     assert (interaction.count, interaction.used, interaction.extra) == (2, True, {"x": 1})
     assert (len(interaction.surveys), len(interaction.locations)) == (1, 1)
     assert interaction.last_interaction_at == page.interactions[0].last_interaction_at
