@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from capillary_interactions import Identifier, NotFound, Query, Unavailable, to_jsonable
 from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
 from capillary_interactions.jobs._status import RunFigures
+from capillary_interactions.jobs._store import queries
 from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.testing import found, interactions, message
@@ -98,14 +99,14 @@ def test_shows_the_first_and_the_last_failures(store: Store) -> None:
     store.add(batch(1, [str(number) for number in range(1, 31)], bad=(3, 28)))
     record(store, outcomes(*range(6, 29, 2), unavailable=True))
 
-    first, last = store.failures(5)
+    first, last = queries.failures(store._connection, 5)
     assert [failure.row for failure in first] == [4, 6, 8, 10, 12]
     assert [failure.row for failure in last] == [22, 24, 26, 28, 29]
     assert [(first[0].ending, first[0].reason), first[1].ending] == [
         ("rejected", "because"),
         "unavailable",
     ]
-    assert store.failures(30)[1] == ()
+    assert queries.failures(store._connection, 30)[1] == ()
 
 
 def test_finds_failures_without_going_through_all_rows(store: Store) -> None:
@@ -116,7 +117,7 @@ def test_finds_failures_without_going_through_all_rows(store: Store) -> None:
     record(store, outcomes(2000, unavailable=True))
     store._connection.set_progress_handler(lambda: steps.append(None), 1)
 
-    first, last = store.failures(10)
+    first, last = queries.failures(store._connection, 10)
 
     store._connection.set_progress_handler(None, 1)
     assert [failure.row for failure in first] == [2000]

@@ -33,19 +33,16 @@ class RunMetrics:
 
     @property
     def quota(self) -> float:
-        """Requests a second that the quota allows."""
         config = self._client.config
         return len(config.credentials) * config.rate.requests / config.rate.per
 
     def record(self, outcome: Outcome) -> None:
-        """Count a lookup that has ended."""
         self.endings[outcome.ending] += 1
         self.unanswered = self.unanswered + 1 if is_unanswered(outcome) else 0
         self._waited += outcome.waited
         self._served += outcome.elapsed - outcome.waited
 
     def figures(self) -> RunFigures:
-        """The figures so far."""
         before, now = self._before, self._client.snapshot()
         return RunFigures(
             seconds=time.monotonic() - self._started_at,
@@ -60,6 +57,5 @@ class RunMetrics:
         )
 
     def progress(self, status: JobStatus, paused: str | None) -> Progress:
-        """The run so far."""
         seconds = time.monotonic() - self._started_at
         return Progress(status=status, asked=self.endings.total(), seconds=seconds, paused=paused)

@@ -49,7 +49,6 @@ class StopRules:
     rejected_of: int = 100
 
     def __attrs_post_init__(self) -> None:
-        """Check each of them."""
         if self.unanswered is not None:
             check_count("stops.unanswered", self.unanswered)
         if self.silence is not None:

@@ -57,13 +57,11 @@ class ThreadFeed(Generic[_T]):
             raise self._error
 
     def stop(self) -> None:
-        """End the iteration and the thread."""
         self._stopped = True
         self._changed.set()
         self._free_slots.release()
 
     async def __aiter__(self) -> AsyncIterator[_T]:
-        """Iterate over the batches."""
         self.start()
         while not self._stopped:
             if self._batches:

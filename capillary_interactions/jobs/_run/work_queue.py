@@ -71,7 +71,6 @@ class WorkQueue:
         return self._order[0] - 1 if self._order else self._last_dispatched
 
     def mark_done(self, number: int) -> None:
-        """A lookup has ended with an outcome."""
         self._in_progress.discard(number)
         self._not_done.discard(number)
         if not self._changed.is_set():
@@ -104,15 +103,12 @@ class WorkQueue:
         self._changed.set()
 
     def pause(self) -> None:
-        """Dispatch nothing."""
         self._running.clear()
 
     def resume(self) -> None:
-        """Dispatch again."""
         self._running.set()
 
     async def aclose(self) -> None:
-        """Fetch nothing more."""
         if self._prefetch is not None:
             self._prefetch.cancel()
             await asyncio.wait({self._prefetch})

@@ -123,11 +123,6 @@ _RESULT_ROW: Final[tuple[_Check, ...]] = (
 
 
 def checked_metadata(name: str, value: Any) -> Any:
-    """The metadata of a job under a name.
-
-    Raises:
-        ValueError: It is none that a job has under this name.
-    """
     if name in _METADATA and not _METADATA[name](value):
         raise ValueError(f"what it says of {name!r} is not what a job holds")
     return value
@@ -152,11 +147,6 @@ def checked_run(columns: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def checked_counts(rows: Iterable[tuple[Any, Any]]) -> dict[str, int]:
-    """Counts by name.
-
-    Raises:
-        ValueError: They are something else.
-    """
     counts = dict(rows)
     if not all(_is_text(name) and _is_count(count) for name, count in counts.items()):
         raise ValueError("its counts are no counts")
@@ -164,11 +154,6 @@ def checked_counts(rows: Iterable[tuple[Any, Any]]) -> dict[str, int]:
 
 
 def checked_texts(values: list[Any]) -> list[str]:
-    """Texts.
-
-    Raises:
-        ValueError: One is something else.
-    """
     if not all(map(_is_text, values)):
         raise ValueError("what should be text is not")
     return values

@@ -182,7 +182,6 @@ def _log_missing_error(path: Path) -> JobStoreError:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block is written, or nothing of it."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -35,7 +35,6 @@ class FileGuard:
         self._wal_fd: int | None = None
 
     def close(self) -> None:
-        """Close the descriptors."""
         self.release()
         fd, self._file_fd = self._file_fd, None
         if fd is not None:
@@ -63,7 +62,6 @@ class FileGuard:
             self._wal_fd = fd
 
     def release(self) -> None:
-        """Let others change the job."""
         fd, self._wal_fd = self._wal_fd, None
         if fd is not None:
             os.close(fd)
@@ -86,7 +84,6 @@ class FileGuard:
             )
 
     def _save(self, connection: sqlite3.Connection) -> str:
-        """Save what was recorded, and return what happened to the file."""
         if self._file_fd is not None and os.fstat(self._file_fd).st_nlink:
             return self._checkpoint_moved(connection)
         happened = "replaced" if self._real.exists() else "removed"

@@ -46,7 +46,6 @@ def beside(path: Path, suffix: str) -> Path:
 
 
 def in_use_error(path: Path) -> JobInUseError:
-    """The error for a job that another process or task is running."""
     return JobInUseError(
         f"{path} is being run already, by another process or task; "
         "wait until it has ended, or stop it"
@@ -86,7 +85,6 @@ class FileLock:
                 os.close(fd)
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
         fd, self._fd = self._fd, None
         if fd is not None:
             # A file that was removed by hand may have been replaced by another process's.

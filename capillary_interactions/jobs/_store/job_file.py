@@ -45,7 +45,6 @@ class WorkerThread:
         return await outlast(self.submit(call, *arguments, **keywords))
 
     def close(self) -> None:
-        """End the thread when it has run all calls; a later call starts another."""
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False)
@@ -126,13 +125,11 @@ class JobFile:
                 self.store = opening.result()
 
     async def close(self) -> None:
-        """Close the file, if it is open; a cancellation is raised when that is done."""
         store, self.store = self.store, None
         if store is not None:
             await self.thread.finish(store.close)
 
     async def aclose(self) -> None:
-        """Close the file, if it is open, and end the thread."""
         try:
             await self.close()
         finally:
@@ -179,11 +176,11 @@ class JobFile:
         """
         if self.store is not None:
             with not_begun():
-                await self.thread(self.store.claim)
+                await self.thread(self.store.guard.claim)
 
     def _release(self) -> None:
         if self.store is not None:
-            self.store.release()
+            self.store.guard.release()
 
 
 def _open_existing(path: Path) -> Store | None:

@@ -202,7 +202,6 @@ def zone_to_text(zone: tzinfo) -> str:
 
 
 def zone_from_text(text: str) -> tzinfo:
-    """The time zone of such a text."""
     if text == "UTC":
         return UTC
     if text[0] in "+-":

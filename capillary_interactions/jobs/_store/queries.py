@@ -46,14 +46,12 @@ class TimedRun:
 
 
 def metadata(connection: sqlite3.Connection, name: str) -> Any:
-    """The metadata under a name, or None."""
     query = "SELECT value FROM fact WHERE name = ?"
     row = connection.execute(query, (name,)).fetchone()
     return None if row is None else checked_metadata(name, orjson.loads(row[0]))
 
 
 def read_position(connection: sqlite3.Connection) -> ReadPosition:
-    """How far the list has been read."""
     return ReadPosition(**(metadata(connection, "bookmark") or {}))
 
 
@@ -63,12 +61,10 @@ def counts(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def runs(connection: sqlite3.Connection) -> tuple[TimedRun, ...]:
-    """All runs of the job, in order."""
     return tuple(_timed(row) for row in connection.execute(_RUNS))
 
 
 def last_run(connection: sqlite3.Connection) -> RunFigures:
-    """The figures of the last run."""
     row = connection.execute(_LAST_RUN).fetchone()
     return RunFigures() if row is None else _timed(row).figures
 

@@ -21,7 +21,6 @@ from capillary_interactions.jobs._store.column_values import is_result_row
 from capillary_interactions.jobs._store.schema import OUTCOME_COLUMNS, REASON_COLUMNS
 
 _MAX_INTEGER: Final = 2**63 - 1
-_NO_REASON: Final = (None,) * len(REASON_COLUMNS)
 
 
 class OutcomeBatch:
@@ -30,34 +29,32 @@ class OutcomeBatch:
     Attributes:
         numbers: The first rows with their customers.
         endings: How many of them ended how.
-        rows: Their rows of the table, in the order of `OUTCOME_COLUMNS`.
+        found: Those with an answer, in the order of `FOUND_COLUMNS`.
+        others: The others, in the order of `OTHER_COLUMNS`.
     """
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.endings: Counter[str] = Counter()
-        self.rows: list[tuple[Any, ...]] = []
+        self.found: list[tuple[Any, ...]] = []
+        self.others: list[tuple[Any, ...]] = []
 
     def add(self, number: int, outcome: Outcome) -> None:
         """Add the outcome for the customer of a row."""
-        reason, answer = _NO_REASON, None
-        if isinstance(outcome, Found):
-            answer = _answer(outcome.customer).decode()
-        else:
-            reason = tuple(_storable(getattr(outcome, name, None)) for name in REASON_COLUMNS)
-        self.rows.append(
-            (
-                number,
-                outcome.ending,
-                outcome.attempts,
-                outcome.elapsed,
-                outcome.waited,
-                time.time(),
-                outcome.request_id,
-                *reason,
-                answer,
-            )
+        columns = (
+            number,
+            outcome.ending,
+            outcome.attempts,
+            outcome.elapsed,
+            outcome.waited,
+            time.time(),
+            outcome.request_id,
         )
+        if isinstance(outcome, Found):
+            self.found.append((*columns, _answer(outcome.customer).decode()))
+        else:
+            reason = (_storable(getattr(outcome, name, None)) for name in REASON_COLUMNS)
+            self.others.append((*columns, *reason))
         self.numbers.append(number)
         self.endings[outcome.ending] += 1
 

@@ -14,7 +14,6 @@ _RECOUNT: Final = (
 
 
 def forget(connection: sqlite3.Connection, endings: Iterable[str]) -> None:
-    """Delete the outcomes with these endings."""
     connection.executemany(
         "DELETE FROM outcome WHERE ending = ?", [(ending,) for ending in endings]
     )

@@ -14,7 +14,7 @@ from attrs import asdict, astuple
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
 from capillary_interactions.jobs._lists.rows import escape_unencodable
-from capillary_interactions.jobs._status import Failure, JobStatus, Report, RunFigures
+from capillary_interactions.jobs._status import JobStatus, Report, RunFigures
 from capillary_interactions.jobs._store.column_values import checked_texts
 from capillary_interactions.jobs._store.connection import (
     connect,
@@ -35,9 +35,10 @@ from capillary_interactions.jobs._store.queries import (
 )
 from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.reopen import forget, forget_damaged
-from capillary_interactions.jobs._store.schema import OUTCOME_COLUMNS
+from capillary_interactions.jobs._store.schema import FOUND_COLUMNS, OTHER_COLUMNS
 
-_INSERT_OUTCOME: Final = f"INSERT INTO outcome ({', '.join(OUTCOME_COLUMNS)})"
+_INSERT_FOUND: Final = f"INSERT INTO outcome ({', '.join(FOUND_COLUMNS)})"
+_INSERT_OTHER: Final = f"INSERT INTO outcome ({', '.join(OTHER_COLUMNS)})"
 _INSERT_CUSTOMER: Final = "INSERT OR IGNORE INTO customer (first, value)"
 _INSERT_ROW: Final = "INSERT INTO row (number, value, cells, first)"
 _FIRST_OF_CUSTOMER: Final = "(?, ?, ?, (SELECT first FROM customer WHERE value = ?))"
@@ -64,8 +65,6 @@ _T = TypeVar("_T")
 def _with_job_errors(
     method: "Callable[Concatenate[Store, _P], _T]",
 ) -> "Callable[Concatenate[Store, _P], _T]":
-    """Make a method raise a job's errors."""
-
     def called(self: "Store", *arguments: _P.args, **keywords: _P.kwargs) -> _T:
         with sqlite_errors(self.path):
             return method(self, *arguments, **keywords)
@@ -80,6 +79,10 @@ class Store:
         path: The file.
         create: Whether it may be created.
 
+    Attributes:
+        path: The file.
+        guard: Locks the file, and sees whether it is still there.
+
     Raises:
         JobStoreError: It cannot be opened, or is no job's.
     """
@@ -88,7 +91,7 @@ class Store:
         self.path = path
         self._connection = connect(path, create=create)
         try:
-            self._guard = FileGuard(path)
+            self.guard = FileGuard(path)
         except OSError as error:
             self._connection.close()
             raise JobStoreError(f"{path} cannot be read: {error.strerror}") from None
@@ -96,25 +99,11 @@ class Store:
         self._has_duplicates: bool | None = None
 
     def close(self) -> None:
-        """Close the file."""
         self._connection.close()
-        self._guard.close()
-
-    def claim(self) -> None:
-        """Let no other process or task change it until `release`.
-
-        Raises:
-            JobInUseError: One is running the job.
-        """
-        self._guard.claim()
-
-    def release(self) -> None:
-        """Let others change it."""
-        self._guard.release()
+        self.guard.close()
 
     @_with_job_errors
     def initialise(self, values: Mapping[str, Any]) -> None:
-        """Write the metadata of a new job."""
         with transaction(self._connection):
             for name, value in {"began": time.time(), **values}.items():
                 self._set(name, value)
@@ -122,23 +111,19 @@ class Store:
 
     @_with_job_errors
     def metadata(self, name: str) -> Any:
-        """The metadata under a name, or None."""
         return metadata(self._connection, name)
 
     @_with_job_errors
     def set_metadata(self, name: str, value: Any) -> None:
-        """Write metadata."""
         with transaction(self._connection):
             self._set(name, value)
 
     @_with_job_errors
     def read_position(self) -> ReadPosition:
-        """How far the list has been read."""
         return read_position(self._connection)
 
     @_with_job_errors
     def add(self, batch: Batch) -> None:
-        """Add the next rows of the list."""
         rows = list(zip(range(batch.first, batch.end), batch.values, batch.cells, strict=True))
         asked = list(compress(rows, (index not in batch.reasons for index in range(len(rows)))))
         rejected = [(*rows[index], reason) for index, reason in batch.reasons.items()]
@@ -208,11 +193,12 @@ class Store:
         """
         with transaction(self._connection):
             if batch.numbers:
-                self._insert(_INSERT_OUTCOME, batch.rows)
+                self._insert(_INSERT_FOUND, batch.found)
+                self._insert(_INSERT_OTHER, batch.others)
                 self._set("settled", low_watermark)
                 self._add_counts(self._count_rows(batch))
             self._connection.execute(_UPDATE_RUN, (*astuple(figures), run))
-        self._guard.check(self._connection)
+        self.guard.check(self._connection)
 
     def _count_rows(self, batch: OutcomeBatch) -> Counter[str]:
         endings = batch.endings.copy()
@@ -271,12 +257,10 @@ class Store:
 
     @_with_job_errors
     def last_run(self) -> RunFigures:
-        """The figures of the last run."""
         return last_run(self._connection)
 
     @_with_job_errors
     def status(self) -> JobStatus:
-        """How far the job is."""
         # In one transaction, as another process may be running the job.
         self._connection.execute("BEGIN")
         try:
@@ -285,14 +269,9 @@ class Store:
             self._connection.execute("COMMIT")
 
     @_with_job_errors
-    def failures(self, limit: int) -> tuple[tuple[Failure, ...], tuple[Failure, ...]]:
-        """The first and the last rows that failed, none of them twice."""
-        return failures(self._connection, limit)
-
-    @_with_job_errors
     def report(self, limit: int) -> Report:
         """The job and its last run, with as many of the first and the last rows that failed."""
-        first, last = self.failures(limit)
+        first, last = failures(self._connection, limit)
         return Report(
             status=self.status(),
             run=self.last_run(),
