@@ -104,7 +104,7 @@ def colours(written: str, scheme: str) -> dict[str, tuple[int, int, int]]:
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
-    """How well two colours can be told apart, from 1 to 21, as WCAG counts it."""
+    """How well two colours can be distinguished, from 1 to 21, as WCAG counts it."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

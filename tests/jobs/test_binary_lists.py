@@ -52,8 +52,24 @@ def piped(content: bytes) -> Iterator[IO[bytes]]:
     thread.join()
 
 
+@pytest.mark.parametrize("values", [["1", "2"], [1, 2], [1.0, 2.0]])
 @pytest.mark.parametrize(
-    ("write", "form", "found"),
+    ("name", "write"), [("l.parquet", _parquet), ("l.arrow", _arrow), ("l.arrow", _stream)]
+)
+def test_reads_columns(
+    tmp_path: Path, name: str, write: Callable[[pa.Table], bytes], values: list[Any]
+) -> None:
+    """Parquet and Arrow give their rows, whatever the type of the identifier."""
+    path = tmp_path / name
+    path.write_bytes(write(pa.table({"name": ["a", None], "mobile": values})))
+    rows, batches = read(path)
+    assert [(row.value, row.cells) for row in rows] == [("1", '["a","1"]'), ("2", '[null,"2"]')]
+    assert batches[-1].columns == ("name", "mobile")
+    assert batches[-1].format == name.split(".")[1]
+
+
+@pytest.mark.parametrize(
+    ("write", "given", "found"),
     [
         (_parquet, "parquet", "parquet"),
         (_parquet, None, "parquet"),
@@ -63,21 +79,22 @@ def piped(content: bytes) -> Iterator[IO[bytes]]:
     ],
 )
 def test_reads_what_comes_through_a_pipe(
-    write: Callable[[pa.Table], bytes], form: str | None, found: str
+    write: Callable[[pa.Table], bytes], given: str | None, found: str
 ) -> None:
-    """Also what is read from its end, and is known by its first bytes where nobody names it."""
+    """Also what is read from its end, and is recognised by its first bytes."""
     with piped(write(_TABLE)) as file:
-        rows, batches = read(file, format=form)
+        rows, batches = read(file, format=given)
     assert [(row.value, row.cells) for row in rows] == [("1", '["a","1"]'), ("2", '[null,"2"]')]
     assert batches[-1].format == found
 
 
 @pytest.mark.parametrize("write", [_parquet, _arrow])
+@pytest.mark.parametrize("name", ["list", "l.csv", "l.txt", "l.json"])
 def test_knows_a_file_by_its_first_bytes(
-    tmp_path: Path, write: Callable[[pa.Table], bytes]
+    tmp_path: Path, name: str, write: Callable[[pa.Table], bytes]
 ) -> None:
-    """Where its name tells nothing."""
-    path = tmp_path / "list"
+    """Where its name has no suffix, or a wrong one."""
+    path = tmp_path / name
     path.write_bytes(write(_TABLE))
     assert [row.value for row in read(path)[0]] == ["1", "2"]
     with path.open("rb", buffering=0) as file:

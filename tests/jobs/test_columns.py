@@ -28,7 +28,7 @@ def test_finds_the_column_that_is_meant(names: list[str], column: str | None, pl
 
 
 @pytest.mark.parametrize(
-    ("names", "column", "said"),
+    ("names", "column", "message"),
     [
         (["id", "phone"], None, "no column named 'mobile', only: id, phone; choose one with"),
         (["id", "phone"], "tel", "no column named 'tel', only: id, phone"),
@@ -43,16 +43,16 @@ def test_finds_the_column_that_is_meant(names: list[str], column: str | None, pl
         (["a@b.co"], None, "a customer, not a header"),
     ],
 )
-def test_says_which_columns_there_are(names: list[str], column: str | None, said: str) -> None:
+def test_says_which_columns_there_are(names: list[str], column: str | None, message: str) -> None:
     """Where no column can be meant, the message lists what there is."""
     with pytest.raises(ListError) as refused:
         find_column(names, "mobile", column)
 
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_masks_customers_in_what_it_takes_for_a_header() -> None:
-    """A list without a header shows nobody's number in the message."""
+    """A list without a header shows no number in the message."""
     with pytest.raises(ListError) as refused:
         find_column(["919738522695", "a.person@example.com"], "mobile", None)
 

@@ -87,7 +87,7 @@ def test_keeps_every_cell_of_every_row(
     table: _Table, quoting: int, delimiter: str, end: str, encoding: str
 ) -> None:
     """What Python's csv has written is read as it was, whatever stands in it."""
-    # Python leaves such a cell without quotes, and nobody can read it.
+    # Python leaves such a cell without quotes, and no reader can parse it.
     assume(end == "\r\n" or quoting == csv.QUOTE_ALL or not any("\r" in "".join(r) for r in table))
     text = _written(table, quoting=quoting, delimiter=delimiter, lineterminator=end)
     _check(table, text.encode(encoding), delimiter=delimiter, format="csv")

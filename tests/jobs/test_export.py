@@ -33,7 +33,7 @@ CUSTOMERS = 60
 async def done(tmp_path: Path, job_path: Path) -> tuple[Path, Counter[str]]:
     """A job that is done, and how many messages of each status the sandbox has served for it."""
     path = mobiles(tmp_path / "l.csv", [*range(CUSTOMERS), 1, 2])
-    path.write_text(path.read_text() + ",nobody\n")
+    path.write_text(path.read_text() + ",unnamed\n")
     served: Counter[str] = Counter()
     async with Sandbox(unknown=0.1) as sandbox:
         await run_job(sandbox, path, job_path)
@@ -168,7 +168,7 @@ async def test_shows_everything_of_a_message(tmp_path: Path, job_path: Path) -> 
 
 
 async def test_masks_codes_where_asked(tmp_path: Path, job_path: Path) -> None:
-    """One-time codes in subjects go out only if nobody minds."""
+    """One-time codes in subjects are exported only where masking is not asked for."""
     answer = {
         "name": "capillary",
         "interaction": [

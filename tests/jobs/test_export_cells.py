@@ -18,7 +18,7 @@ from capillary_interactions.jobs._export.flatten import Column
 from capillary_interactions.jobs._export.parquet_writer import write_parquet
 from capillary_interactions.sandbox import Sandbox
 
-from .jobs_under_test import exported, mobile, run_job, write_csv
+from .jobs_under_test import exported, mobile, mobiles, run_job, write_csv
 
 TABLES = ("o.csv", "o.parquet", "o.sqlite")
 LONG = "1" * 5000
@@ -68,7 +68,7 @@ async def test_shows_whatever_stands_in_json(
 
 
 async def test_shows_json_however_deep_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Deeper than functions may call one another; nobody wants that, and nothing breaks."""
+    """Deeper than the stack allows: shown or left out, and nothing breaks."""
     deep = 930
     source = tmp_path / "l.jsonl"
     lines = [
@@ -169,3 +169,18 @@ async def test_separates_by_tabs_only_in_a_tsv(
     await run_job(sandbox, source, tmp_path / "x.job")
     out = await exported(tmp_path / "x.job", name)
     assert out.read_text("utf-8").startswith(f"row{delimiter}mobile{delimiter}")
+
+
+@pytest.mark.parametrize("detected", [0, sqlite3.PARSE_DECLTYPES])
+async def test_opens_sqlite_results_with_declared_types(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path, detected: int
+) -> None:
+    """Times are ISO text with a zone either way: Python's own reader of timestamps knows none."""
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(3)), job_path)
+    out = await exported(job_path, "o.sqlite")
+    with closing(sqlite3.connect(out, detect_types=detected)) as connection:
+        ended = [at for (at,) in connection.execute("SELECT ended_at FROM messages")]
+        names = {row[1]: row[2] for row in connection.execute("PRAGMA table_info(messages)")}
+    assert ended
+    assert all(at.endswith("Z") and "T" in at for at in ended)
+    assert (names["ended_at"], names["sent_at"]) == ("DATETIME", "DATETIME")

@@ -1,4 +1,4 @@
-"""What becomes of an export that nobody wants any more?"""
+"""A cancelled export leaves everything as it was."""
 
 import asyncio
 import threading

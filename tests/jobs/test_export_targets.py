@@ -105,7 +105,7 @@ async def test_never_takes_the_place_of_another_job(job: Path, sandbox: Sandbox)
 
 
 async def test_knows_what_it_has_written(job: Path) -> None:
-    """Each of several files, until somebody else writes there."""
+    """Each of several files, until another program writes there."""
     first, second = await exported(job, "a.csv"), await exported(job, "b.jsonl")
     foreign = job.with_name("c.csv")
     foreign.write_text("precious")
@@ -151,7 +151,7 @@ def _broken(_: int) -> None:
 async def test_writes_though_it_cannot_write_that_down(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else may hold the job's file for long; the result is whole, and nothing waits."""
+    """Another process may lock the job's file for long; the result is whole, and nothing waits."""
     monkeypatch.setattr(target_guard, "_BUSY_TIMEOUT", 1)
     with closing(sqlite3.connect(job, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -164,7 +164,7 @@ async def test_writes_though_it_cannot_write_that_down(
 async def test_writes_results_of_a_job_that_can_only_be_looked_at(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on somebody else's disk."""
+    """As on a read-only disk."""
     monkeypatch.setattr(database, "_is_frozen", lambda _: True)
     read = job.read_bytes
     before = read()
@@ -218,7 +218,7 @@ async def test_begins_where_another_run_was_killed_at_once(
 
 @pytest.mark.parametrize("mode", [0o600, 0o640])
 async def test_keeps_what_is_half_written_to_its_owner(job: Path, mode: int) -> None:
-    """Nobody may read a new result before it is there who could not read the old one."""
+    """Who could not read the old result cannot read the new one before it is complete."""
     out = job.with_name("o.csv")
     out.touch()
     out.chmod(mode)
@@ -264,7 +264,7 @@ async def test_follows_nothing_that_lies_in_the_way(job: Path, kind: str) -> Non
 
 
 async def test_leaves_nothing_half_written_when_it_is_discarded(job: Path) -> None:
-    """What a killed export has left goes with the job, and what somebody writes now stays."""
+    """What a killed export has left goes with the job, and what is being written now stays."""
     await exported(job, "a.csv")
     await exported(job, "b.csv")
     job.with_name(".a.csv.part").write_text("half")
@@ -296,7 +296,7 @@ def test_writes_into_no_file_that_another_program_has_open(tmp_path: Path) -> No
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be two users")
 def test_leaves_the_part_of_another_user_alone(tmp_path: Path) -> None:
-    """In a shared folder it may be there to read along; who exports is told of it."""
+    """In a shared folder it may be there to read along; the error names it."""
     part = tmp_path / ".o.csv.part"
     part.write_text("theirs")
     os.chown(part, 65534, 65534)

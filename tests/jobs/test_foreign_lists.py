@@ -9,8 +9,6 @@ from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._lists.rows import Row
-from capillary_interactions.jobs._lists.unusable_cells import NO_ADDRESS, NO_DIGITS
 
 _1, _2 = "919000000001", "919000000002"
 _REJECTED = "-"
@@ -160,19 +158,3 @@ def test_shows_the_beginning_of_a_long_title() -> None:
 def test_takes_lines_as_they_are_where_the_caller_says_so(content: bytes) -> None:
     """A format that is given ends all guessing."""
     assert len(_asked(content, format="lines")) == content.count(b"\n")
-
-
-@pytest.mark.parametrize(
-    ("name", "cell", "reason"),
-    [
-        ("mobile", "null", NO_DIGITS),
-        ("mobile", "tel:5551", None),
-        ("email", "null", NO_ADDRESS),
-        ("email", _1, NO_ADDRESS),
-        ("email", "a@b", None),
-        ("external_id", "null", None),
-    ],
-)
-def test_tells_a_word_from_a_customer(name: str, cell: str, reason: str | None) -> None:
-    """What cannot be of its kind however it is spelled is rejected; external ids may be words."""
-    assert QueryTemplate(name=IdentifierName(name)).normalise(Row(1, cell))[1] == reason

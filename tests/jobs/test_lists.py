@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 from typing import IO, Any, cast
 
-import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import zstandard
-from pyarrow import parquet
 
 from capillary_interactions.jobs import CustomerList, JobChangedError, ListError
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader, ReadPosition
@@ -30,7 +28,7 @@ def _gzipped(content: bytes) -> bytes:
     [
         ("l.csv", AS_TABLE.encode(), {}),
         ("l.csv", AS_TABLE.replace(",", ";").encode(), {}),
-        ("l.tsv", AS_TABLE.replace(",", "\t").encode(), {}),
+        ("L.TSV", AS_TABLE.replace(",", "\t").encode(), {}),
         ("l.csv", AS_TABLE.replace(",", "|").encode(), {"delimiter": "|"}),
         ("l.csv", AS_TABLE.replace("\n", "\r\n").encode(), {}),
         ("l.csv", AS_TABLE.encode("utf-8-sig"), {}),
@@ -79,35 +77,6 @@ def test_reads_lines(tmp_path: Path, name: str, content: bytes) -> None:
     assert sum(batch.blank for batch in batches) == 1
 
 
-def _arrow_file(table: pa.Table, path: Path) -> None:
-    with pa.ipc.new_file(path, table.schema) as writer:
-        writer.write_table(table)
-
-
-def _arrow_stream(table: pa.Table, path: Path) -> None:
-    with pa.ipc.new_stream(path, table.schema) as writer:
-        writer.write_table(table)
-
-
-@pytest.mark.parametrize("values", [["1", "2"], [1, 2], [1.0, 2.0]])
-@pytest.mark.parametrize(
-    ("name", "write"),
-    [
-        ("l.parquet", parquet.write_table),
-        ("l.arrow", _arrow_file),
-        ("l.arrow", _arrow_stream),
-    ],
-)
-def test_reads_columns(tmp_path: Path, name: str, write: Any, values: list[Any]) -> None:
-    """Parquet and Arrow give their rows, whatever the type of the identifier."""
-    path = tmp_path / name
-    write(pa.table({"name": ["a", None], "mobile": values}), path)
-    rows, batches = read(path)
-    assert [(row.value, row.cells) for row in rows] == [("1", '["a","1"]'), ("2", '[null,"2"]')]
-    assert batches[-1].columns == ("name", "mobile")
-    assert batches[-1].format == name.split(".")[1]
-
-
 @pytest.mark.parametrize(
     ("content", "reasons"),
     [
@@ -131,7 +100,7 @@ def test_says_why_a_row_cannot_be_asked(content: bytes, reasons: list[str | None
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "options", "told"),
+    ("name", "content", "options", "message"),
     [
         ("l.csv", b"a,b\n1,2\n", {}, "no column named 'mobile', only: a, b"),
         ("l.csv", b"a,b\n1,2\n", {"column": 3}, "no column named '3'"),
@@ -150,12 +119,12 @@ def test_says_why_a_row_cannot_be_asked(content: bytes, reasons: list[str | None
     ],
 )
 def test_says_why_a_list_cannot_be_read(
-    tmp_path: Path, name: str, content: bytes, options: dict[str, Any], told: str
+    tmp_path: Path, name: str, content: bytes, options: dict[str, Any], message: str
 ) -> None:
     """The error names the list and what is wrong with it."""
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ListError, match=re.escape(told)) as raised:
+    with pytest.raises(ListError, match=re.escape(message)) as raised:
         read(path, **options)
     assert str(path) in str(raised.value)
 
@@ -196,11 +165,11 @@ def test_goes_on_where_it_was(known: int) -> None:
 
 
 def _first_batches(content: bytes, rows: int) -> ReadPosition:
-    """The bookmark of somebody who was killed after so many rows."""
+    """The position of a reader that was killed after this many rows."""
     lines = content.split(b"\n")
     if not rows:
         return ReadPosition()
-    numbers = [place for place, line in enumerate(lines) if line and place]
+    numbers = [index for index, line in enumerate(lines) if line and index]
     cut = b"\n".join(lines[: numbers[rows - 1] + 1])
     _, batches = read(io.BytesIO(cut), format="csv")
     return ReadPosition(rows=rows, digest=batches[-1].digest)
@@ -208,23 +177,23 @@ def _first_batches(content: bytes, rows: int) -> ReadPosition:
 
 def _blank_before(content: bytes, rows: int) -> int:
     lines = content.split(b"\n")
-    numbers = [place for place, line in enumerate(lines) if line and place]
+    numbers = [index for index, line in enumerate(lines) if line and index]
     return sum(not line for line in lines[: numbers[rows - 1]]) if rows else 0
 
 
 @pytest.mark.parametrize(
-    ("content", "whole", "told"),
+    ("content", "whole", "message"),
     [
         (b"mobile\n1\n3\n", False, "its rows differ"),
         (b"mobile\n1\n", False, "it had 2 rows, and has 1"),
         (b"mobile\n1\n2\n3\n", True, "it had 2 rows, and has more"),
     ],
 )
-def test_sees_that_it_is_another_list(content: bytes, whole: bool, told: str) -> None:
+def test_sees_that_it_is_another_list(content: bytes, whole: bool, message: str) -> None:
     """What was read before must be there again."""
     _, batches = read(io.BytesIO(b"mobile\n1\n2\n"))
     mark = ReadPosition(rows=2, digest=batches[-1].digest, whole=whole)
-    with pytest.raises(JobChangedError, match=told):
+    with pytest.raises(JobChangedError, match=message):
         read(io.BytesIO(content), mark)
 
 

@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.clean_text import clean_identifier
-from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._lists.rows import Row
-from capillary_interactions.jobs._lists.unusable_cells import NO_DIGITS
 
 from .jobs_under_test import read
 
@@ -76,7 +72,7 @@ def test_loses_one_row_to_an_open_quote_among_rows_with_a_comma_more(lines_after
 def test_takes_the_separator_that_a_spreadsheet_names(
     first: str, end: str, separator: str, form: Any
 ) -> None:
-    """The line sep= is no header and no row, whatever it names, and whoever reads the rest."""
+    """The line sep= is no header and no row, whatever it names, in each format."""
     text = f"{first}\nmobile|name|x\n1|A|\n2|B|\n".replace("|", separator).replace("\n", end)
     assert _found(text, format=form) == _asked("1", "2")
 
@@ -179,30 +175,6 @@ def test_asks_for_the_bare_number_in_every_format(cell: str, form: Any) -> None:
     assert [(row.value, row.reason) for row in rows] == [("919000000001", None)]
     kept = json.loads(rows[0].cells)
     assert cell in (kept.values() if form == "jsonl" else kept)
-
-
-@pytest.mark.parametrize("cell", ["N/A", "null", "-", "none", "unknown", "#N/A", "é", "()"])
-def test_rejects_a_word_in_place_of_a_number(cell: str) -> None:
-    """What has no digit is no number; it costs no request, and stays as it is written."""
-    assert QueryTemplate(name=IdentifierName.MOBILE).normalise(Row(1, cell)) == (cell, NO_DIGITS)
-
-
-@pytest.mark.parametrize(
-    ("name", "cell", "reason"),
-    [
-        ("mobile", "=A1+919000000001", "formula"),
-        ("mobile", "# 2 rows", "comment"),
-        ("external_id", "#N/A", "error value"),
-        ("email", "#REF!", "error value"),
-        ("external_id", "null", None),
-        ("external_id", "#1", None),
-    ],
-)
-def test_says_what_else_cannot_be_a_customer(name: str, cell: str, reason: str | None) -> None:
-    """Formulas, comments and error values are rejected with their reason."""
-    why = QueryTemplate(name=IdentifierName(name)).normalise(Row(1, cell))[1]
-    assert (why is None) == (reason is None)
-    assert (reason or "") in (why or "")
 
 
 @pytest.mark.parametrize(

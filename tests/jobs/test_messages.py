@@ -23,7 +23,7 @@ from .jobs_under_test import mobile
 
 
 def counted(*answers: dict[str, Any]) -> Any:
-    """The messages of some answers."""
+    """Count the messages of some answers."""
     counter = MessageCounter(UTC)
     for answer in answers:
         counter.add(answer)
@@ -57,18 +57,18 @@ async def test_agrees_with_the_models(shape: str) -> None:
             statuses[message.status or UNKNOWN] += 1
             assert message.sent_at is not None
             months[message.sent_at.year, message.sent_at.month] += 1
-    told = counter.counted()
+    seen = counter.counted()
 
-    assert told.channels == channels
-    assert told.statuses == statuses
-    assert told.months == months
-    assert (told.total, told.customers, told.undated) == (channels.total(), customers, 0)
-    assert list(told.statuses) == [name for name, _ in statuses.most_common()]
+    assert seen.channels == channels
+    assert seen.statuses == statuses
+    assert seen.months == months
+    assert (seen.total, seen.customers, seen.undated) == (channels.total(), customers, 0)
+    assert list(seen.statuses) == [name for name, _ in statuses.most_common()]
 
 
 def test_counts_what_is_left_out() -> None:
     """No status, no date, a date in no known spelling, no list, no name of a network."""
-    told = counted(
+    seen = counted(
         answer({}, {"status": None, "sentDate": None}, {"status": "SENT", "sentDate": "soon"}),
         answer(),
         {"name": "Asha", "interaction": [{"name": "like", "count": 2, "messageList": None}]},
@@ -76,9 +76,9 @@ def test_counts_what_is_left_out() -> None:
         answer({}, name="tweet", network="twitter"),
     )
 
-    assert (told.total, told.customers, told.undated) == (5, 3, 5)
-    assert told.statuses == {UNKNOWN: 3, "SENT": 2}
-    assert told.channels == {
+    assert (seen.total, seen.customers, seen.undated) == (5, 3, 5)
+    assert seen.statuses == {UNKNOWN: 3, "SENT": 2}
+    assert seen.channels == {
         ("capillary", "email"): 3, (UNKNOWN, "sms"): 1, ("twitter", "tweet"): 1,
     }  # fmt: skip
 
@@ -93,11 +93,11 @@ def test_tells_months_in_its_zone() -> None:
 
 def test_does_not_keep_every_word_that_a_server_invents() -> None:
     """A million kinds are none to look at, and no room is spent on them."""
-    told = counted(*(answer({"status": str(n)}, name=f"n{n}") for n in range(2000)))
+    seen = counted(*(answer({"status": str(n)}, name=f"n{n}") for n in range(2000)))
 
-    assert sum(told.statuses.values()) == sum(told.channels.values()) == told.total == 2000
-    assert len(told.statuses) == len(told.channels) == 501
-    assert told.statuses[OTHERS] == 1500
+    assert sum(seen.statuses.values()) == sum(seen.channels.values()) == seen.total == 2000
+    assert len(seen.statuses) == len(seen.channels) == 501
+    assert seen.statuses[OTHERS] == 1500
 
 
 _months = st.dictionaries(
@@ -109,8 +109,8 @@ _months = st.dictionaries(
 def test_shows_years_with_most_messages(months: dict[tuple[int, int], int]) -> None:
     """Without a gap, at most four years, and what is left out is counted."""
     seen = densest_months(months)
-    shown = {(each.year, each.month): each.messages for each in seen.months if each.messages}
-    numbers = [each.year * 12 + each.month for each in seen.months]
+    shown = {(month.year, month.month): month.messages for month in seen.months if month.messages}
+    numbers = [month.year * 12 + month.month for month in seen.months]
 
     assert len(seen.months) <= 48
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else not months

@@ -1,4 +1,4 @@
-"""Files of another kind than a list: named, with the way on, before anything is asked for."""
+"""Files of another type than a list are named, with what to do, before a request is sent."""
 
 import gzip
 import io
@@ -6,9 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
-from pyarrow import parquet
 
 from capillary_interactions.jobs import ListError
 
@@ -61,7 +59,7 @@ def _tar() -> bytes:
 def test_names_another_kind_of_file(
     tmp_path: Path, content: bytes, message: str, name: str
 ) -> None:
-    """Whatever it is called, and packed: what it is, and how to make a list of it."""
+    """Whatever its name is, and compressed: what it is, and how to make a list of it."""
     path = tmp_path / name
     path.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
     with pytest.raises(ListError, match=message):
@@ -74,13 +72,6 @@ def test_names_json_over_several_lines(tmp_path: Path, opening: str) -> None:
     (tmp_path / "l.json").write_text(f'{opening}"mobile": "1"\n}}\n')
     with pytest.raises(ListError, match=r"several lines; .*jq -c \. LIST"):
         read(tmp_path / "l.json")
-
-
-@pytest.mark.parametrize("name", ["l.csv", "l.txt", "l.json"])
-def test_reads_a_table_by_its_content_whatever_its_name_is(tmp_path: Path, name: str) -> None:
-    """A Parquet file that is named like a CSV is one all the same."""
-    parquet.write_table(pa.table({"mobile": ["1", "2"]}), tmp_path / name)
-    assert [row.value for row in read(tmp_path / name)[0]] == ["1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What do wrong quotes and long cells of a CSV cost? As little as can be told, and never a word."""
+"""Wrong quotes and long cells of a CSV cost as few rows as possible, and no text is lost."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def test_reads_a_long_cell(length: int) -> None:
 
 
 def test_reads_a_long_cell_whatever_others_do_to_the_limit() -> None:
-    """The limit is one for the whole of Python; somebody else's is not made any smaller."""
+    """The limit is one for the whole of Python; another user's is not lowered."""
     before = csv.field_size_limit(1 << 30)
     try:
         _rows("mobile,n\n1,a\n")
@@ -94,7 +94,7 @@ def test_tells_a_quote_that_is_never_closed_from_a_broken_cell(
 
 
 def test_keeps_the_text_of_what_it_cannot_read() -> None:
-    """A rejected row can be mended by whoever has only the result."""
+    """A rejected row can be mended from the result alone."""
     content = b'mobile,n\n1,"a"b\n2,"note\nends" here\n3,c\n'
     rows, _ = read(io.BytesIO(content))
     assert [orjson.loads(row.cells) for row in rows] == [
@@ -105,7 +105,7 @@ def test_keeps_the_text_of_what_it_cannot_read() -> None:
 
 
 def test_ends_a_list_whose_quotes_are_a_riddle() -> None:
-    """Many lines that might be a note, or rows: neither is guessed, and where it is is told."""
+    """Many lines that may be a note, or rows: neither is guessed, and the error names the lines."""
     text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * 60
     rows = csv_rows(lines([text.encode()]), ListFormat(identifier="mobile", format="csv"))
     assert next(rows) == Row(1, "1", None, '["1","a"]')

@@ -184,7 +184,7 @@ def test_can_be_seen(seen: Seen, scheme: str) -> None:
     ground = role["card"]
 
     assert drawn[ground] > drawn.total() / 5
-    # So many pixels at least: of whole letters, lines and bars, not of their edges.
+    # At least this many pixels: of whole letters, lines and bars, not of their edges.
     for name, number, least in (
         ("page", 10_000, 1.0), ("ink", 1_500, 7.0), ("muted", 300, 4.5), ("rule", 2_000, 1.2),
         ("found", 5_000, 3.0), ("not_found", 100, 3.0), ("rejected", 20, 3.0),
@@ -208,15 +208,15 @@ def test_is_dark_where_somebody_wants_it_dark(seen: Seen) -> None:
 def test_fits(seen: Seen, width: int) -> None:
     """On a screen and on a telephone nothing overlaps, is cut off or is too small to be read."""
     measured = re.findall(r"<pre hidden=\"\">(.*?)</pre>", seen.light.dom)
-    told = {each["width"]: each for each in map(json.loads, measured)}[width]
+    by_width = {each["width"]: each for each in map(json.loads, measured)}[width]
 
-    assert told["needed"] <= width
-    assert told["crossing"] == []
-    assert told["outside"] == []
-    assert told["wide"] == 0
-    assert told["smallest"] >= 10
+    assert by_width["needed"] <= width
+    assert by_width["crossing"] == []
+    assert by_width["outside"] == []
+    assert by_width["wide"] == 0
+    assert by_width["smallest"] >= 10
     pace = "wide" if width > 760 else "narrow"
-    assert [each.split()[1] for each in told["charts"]] == [
+    assert [each.split()[1] for each in by_width["charts"]] == [
         "endings", f"pace-{pace}", "slowest", "channels", "statuses", "months",
     ]  # fmt: skip
 

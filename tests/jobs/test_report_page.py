@@ -38,7 +38,7 @@ _DOWN: Final[tuple[int, dict[str, str], bytes]] = (503, {}, b"<html>down</html>"
 async def done(tmp_path: Path, job_path: Path) -> tuple[Page, Counter[str]]:
     """The report of a job with every ending, and the messages of each status behind it."""
     path = mobiles(tmp_path / "l.csv", [*range(_CUSTOMERS), 1, 2])
-    path.write_text(path.read_text() + ",nobody\n")
+    path.write_text(path.read_text() + ",unnamed\n")
     served: Counter[str] = Counter()
     answers: dict[str, Any] = {
         mobile(3): _DOWN, mobile(4): {"interaction": 7}, mobile(5): (400, {}, b"{}"),
@@ -165,9 +165,15 @@ async def test_takes_nobodys_words_for_markup(tmp_path: Path, job_path: Path) ->
     assert page.headings[0] == "a&b <i>.csv"
     assert page.tags.isdisjoint({"script", "b", "i", "u"})
     assert "<b>no</b> $ {y}" in page.tables["Rows that failed"][1][3]
-    told = page.counts("Messages by status")
-    assert told.keys() >= {"</title><script>alert(1)</script>", "$x_{1}$", "@0", "状態", "مرحبا"}
-    assert told.keys() >= {"not given", "to 9*********95", "x***@***.com", "&amp;", "${title}"}
+    shown = page.counts("Messages by status")
+    assert shown.keys() >= {
+        "</title><script>alert(1)</script>",
+        "$x_{1}$",
+        "@0",
+        "状態",
+        "مرحبا",
+    }
+    assert shown.keys() >= {"not given", "to 9*********95", "x***@***.com", "&amp;", "${title}"}
     assert "919738522695" not in written
     assert "x.person" not in written
     assert "No message has a date that can be read." in page.words
@@ -176,7 +182,7 @@ async def test_takes_nobodys_words_for_markup(tmp_path: Path, job_path: Path) ->
 async def test_reads_a_job_that_is_half_done(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """Open rows are among the endings, and the reason why it stopped is told."""
+    """Open rows are among the endings, and the reason why it stopped is shown."""
     customers = CustomerList(mobiles(tmp_path / "l.csv", range(300)), identifier="mobile")
     sandbox.latency = 0.01
     async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
@@ -187,8 +193,8 @@ async def test_reads_a_job_that_is_half_done(
 
     assert 0 < status.open < status.rows
     assert rows["still open"] == status.open
-    told = f"{status.open} rows still open; the last run stopped: it was asked to stop"
-    assert told in page.words
+    text = f"{status.open} rows still open; the last run stopped: it was asked to stop"
+    assert text in page.words
 
 
 @pytest.mark.parametrize("name", ["", "l.csv"])
@@ -233,10 +239,10 @@ async def test_adds_runs_up(sandbox: Sandbox, tmp_path: Path, job_path: Path) ->
         Job.open(job_path, customers) as job,
     ):
         second = await job.run(client)
-    overview = read_summary(job_path)
+    seen = read_summary(job_path)
 
-    assert [run.figures for run in overview.runs] == [first.run, second.run]
-    total = overview.total
+    assert [run.figures for run in seen.runs] == [first.run, second.run]
+    total = seen.total
     assert total.requests == first.run.requests + second.run.requests == 80
     assert total.seconds == pytest.approx(first.run.seconds + second.run.seconds)
     assert second.run.quota < total.quota < first.run.quota
@@ -277,11 +283,10 @@ async def test_is_of_one_moment(
         return failures(*asked)
 
     monkeypatch.setattr(summary, "failures", slow)
-    overview = read_summary(job_path)
+    seen = read_summary(job_path)
 
-    assert (
-        overview.status.done == sum(each.slice.lookups for each in overview.throughput.slices) == 5
-    )
+    lookups = sum(part.slice.lookups for part in seen.throughput.slices)
+    assert seen.status.done == lookups == 5
     assert read_summary(job_path).status.done == 1005
 
 
@@ -330,7 +335,7 @@ def test_says_how_to_install_what_draws(tmp_path: Path, monkeypatch: pytest.Monk
 async def test_leaves_the_users_own_settings_alone(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
-    """What somebody has set for their own drawings has no part in ours, and stays."""
+    """The settings for other drawings do not affect the report, and are kept."""
     await run_job(sandbox, mobiles(tmp_path / "l.csv", range(3)), job_path)
     before = read_page(await report_of(job_path))
     with mpl.rc_context({"axes.grid": True, "font.size": 40, "svg.fonttype": "path"}):
@@ -352,9 +357,9 @@ async def test_does_not_keep_answers(sandbox: Sandbox, tmp_path: Path, job_path:
 
     tracemalloc.start()
     try:
-        overview = read_summary(job_path)
+        seen = read_summary(job_path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert overview.messages.total > 0
+    assert seen.messages.total > 0
     assert peak < 8_000_000

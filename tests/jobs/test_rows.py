@@ -1,71 +1,18 @@
 """Which customers a list names."""
 
-import csv
-import io
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.customer_list import text_rows
-from capillary_interactions.jobs._lists.rows import Format, ListFormat, Row, format_from_name
+from capillary_interactions.jobs._lists.rows import Format, ListFormat, Row
 from capillary_interactions.jobs._lists.text import lines
 
-_VALUE = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
-    lambda text: text == text.strip()
-)
-_CELL = st.text(alphabet="ab ,;\t\"'\n\r\u2028é", max_size=8)
 
-
-def _rows(text: str, form: Format | None = None, column: str | None = None) -> list[Row | None]:
-    return _read([text.encode()], form, column)
-
-
-def _read(chunks: list[bytes], form: Format | None, column: str | None = None) -> list[Row | None]:
-    """The rows, without everything else that stands in them."""
-    wanted = ListFormat(identifier="mobile", format=form, column=column)
-    rows = text_rows(lines(chunks), wanted)
+def _rows(text: str, format_: Format | None = None, column: str | None = None) -> list[Row | None]:
+    """The rows without their cells."""
+    wanted = ListFormat(identifier="mobile", format=format_, column=column)
+    rows = text_rows(lines([text.encode()]), wanted)
     return [row and Row(row.number, row.value, row.reason) for row in rows]
-
-
-@given(
-    customers=st.lists(st.tuples(_CELL, _VALUE, _CELL), min_size=1, max_size=6),
-    delimiter=st.sampled_from(",;\t"),
-    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
-    place=st.integers(0, 2),
-    marked=st.booleans(),
-    cut=st.integers(1, 30),
-)
-def test_keeps_every_value_that_a_csv_writer_wrote(
-    *,
-    customers: list[tuple[str, str, str]],
-    delimiter: str,
-    quoting: Any,
-    place: int,
-    marked: bool,
-    cut: int,
-) -> None:
-    """Whatever the delimiter, the quotes and the other cells are, each value comes, in order."""
-
-    def placed(value: str, *others: str) -> list[str]:
-        row = list(others)
-        row.insert(place, value)
-        return row
-
-    written = io.StringIO(newline="")
-    writer = csv.writer(written, delimiter=delimiter, quoting=quoting)
-    writer.writerow(placed("mobile", "name", "note, or\nremark"))
-    writer.writerows(
-        placed(value, *others) for *others, value in ((a, c, b) for a, b, c in customers)
-    )
-    content = written.getvalue().encode("utf-8-sig" if marked else "utf-8")
-    chunks = [content[at : at + cut] for at in range(0, len(content), cut)]
-
-    found = _read(chunks, "csv")
-
-    assert found == [Row(n, value) for n, (_, value, _) in enumerate(customers, 1)]
 
 
 @pytest.mark.parametrize(
@@ -93,23 +40,6 @@ def test_keeps_every_value_that_a_csv_writer_wrote(
 def test_reads_csv(text: str, expected: list[Row | None]) -> None:
     """Rows are numbered from 1, blank lines are no rows, ragged ones say so."""
     assert _rows(text, "csv") == expected
-
-
-def test_tells_where_a_quote_is_not_closed_and_reads_on() -> None:
-    """A wrong quote costs its own row, with its line named, and no others."""
-    one, two, three, four = _rows('mobile\n"1\n2\n"3\n4\n', "csv")
-
-    assert one is not None
-    assert three is not None
-    assert one.reason == "no CSV at line 2: a quote is opened and not closed"
-    assert three.reason == "no CSV at line 4: a quote is opened and not closed"
-    assert (two, four) == (Row(2, "2"), Row(4, "4"))
-
-
-def test_refuses_a_header_whose_quote_is_never_closed() -> None:
-    """The whole file would be its header."""
-    with pytest.raises(ListError, match="a quote in its header"):
-        _rows('"mobile\n1\n2\n', "csv")
 
 
 @pytest.mark.parametrize(
@@ -186,15 +116,6 @@ def test_tells_the_format_by_the_first_line(
     assert _rows(text, None, column) == expected
 
 
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [("a.csv", "csv"), ("A.TSV", "csv"), ("a.jsonl", "jsonl"), ("a.txt", None), ("-", None)],
-)
-def test_tells_the_format_by_the_suffix(name: str, form: Format | None) -> None:
-    """A name that tells how the file is written counts before its first line."""
-    assert format_from_name(name) == form
-
-
 def test_hides_the_customer_in_the_repr_of_a_row() -> None:
-    """A row in a traceback shows nobody's number."""
+    """A row in a traceback shows no number."""
     assert "919738522695" not in repr(Row(1, "919738522695"))

@@ -27,14 +27,14 @@ from capillary_interactions.jobs._lists.text import check_encoding, lines
 def test_gives_the_lines_that_python_reads(text: str, cuts: list[int], marked: bool) -> None:
     """However the bytes are cut, the lines are those of a file opened with newline=""."""
     content = text.encode("utf-8-sig" if marked else "utf-8")
-    places = [0, *sorted(cuts), len(content)]
-    chunks = [content[a:b] for a, b in pairwise(places)]
+    cut_at = [0, *sorted(cuts), len(content)]
+    chunks = [content[a:b] for a, b in pairwise(cut_at)]
 
     assert list(lines(chunks)) == io.StringIO(text, newline="").readlines()
 
 
 @pytest.mark.parametrize(
-    ("chunks", "said"),
+    ("chunks", "message"),
     [
         ([b"\0\1\2mobile"[:5]], "a binary file"),
         (["mobile\n919\n".encode("utf-16-le")], "UTF-16 without a mark"),
@@ -45,12 +45,12 @@ def test_gives_the_lines_that_python_reads(text: str, cuts: list[int], marked: b
         ([b"9" * (1 << 21)] * 3, "line 1 is longer"),
     ],
 )
-def test_refuses_what_is_no_list_in_one_line(chunks: list[bytes], said: str) -> None:
+def test_refuses_what_is_no_list_in_one_line(chunks: list[bytes], message: str) -> None:
     """Bytes that are no text, and lines that are no lines, are named."""
     with pytest.raises(ListError) as refused:
         list(lines(chunks))
 
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -86,7 +86,7 @@ def test_asks_for_bytes_only_when_the_lines_before_are_taken() -> None:
 )
 @pytest.mark.parametrize("size", [1, 3, 1 << 16])
 def test_has_no_mark_in_its_first_line(encoding: str | None, written: str, size: int) -> None:
-    """A byte-order mark is no part of a column's name, whoever wrote it, and slow as it comes."""
+    """A byte-order mark is no part of a column's name, in any encoding, however slowly it comes."""
     mark = "" if written in {"utf-8-sig", "utf-16", "utf-32"} else "\ufeff"
     content = f"{mark}mobile\n9\ufeff19\n".encode(written)
 
@@ -107,7 +107,7 @@ def test_knows_big_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "content", "place"),
+    ("encoding", "content", "position"),
     [
         (None, b"a\nb\nJos\xe9\nc\n", 8),
         (None, "é\nb\nJos".encode() + b"\xe9\nc\n", 9),
@@ -119,12 +119,12 @@ def test_knows_big_ends() -> None:
 )
 @pytest.mark.parametrize("size", [1, 2, 5, 1 << 16])
 def test_gives_the_lines_before_what_is_no_text(
-    encoding: str | None, content: bytes, place: int, size: int
+    encoding: str | None, content: bytes, position: int, size: int
 ) -> None:
-    """However the bytes are cut, whole lines before the first wrong byte, and then its place."""
+    """However the bytes are cut, whole lines before the first wrong byte, and then its position."""
     found: list[str] = []
     cut = [content[at : at + size] for at in range(0, len(content), size)]
-    with pytest.raises(ListError, match=rf"at byte {place}\)"):
+    with pytest.raises(ListError, match=rf"at byte {position}\)"):
         found.extend(lines(cut, encoding))
     assert found[1:] == ["b\n"]
 
@@ -155,7 +155,7 @@ def test_refuses_an_encoding_that_no_text_is_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["utf-7", "cp037", "iso2022_jp", "latin-1", "UTF8", "utf-8-sig"])
 def test_takes_every_encoding_of_text(name: str) -> None:
-    """Also those that nobody has used for long."""
+    """Also old ones."""
     assert list(lines(["mobile\n1\n".encode(name)], check_encoding(name))) == ["mobile\n", "1\n"]
 
 
