@@ -9,7 +9,7 @@ from capillary_interactions._config.endpoint import is_loopback, to_base_url
 
 
 @pytest.mark.parametrize(
-    ("given", "url"),
+    ("value", "url"),
     [
         (Cluster.EUROPE, "https://eu.api.capillarytech.com"),
         (Cluster.US, "https://ushc.api.capillarytech.com"),
@@ -27,13 +27,13 @@ from capillary_interactions._config.endpoint import is_loopback, to_base_url
         (" https://host.example\n", "https://host.example"),
     ],
 )
-def test_means_a_url(given: Any, url: str) -> None:
+def test_means_a_url(value: Any, url: str) -> None:
     """A URL, a cluster and a cluster's name all mean a URL without a slash at its end."""
-    assert to_base_url(given) == url
+    assert to_base_url(value) == url
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("value", "reason"),
     [
         ("", "must begin with https:// and name a host"),
         ("mars", "must begin with https:// .* eu, europe, us, asia, sea"),
@@ -59,10 +59,10 @@ def test_means_a_url(given: Any, url: str) -> None:
         (b"https://hush", "must be a URL, a Cluster or a cluster's name, not a bytes"),
     ],
 )
-def test_refuses_what_requests_cannot_be_sent_to(given: Any, reason: str) -> None:
+def test_refuses_what_requests_cannot_be_sent_to(value: Any, reason: str) -> None:
     """Each refusal begins with the setting's name, and repeats nothing of a URL."""
     with pytest.raises(ConfigurationError, match=f"^base_url {reason}") as refused:
-        to_base_url(given)
+        to_base_url(value)
 
     assert "hush" not in str(refused.value)
     assert refused.value.__cause__ is None

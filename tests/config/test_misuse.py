@@ -44,13 +44,13 @@ def _pairs(value: Any) -> list[dict[Any, Any]]:
 Make = Callable[[Any], object]
 
 
-def _by_name(make: Callable[..., object], name: str, form: str | None = None) -> Make:
-    """What gives a value by that name, in a longer text where a form is given."""
-    return lambda value: make(**{name: value if form is None else form.format(value)})
+def _by_name(make: Callable[..., object], name: str, format_: str | None = None) -> Make:
+    """Pass a value by that name, in a longer text where there is a format."""
+    return lambda value: make(**{name: value if format_ is None else format_.format(value)})
 
 
 def _settings() -> Iterator[tuple[str, Make]]:
-    """A name, and what makes something with a given value in that place."""
+    """A name, and a function that passes a value in that place."""
     query = partial(Query, SOMEBODY)
     for name in ("network", "type", "limit", "offset", "extra"):
         yield f"Query {name}", _by_name(query, name)
@@ -69,10 +69,10 @@ def _settings() -> Iterator[tuple[str, Make]]:
         yield f"config {name}", _by_name(config, name)
     for before in ("https://[", "https://h:", "https://h\u2100", "https://u:", "ftp://"):
         yield f"base_url {before}", _by_name(config, "base_url", f"{before}{{}}@x")
-    kinds: tuple[type[Any], ...] = (RateLimit, RetryPolicy, Timeouts)
-    for kind in kinds:
-        for name in kind.__annotations__:
-            yield f"{kind.__name__} {name}", _by_name(kind, name)
+    types: tuple[type[Any], ...] = (RateLimit, RetryPolicy, Timeouts)
+    for type_ in types:
+        for name in type_.__annotations__:
+            yield f"{type_.__name__} {name}", _by_name(type_, name)
     yield "rate", RateLimit.parse
     yield "BasicAuth", lambda value: BasicAuth(f"{value}:", value)
     yield "password", lambda value: BasicAuth("till", f"{value}\n")
@@ -108,40 +108,40 @@ _VARIABLES: Final = (
 )
 
 
-def _told(error: BaseException) -> str:
+def _texts(error: BaseException) -> str:
     """All that an exception and those behind it hold."""
     parts, seen = [""], set[int]()
-    left: list[BaseException | None] = [error]
-    while left:
-        one = left.pop()
-        if one is None or id(one) in seen:
+    pending: list[BaseException | None] = [error]
+    while pending:
+        exc = pending.pop()
+        if exc is None or id(exc) in seen:
             continue
-        seen.add(id(one))
-        notes = getattr(one, "__notes__", ())
-        parts += [str(one), repr(one), repr(one.args), repr(vars(one)), *notes]
-        left += [one.__cause__, one.__context__]
+        seen.add(id(exc))
+        notes = getattr(exc, "__notes__", ())
+        parts += [str(exc), repr(exc), repr(exc.args), repr(vars(exc)), *notes]
+        pending += [exc.__cause__, exc.__context__]
     return "\n".join([*parts, *traceback.format_exception_only(error)])
 
 
 @pytest.mark.parametrize("telltale", _TELLTALES)
 @each_setting
-def test_repeats_nothing_that_may_be_somebodys(name: str, make: Make, telltale: str) -> None:
-    """Neither in its words, nor in the exceptions behind them, in whatever form it was given."""
-    forms = [telltale, [telltale], (telltale, 1), f"{telltale}/60", f"60/{telltale}"]
-    refused = [_refusal(make, value) for value in [*forms, *_pairs(telltale)]]
+def test_repeats_nothing_that_may_be_personal(name: str, make: Make, telltale: str) -> None:
+    """Neither in the text, nor in the exceptions behind it, whatever the type of the argument."""
+    values = [telltale, [telltale], (telltale, 1), f"{telltale}/60", f"60/{telltale}"]
+    refused = [_refusal(make, value) for value in [*values, *_pairs(telltale)]]
 
     assert any(refused), name
-    assert [error for error in refused if error and telltale in _told(error)] == []
+    assert [error for error in refused if error and telltale in _texts(error)] == []
 
 
 @pytest.mark.parametrize("number", [_NUMBER, -_NUMBER, float(_NUMBER), 10**5000], ids=_short)
 @each_setting
 def test_repeats_no_long_number(name: str, make: Make, number: float) -> None:
-    """A phone number may be given without quotation marks, too."""
+    """A phone number may be passed as a number, too."""
     refused = [_refusal(make, value) for value in (number, (number, 1.0), {number: number})]
 
     assert any(refused), name
-    assert [error for error in refused if error and "6591234567" in _told(error)] == []
+    assert [error for error in refused if error and "6591234567" in _texts(error)] == []
 
 
 @pytest.mark.parametrize("telltale", _TELLTALES)
@@ -155,11 +155,11 @@ def test_repeats_no_variable(variable: str, telltale: str) -> None:
     ]
 
     assert any(refused)
-    assert [error for error in refused if error and telltale in _told(error)] == []
+    assert [error for error in refused if error and telltale in _texts(error)] == []
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "description"),
     [
         (lambda: RateLimit.parse("1000:60"), "not '1000:60'"),
         (lambda: RateLimit.parse("a lot"), "not a string of 5 characters"),
@@ -177,9 +177,11 @@ def test_repeats_no_variable(variable: str, telltale: str) -> None:
         (lambda: ClientConfig.from_env({**_ENOUGH, "CAPILLARY_IN_FLIGHT": "1.5"}), "not '1.5'"),
     ],
 )
-def test_shows_what_is_nobodys(make: Callable[[], object], said: str) -> None:
-    """A short number and a word with a typing error are told: they say what went wrong."""
-    with pytest.raises(ValueError, match=f"{said}\\b" if said[-1].isalnum() else said):
+def test_shows_what_cannot_be_personal(make: Callable[[], object], description: str) -> None:
+    """A short number and a misspelt name are repeated: they say what went wrong."""
+    with pytest.raises(
+        ValueError, match=description + ("\\b" if description[-1].isalnum() else "")
+    ):
         make()
 
 
@@ -198,4 +200,4 @@ def test_keeps_its_words_in_a_pickle() -> None:
     back = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - made in this line
 
     assert str(back) == str(refused.value)
-    assert _SECRET not in _told(back)
+    assert _SECRET not in _texts(back)

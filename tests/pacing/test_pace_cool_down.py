@@ -1,4 +1,4 @@
-"""One "too many requests" quiets everybody, and the herd comes out in line."""
+"""One "too many requests" pauses all requests, which are spaced out when it ends."""
 
 import asyncio
 from copy import copy
@@ -25,7 +25,7 @@ async def _herd(pace: LocalPace, count: int, admitted: list[float]) -> list[asyn
     return tasks
 
 
-async def test_lets_nobody_through_in_a_cool_down() -> None:
+async def test_admits_nothing_in_a_cool_down() -> None:
     """Those who waited already and those who come meanwhile wait until it is over."""
     pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     pace.throttled(now(), 2.0)
@@ -52,7 +52,7 @@ async def test_releases_the_herd_at_the_pace() -> None:
     assert busiest(released, 0.1) <= 10
 
 
-async def test_releases_in_line_also_when_nobody_waited_through_the_cool_down() -> None:
+async def test_releases_at_the_pace_also_without_waiters_in_the_cool_down() -> None:
     """A crowd that comes right after it finds the bucket full, and one that comes late does not."""
     pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     pace.throttled(now(), 2.0)
@@ -66,7 +66,7 @@ async def test_releases_in_line_also_when_nobody_waited_through_the_cool_down() 
 
 
 async def test_is_extended_by_a_longer_hint_while_a_herd_waits() -> None:
-    """Whoever was to go at two seconds goes at five; a shorter hint changes nothing."""
+    """Admitted at five seconds and not at two; a shorter hint changes nothing."""
     pace = LocalPace(RateLimit(100, 1), max_in_flight=100)
     pace.throttled(now(), 2.0)
     admitted: list[float] = []
@@ -106,7 +106,7 @@ async def test_refuses_waiters_at_once_that_a_cool_down_makes_late() -> None:
 async def test_refuses_waiters_at_once_that_the_servers_own_count_makes_late(
     remaining: int,
 ) -> None:
-    """Headers that tell of less quota count as much as a refusal."""
+    """Headers with less quota count as much as a refusal."""
     pace = LocalPace(RateLimit(10, 1), max_in_flight=10)
     while not pace.delay():
         await pace.acquire()
@@ -119,23 +119,23 @@ async def test_refuses_waiters_at_once_that_the_servers_own_count_makes_late(
     assert all(isinstance(task.exception(), SlotAfterDeadlineError) for task in done)
 
 
-async def test_refuses_only_whom_the_refusal_of_others_does_not_save() -> None:
-    """Those who are refused make room for those behind them."""
+async def test_rejects_only_those_whom_the_rejection_of_others_does_not_save() -> None:
+    """Rejected waiters make room for those behind them."""
     pace = LocalPace(RateLimit(10, 1), max_in_flight=10)
     while not pace.delay():
         await pace.acquire()
         pace.release()
     hurried = [asyncio.ensure_future(pace.acquire(deadline=now() + 1)) for _ in range(5)]
-    patient = asyncio.ensure_future(pace.acquire(deadline=now() + 2.5))
+    other = asyncio.ensure_future(pace.acquire(deadline=now() + 2.5))
     await asyncio.sleep(0)
     pace.throttled(now(), 2.2)
-    await asyncio.wait({*hurried, patient})
+    await asyncio.wait({*hurried, other})
     assert all(task.exception() for task in hurried)
-    assert patient.exception() is None
+    assert other.exception() is None
 
 
 async def test_refuses_a_newcomer_whose_deadline_lies_within_a_cool_down() -> None:
-    """It is told when there would have been a slot."""
+    """The error says when there would have been a slot."""
     pace = LocalPace(RateLimit(10, 1), max_in_flight=10)
     pace.throttled(now(), 30.0)
     with pytest.raises(SlotAfterDeadlineError) as refused:
@@ -154,7 +154,7 @@ async def test_comes_back_soon_after_the_pause_of_a_slow_quota() -> None:
     assert admitted[2] - admitted[1] >= 60
 
 
-async def test_goes_on_at_a_lower_rate_after_repeated_refusals() -> None:
+async def test_continues_at_a_lower_rate_after_repeated_refusals() -> None:
     """The second cascade within two minutes cuts the rate to seven tenths."""
     pace = LocalPace(RateLimit(100, 1), max_in_flight=100)
     before = pace.rate
@@ -171,29 +171,29 @@ async def test_goes_on_at_a_lower_rate_after_repeated_refusals() -> None:
     assert pace.rate == before
 
 
-async def test_lets_those_with_their_connections_out_in_line() -> None:
-    """Who had a turn before the pause and its connection within it makes no burst after it."""
+async def test_spaces_out_those_that_have_their_connections() -> None:
+    """Admitted before the pause, and connected within it: no burst after it."""
     pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     for _ in range(10):
         await pace.acquire()
     pace.throttled(now(), 2.0)
-    left: list[float] = []
+    sent: list[float] = []
 
-    async def leave() -> None:
+    async def send() -> None:
         with pytest.raises(WaiterEvictedError):
             await pace.before_send()
         pace.release()
         await pace.acquire()
         await pace.before_send()
-        left.append(now())
+        sent.append(now())
 
-    await asyncio.gather(*(leave() for _ in range(10)))
-    assert min(left) >= 2
-    assert min(later - earlier for earlier, later in pairwise(left)) >= 0.9 / pace.rate
+    await asyncio.gather(*(send() for _ in range(10)))
+    assert min(sent) >= 2
+    assert min(later - earlier for earlier, later in pairwise(sent)) >= 0.9 / pace.rate
 
 
 async def test_is_not_changed_by_a_snapshot() -> None:
-    """Asked after a cool-down, with a lower rate, it foretells what the next request will meet."""
+    """Asked after a cool-down, with a lower rate, it forecasts what the next request meets."""
     pace = LocalPace(RateLimit(100, 1, burst=20), max_in_flight=100)
     async with InteractionsClient(settings(), transport=Server(), pace=pace) as client:
         await pace.acquire()

@@ -1,4 +1,4 @@
-"""Who goes first, who gives a slot back, and who is refused for being late."""
+"""The order of admission, slots that are returned, and deadlines that cannot be met."""
 
 import asyncio
 
@@ -44,7 +44,7 @@ class _Crowd:
 
 @pytest.mark.parametrize("interactive", [True, False])
 async def test_serves_in_the_order_of_arrival(interactive: bool) -> None:
-    """Nobody overtakes, newcomers that find a slot free included."""
+    """Also newcomers that find a slot free."""
     pace = LocalPace(LIMIT, max_in_flight=100)
     crowd = _Crowd(pace)
     tasks = []
@@ -55,8 +55,8 @@ async def test_serves_in_the_order_of_arrival(interactive: bool) -> None:
     assert crowd.through == [str(number) for number in range(40)]
 
 
-async def test_serves_in_the_order_of_arrival_where_places_are_short() -> None:
-    """A place that becomes free goes to whoever has waited longest."""
+async def test_serves_in_the_order_of_arrival_where_connections_are_short() -> None:
+    """A connection that becomes free goes to the waiter that has waited longest."""
     pace = LocalPace(RateLimit(1000, 1), max_in_flight=1)
     await pace.acquire()
     crowd = _Crowd(pace)
@@ -78,12 +78,12 @@ async def test_lets_lookups_go_ahead_of_streams_and_one_in_ten_of_these_between(
     await asyncio.sleep(0)
     tasks += [crowd.send("lookup") for _ in range(40)]
     await asyncio.wait(tasks)
-    places = [place for place, name in enumerate(crowd.through) if name == "stream"]
-    assert places == [9, 19, 29, 39, *range(44, 50)]
+    positions = [index for index, name in enumerate(crowd.through) if name == "stream"]
+    assert positions == [9, 19, 29, 39, *range(44, 50)]
 
 
 async def test_gives_the_slot_of_a_cancelled_waiter_to_the_next() -> None:
-    """Whoever leaves the queue costs those behind it nothing."""
+    """A waiter that leaves the queue costs those behind it nothing."""
     pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     slot = pace.delay()
@@ -98,7 +98,7 @@ async def test_gives_the_slot_of_a_cancelled_waiter_to_the_next() -> None:
 
 
 async def test_gets_a_slot_back_that_was_granted_in_the_moment_of_the_cancellation() -> None:
-    """Granted, and cancelled before it could run: slot and place are free again."""
+    """Granted, and cancelled before it could run: its slot and its connection are free again."""
     pace = LocalPace(RateLimit(50, 1), max_in_flight=1)
     await pace.acquire()
     crowd = _Crowd(pace)
@@ -114,7 +114,7 @@ async def test_gets_a_slot_back_that_was_granted_in_the_moment_of_the_cancellati
 
 
 async def test_gives_nothing_back_for_a_waiter_cancelled_before_its_turn_came_up() -> None:
-    """Cancelled, and its turn comes before it could run: it never had a slot to give back."""
+    """Cancelled, and its slot comes before it could run: it has none to return."""
     pace = LocalPace(LIMIT, max_in_flight=2)
     await pace.acquire()
     await pace.acquire()
@@ -146,7 +146,7 @@ async def test_gives_nothing_back_for_a_waiter_cancelled_when_it_was_just_refuse
 
 
 async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
-    """Cancelled, and too late before it could leave the queue: the refusal of others goes on."""
+    """Cancelled, and too late before it could leave the queue: the others are rejected."""
     pace = LocalPace(LIMIT, max_in_flight=5)
     await pace.acquire()
     await _empty(pace)
@@ -168,13 +168,13 @@ async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
     ),
     st.integers(1, 3),
 )
-def test_loses_and_doubles_no_slot_whoever_leaves_when(
-    waiters: list[tuple[float, float, bool, bool]], places: int
+def test_loses_and_doubles_no_slot_whatever_is_cancelled(
+    waiters: list[tuple[float, float, bool, bool]], max_in_flight: int
 ) -> None:
-    """After any coming and going all places are free, and the quota is whole."""
+    """After any arrivals and cancellations nothing is in flight, and the quota is complete."""
 
-    async def come_and_go() -> None:
-        pace = LocalPace(RateLimit(20, 1, burst=4), places)
+    async def arrive_and_leave() -> None:
+        pace = LocalPace(RateLimit(20, 1, burst=4), max_in_flight)
         loop = asyncio.get_running_loop()
         crowd = _Crowd(pace)
         tasks = []
@@ -190,7 +190,7 @@ def test_loses_and_doubles_no_slot_whoever_leaves_when(
         assert (state.in_flight, state.waiting, state.slots_left) == (0, 0, 4)
         assert pace._pending_tokens == 0
 
-    run_without_waiting(come_and_go())
+    run_without_waiting(arrive_and_leave())
 
 
 async def test_refuses_at_once_whose_slot_lies_beyond_its_deadline() -> None:
@@ -206,7 +206,7 @@ async def test_refuses_at_once_whose_slot_lies_beyond_its_deadline() -> None:
 
 
 async def test_counts_those_ahead_before_it_refuses() -> None:
-    """A queue of twenty at ten a second is two seconds long, for whoever comes then."""
+    """A queue of twenty at ten a second is two seconds long."""
     pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     crowd = _Crowd(pace)
@@ -215,9 +215,9 @@ async def test_counts_those_ahead_before_it_refuses() -> None:
     with pytest.raises(SlotAfterDeadlineError) as refused:
         await pace.acquire(deadline=now() + 2)
     assert 2.0 < refused.value.wait < 2.3
-    tasks.append(crowd.send("patient", deadline=now() + 2.3))
+    tasks.append(crowd.send("last", deadline=now() + 2.3))
     await asyncio.gather(*tasks)
-    assert crowd.through[-1] == "patient"
+    assert crowd.through[-1] == "last"
 
 
 async def test_refuses_no_stream_that_makes_its_deadline_on_the_tenth_slot() -> None:
@@ -237,7 +237,7 @@ async def test_counts_the_streams_between_before_it_refuses_a_lookup() -> None:
     pace = LocalPace(LIMIT, max_in_flight=100)
     await _empty(pace)
     crowd = _Crowd(pace)
-    tasks = [crowd.send("lookup", interactive=place >= 9) for place in range(27)]
+    tasks = [crowd.send("lookup", interactive=number >= 9) for number in range(27)]
     await asyncio.sleep(0)
     slot = 1 / pace.rate
     with pytest.raises(SlotAfterDeadlineError):
@@ -247,8 +247,8 @@ async def test_counts_the_streams_between_before_it_refuses_a_lookup() -> None:
     assert crowd.through.index("last") == 20
 
 
-async def test_ends_at_its_deadline_where_no_place_becomes_free() -> None:
-    """When a place will be free cannot be foretold; the deadline holds all the same."""
+async def test_ends_at_its_deadline_where_no_connection_becomes_free() -> None:
+    """When one will be free cannot be forecast; the deadline holds all the same."""
     pace = LocalPace(RateLimit(1000, 1), max_in_flight=1)
     await pace.acquire()
     began = now()
@@ -259,7 +259,7 @@ async def test_ends_at_its_deadline_where_no_place_becomes_free() -> None:
 
 
 async def test_shows_its_state() -> None:
-    """Rate, slots, queue, places and cool-down are what they are."""
+    """Rate, slots, queue, requests in flight and cool-down."""
     pace = LocalPace(RateLimit(100, 1, burst=5), max_in_flight=2)
     tasks = [asyncio.ensure_future(pace.acquire()) for _ in range(4)]
     await asyncio.sleep(0)

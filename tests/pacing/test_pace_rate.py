@@ -20,7 +20,7 @@ LIMITS = st.builds(
     st.sampled_from([0.1, 1.0, 7.5, 60.0]),
     st.none() | st.floats(0, 1),
 )
-# What a crowd does: so many arrive, then the time of so many windows passes.
+# How many arrive, and how many windows later the next ones.
 CROWDS = st.lists(st.tuples(st.integers(0, 60), st.floats(0, 3)), min_size=1, max_size=6)
 
 
@@ -35,8 +35,8 @@ async def _crowds(limit: RateLimit, crowds: list[tuple[int, float]]) -> list[flo
     admitted: list[float] = []
     async with asyncio.TaskGroup() as group:
         for count, windows in crowds:
-            for place in range(count):
-                group.create_task(_let_through(pace, admitted, interactive=place % 3 > 0))
+            for number in range(count):
+                group.create_task(_let_through(pace, admitted, interactive=number % 3 > 0))
             await asyncio.sleep(windows * limit.per)
     return admitted
 
@@ -46,7 +46,7 @@ async def _crowds(limit: RateLimit, crowds: list[tuple[int, float]]) -> list[flo
 def test_is_never_over_the_quota_in_any_window(
     limit: RateLimit, crowds: list[tuple[int, float]]
 ) -> None:
-    """Whoever comes when, also in bursts after idle times, also for a quota of one."""
+    """Whatever arrives when, also in bursts after idle times, also for a quota of one."""
     admitted = run_without_waiting(_crowds(limit, crowds))
     assert len(admitted) == sum(count for count, _ in crowds)
     assert busiest(admitted, limit.per) <= limit.requests
@@ -83,43 +83,43 @@ async def test_spaces_a_small_quota_evenly() -> None:
 
 
 async def test_keeps_the_quota_when_waiters_leave_at_any_time() -> None:
-    """Slots of those who left are used again, and never twice."""
+    """Slots of cancelled waiters are used again, and never twice."""
     limit = RateLimit(20, 1.0)
     pace = LocalPace(limit, max_in_flight=1000)
     admitted: list[float] = []
     tasks = [asyncio.ensure_future(_let_through(pace, admitted)) for _ in range(300)]
-    for place, task in enumerate(tasks):
-        if place % 2:
-            asyncio.get_running_loop().call_at(now() + place / 40, task.cancel)
+    for number, task in enumerate(tasks):
+        if number % 2:
+            asyncio.get_running_loop().call_at(now() + number / 40, task.cancel)
     await asyncio.wait(tasks)
     assert len(admitted) == sum(not task.cancelled() for task in tasks) >= 150
     assert busiest(admitted, limit.per) <= limit.requests
     assert max(admitted) - min(admitted) <= len(admitted) / 20 / 0.95
 
 
-async def test_lets_through_no_more_than_there_are_places() -> None:
-    """However much quota there is, no more requests are under way than places."""
+async def test_admits_no_more_than_may_be_in_flight() -> None:
+    """However much quota there is."""
     pace = LocalPace(RateLimit(1000, 1), max_in_flight=3)
-    under_way = most = 0
+    in_flight = highest = 0
 
     async def request() -> None:
-        nonlocal under_way, most
+        nonlocal in_flight, highest
         await pace.acquire()
-        under_way += 1
-        most = max(most, under_way)
+        in_flight += 1
+        highest = max(highest, in_flight)
         await asyncio.sleep(1)
-        under_way -= 1
+        in_flight -= 1
         pace.release()
 
     async with asyncio.TaskGroup() as group:
         for _ in range(10):
             group.create_task(request())
-    assert most == 3
+    assert highest == 3
     assert pace.state().in_flight == 0
 
 
 async def test_follows_a_rate_that_changes() -> None:
-    """A crowd leaves at the rate that a server's headers leave it, then at its own again."""
+    """At the rate that a server's headers leave, and then at its own again."""
     pace = LocalPace(RateLimit(100, 1), max_in_flight=1000)
     await _let_through(pace, [])
     pace.quota_left(20, 4.0)
@@ -128,12 +128,12 @@ async def test_follows_a_rate_that_changes() -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(120):
             group.create_task(_let_through(pace, admitted))
-    held_back = [when for when in admitted if when < began + 4]
-    assert 19 <= len(held_back) <= 22
+    slowed = [when for when in admitted if when < began + 4]
+    assert 19 <= len(slowed) <= 22
     assert max(admitted) - (began + 4) <= 100 / 95 + 0.2
 
 
-def test_goes_on_in_another_event_loop() -> None:
+def test_continues_in_another_event_loop() -> None:
     """One loop after the other may use a pace; what was used in the last one still counts."""
     pace = LocalPace(RateLimit(10, 1), max_in_flight=2)
     first: list[float] = []
@@ -154,6 +154,6 @@ def test_goes_on_in_another_event_loop() -> None:
     assert len(first) == 4
     assert len(second) == 10
     assert busiest(second, 1.0) <= 10
-    # The new loop's clock begins at 0 again: nothing has leaked there before 0.35 s have passed.
+    # The new loop's clock starts at 0 again: nothing has leaked there before 0.35 s have passed.
     assert min(second) > 0
     assert pace.state().in_flight == 0

@@ -1,4 +1,4 @@
-"""The order of those who wait, and when all of their deadlines are looked at."""
+"""The order of the waiters, and when all of their deadlines are reviewed."""
 
 import asyncio
 import itertools
@@ -27,66 +27,66 @@ STEPS = st.lists(
 )
 
 
-def _turn(loop: asyncio.AbstractEventLoop, number: int, *, interactive: bool = True) -> Waiter:
+def _waiter(loop: asyncio.AbstractEventLoop, number: int, *, interactive: bool = True) -> Waiter:
     return Waiter(Deadline(None, interactive), number, interactive, loop.create_future())
 
 
 @settings(max_examples=25, deadline=None)
 @given(STEPS)
-def test_keeps_turns_by_number(steps: list[tuple[str, int]]) -> None:
-    """Whatever comes and goes, first is whoever has the lowest number, and ranks are counts."""
+def test_keeps_waiters_by_number(steps: list[tuple[str, int]]) -> None:
+    """Whatever is added and removed, the first one has the lowest number, and ranks are counts."""
 
     async def run() -> None:
-        line, model = WaitQueue(), dict[int, Waiter]()
+        queue, model = WaitQueue(), dict[int, Waiter]()
         for step, number in steps:
             if step == "add" and number not in model:
-                model[number] = _turn(asyncio.get_running_loop(), number)
-                line.add(model[number])
+                model[number] = _waiter(asyncio.get_running_loop(), number)
+                queue.add(model[number])
             elif step == "remove" and number in model:
-                assert line.remove(model[number])
-                assert not line.remove(model.pop(number))
+                assert queue.remove(model[number])
+                assert not queue.remove(model.pop(number))
             elif step == "pop" and model:
-                assert line.pop() is model.pop(min(model))
-            assert len(line) == len(model)
-        assert [turn.number for turn in line] == sorted(model)
+                assert queue.pop() is model.pop(min(model))
+            assert len(queue) == len(model)
+        assert [waiter.number for waiter in queue] == sorted(model)
         for number in range(0, 500, 50):
-            assert line.rank(number) == sum(each < number for each in model)
+            assert queue.rank(number) == sum(other < number for other in model)
 
     run_without_waiting(run())
 
 
-async def test_counts_who_goes_first_as_they_go() -> None:
-    """The forecast for each of both lines is the order in which they are let in."""
+async def test_positions_are_the_order_of_admission() -> None:
+    """In both queues together."""
     loop = asyncio.get_running_loop()
-    lines = WaitQueues()
+    queues = WaitQueues()
     for number in range(50):
-        lines.add(_turn(loop, number, interactive=number % 3 > 0))
-    foretold = dict(lines.in_order())
-    assert all(lines.position(turn) == ahead for turn, ahead in foretold.items())
-    order = [lines.pop() for _ in range(50)]
-    assert [foretold[turn] for turn in order] == list(range(50))
+        queues.add(_waiter(loop, number, interactive=number % 3 > 0))
+    forecast = dict(queues.in_order())
+    assert all(queues.position(waiter) == ahead for waiter, ahead in forecast.items())
+    order = [queues.pop() for _ in range(50)]
+    assert [forecast[waiter] for waiter in order] == list(range(50))
 
 
 async def test_skips_those_removed_while_it_counts() -> None:
-    """Whoever is refused costs those behind nothing."""
-    lines = WaitQueues()
+    """A rejected waiter costs those behind it nothing."""
+    queues = WaitQueues()
     for number in range(20):
-        lines.add(_turn(asyncio.get_running_loop(), number))
+        queues.add(_waiter(asyncio.get_running_loop(), number))
     seen = []
-    for turn, ahead in lines.in_order():
+    for waiter, ahead in queues.in_order():
         seen.append(ahead)
-        if turn.number % 2:
-            lines.remove(turn)
+        if waiter.number % 2:
+            queues.remove(waiter)
     assert seen == [(number + 1) // 2 for number in range(20)]
 
 
 @pytest.mark.parametrize(
-    ("waiting", "changes", "most"), [(64, 500, 500), (3_000, 1_000, 14), (30_000, 1_000, 3)]
+    ("waiting", "changes", "highest"), [(64, 500, 500), (3_000, 1_000, 14), (30_000, 1_000, 3)]
 )
 async def test_reviews_as_often_as_it_costs_a_hundredth(
-    waiting: int, changes: int, most: int
+    waiting: int, changes: int, highest: int
 ) -> None:
-    """Each change where few wait; where many do, once in so long, and once after the last."""
+    """Each change where few wait; where many do, at intervals, and once after the last."""
     seen: list[float] = []
     reviews = DeadlineReviews(lambda: seen.append(now()))
     loop = asyncio.get_running_loop()
@@ -95,7 +95,7 @@ async def test_reviews_as_often_as_it_costs_a_hundredth(
         await asyncio.sleep(1 / 300)
     last = now()
     await asyncio.sleep(10)
-    assert 1 < len(seen) <= most
+    assert 1 < len(seen) <= highest
     assert seen[0] == 0
     assert seen[-1] >= last - 1 / 300
 
@@ -113,18 +113,18 @@ async def test_reviews_at_once_when_a_pause_begins() -> None:
     assert seen == [1, 2.5, 4]
 
 
-@pytest.mark.parametrize(("limit", "most"), [(math.inf, 0), (900.0, 0), (1.5, 26)])
+@pytest.mark.parametrize(("limit", "highest"), [(math.inf, 0), (900.0, 0), (1.5, 26)])
 async def test_walks_no_queue_at_each_answer(
-    limit: float, most: int, monkeypatch: pytest.MonkeyPatch
+    limit: float, highest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Headers that change the rate with each answer: the waiters are looked at now and then."""
-    looked = itertools.count()
+    """Headers that change the rate with each answer: the waiters are reviewed now and then."""
+    reviewed = itertools.count()
     in_order = WaitQueues.in_order
 
-    def counting(lines: WaitQueues) -> Iterator[tuple[Waiter, int]]:
-        for each in in_order(lines):
-            next(looked)
-            yield each
+    def counting(queues: WaitQueues) -> Iterator[tuple[Waiter, int]]:
+        for item in in_order(queues):
+            next(reviewed)
+            yield item
 
     monkeypatch.setattr(WaitQueues, "in_order", counting)
     left = itertools.count(290_000, -4)
@@ -135,17 +135,17 @@ async def test_walks_no_queue_at_each_answer(
 
     server = Server(answer, takes=0.02)
     async with InteractionsClient(config_of(rate="300/1"), transport=server) as client:
-        crowd = [asyncio.ensure_future(client.lookup(each, limit)) for each in customers(400)]
+        crowd = [asyncio.ensure_future(client.lookup(query, limit)) for query in customers(400)]
         await asyncio.sleep(1)
         assert len(server.requests) > 250
-        assert next(looked) <= most * 400  # of 250 * 400
+        assert next(reviewed) <= highest * 400  # of 250 * 400
         for task in crowd:
             task.cancel()
         await asyncio.wait(crowd)
 
 
 async def test_refuses_early_and_in_order_however_many_wait() -> None:
-    """Of three hundred who have 20 s, those for whom that is too little know long before then."""
+    """Of three hundred with 20 s each, those for whom that is too little end long before then."""
 
     def answer(_: Request) -> Reply:
         if now() > 1:
@@ -156,11 +156,11 @@ async def test_refuses_early_and_in_order_however_many_wait() -> None:
     async with InteractionsClient(config_of(rate="20/1"), transport=server) as client:
         ended: dict[int, tuple[str, float]] = {}
 
-        async def one(number: int) -> None:
+        async def look_up(number: int) -> None:
             outcome = await client.lookup(customer(number), 20.0)
             ended[number] = outcome.ending, outcome.elapsed
 
-        await asyncio.gather(*map(one, range(300)))
+        await asyncio.gather(*map(look_up, range(300)))
     found = [number for number, (ending, _) in ended.items() if ending == "found"]
     assert found == list(range(len(found)))
     assert 80 < len(found) < 110

@@ -38,7 +38,7 @@ def python(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedPro
     )
 
 
-ASKED = """
+SERVED = """
 import asyncio
 import pytest
 import pytest_asyncio
@@ -105,7 +105,7 @@ async def test_serves_in_the_loop_of_the_session(capillary_sandbox, number):
 @pytest.mark.parametrize(("mode", "mark"), [("strict", "@pytest.mark.asyncio"), ("auto", "")])
 def test_serves_tests(run: Run, mode: str, mark: str) -> None:
     """In both modes of pytest-asyncio, with warnings as errors and markers strict."""
-    tests = ASKED.replace("{mark}", mark).replace(
+    tests = SERVED.replace("{mark}", mark).replace(
         "{mark_session}", '@pytest.mark.asyncio(loop_scope="session")'
     )
     ran = run(tests, f"--asyncio-mode={mode}", "--strict-markers")
@@ -132,7 +132,7 @@ def test_serves_in_the_loop_that_the_project_chose(run: Run) -> None:
     assert "1 passed" in ran.stdout, ran.stdout
 
 
-REFUSED = """
+WRONG = """
 import pytest
 
 @pytest.mark.asyncio
@@ -150,21 +150,21 @@ async def test_of_a_setting_without_a_name(capillary_sandbox): ...
 def test_of_no_coroutine(capillary_sandbox): ...
 
 @pytest.mark.asyncio
-async def test_that_goes_on(): ...
+async def test_that_passes(): ...
 """
 
 
-def test_says_what_is_wrong_in_one_line(run: Run) -> None:
+def test_reports_errors_in_one_line(run: Run) -> None:
     """A bad marker and a test that is no coroutine are errors without a traceback."""
-    ran = run(REFUSED, "--asyncio-mode=strict", "-rE")
+    ran = run(WRONG, "--asyncio-mode=strict", "-rE")
     assert "1 passed, 4 errors" in ran.stdout, ran.stdout
-    for word in (
+    for text in (
         "capillary_sandbox: page_size must be from 1 to",
         "unexpected keyword argument 'colour'",
         "settings are given by name, not '50/1'",
         "make this one `async def`",
     ):
-        assert word in ran.stdout
+        assert text in ran.stdout
     assert "Traceback" not in ran.stdout
     assert "capillary_interactions/testing" not in ran.stdout.replace(os.sep, "/")
 
@@ -172,16 +172,16 @@ def test_says_what_is_wrong_in_one_line(run: Run) -> None:
 WITHOUT = """
 import sys
 
-def test_that_asks(capillary_sandbox): ...
+def test_with_the_fixture(capillary_sandbox): ...
 
-def test_that_does_not_ask():
+def test_without_the_fixture():
     assert "capillary_interactions.sandbox" not in sys.modules
     assert "pytest_asyncio" not in sys.modules
 """
 
 
 def test_says_what_to_install_without_pytest_asyncio(run: Run) -> None:
-    """Only the test that asks for the fixture fails, and it says how to go on."""
+    """Only the test with the fixture fails, and says what to install."""
     ran = run(WITHOUT, "-p", "no:asyncio")
     assert "1 passed, 1 error" in ran.stdout, ran.stdout
     assert "pip install 'pytest-asyncio>=1.0'" in ran.stdout
@@ -192,7 +192,7 @@ import sys
 import pytest_asyncio
 from capillary_interactions.testing import plugin
 
-def test_that_does_not_ask():
+def test_without_the_fixture():
     assert "capillary_interactions.sandbox" not in sys.modules
 
 def test_of_versions(request, monkeypatch):
@@ -203,18 +203,18 @@ def test_of_versions(request, monkeypatch):
 """
 
 
-def test_leaves_a_run_alone_that_does_not_ask(run: Run) -> None:
+def test_leaves_a_run_alone_without_the_fixture(run: Run) -> None:
     """It loads no sandbox, and an old pytest-asyncio counts as missing and breaks nothing."""
     ran = run(QUIET)
     assert "2 passed" in ran.stdout, ran.stdout
 
 
 def test_describes_its_marker(run: Run) -> None:
-    """`pytest --markers` tells how settings are given."""
+    """`pytest --markers` shows how to pass settings."""
     assert '@pytest.mark.capillary_sandbox(rate="50/1"' in run("", "--markers").stdout
 
 
-def test_costs_a_run_that_does_not_ask_nothing() -> None:
+def test_costs_a_run_without_the_fixture_nothing() -> None:
     """Beside the package itself, importing the plugin imports two small files."""
     program = (
         "import sys, capillary_interactions; before = set(sys.modules)\n"
@@ -229,7 +229,7 @@ def test_costs_a_run_that_does_not_ask_nothing() -> None:
 
 
 def test_has_its_public_names_and_no_others() -> None:
-    """Each is imported when it is first asked for."""
+    """Each is imported when it is first used."""
     program = (
         "import capillary_interactions.testing as testing\n"
         "assert dir(testing) == sorted(testing.__all__)\n"
