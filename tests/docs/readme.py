@@ -19,7 +19,7 @@ BLOCKS: Final = dict(_BLOCK.findall("\n".join(TEXTS.values())))
 
 def run(name: str) -> dict[str, Any]:
     """Run a block; return the namespace it defines."""
-    # A module of its own: some frameworks look up there what the annotations of a handler mean.
+    # A module of its own, in which some frameworks evaluate the annotations of a handler.
     module = sys.modules[f"readme_{name}"] = ModuleType(f"readme_{name}")
     exec(compile(BLOCKS[name], f"README ({name})", "exec"), vars(module))  # noqa: S102 - ours
     return vars(module)

@@ -172,7 +172,7 @@ CONNECTIONS: Final = (
 
 _COMPRESSED: Final = tuple(
     _unavailable(
-        f"{name} without being asked for",
+        f"{name} without Accept-Encoding",
         writes(answer(200, KNOWN, f"Content-Encoding: {coding}")),
         f"the answer is packed by {name}: `pip install {package}` to unpack it",
         attempts=1,
@@ -259,7 +259,7 @@ BODIES: Final = (
         "complete broken JSON", writes(answer(200, b'{"interaction": [b": }', _JSON)), "..."
     ),
     _unavailable("repairable JSON as a page", writes(answer(200, _DAMAGED, _PAGE)), NO_JSON),
-    _unreadable("JSON of another kind", writes(answer(200, b"[]")), "..."),
+    _unreadable("JSON of another type", writes(answer(200, b"[]")), "..."),
     _unreadable("an empty object", writes(answer(200, b"{}")), "..."),
     _unreadable("a wrong type", writes(answer(200, KNOWN.replace(b"0", b'"x"'))), "..."),
 )

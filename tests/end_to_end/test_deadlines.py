@@ -31,9 +31,9 @@ async def test_fails_at_once_where_the_pace_has_no_slot_in_time() -> None:
         async with InteractionsClient(config) as client:
             assert isinstance(await client.lookup(mobiles(1)[0]), Found)
             loop = asyncio.get_running_loop()
-            began = loop.time()
+            started_at = loop.time()
             outcome = await client.lookup(CUSTOMER, timeout=0.5)
-            assert loop.time() - began < SLACK
+            assert loop.time() - started_at < SLACK
             waiting = client.snapshot().waiting
         assert sandbox.counts.received == 1
     assert isinstance(outcome, Unavailable)
@@ -50,9 +50,9 @@ async def test_holds_against_a_server_that_hangs(fault: str) -> None:
         config = sandbox.client_config(rate=UNLIMITED)
         async with InteractionsClient(config) as client:
             loop = asyncio.get_running_loop()
-            began = loop.time()
+            started_at = loop.time()
             outcome = await client.lookup(CUSTOMER, timeout=0.5)
-            took = loop.time() - began
+            took = loop.time() - started_at
         assert sandbox.counts.received == 1
     assert isinstance(outcome, Unavailable)
     assert outcome.attempts == 1

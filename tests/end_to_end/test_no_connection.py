@@ -87,8 +87,8 @@ UNKNOWN_AUTHORITY: Final = (
     "the server's TLS certificate is not accepted: this machine does not know who has signed it; "
     "SSL_CERT_FILE names a file of the authorities to trust"
 )
-Place = Callable[[], AbstractAsyncContextManager[str]]
-ROWS: Final[tuple[tuple[Place, float, str], ...]] = (
+Target = Callable[[], AbstractAsyncContextManager[str]]
+ROWS: Final[tuple[tuple[Target, float, str], ...]] = (
     (nameless, CONNECT_TIMEOUT, "the host name does not resolve"),
     (refusing, CONNECT_TIMEOUT, "no connection: Connection refused"),
     (silent, 0.05, "no connection within 0.05 s"),
@@ -108,12 +108,12 @@ def check(outcome: Outcome, reason: str) -> None:
     assert "127.0.0.1" not in outcome.reason
 
 
-@pytest.mark.parametrize(("place", "connect", "reason"), ROWS)
-async def test_is_unavailable(place: Place, connect: float, reason: str) -> None:
+@pytest.mark.parametrize(("target", "connect", "reason"), ROWS)
+async def test_is_unavailable(target: Target, connect: float, reason: str) -> None:
     """At most three attempts, a reason without the address, and no leak of fifty lookups."""
     timeouts = Timeouts(connect=connect)
     async with (
-        place() as base_url,
+        target() as base_url,
         nothing_left(),
         client_for(base_url, timeouts=timeouts) as client,
     ):

@@ -39,12 +39,12 @@ class Lateness:
 
     async def _tick(self) -> None:
         loop, lost = asyncio.get_running_loop(), 0.0
-        began = now = loop.time()
+        started_at = now = loop.time()
         while True:
             await asyncio.sleep(0.02)
             before, now = now, loop.time()
             lost += max(0.0, now - before - 0.022)
-            self.share = lost / (now - began)
+            self.share = lost / (now - started_at)
 
 
 async def test_keeps_to_fifty_in_any_second_and_uses_them() -> None:

@@ -75,9 +75,9 @@ def answer_with(status: int, spelling: Spelling) -> bytes:
 async def look_up(client: InteractionsClient) -> tuple[Outcome, float]:
     """Look up with a short timeout; return the outcome and the seconds it took."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started_at = loop.time()
     outcome = await client.lookup(CUSTOMER, timeout=LIMIT)
-    return outcome, loop.time() - began
+    return outcome, loop.time() - started_at
 
 
 @all_spellings

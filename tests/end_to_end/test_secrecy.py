@@ -108,9 +108,9 @@ def printable_parts(outcome: Outcome) -> Iterator[object]:
     yield outcome.reason
     try:
         outcome.unwrap()
-    except LookupFailedError as raised:
-        yield raised
-        yield "".join(traceback.format_exception(raised))
+    except LookupFailedError as error:
+        yield error
+        yield "".join(traceback.format_exception(error))
 
 
 def config_for(base_url: str, **settings: Any) -> ClientConfig:
@@ -135,13 +135,13 @@ async def test_shows_nothing_whatever_fails(
         faults={} if fault is None else {fault: 1.0},
         accounts={TILL: PASSWORD},
         oauth={KEY: SECRET},
-        slow_body=0.2,
+        slow_body=1.0,
         fault_retry_after=0,
     ) as sandbox:
         # Throttling pauses for seconds, and one refusal is enough.
         throttled = fault is not None and fault.startswith("throttle")
         retry = RetryPolicy(attempts=1) if throttled else THREE_ATTEMPTS
-        timeouts = Timeouts(attempt=0.05 if fault in ("hang", "slow_body") else 5.0)
+        timeouts = Timeouts(attempt=0.3 if fault in ("hang", "slow_body") else 5.0)
         config = config_for(sandbox.base_url, auth=auth, retry=retry, timeouts=timeouts)
         async with InteractionsClient(config) as client:
             outcomes = await asyncio.gather(
@@ -187,15 +187,15 @@ async def test_shows_nothing_that_a_server_repeats(
         "text": message,
         "json": {"message": message, value: [value]},
     }[wrapped]
-    answered = answer(status, body.encode() if wrapped == "text" else orjson.dumps(body))
+    complaint = answer(status, body.encode() if wrapped == "text" else orjson.dumps(body))
     values: list[object] = []
-    async with ByteServer(always(answered)) as server:
+    async with ByteServer(always(complaint)) as server:
         config = config_for(server.base_url, retry=RetryPolicy(attempts=1))
         async with InteractionsClient(config) as client:
             try:
                 values += printable_parts(await client.lookup(QUERIES[0], timeout=1.0))
-            except AuthenticationError as raised:
-                values += [raised, raised.reason, "".join(traceback.format_exception(raised))]
+            except AuthenticationError as error:
+                values += [error, error.reason, "".join(traceback.format_exception(error))]
     check(logged, *values)
 
 

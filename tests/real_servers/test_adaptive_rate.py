@@ -39,9 +39,9 @@ class _LimitedServer:
 
     def minute(self, number: int) -> tuple[int, int]:
         """Return how many requests were admitted and refused in a minute."""
-        begin, end = number * _MINUTE, (number + 1) * _MINUTE
+        start, end = number * _MINUTE, (number + 1) * _MINUTE
         admitted, refused = (
-            sum(begin <= time < end for time in times) for times in (self.admitted, self.refused)
+            sum(start <= time < end for time in times) for times in (self.admitted, self.refused)
         )
         return admitted, refused
 

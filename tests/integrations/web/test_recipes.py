@@ -38,9 +38,9 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
 
 async def check(session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     """Check what every framework's recipe answers."""
-    async with session.get(PATH) as found:
-        assert found.status == 200
-        assert await found.json() == sandbox.expected(MOBILE)
+    async with session.get(PATH) as response:
+        assert response.status == 200
+        assert await response.json() == sandbox.expected(MOBILE)
     async with session.get("/customers/404/interactions") as unknown:
         assert unknown.status == 404
         assert unknown.content_type == "application/problem+json"
