@@ -63,10 +63,6 @@ class JobOptions(BulkOptions):
     restart: bool = False
     for_spreadsheets: bool = False
 
-    @property
-    def path(self) -> Path:
-        return job_of(self.out)
-
 
 def job_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.job")
@@ -86,8 +82,9 @@ class _JobRun(BulkRun):
     def __init__(self, options: JobOptions, console: Console) -> None:
         super().__init__(options, console)
         self._options = options
+        self._path = job_of(options.out)
         self._job = Job.open(
-            options.path, options.customers, network=options.network, type=options.type
+            self._path, options.customers, network=options.network, type=options.type
         )
         self._running: asyncio.Task[Report] | None = None
         self._progress = ProgressState(done=0, total=None, endings={})
@@ -117,7 +114,7 @@ class _JobRun(BulkRun):
             self._console.info("interrupted before anybody was asked for")
             return INTERRUPTED
         report = await self._job.report()
-        path, out = str(self._options.path), str(self._options.out)
+        path, out = str(self._path), str(self._options.out)
         written = report.complete and self._problem is None and await self._write()
         self._print_summary(report, config.rate.per)
         if written:
@@ -130,7 +127,7 @@ class _JobRun(BulkRun):
 
     def _announce(self, done: int) -> None:
         """Show what there is of the job, and what is done with it."""
-        rows = f"{self._options.path}: {pluralise(done, 'row')} done"
+        rows = f"{self._path}: {pluralise(done, 'row')} done"
         if self._options.restart:
             # Its rows are not those of this run, so they are not subtracted at the end.
             self._console.info(f"beginning anew, once the list can be read; forgotten is {rows}")
@@ -160,7 +157,7 @@ class _JobRun(BulkRun):
     def _error_text(self, error: JobError) -> str:
         if isinstance(error, JobChangedError):
             self._changed = True
-            return f"{error}; or --restart, which forgets what {self._options.path} holds"
+            return f"{error}; or --restart, which forgets what {self._path} holds"
         if isinstance(error, WrongListError):
             return f"{error}; --accept-rejected goes on all the same"
         return str(error)
@@ -222,5 +219,5 @@ class _JobRun(BulkRun):
         elif self._running is not None:
             self._console.info(
                 f"all has been asked for: writing {self._options.out} first; Ctrl-C again stops at "
-                f"once and leaves it as it was ({self._options.path} keeps the job)"
+                f"once and leaves it as it was ({self._path} keeps the job)"
             )

@@ -33,8 +33,6 @@ def _username(authorization: str) -> str:
 
 
 class Accounts:
-    """The accounts, the OAuth clients, and the tokens that are good now."""
-
     def __init__(self, accounts: Mapping[str, str], oauth: Mapping[str, str]) -> None:
         self._accounts = {
             _authorization(name, password): name for name, password in accounts.items()

@@ -64,7 +64,6 @@ class Counters:
         return self._identifiers[identifier]
 
     def arrivals(self, credential: str | None) -> tuple[float, ...]:
-        """Times of arrival in rising order."""
         if credential is not None:
             return tuple(self._arrivals.get(credential, ()))
         return tuple(merge(*self._arrivals.values()))

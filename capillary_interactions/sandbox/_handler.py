@@ -109,7 +109,6 @@ class RequestHandler:
         return answer if canned is None else canned.about(answer.identifier)
 
     def _throttled(self, wait: float) -> Answer:
-        """429, with the header that `retry_after` asks for."""
         seconds = self._settings.retry_after
         return throttled(max(wait, 1.0) if isinstance(seconds, type(...)) else seconds)
 

@@ -86,7 +86,6 @@ class AnswerFormat:
 
 
 def look_up(path: str, query: str, population: Population, format_: AnswerFormat) -> Answer:
-    """The answer to a query string on one of the two paths."""
     request = parse_request(path, query)
     if isinstance(request, InvalidRequest):
         return _invalid(request, format_.shape)

@@ -9,7 +9,7 @@ import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import invoke, json_lines
+from .program import Ran, invoke, json_lines
 from .terminal import shown
 
 _FAST = ("--sandbox", "--rate", "100000/1")
@@ -17,6 +17,12 @@ _FAST = ("--sandbox", "--rate", "100000/1")
 
 def _numbers(count: int) -> list[str]:
     return [str(919_000_000_000 + number) for number in range(count)]
+
+
+def _stream(*options: str, stdin: str | bytes, env: dict[str, str] | None = None) -> Ran:
+    """Look mobile numbers up, from a pipe into a pipe."""
+    command = ("bulk", "-", "--identifier", "mobile", "--out", "-")
+    return invoke(*command, *options, stdin=stdin, env=env)
 
 
 def _list(folder: Path, content: str | bytes, name: str = "list.csv") -> str:
@@ -54,9 +60,7 @@ def test_gives_one_line_for_each_row(tmp_path: Path) -> None:
 )
 def test_reads_and_writes_the_standard_streams(content: str, options: tuple[str, ...]) -> None:
     """A pipe in any of the formats, without a name that would tell which."""
-    ran = invoke(
-        "bulk", "-", "--identifier", "mobile", "--out", "-", *options, *_FAST, stdin=content
-    )
+    ran = _stream(*options, *_FAST, stdin=content)
 
     assert ran.code == 0
     assert [line["query"]["identifierValue"] for line in ran.lines()] == _numbers(3)[1:]
@@ -66,7 +70,7 @@ def test_rejects_what_cannot_be_asked_and_asks_the_rest() -> None:
     """A bad row is a line like every other, and costs no request."""
     text = "id,mobile\n1,919000000001\n2,\n\n3\n4,91\x0792\n5,919000000005\n"
 
-    ran = invoke("bulk", "-", "--identifier", "mobile", "--out", "-", *_FAST, stdin=text)
+    ran = _stream(*_FAST, stdin=text)
 
     lines = ran.lines()
     assert ran.code == 1
@@ -110,10 +114,9 @@ def test_masks_codes_only_if_asked_to(server: SandboxProcess, settings: dict[str
     message = {"id": 1, "subject": "482913 is your code"}
     answer = {"interaction": [{"name": "sms", "count": 1, "messageList": [message]}]}
     server.change(answers={"919": answer})
-    command = ("bulk", "-", "--identifier", "mobile", "--out", "-")
 
-    assert "482913 is" in invoke(*command, stdin="919\n", env=settings).out
-    assert "****** is" in invoke(*command, "--mask-codes", stdin="919\n", env=settings).out
+    assert "482913 is" in _stream(stdin="919\n", env=settings).out
+    assert "****** is" in _stream("--mask-codes", stdin="919\n", env=settings).out
 
 
 @pytest.mark.parametrize(
@@ -144,53 +147,36 @@ def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, messa
     assert not out.exists()
 
 
+_WHOLE = "{list} --identifier mobile --out {out}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("{list}", "--identifier", "mobile"), "Missing option '--out'"),
-        (("{list}", "--out", "{out}"), "Missing option '--identifier'"),
-        (("--identifier", "mobile", "--out", "{out}"), "Missing argument 'LIST'"),
-        (("{list}", "--identifier", "phone", "--out", "{out}"), "is not one of"),
-        (("{no}", "--identifier", "mobile", "--out", "{out}"), "No such file or directory"),
-        (("{dir}", "--identifier", "mobile", "--out", "{out}"), "Is a directory"),
-        (("{list}", "--identifier", "mobile", "--out", "{dir}"), "it is a directory"),
-        (("{list}", "--identifier", "mobile", "--out", "{list}"), "the list itself"),
-        (
-            ("{list}", "--identifier", "mobile", "--out", "{no}/x.jsonl"),
-            "No such file or directory",
-        ),
-        (
-            ("{list}", "--identifier", "mobile", "--out", "{out}", "--column", "tel"),
-            "no column named 'tel'",
-        ),
-        (
-            (
-                *("{list}", "--identifier", "mobile", "--out", "{out}"),
-                *("--column", "x", "--format", "lines"),
-            ),
-            "--column is of no use",
-        ),
-        (
-            ("{list}", "--identifier", "card_number", "--out", "{out}", "--api", "v2"),
-            "API v2 has no card_number",
-        ),
-        (
-            ("{list}", "--identifier", "mobile", "--out", "{out}", "--give-up-after", "-1"),
-            "--give-up-after",
-        ),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--rate", "0/1"), "--rate"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--rate", "5"), "--rate"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--timeout", "nan"), "--timeout"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--timeout", "0"), "--timeout"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--in-flight", "0"), "in-flight"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--api", "v3"), "--api"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--log-level", "x"), "--log-level"),
-        (("{list}", "--identifier", "mobile", "--out", "{out}", "--nothing"), "--nothing"),
+        ("{list} --identifier mobile", "Missing option '--out'"),
+        ("{list} --out {out}", "Missing option '--identifier'"),
+        ("--identifier mobile --out {out}", "Missing argument 'LIST'"),
+        ("{list} --identifier phone --out {out}", "is not one of"),
+        ("{no} --identifier mobile --out {out}", "No such file or directory"),
+        ("{dir} --identifier mobile --out {out}", "Is a directory"),
+        ("{list} --identifier mobile --out {dir}", "it is a directory"),
+        ("{list} --identifier mobile --out {list}", "the list itself"),
+        ("{list} --identifier mobile --out {no}/x.jsonl", "No such file or directory"),
+        ("{list} --identifier card_number --out {out} --api v2", "API v2 has no card_number"),
+        (f"{_WHOLE} --column tel", "no column named 'tel'"),
+        (f"{_WHOLE} --column x --format lines", "--column is of no use"),
+        (f"{_WHOLE} --give-up-after -1", "--give-up-after"),
+        (f"{_WHOLE} --rate 0/1", "--rate"),
+        (f"{_WHOLE} --rate 5", "--rate"),
+        (f"{_WHOLE} --timeout nan", "--timeout"),
+        (f"{_WHOLE} --timeout 0", "--timeout"),
+        (f"{_WHOLE} --in-flight 0", "in-flight"),
+        (f"{_WHOLE} --api v3", "--api"),
+        (f"{_WHOLE} --log-level x", "--log-level"),
+        (f"{_WHOLE} --nothing", "--nothing"),
     ],
 )
-def test_refuses_arguments_that_cannot_be(
-    tmp_path: Path, arguments: tuple[str, ...], message: str
-) -> None:
+def test_refuses_arguments_that_cannot_be(tmp_path: Path, arguments: str, message: str) -> None:
     """Each wrong argument is named in one line."""
     places = {
         "list": _list(tmp_path, "mobile\n919000000001\n"),
@@ -199,7 +185,7 @@ def test_refuses_arguments_that_cannot_be(
         "no": tmp_path / "no",
     }
 
-    ran = invoke("bulk", *(each.format(**places) for each in arguments), "--sandbox")
+    ran = invoke("bulk", *(each.format(**places) for each in arguments.split()), "--sandbox")
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: ")
@@ -224,9 +210,7 @@ def test_refuses_settings_that_cannot_be(env: dict[str, str], message: str) -> N
     credentials = {"CAPILLARY_USERNAME": "till", "CAPILLARY_PASSWORD": "hunter22"}
     given = env if message == "no credentials" else {**credentials, **env}
 
-    ran = invoke(
-        "bulk", "-", "--identifier", "mobile", "--out", "-", stdin="919000000001\n", env=given
-    )
+    ran = _stream(stdin="919000000001\n", env=given)
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.count("\n") == 1
@@ -236,8 +220,7 @@ def test_refuses_settings_that_cannot_be(env: dict[str, str], message: str) -> N
 
 def test_stops_before_it_begins_when_the_host_does_not_resolve() -> None:
     """A wrong name is no matter for retries."""
-    ran = invoke(
-        *("bulk", "-", "--identifier", "mobile", "--out", "-"),
+    ran = _stream(
         stdin="919000000001\n",
         env={
             "CAPILLARY_BASE_URL": "https://no-such-host.invalid",
@@ -253,10 +236,8 @@ def test_stops_before_it_begins_when_the_host_does_not_resolve() -> None:
 
 def test_stops_when_the_credentials_are_refused(settings: dict[str, str]) -> None:
     """Nothing is asked twice with a password that is wrong, and the counts are shown."""
-    ran = invoke(
-        *("bulk", "-", "--identifier", "mobile", "--out", "-"),
-        stdin="\n".join(_numbers(500)),
-        env={**settings, "CAPILLARY_PASSWORD": "hunter22"},
+    ran = _stream(
+        stdin="\n".join(_numbers(500)), env={**settings, "CAPILLARY_PASSWORD": "hunter22"}
     )
 
     assert (ran.code, ran.out) == (3, "")
@@ -271,11 +252,10 @@ def test_gives_up_on_an_endpoint_that_answers_nothing(
     """A list of millions is not spent on a server that is down."""
     server.change(faults={"error_500": 1.0})
     settings["CAPILLARY_ATTEMPTS"] = "1"
-    command = ("bulk", "-", "--identifier", "mobile", "--out", "-")
     stdin = "\n".join(_numbers(300))
 
-    stopped = invoke(*command, "--give-up-after", "20", stdin=stdin, env=settings)
-    patient = invoke(*command, "--give-up-after", "0", stdin=stdin, env=settings)
+    stopped = _stream("--give-up-after", "20", stdin=stdin, env=settings)
+    patient = _stream("--give-up-after", "0", stdin=stdin, env=settings)
 
     assert stopped.code == 3
     assert stopped.err.startswith("error: 20 lookups in a row had no answer")
@@ -289,10 +269,7 @@ def test_says_from_which_row_on_it_could_not_read() -> None:
     """What came before was looked up; the run had begun."""
     stdin = b"9" * 15 + b"\n"
 
-    ran = invoke(
-        *("bulk", "-", "--identifier", "mobile", "--out", "-", *_FAST),
-        stdin=stdin * 4096 + b"Jos\xe9\n",
-    )
+    ran = _stream(*_FAST, stdin=stdin * 4096 + b"Jos\xe9\n")
 
     assert ran.code == 3
     assert ran.err.startswith("error: standard input: it is no UTF-8 text (at byte 65,540)")
@@ -327,10 +304,7 @@ def test_writes_over_a_file_only_if_it_may(tmp_path: Path) -> None:
 
 def test_says_nothing_but_what_goes_wrong_if_quiet() -> None:
     """Neither progress nor summary."""
-    ran = invoke(
-        *("bulk", "-", "--identifier", "mobile", "--out", "-", "--quiet", *_FAST),
-        stdin="919000000001\n\n",
-    )
+    ran = _stream(*("--quiet", *_FAST), stdin="919000000001\n\n")
 
     assert (ran.code, ran.err) == (0, "")
 
@@ -341,11 +315,7 @@ def test_shows_nobody_in_its_words(server: SandboxProcess, settings: dict[str, s
     settings |= {"CAPILLARY_LOG_LEVEL": "debug", "CAPILLARY_ATTEMPTS": "2"}
     numbers = _numbers(100)
 
-    ran = invoke(
-        *("bulk", "-", "--identifier", "mobile", "--out", "-"),
-        stdin="\n".join([*numbers, "91,9738522695"]),
-        env=settings,
-    )
+    ran = _stream(stdin="\n".join([*numbers, "91,9738522695"]), env=settings)
 
     assert len(ran.lines()) == 101
     assert "debug: " in ran.err
@@ -387,10 +357,7 @@ def test_ends_quietly_when_nobody_reads_its_output() -> None:
 
 def test_writes_each_line_when_its_row_has_ended() -> None:
     """The order is that of the endings, so that one slow customer delays no other."""
-    ran = invoke(
-        *("bulk", "-", "--identifier", "mobile", "--out", "-", *_FAST),
-        stdin="919000000001\n91,2\n",
-    )
+    ran = _stream(*_FAST, stdin="919000000001\n91,2\n")
 
     first = orjson.loads(ran.out.splitlines()[0])
     assert (first["row"], first["outcome"]) == (2, "rejected")
