@@ -177,14 +177,14 @@ class NatsQueue:
     async def dead(self) -> list[tuple[str, str]]:
         """Everything on the other subject."""
         async with self._open() as client:
-            found = []
+            letters = []
             stream = client.jetstream()
             reader = await stream.subscribe(f"{self.name}.dead", ordered_consumer=True)
             with contextlib.suppress(nats.errors.TimeoutError):
                 while True:
                     message = await reader.next_msg(timeout=0.3)
-                    found.append((message.data.decode(), (message.headers or {})[NATS_REASON]))
-            return found
+                    letters.append((message.data.decode(), (message.headers or {})[NATS_REASON]))
+            return letters
 
 
 class RabbitQueue:
@@ -242,10 +242,10 @@ class RabbitQueue:
         async with self._open() as connection:
             channel = await connection.channel()
             queue = await channel.declare_queue(f"{self.name}.dead", durable=True)
-            found = []
+            letters = []
             while message := await queue.get(fail=False, no_ack=True):
-                found.append((message.body.decode(), str(message.headers[RABBIT_REASON])))
-            return found
+                letters.append((message.body.decode(), str(message.headers[RABBIT_REASON])))
+            return letters
 
 
 class KafkaQueue:
@@ -319,14 +319,14 @@ class KafkaQueue:
     async def dead(self) -> list[tuple[str, str]]:
         """The other topic."""
         async with self._reader(f"{self.name}.dead", group=None) as consumer:
-            found = []
-            while got := await consumer.getmany(timeout_ms=500):
-                records = (record for records in got.values() for record in records)
-                found += [
-                    (one.value.decode(), dict(one.headers)[KAFKA_REASON].decode())
-                    for one in records
+            letters = []
+            while fetched := await consumer.getmany(timeout_ms=500):
+                records = (record for records in fetched.values() for record in records)
+                letters += [
+                    (record.value.decode(), dict(record.headers)[KAFKA_REASON].decode())
+                    for record in records
                 ]
-            return found
+            return letters
 
 
 QUEUES: Final[dict[str, type[Queue]]] = {

@@ -42,12 +42,12 @@ def _listens(address: str) -> bool:
 
 def _living_in(home: Path) -> list[str]:
     """What runs in a directory, or in one below it, whatever its parent is by now."""
-    found = []
+    names = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it may end while it is looked at, or be a stranger's
             if (process / "cwd").readlink().is_relative_to(home):
-                found.append((process / "comm").read_text().strip())
-    return found
+                names.append((process / "comm").read_text().strip())
+    return names
 
 
 def _becomes_true(true: Callable[[], bool]) -> bool:

@@ -43,9 +43,9 @@ async def _publish(channel: AbstractChannel, queue: str, message: Message) -> No
 
 async def _taken(channel: AbstractChannel, queue: str, **arguments: Any) -> AbstractIncomingMessage:
     """The next message of a queue, once there is one."""
-    found = await channel.declare_queue(queue, durable=True, passive=True, **arguments)
+    declared = await channel.declare_queue(queue, durable=True, passive=True, **arguments)
     async with asyncio.timeout(10.0):
-        while (message := await found.get(fail=False, no_ack=True)) is None:
+        while (message := await declared.get(fail=False, no_ack=True)) is None:
             await asyncio.sleep(0.01)
     return message
 
@@ -100,9 +100,9 @@ async def test_reads_a_queue_of_another_kind(
 ) -> None:
     """One that is there is taken as it is: a quorum queue, one with a limit."""
     name = f"quorum-{declare}"
-    kinds: dict[str, Any] = {"x-queue-type": "quorum"}
-    for each in (name, f"{name}.dead"):
-        await channel.declare_queue(each, durable=True, arguments=kinds)
+    arguments: dict[str, Any] = {"x-queue-type": "quorum"}
+    for queue in (name, f"{name}.dead"):
+        await channel.declare_queue(queue, durable=True, arguments=arguments)
     await channel.default_exchange.publish(Message(b"1"), name)
     async with (
         asyncio.timeout(10.0),

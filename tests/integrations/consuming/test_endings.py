@@ -56,17 +56,17 @@ async def test_ends_as_the_table_says(name: str, settlement: Any) -> None:
 
 async def test_acknowledges_after_the_handler_only() -> None:
     """While the handler works, nothing is settled (the handler asserts it)."""
-    given, handler = messages("a", "b", "c"), Handler(seconds=5.0)
-    await consumed(given, handler)
-    assert [message.settlements for message in given] == [["ack"]] * 3
+    events, handler = messages("a", "b", "c"), Handler(seconds=5.0)
+    await consumed(events, handler)
+    assert [message.settlements for message in events] == [["ack"]] * 3
     assert handler.max_at_once == 3
 
 
 async def test_delivers_again_what_the_handler_failed_at(caplog: pytest.LogCaptureFixture) -> None:
     """The others go on; the log names the error's type and nothing of its text."""
-    given, handler = messages("a", "b"), Handler(fails={"a": 1})
-    report = await consumed(given, handler, redelivery_delay=3.0)
-    assert [message.settlements for message in given] == [[("nack", 3.0)], ["ack"]]
+    events, handler = messages("a", "b"), Handler(fails={"a": 1})
+    report = await consumed(events, handler, redelivery_delay=3.0)
+    assert [message.settlements for message in events] == [[("nack", 3.0)], ["ack"]]
     assert report == ConsumerReport(acknowledged=1, redelivered=1, failures=1)
     assert "RuntimeError" in caplog.text
     assert "no room" not in caplog.text
@@ -74,9 +74,9 @@ async def test_delivers_again_what_the_handler_failed_at(caplog: pytest.LogCaptu
 
 async def test_calls_on_error_with_what_the_handler_raised() -> None:
     """With its message; then it is not logged."""
-    given, failures = messages("a"), list[tuple[str, str]]()
+    events, failures = messages("a"), list[tuple[str, str]]()
     await consumed(
-        given,
+        events,
         Handler(fails={"a": 1}),
         on_error=lambda message, error: failures.append((message.name, str(error))),
     )
@@ -85,7 +85,7 @@ async def test_calls_on_error_with_what_the_handler_raised() -> None:
 
 async def test_stops_with_what_on_error_raises() -> None:
     """Which makes a handler's error fatal: its message and all unfinished ones are given back."""
-    given = messages("slow-1", "a", "slow-2")
+    events = messages("slow-1", "a", "slow-2")
 
     def fatal(_: Message, error: Exception) -> None:
         raise error
@@ -94,21 +94,21 @@ async def test_stops_with_what_on_error_raises() -> None:
         with pytest.raises(RuntimeError, match="no room for a"):
             await consume(
                 client,
-                endless(given),
+                endless(events),
                 key=key,
                 handle=Handler(fails={"a": 1}),
                 on_error=fatal,
             )
-    assert [message.settlements for message in given] == [[("nack", 0.0)]] * 3
+    assert [message.settlements for message in events] == [[("nack", 0.0)]] * 3
 
 
 async def test_goes_on_when_a_broker_refuses_a_settlement(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It will deliver again by itself, so this is counted and logged and no more."""
-    given = [Message("a", refuses=OSError("secret")), Message("b")]
-    report = await consumed(given)
-    assert given[1].settlements == ["ack"]
+    events = [Message("a", refuses=OSError("secret")), Message("b")]
+    report = await consumed(events)
+    assert events[1].settlements == ["ack"]
     assert report == ConsumerReport(acknowledged=1, unsettled=1)
     assert "OSError" in caplog.text
     assert "secret" not in caplog.text
@@ -135,8 +135,8 @@ async def test_holds_no_more_than_in_flight() -> None:
 async def test_pauses_while_nothing_answers() -> None:
     """When all that may be held had no answer, it reads on when the endpoint may be back."""
     transport = answers_by_prefix()
-    given = messages(*(f"busy-{number}" for number in range(40)))
-    report = await consumed(given, transport=transport, in_flight=10)
+    events = messages(*(f"busy-{number}" for number in range(40)))
+    report = await consumed(events, transport=transport, in_flight=10)
     assert report.redelivered == len(asked(transport)) == 40
     assert asyncio.get_running_loop().time() >= 21.0
 
@@ -165,8 +165,8 @@ async def test_looks_up_a_probe_while_a_server_asks_for_ages(hint: str) -> None:
 async def test_reads_on_at_once_when_something_answers() -> None:
     """One answer among failures is enough to go on."""
     names = [f"{'down' if number % 4 else 'n'}-{number}" for number in range(80)]
-    given = messages(*names)
-    await consumed(given, in_flight=8)
+    events = messages(*names)
+    await consumed(events, in_flight=8)
     assert asyncio.get_running_loop().time() < 1.0
 
 

@@ -61,8 +61,8 @@ async def test_keeps_the_order_though_something_in_the_handler_is_cancelled() ->
 async def test_counts_a_cancelled_settlement_as_unsettled(caplog: pytest.LogCaptureFixture) -> None:
     """Every message that was read is in the report."""
     cancelled = cast("Exception", asyncio.CancelledError())
-    given = [Message("a", refuses=cancelled), Message("b")]
-    report = await consumed(given)
+    events = [Message("a", refuses=cancelled), Message("b")]
+    report = await consumed(events)
     assert report == ConsumerReport(acknowledged=1, unsettled=1)
     assert "CancelledError" in caplog.text
 
@@ -78,9 +78,9 @@ class WithoutDeadLetters(Message):
 @pytest.mark.parametrize("ordered_by", [None, lambda _: 1])
 async def test_gives_back_what_it_cannot_put_aside(ordered_by: Any) -> None:
     """Not every source delivers again by itself what was not settled."""
-    given = [WithoutDeadLetters("wrong"), Message("a")]
-    report = await consumed(given, ordered_by=ordered_by)
-    assert [message.settlements for message in given] == [[("nack", 30.0)], ["ack"]]
+    events = [WithoutDeadLetters("wrong"), Message("a")]
+    report = await consumed(events, ordered_by=ordered_by)
+    assert [message.settlements for message in events] == [[("nack", 30.0)], ["ack"]]
     assert report == ConsumerReport(acknowledged=1, redelivered=1)
 
 
@@ -99,9 +99,9 @@ async def test_puts_aside_what_has_no_order(
     ordered_by: Callable[[Message], Hashable], caplog: pytest.LogCaptureFixture
 ) -> None:
     """As it does what has no query; the others keep theirs."""
-    given, handler = messages("a", "b", "c"), Handler()
-    report = await consumed(given, handler, ordered_by=ordered_by)
-    assert given[1].settlements == [("reject", "no order can be made of it")]
+    events, handler = messages("a", "b", "c"), Handler()
+    report = await consumed(events, handler, ordered_by=ordered_by)
+    assert events[1].settlements == [("reject", "no order can be made of it")]
     assert handler.ended == ["a", "c"]
     assert report == ConsumerReport(acknowledged=2, rejected=1)
     assert "ordered_by raised" in caplog.text

@@ -37,15 +37,15 @@ async def test_puts_blocked_events_aside_and_goes_on(
     blocked: int, in_flight: int, in_order: bool
 ) -> None:
     """However many stand first: they are dead letters at the first start, and no other is."""
-    given = messages(*_names(blocked, 20))
+    events = messages(*_names(blocked, 20))
     report = await consumed(
-        given,
+        events,
         transport=answers_by_prefix(page=PAGE),
         in_flight=in_flight,
         ordered_by=(lambda _: 1) if in_order else None,
     )
     assert report == ConsumerReport(acknowledged=20, rejected=blocked)
-    ((method, reason),) = given[0].settlements
+    ((method, reason),) = events[0].settlements
     assert method == "reject"
     assert "by a proxy or firewall, not by the API" in reason
 
@@ -53,10 +53,10 @@ async def test_puts_blocked_events_aside_and_goes_on(
 @pytest.mark.parametrize("in_flight", [1, 2, 16])
 async def test_gives_everything_back_where_all_are_blocked(in_flight: int) -> None:
     """It is the credentials, whatever refuses them: no event is lost, and few are asked for."""
-    given = messages(*_names(40, 0))
+    events = messages(*_names(40, 0))
     transport = answers_by_prefix(page=PAGE)
     async with client_of(transport) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=in_flight)
         with pytest.raises(AuthenticationError, match="HTTP 403 with a body that is not JSON"):
             await consumer.run()
     assert consumer.report().rejected == 0
@@ -72,10 +72,10 @@ async def test_gives_everything_back_where_this_machine_is_blocked_midway(
     status: int, error: type[Exception], in_flight: int
 ) -> None:
     """A firewall that blocks everything from then on makes no dead letters."""
-    given = messages(*_names(0, 20), *_names(40, 0))
+    events = messages(*_names(0, 20), *_names(40, 0))
     page = after(0.01, Response(status=status, body=b"<html>Request blocked</html>"))
     async with client_of(answers_by_prefix(page=page)) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=in_flight)
         with pytest.raises(error, match=f"HTTP {status} with a body that is not JSON"):
             await consumer.run()
     report = consumer.report()
@@ -96,9 +96,9 @@ async def test_puts_a_lonely_blocked_event_aside_after_a_while() -> None:
 
 async def test_holds_a_bounded_number_for_one_customer() -> None:
     """A thousand events of the same blocked customer do not fill the memory."""
-    given = [Message("page") for _ in range(1000)]
+    events = [Message("page") for _ in range(1000)]
     async with client_of(answers_by_prefix(page=PAGE)) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=2)
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=2)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(20.0)
         assert consumer.held == 6
@@ -111,13 +111,13 @@ async def test_gets_over_one_401_among_many_events() -> None:
     transport = answers_by_prefix()
     transport.then(*[interactions()] * 50, 401)
     async with client_of(transport) as client:
-        given = messages(*_names(0, 80))
-        report = await consume(client, finite(given), key=key, handle=Handler())
+        events = messages(*_names(0, 80))
+        report = await consume(client, finite(events), key=key, handle=Handler())
         assert report == ConsumerReport(acknowledged=80)
         before = len(transport.requests)
-        given = messages("denied-1", "denied-2", "denied-3")
+        events = messages("denied-1", "denied-2", "denied-3")
         with pytest.raises(AuthenticationError):
-            await consume(client, finite(given), key=key, handle=Handler(), in_flight=1)
+            await consume(client, finite(events), key=key, handle=Handler(), in_flight=1)
     assert len(transport.requests) - before <= 3
 
 
@@ -125,10 +125,10 @@ async def test_gets_over_one_401_among_many_events() -> None:
 async def test_makes_progress_at_a_real_server(in_flight: int) -> None:
     """The blocked event leaves the queue at the first start, and the rest is handled."""
     page: Any = (403, {"Content-Type": "text/html"}, b"<html>Access Denied</html>")
-    given = messages(*_names(1, 20))
+    events = messages(*_names(1, 20))
 
     async def source() -> AsyncIterator[Message]:
-        for message in given:
+        for message in events:
             yield message
 
     async with Sandbox(unknown=0, answers={"page-0": page}) as sandbox:
@@ -144,9 +144,9 @@ async def test_asks_again_in_order_within_a_minute_whatever_the_server_asks_for(
     transport = answers_by_prefix()
     transport.then(late, late)
     async with client_of(transport) as client:
-        given = messages(*_names(0, 6))
+        events = messages(*_names(0, 6))
         report = await consume(
-            client, finite(given), key=key, handle=Handler(), in_flight=2, ordered_by=id
+            client, finite(events), key=key, handle=Handler(), in_flight=2, ordered_by=id
         )
     assert report == ConsumerReport(acknowledged=6)
     assert asyncio.get_running_loop().time() < 70.0

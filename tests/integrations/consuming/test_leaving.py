@@ -27,86 +27,86 @@ _BACK = [("nack", 0.0)]
 
 async def test_drains_when_stopped() -> None:
     """What has been read is handled and acknowledged; nothing more is read."""
-    given = messages(*(f"slow-{number}" for number in range(20)))
+    events = messages(*(f"slow-{number}" for number in range(20)))
     handler = Handler(seconds=1.0)
     async with client_of(answers_by_prefix()) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=handler, in_flight=8)
+        consumer = Consumer(client, endless(events), key=key, handle=handler, in_flight=8)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.5)
         assert consumer.held == 8
         consumer.stop()
         report = await running
-    assert [message.settlements for message in given] == [["ack"]] * 8 + [[]] * 12
+    assert [message.settlements for message in events] == [["ack"]] * 8 + [[]] * 12
     assert report == ConsumerReport(acknowledged=8) == consumer.report()
     assert consumer.held == 0
 
 
 async def test_gives_back_what_does_not_end_in_time() -> None:
     """After `drain` seconds lookups and handlers are called off, and what they had goes back."""
-    given, handler = messages("a", "slow-b"), Handler(seconds=100.0)
+    events, handler = messages("a", "slow-b"), Handler(seconds=100.0)
     async with client_of(answers_by_prefix()) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=handler, drain=0.9)
+        consumer = Consumer(client, endless(events), key=key, handle=handler, drain=0.9)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.05)
         consumer.stop()
         assert await running == ConsumerReport(returned=2)
-    assert [message.settlements for message in given] == [_BACK] * 2
+    assert [message.settlements for message in events] == [_BACK] * 2
     assert handler.started == ["a"]
 
 
 async def test_gives_back_at_once_what_is_not_handled_when_cancelled() -> None:
     """Handlers that run may return, and their messages are acknowledged; lookups are called off."""
-    given, handler = messages("a", "slow-b"), Handler(seconds=2.0)
+    events, handler = messages("a", "slow-b"), Handler(seconds=2.0)
     async with client_of(answers_by_prefix()) as client:
-        running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
+        running = asyncio.create_task(consume(client, endless(events), key=key, handle=handler))
         await asyncio.sleep(0.5)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert [message.settlements for message in given] == [["ack"], _BACK]
+    assert [message.settlements for message in events] == [["ack"], _BACK]
 
 
 async def test_does_not_wait_for_handlers_when_cancelled_twice() -> None:
     """Their messages go back too."""
-    given, handler = messages("a", "slow-b"), Handler(seconds=1000.0)
+    events, handler = messages("a", "slow-b"), Handler(seconds=1000.0)
     async with client_of(answers_by_prefix()) as client:
-        running = asyncio.create_task(consume(client, endless(given), key=key, handle=handler))
+        running = asyncio.create_task(consume(client, endless(events), key=key, handle=handler))
         await asyncio.sleep(0.5)
         running.cancel()
         await asyncio.sleep(1.0)
-        assert given[1].settlements == _BACK
+        assert events[1].settlements == _BACK
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert [message.settlements for message in given] == [_BACK, _BACK]
+    assert [message.settlements for message in events] == [_BACK, _BACK]
     assert len(asyncio.all_tasks()) == 1
     assert asyncio.get_running_loop().time() < 2.0
 
 
 async def test_ends_with_refused_credentials() -> None:
     """Everything unfinished is given back, and the error comes out bare."""
-    given, handler = messages("slow-a", "denied", "slow-b"), Handler()
+    events, handler = messages("slow-a", "denied", "slow-b"), Handler()
     async with client_of(answers_by_prefix()) as client:
         with pytest.raises(AuthenticationError):
-            await consume(client, endless(given), key=key, handle=handler)
-    assert [message.settlements for message in given] == [_BACK] * 3
+            await consume(client, endless(events), key=key, handle=handler)
+    assert [message.settlements for message in events] == [_BACK] * 3
     assert handler.started == []
     assert len(asyncio.all_tasks()) == 1
 
 
 async def test_ends_with_an_error_of_the_source() -> None:
     """After what was read before it has been handled."""
-    given, handler = messages("slow-a", "b"), Handler()
+    events, handler = messages("slow-a", "b"), Handler()
 
     async def source() -> AsyncIterator[Message]:
-        for message in given:
+        for message in events:
             yield message
         raise ConnectionError("gone")
 
     async with client_of(answers_by_prefix()) as client:
         with pytest.raises(ConnectionError, match="gone"):
             await consume(client, source(), key=key, handle=handler)
-    assert [message.settlements for message in given] == [["ack"]] * 2
+    assert [message.settlements for message in events] == [["ack"]] * 2
 
 
 async def test_does_not_take_a_cancelled_source_for_one_that_ends() -> None:
@@ -146,10 +146,10 @@ async def test_acknowledges_what_was_handled_as_it_was_called_off() -> None:
 @pytest.mark.parametrize("turns", range(30))
 async def test_loses_nothing_whenever_it_is_stopped(turns: int) -> None:
     """At whichever turn of the loop: each message is acknowledged, given back or never read."""
-    given, handler, read = messages(*(f"n-{n}" for n in range(30))), Handler(), list[Message]()
+    events, handler, read = messages(*(f"n-{n}" for n in range(30))), Handler(), list[Message]()
 
     async def source() -> AsyncIterator[Message]:
-        for message in given:
+        for message in events:
             await asyncio.sleep(0)
             read.append(message)
             yield message
@@ -161,7 +161,7 @@ async def test_loses_nothing_whenever_it_is_stopped(turns: int) -> None:
             await asyncio.sleep(0)
         consumer.stop()
         await running
-    for message in given:
+    for message in events:
         if message not in read:
             assert message.settlements == []
         elif message.name in handler.ended:

@@ -32,11 +32,11 @@ _WRONG: dict[str, Any] = {
 @pytest.mark.parametrize("answer", _WRONG.values(), ids=_WRONG.keys())
 async def test_puts_nothing_aside_for_a_wrong_setting(answer: Any, in_order: bool) -> None:
     """It stops and gives everything back, for no event explains this."""
-    given = messages(*(f"x-{number}" for number in range(200)))
+    events = messages(*(f"x-{number}" for number in range(200)))
     async with client_of(FakeTransport(default=answer)) as client:
         consumer = Consumer(
             client,
-            endless(given),
+            endless(events),
             key=key,
             handle=Handler(),
             in_flight=16,
@@ -50,9 +50,9 @@ async def test_puts_nothing_aside_for_a_wrong_setting(answer: Any, in_order: boo
 @pytest.mark.parametrize("in_flight", [1, 4])
 async def test_stops_though_it_holds_fewer_than_it_needs_to_be_sure(in_flight: int) -> None:
     """What is held longer than half a minute is put aside, so it does not stand still."""
-    given = messages(*(f"odd-{number}" for number in range(50)))
+    events = messages(*(f"odd-{number}" for number in range(50)))
     async with client_of(answers_by_prefix()) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=in_flight)
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=in_flight)
         with pytest.raises(ConfigurationError, match="last: unreadable: "):
             await asyncio.wait_for(consumer.run(), 600.0)
     assert consumer.report().rejected < 10
@@ -61,9 +61,9 @@ async def test_stops_though_it_holds_fewer_than_it_needs_to_be_sure(in_flight: i
 async def test_puts_aside_what_is_wrong_once_another_is_answered() -> None:
     """An answer proves the settings; the count begins anew."""
     names = [f"odd-{number}" for number in range(9)]
-    given = messages(*names, "slow-1", *names, "slow-2", *names)
+    events = messages(*names, "slow-1", *names, "slow-2", *names)
     async with client_of(answers_by_prefix()) as client:
-        consumer = Consumer(client, endless(given), key=key, handle=Handler(), in_flight=10)
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=10)
         running = asyncio.create_task(consumer.run())
         await asyncio.sleep(0.5)
         assert consumer.report() == ConsumerReport()
@@ -89,16 +89,16 @@ async def test_puts_aside_a_lonely_one_after_a_while() -> None:
 
 async def test_does_not_suspect_the_settings_of_what_an_event_explains() -> None:
     """Capillary says of the question itself that it is wrong, twenty times in a row."""
-    given = messages(*(f"wrong-{number}" for number in range(20)))
-    report = await consumed(given)
+    events = messages(*(f"wrong-{number}" for number in range(20)))
+    report = await consumed(events)
     assert report == ConsumerReport(rejected=20)
 
 
 async def test_can_be_switched_off() -> None:
     """Then every ending is the event's own."""
-    given = messages(*(f"odd-{number}" for number in range(50)))
+    events = messages(*(f"odd-{number}" for number in range(50)))
     report = await consumed(
-        given,
+        events,
         transport=answers_by_prefix(odd=after(0.01, {"hello": 1}), n=interactions()),
         distrust_after=None,
     )
@@ -112,10 +112,10 @@ async def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
     def wrong(message: Message) -> Any:
         return {b"id": message.name}["id"]  # type: ignore[index] # what a client that gives bytes does
 
-    given = messages(*(f"x-{number}" for number in range(200)))
+    events = messages(*(f"x-{number}" for number in range(200)))
     functions: dict[str, Any] = {"key": key, function: wrong}
     async with client_of(answers_by_prefix()) as client:
-        consumer = Consumer(client, endless(given), handle=Handler(), in_flight=16, **functions)
+        consumer = Consumer(client, endless(events), handle=Handler(), in_flight=16, **functions)
         with pytest.raises(ConfigurationError, match=f"10 in a row .*{function} raised KeyError"):
             await consumer.run()
     assert consumer.report() == ConsumerReport(returned=16)
@@ -124,8 +124,8 @@ async def test_puts_nothing_aside_for_a_wrong_function(function: str) -> None:
 async def test_takes_a_message_for_wrong_whose_neighbours_have_a_key() -> None:
     """Half of the queue is no customer's: these are dead letters, and the consumer goes on."""
     names = [name for number in range(100) for name in ("anonymous", f"slow-{number}")]
-    given = messages(*names)
-    report = await consumed(given, in_flight=64)
+    events = messages(*names)
+    report = await consumed(events, in_flight=64)
     assert report == ConsumerReport(acknowledged=100, rejected=100)
 
 

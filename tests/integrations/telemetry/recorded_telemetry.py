@@ -61,13 +61,13 @@ class RecordedTelemetry:
         """The spans right under another, in the order in which they began."""
         context = parent.get_span_context()
         assert context is not None
-        found = [
+        children = [
             span
             for span in self.spans
             if span.parent is not None and span.parent.span_id == context.span_id
         ]
-        assert all(trace_of(span) == context.trace_id for span in found)
-        return sorted(found, key=lambda span: span.start_time or 0)
+        assert all(trace_of(span) == context.trace_id for span in children)
+        return sorted(children, key=lambda span: span.start_time or 0)
 
     def lookups(self) -> list[ReadableSpan]:
         """The spans of lookups."""

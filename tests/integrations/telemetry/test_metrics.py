@@ -92,9 +92,9 @@ async def test_shows_the_rate_from_the_beginning() -> None:
     recorded = RecordedTelemetry()
     auth = [BasicAuth("one", "secret"), BasicAuth("two", "secret")]
     async with recorded.client(rate="100/1", auth=auth) as client:
-        each = client.snapshot().credentials[0].rate
+        rate = client.snapshot().credentials[0].rate
     rates = recorded.values("capillary.rate", "capillary.credential")
-    assert rates == {(0,): pytest.approx(each), (1,): pytest.approx(each)}
+    assert rates == {(0,): pytest.approx(rate), (1,): pytest.approx(rate)}
 
 
 def test_shows_a_rate_that_throttling_has_lowered() -> None:
