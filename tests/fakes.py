@@ -30,7 +30,7 @@ def customer(number: int = 0) -> Identifier:
 
 
 def customers(count: int) -> list[Query]:
-    """So many of them."""
+    """The first `count` of them."""
     return [Query(customer(number)) for number in range(count)]
 
 

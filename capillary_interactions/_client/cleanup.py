@@ -18,9 +18,9 @@ async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
     task = asyncio.get_running_loop().create_task(cleanup)
     try:
         await outlast((task,))
-    except asyncio.CancelledError as cancelled:
+    except asyncio.CancelledError as error:
         # Not lost, and asyncio does not log an error that was never retrieved.
-        raise cancelled from (None if task.cancelled() else task.exception())
+        raise error from (None if task.cancelled() else task.exception())
     task.result()
 
 

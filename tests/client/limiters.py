@@ -260,8 +260,8 @@ class Limited:
             return Response(status=200, headers=headers, body=BODY)
         self.refused.append(now)
         wait = max(count.reset for count in counts if not count.admitted)
-        told = {**headers, "retry-after": str(math.ceil(wait))}
-        return Response(status=429, headers=told, body=b"{}")
+        asking = {**headers, "retry-after": str(math.ceil(wait))}
+        return Response(status=429, headers=asking, body=b"{}")
 
     def _headers(self, counts: list[Count], now: float) -> dict[str, str]:
         date = datetime.fromtimestamp(math.floor(now), UTC)

@@ -63,7 +63,7 @@ async def test_ends_a_stream_with_few_rejections(
 
 
 async def test_says_that_others_were_answered_before() -> None:
-    """Whoever reads the error looks for what blocks the machine, not for another password."""
+    """The error names what may block the machine, and not the password."""
     server = Server(_after(3, Response(status=403, body=_HTML)))
     async with InteractionsClient(settings(), transport=server) as client:
         with pytest.raises(AuthenticationError, match="a proxy or firewall may block this machine"):
@@ -109,7 +109,7 @@ async def test_counts_over_several_credentials() -> None:
 
 @pytest.mark.parametrize("status", [403, 406])
 async def test_leaves_single_lookups_their_outcomes(status: int) -> None:
-    """Whoever asks for one customer gets one ending, however many others were refused before."""
+    """A single lookup has an ending, however many others were refused before."""
     server = Server(_after(1, Response(status=status, body=_HTML)))
     async with InteractionsClient(settings(), transport=server) as client:
         await client.lookup(customer(0))

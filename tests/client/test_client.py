@@ -195,7 +195,7 @@ async def test_ends_what_does_not_finish_in_time_as_unavailable(drain: float) ->
 
 
 async def test_ends_a_stream_after_what_it_has_read_when_it_closes() -> None:
-    """No item that was read is lost, and the reader is told."""
+    """No item that was read is lost, and the reader gets an error."""
     read: list[Query] = []
 
     def endless() -> Iterator[Query]:

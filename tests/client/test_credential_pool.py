@@ -72,7 +72,7 @@ async def test_goes_on_with_the_others_while_one_cools_down() -> None:
     assert snapshot.cool_down == 0
 
 
-async def test_sends_whoever_waits_for_a_paused_credential_to_the_others() -> None:
+async def test_sends_the_waiters_of_a_paused_credential_to_the_others() -> None:
     """A crowd in the queue of a till that is throttled for an hour is served by the other ones."""
     refusals = [response(429, retry_after="3600")]
 
@@ -90,7 +90,7 @@ async def test_sends_whoever_waits_for_a_paused_credential_to_the_others() -> No
 
 
 async def test_asks_no_more_with_a_credential_that_has_been_refused() -> None:
-    """Whoever waits in its queue goes to another one, and not to a refusal of its own."""
+    """The waiters in its queue go to another one, without a refusal of their own."""
     server = _refusing([1])
     config = settings(auth=TILLS, rate="10/1", in_flight=64)
     async with InteractionsClient(config, transport=server) as client:
@@ -100,7 +100,7 @@ async def test_asks_no_more_with_a_credential_that_has_been_refused() -> None:
 
 
 async def test_leaves_a_refused_credential_out() -> None:
-    """Its lookups go to another one; it is told once, and shows in the snapshot."""
+    """Its lookups go to another one; one event is emitted, and the snapshot shows it."""
     server, watch = _refusing([1]), Watch()
     config = settings(auth=TILLS, rate="10/1")
     async with InteractionsClient(config, transport=server, observers=[watch]) as client:
@@ -154,7 +154,7 @@ async def test_keeps_a_stream_to_its_share() -> None:
 
 
 async def test_hurries_once_a_person_waits_for_what_a_stream_has_begun() -> None:
-    """A lookup that boards a stream's flight is not held up by the stream's share any more."""
+    """A lookup that joins a stream's call does not wait for the stream's share any more."""
     server = Server(in_turn(500), takes=1.0)
     async with InteractionsClient(settings(rate="10/1"), transport=server) as client:
         async with client.stream([customer(1)], share=0.001) as outcomes:

@@ -38,13 +38,13 @@ from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, Watch, customer, customers, in_turn, now, response, settings
 
 LOGGER = "capillary_interactions"
-NOBODY: dict[str, Any] = {"errors": [{"status": False, "code": 8015, "message": "not found"}]}
+UNKNOWN: dict[str, Any] = {"errors": [{"status": False, "code": 8015, "message": "not found"}]}
 
 
 async def seen(
     answer: Callable[[Request], Reply], *, takes: float = 0.0, lookups: int = 1, **changes: object
 ) -> Watch:
-    """What an observer sees of so many lookups, one after the other."""
+    """What an observer sees of lookups, one after the other."""
     watch = Watch()
     config = settings(**{"retry": RetryPolicy(wait_initial=0.0, throttled_initial=0.0), **changes})
     server = Server(answer, takes=takes)
@@ -110,8 +110,8 @@ async def test_shows_each_change_of_the_rate() -> None:
 
 async def test_shows_a_rate_that_the_servers_headers_lower() -> None:
     """Ten left for a hundred seconds are a tenth of a request a second."""
-    told = response(interactions(), x_ratelimit_remaining="10", x_ratelimit_reset="100")
-    watch = await seen(in_turn(told), rate="100/1")
+    low = response(interactions(), x_ratelimit_remaining="10", x_ratelimit_reset="100")
+    watch = await seen(in_turn(low), rate="100/1")
     assert [change.after for change in watch.of(RateChanged)] == [0.1]
 
 
@@ -158,7 +158,7 @@ async def test_tells_lookups_apart() -> None:
     ("answer", "ending"),
     [
         (interactions(), "found"),
-        (NOBODY, "not_found"),
+        (UNKNOWN, "not_found"),
         (400, "rejected"),
         ({"interaction": 5}, "unreadable"),
         (401, "denied"),
@@ -181,7 +181,7 @@ async def test_shows_what_an_attempt_came_to(answer: Reply, ending: str) -> None
 
 
 async def test_shows_a_lookup_that_is_broken_off() -> None:
-    """So that whoever counts those that began sees every one of them end."""
+    """So that a counter of those that began sees every one of them end."""
     watch = Watch()
     async with InteractionsClient(
         settings(), transport=Server(takes=10), observers=[watch]

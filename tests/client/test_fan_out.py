@@ -103,7 +103,7 @@ def test_gives_each_result_once_whatever_takes_how_long(
     run_without_waiting(run())
 
 
-async def test_works_on_so_many_at_once_and_no_more() -> None:
+async def test_works_on_as_many_at_once_as_it_may() -> None:
     """A hundred items of a second each, ten at once, take ten seconds."""
     work = Work()
     async with fan_out(work, range(100), 10) as fan:
@@ -298,7 +298,7 @@ async def test_never_takes_an_odd_error_for_the_end() -> None:
 
 
 async def test_lets_one_read_at_a_time_and_passes_the_turn_on() -> None:
-    """Also when whoever has just been woken for it is cancelled: the next in line has it then."""
+    """Even if the waiter that was just woken is cancelled: the next one acquires it."""
     turn, had = ReadLock(), list[int]()
 
     async def read(number: int) -> None:
@@ -316,8 +316,8 @@ async def test_lets_one_read_at_a_time_and_passes_the_turn_on() -> None:
     assert had == [0, 2]
 
 
-async def test_gives_a_free_turn_to_whoever_comes() -> None:
-    """Nobody stands in line where nobody reads, so a quick source costs no turn of the loop."""
+async def test_acquires_a_free_lock_at_once() -> None:
+    """Without a reader there are no waiters, so a quick source costs no iteration of the loop."""
     turn = ReadLock()
     waiting = asyncio.ensure_future(_pass(turn))
     async with turn:

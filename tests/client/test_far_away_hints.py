@@ -60,8 +60,8 @@ async def test_believes_no_hint_for_more_than_an_hour(status: int, hint: str) ->
 @pytest.mark.parametrize("reset", FAR_AWAY[3:])
 async def test_pauses_for_no_reset_longer_than_an_hour(reset: str) -> None:
     """A quota that is said to be used up for decades is asked about again."""
-    told = response(interactions(), x_ratelimit_remaining="0", x_ratelimit_reset=reset)
-    async with InteractionsClient(settings(), transport=Server(in_turn(told))) as client:
+    exhausted = response(interactions(), x_ratelimit_remaining="0", x_ratelimit_reset=reset)
+    async with InteractionsClient(settings(), transport=Server(in_turn(exhausted))) as client:
         await client.lookup(customer(1))
         assert client.snapshot().cool_down <= HOUR
         assert isinstance(await client.lookup(customer(2), timeout=math.inf), Found)
@@ -106,13 +106,13 @@ class _Blocked(LocalPace):
         """Let no request through.
 
         Raises:
-            TooLateError: Always.
+            SlotAfterDeadlineError: Always.
         """
         raise SlotAfterDeadlineError(math.inf)
 
 
 async def test_tells_no_more_than_an_hour_of_a_pace_of_the_callers() -> None:
-    """A pace that somebody else wrote may say what it likes."""
+    """A pace of the caller's own may return anything."""
     pace = _Blocked(RateLimit(), 1)
     async with InteractionsClient(settings(), transport=Server(), pace=pace) as client:
         outcome = await client.lookup(customer())
@@ -180,7 +180,7 @@ async def test_shows_once_that_headers_slow_it_down_and_once_that_they_no_longer
     assert lines[0].getMessage().endswith(str(began.reason))
 
 
-async def test_shows_no_change_of_the_rate_that_nobody_could_see() -> None:
+async def test_emits_no_change_of_the_rate_that_is_imperceptible() -> None:
     """Less than a hundredth is none."""
     watch = Watch()
     replies = [response(interactions(), x_ratelimit_remaining="9", x_ratelimit_reset="1")] * 200

@@ -1,6 +1,6 @@
 """A lookup that joins a call under way: its priority, its position, and when it is refused.
 
-All of it with single-flight, where one call is shared by whoever asks for the same customer.
+All of it with single-flight, where lookups of the same customer share one call.
 """
 
 import asyncio
@@ -140,7 +140,7 @@ async def test_overtakes_no_lookup_that_asked_before_it() -> None:
 
 
 async def test_stays_urgent_though_the_person_leaves() -> None:
-    """Whoever joined last may be cancelled: nothing of the stream's is lost or doubled by it."""
+    """The last caller to join may be cancelled: the stream loses and doubles nothing."""
     server = Server()
     async with client_of(server) as client, Stream(client, 60, in_flight=60) as stream:
         for number in (40, 41, 42):
@@ -218,7 +218,7 @@ async def test_ends_a_streams_back_off_for_a_person() -> None:
     assert (ending, took) == ("found", pytest.approx(0.1, abs=0.15))
 
 
-async def test_refuses_at_once_whoever_joins_a_lookups_back_off_too_late_for_it() -> None:
+async def test_refuses_a_caller_at_once_who_joins_a_back_off_too_late_for_it() -> None:
     """Another person's next attempt comes after this one's deadline: it ends now."""
     hint = Response(status=503, headers={"retry-after": "30"})
     server = Server(in_turn(hint))
@@ -278,7 +278,7 @@ async def test_keeps_the_order_when_a_credential_pauses(share: float | None) -> 
 
 
 async def test_has_the_place_of_its_asking_again_after_a_void_turn() -> None:
-    """A connection that turned out to be closed sends nobody to the end of a long queue."""
+    """A connection that turned out to be closed sends no lookup to the end of a long queue."""
     stale = [True]
 
     def answer(request: Request) -> Reply:

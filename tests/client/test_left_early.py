@@ -248,7 +248,7 @@ async def test_raises_an_error_of_any_class_from_the_transport(
         seen: list[Outcome] = []
         stream = client.stream(customers(30), ordered=ordered, in_flight=2)
         if error is asyncio.CancelledError:
-            # Of one request: nobody's lookup is cancelled for it.
+            # Of one request: no lookup is cancelled by it.
             await each(stream, seen.append)
             assert len(seen) == 30
         else:

@@ -76,16 +76,16 @@ def _in_a_fork(work: Callable[[], str]) -> str:
     child = os.fork()
     if child == 0:  # pragma: no cover - seen by the parent
         try:
-            told = work()
-        except BaseException as raised:  # noqa: BLE001 - told to the parent
-            told = f"{type(raised).__name__}: {raised}"
-        os.write(write, told.encode())
+            text = work()
+        except BaseException as raised:  # noqa: BLE001 - sent to the parent
+            text = f"{type(raised).__name__}: {raised}"
+        os.write(write, text.encode())
         os._exit(0)
     os.close(write)
-    with os.fdopen(read) as told_by_child:
-        told = told_by_child.read()
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
     os.waitpid(child, 0)
-    return told
+    return text
 
 
 def _looked_up(client: InteractionsClient) -> str:
@@ -114,8 +114,8 @@ def test_says_why_it_cannot_serve_in_a_fork_where_it_was_used_before() -> None:
     """Connections and waiters of the parent are not the child's."""
     client = client_of(Server())
     assert _looked_up(client) == "found"
-    told = _in_a_fork(lambda: _looked_up(client))
-    assert told.startswith("RuntimeError: the client was used before this process was forked")
+    text = _in_a_fork(lambda: _looked_up(client))
+    assert text.startswith("RuntimeError: the client was used before this process was forked")
 
 
 def test_makes_no_event_loop_by_itself() -> None:

@@ -1,8 +1,9 @@
-"""One lookup from query to ending: attempts, retries, pages, and what is told of them."""
+"""One lookup from query to ending: attempts, retries, pages, and their figures."""
 
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_counts_its_attempts(
 
 
 async def test_tries_again_where_the_transport_cancels_itself() -> None:
-    """A cancellation that nobody here asked for is trouble of the transport's, and told as such."""
+    """A cancellation that comes from the transport is a failure of the transport."""
     once = await ending(Server(in_turn(asyncio.CancelledError(), interactions())))
     assert (type(once), once.attempts) == (Found, 2)
 
@@ -72,7 +73,7 @@ async def test_tries_again_where_the_transport_cancels_itself() -> None:
 
 
 async def test_ends_with_the_last_reason_and_status() -> None:
-    """Of five failures the fifth is told, with the server's own hint."""
+    """Of five failures the fifth, with the server's own hint."""
     outcome = await ending(Server(in_turn(500, 502, 500, 500, response(503, retry_after="9"))))
     assert isinstance(outcome, Unavailable)
     assert (outcome.status, outcome.retry_after) == (503, 9.0)
@@ -107,7 +108,7 @@ async def test_pauses_the_others_as_long_as_the_server_asks(
 
 
 async def test_counts_the_wait_for_a_cool_down() -> None:
-    """After a 429 with Retry-After nothing leaves for so long; that is waited, not lost."""
+    """After a 429 with Retry-After nothing is sent for as long; it counts as waited."""
     server = Server(in_turn(response(429, retry_after="4")))
     outcome = await ending(server)
     assert server.arrivals[1] >= 4
@@ -115,7 +116,7 @@ async def test_counts_the_wait_for_a_cool_down() -> None:
 
 
 async def test_counts_the_wait_for_the_quota() -> None:
-    """Whoever is second at one in ten seconds has waited for ten."""
+    """At one request in ten seconds, the second lookup has waited for ten."""
     server = Server()
     async with InteractionsClient(settings(rate="1/10"), transport=server) as client:
         first, second = await asyncio.gather(*(client.lookup(customer(n)) for n in (1, 2)))
@@ -134,7 +135,7 @@ async def test_holds_no_place_while_it_waits_for_a_retry() -> None:
         assert isinstance(await failed, Found)
 
 
-async def test_tells_the_servers_name_for_the_last_request() -> None:
+async def test_keeps_the_servers_name_for_the_last_request() -> None:
     """X-Cap-Requestid is kept, of the request that ended the lookup."""
     server = Server(
         in_turn(
@@ -184,7 +185,7 @@ async def test_costs_a_dead_endpoint_a_bounded_number_of_retries() -> None:
 def history(
     count: int, page: int = 50, *, ignores_offset: bool = False
 ) -> Callable[[Request], Reply]:
-    """A server's pages of so many messages."""
+    """A server's pages of `count` messages."""
 
     def answer(request: Request) -> Reply:
         offset = 0 if ignores_offset else int(asked(request).get("offset", 0))
@@ -199,41 +200,33 @@ def _ids(outcome: Outcome) -> list[int | None]:
     return [message.id for _, message in outcome.unwrap().messages()]
 
 
-async def test_gathers_every_page() -> None:
-    """120 messages, 50 to a page, are three requests and one whole answer."""
-    server = Server(history(120))
-    outcome = await ending(server)
-    assert _ids(outcome) == list(range(1, 121))
-    assert [asked(request).get("offset") for request in server.requests] == [None, "50", "100"]
-    assert outcome.attempts == 3
-    assert not outcome.unwrap().truncated
-
-
-async def test_sends_the_size_of_a_page_where_one_is_set() -> None:
-    """The limit goes with each page, and the offset goes by it."""
-    server = Server(history(25))
-    outcome = await ending(server, page_size=10)
-    assert _ids(outcome) == list(range(1, 26))
+@pytest.mark.parametrize(
+    ("answer", "changes", "offsets", "count", "truncated"),
+    [
+        (history(120), {}, [None, "50", "100"], 120, False),
+        (history(25), {"page_size": 10}, [None, "10", "20"], 25, False),
+        # A page that brings nothing new is the last.
+        (history(120, ignores_offset=True), {}, [None, "50"], 50, True),
+        (history(500), {"max_pages": 3}, [None, "50", "100"], 150, True),
+    ],
+)
+async def test_gathers_every_page(
+    answer: Callable[[Request], Reply],
+    changes: dict[str, Any],
+    offsets: list[str | None],
+    count: int,
+    truncated: bool,
+) -> None:
+    """All messages once, in as many requests as it takes; what is missing is marked."""
+    server = Server(answer)
+    outcome = await ending(server, **changes)
     sent = [asked(request) for request in server.requests]
-    assert [one["limit"] for one in sent] == ["10"] * 3
-    assert [one.get("offset") for one in sent] == [None, "10", "20"]
-
-
-async def test_ends_where_a_server_ignores_the_offset() -> None:
-    """A page that brings nothing new is the last, and what is missing is marked."""
-    server = Server(history(120, ignores_offset=True))
-    outcome = await ending(server)
-    assert len(_ids(outcome)) == 50
-    assert len(server.requests) == 2
-    assert outcome.unwrap().truncated
-
-
-async def test_asks_for_no_more_pages_than_are_allowed() -> None:
-    """What lies beyond is missing, and marked."""
-    server = Server(history(500))
-    outcome = await ending(server, max_pages=3)
-    assert (len(server.requests), len(_ids(outcome))) == (3, 150)
-    assert outcome.unwrap().truncated
+    assert [parameters.get("offset") for parameters in sent] == offsets
+    limit = "10" if "page_size" in changes else None
+    assert {parameters.get("limit") for parameters in sent} == {limit}
+    assert _ids(outcome) == list(range(1, count + 1))
+    assert outcome.attempts == len(offsets)
+    assert outcome.unwrap().truncated is truncated
 
 
 @pytest.mark.parametrize(

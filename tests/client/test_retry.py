@@ -142,29 +142,29 @@ def test_draws_from_nothing_to_the_doubled_wait(
 
 
 async def _retried(results: list[str], waits: list[float | None]) -> tuple[str, list[object]]:
-    told: list[object] = []
+    calls: list[object] = []
     left, slept = iter(results), iter(waits)
 
     async def attempt() -> str:
         result = next(left)
-        told.append(result)
+        calls.append(result)
         return result
 
     async def sleep(seconds: float) -> None:
-        told.append(seconds)
+        calls.append(seconds)
 
     def rule(result: str, number: int) -> float | None:
-        told.append((result, number))
+        calls.append((result, number))
         return next(slept)
 
-    return await run_retries("first", attempt, rule, sleep), told
+    return await run_retries("first", attempt, rule, sleep), calls
 
 
 async def test_goes_on_until_the_rule_has_had_enough() -> None:
     """The failed first attempt is judged, not made again; each wait is slept before the next."""
-    last, told = await _retried(["second", "third"], [0.5, 2.0, None])
+    last, calls = await _retried(["second", "third"], [0.5, 2.0, None])
     assert last == "third"
-    assert told == [
+    assert calls == [
         ("first", 1),
         0.5,
         "second",

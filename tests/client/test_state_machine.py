@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.pending)
     @rule(data=st.data(), slots=st.integers(0, 3))
     def leave(self, data: st.DataObject, slots: int) -> None:
-        """Somebody does not want to know any more, perhaps just as a slot comes free."""
+        """A caller cancels, perhaps at the moment a slot becomes free."""
         tasks = list(self.pending)
         task = tasks[data.draw(st.integers(0, len(tasks) - 1))]
         del self.pending[task]

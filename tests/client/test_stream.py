@@ -25,7 +25,7 @@ from tests.fakes import Reply, Server, customer, customers, each, now, others, s
 
 
 def client_of(server: Server, **changes: object) -> InteractionsClient:
-    """A client of a server, that does not try again unless told to."""
+    """A client of a server, without retries unless they are set."""
     config = settings(**{"retry": RetryPolicy(attempts=1), **changes})
     return InteractionsClient(config, transport=server)
 
@@ -157,7 +157,7 @@ async def test_cancels_what_is_under_way_when_it_is_left() -> None:
 
 
 async def test_is_read_within_its_block_only() -> None:
-    """Neither before it is entered nor after it was left: there, nobody would end its work."""
+    """Neither before it is entered nor after it was left, when its lookups are not cancelled."""
     async with client_of(Server()) as client:
         stream = client.stream(customers(3))
         with pytest.raises(RuntimeError, match="async with"):

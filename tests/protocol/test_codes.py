@@ -79,10 +79,10 @@ LEVELS = {"request": REQUEST, "errors": ERRORS, "item": ITEM}
 def test_in_a_body_with_200_mean(level: str, code: int, expected: str) -> None:
     """Each code that a body may say, in each spelling of each level, is never an answer."""
     for name, spelling in LEVELS[level].items():
-        verdict = judged(spelling(code))
-        assert ending(verdict) == expected, name
-        assert verdict.code == code
-        assert f"({code})" in verdict.reason
+        result = judged(spelling(code))
+        assert ending(result) == expected, name
+        assert result.code == code
+        assert f"({code})" in result.reason
 
 
 HTTP = {
@@ -106,9 +106,9 @@ NOTHING_SAID = (
 def test_of_http_mean(status: int, expected: str) -> None:
     """A status speaks alone where the body does not."""
     for body in NOTHING_SAID:
-        verdict = judged(body, status)
-        assert ending(verdict) == expected, body
-        assert f"HTTP {status}" in reason(verdict)
+        result = judged(body, status)
+        assert ending(result) == expected, body
+        assert f"HTTP {status}" in reason(result)
 
 
 @pytest.mark.parametrize("status", HTTP)
@@ -127,9 +127,9 @@ def test_of_a_wrong_call_say_what_to_check(status: int) -> None:
 
 def test_of_a_redirect_say_what_to_check() -> None:
     """It is not followed, even where its body says something else."""
-    verdict = judged(ITEM["item_status"](1012), 302)
-    assert ending(verdict) == "rejected"
-    assert "redirects are not followed" in reason(verdict)
+    result = judged(ITEM["item_status"](1012), 302)
+    assert ending(result) == "rejected"
+    assert "redirects are not followed" in reason(result)
 
 
 SPECIFIC = {
@@ -177,8 +177,8 @@ def test_of_the_request_win_over_http(status: int, code: int) -> None:
 @pytest.mark.parametrize("spelling", [*ERRORS, *ITEM])
 def test_that_are_not_listed_are_a_named_failure(status: int, spelling: str) -> None:
     """A code with `success: false` is rejected with code and message, under a bare 500 too."""
-    verdict = judged((ERRORS | ITEM)[spelling](9876), status)
-    assert (ending(verdict), verdict.code, verdict.status) == ("rejected", 9876, status)
+    result = judged((ERRORS | ITEM)[spelling](9876), status)
+    assert (ending(result), result.code, result.status) == ("rejected", 9876, status)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_that_are_not_listed_lose_to_a_telling_status(status: int, expected: str
 @pytest.mark.parametrize("body", [*BODY.values(), lambda _: flat()])
 def test_of_a_quota_are_felt_whatever_the_body_says(body: Spelling) -> None:
     """HTTP's 429 quiets everybody, even where one customer is known to be missing."""
-    verdict = judged(body(1012), 429, {"retry-after": "2"})
-    assert (ending(verdict), verdict.retry_after, verdict.status) == ("throttled", 2.0, 429)
+    result = judged(body(1012), 429, {"retry-after": "2"})
+    assert (ending(result), result.retry_after, result.status) == ("throttled", 2.0, 429)
 
 
 def test_of_a_refused_token_outweigh_all_requests_have_failed() -> None:
@@ -278,15 +278,15 @@ def test_that_are_missing_leave_a_failure(body: object, expected: str) -> None:
     "code", [True, 1012.0, "1012.0", "²", "1012 ", -1012, 10**6, "1234567", [1012], {}]
 )
 def test_are_integers_or_their_decimal_spelling(code: object) -> None:
-    """What is no code is not shown as one: it may be somebody's number."""
-    verdict = judged({"errors": [{"status": False, "code": code, "message": "no"}]})
-    assert ending(verdict) == "rejected"
-    assert (verdict.code, verdict.reason) == (None, "refused by the server: no")
+    """What is no code is not shown as one: it may be a phone number."""
+    result = judged({"errors": [{"status": False, "code": code, "message": "no"}]})
+    assert ending(result) == "rejected"
+    assert (result.code, result.reason) == (None, "refused by the server: no")
 
 
 def test_of_a_nameless_item_are_those_of_the_request() -> None:
     """Where the item fails without a code, the next level's code is the most specific one."""
     body = _item({"success": "false", "message": "no"})
     body["response"]["status"] = {"success": "false", "code": 1012}
-    verdict = judged(body)
-    assert (ending(verdict), verdict.code) == ("not found", 1012)
+    result = judged(body)
+    assert (ending(result), result.code) == ("not found", 1012)

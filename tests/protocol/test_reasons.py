@@ -53,11 +53,11 @@ def test_never_hold_the_identifier(
     value = identifier.value
     for said in (value, quote(value, safe=""), value.upper(), value.lower()):
         for body in _bodies(f"{before}{said}{after}"):
-            verdict = judged(body, status, query=Query(identifier))
-            assert verdict.customer is None
-            assert value.lower() not in repr(verdict).lower()
-            assert quote(value, safe="").lower() not in verdict.reason.lower()
-            assert value.lower() not in verdict.reason.lower()
+            result = judged(body, status, query=Query(identifier))
+            assert result.customer is None
+            assert value.lower() not in repr(result).lower()
+            assert quote(value, safe="").lower() not in result.reason.lower()
+            assert value.lower() not in result.reason.lower()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,6 @@ def test_call_a_number_that_is_too_large_so(count: str) -> None:
 @pytest.mark.parametrize("message", [5, None, ["919738522695"], {"mobile": "919738522695"}, ""])
 def test_leave_out_a_message_that_is_no_text(message: object) -> None:
     """Nothing is spelled out that might be anything."""
-    verdict = judged({"errors": [{"status": False, "code": 1012, "message": message}]})
-    assert ending(verdict) == "not found"
-    assert reason(verdict) == "customer not found (1012)"
+    result = judged({"errors": [{"status": False, "code": 1012, "message": message}]})
+    assert ending(result) == "not found"
+    assert reason(result) == "customer not found (1012)"
