@@ -1,9 +1,9 @@
-"""What can be wrong with a whole job? One class for each thing a caller may do about it.
+"""The errors of a job, one class for each thing that a caller may do about it.
 
 JobError
 ├── ListError          the list cannot be read, or not any further
 │   └── NoListError    it is none, and not one of its rows is asked
-├── JobInUseError      somebody else is running this very job
+├── JobInUseError      another process or task is running this job
 ├── JobChangedError    the list or the settings are not those the job began with
 ├── JobStoreError      the job's file cannot be read or written
 │   └── NoJobError     there is none
@@ -18,7 +18,7 @@ class JobError(CapillaryError):
     """A job cannot begin or go on; the text is for a person and says what to do.
 
     Attributes:
-        begun: Whether the run had begun to ask; False where nothing has been done at all.
+        begun: Whether the run has sent requests; False if it has done nothing at all.
     """
 
     begun = True
@@ -29,7 +29,7 @@ class ListError(JobError):
 
 
 class NoListError(ListError):
-    """What seems to be a list is none: not one of its rows is to be asked for."""
+    """What seems to be a list is none: no request is sent for any of its rows."""
 
 
 class JobInUseError(JobError):
@@ -59,4 +59,4 @@ class ExportError(JobError):
 
 
 class WrongListError(JobError):
-    """So many of the first rows are rejected that the list or the column must be the wrong one."""
+    """Too many of the first rows are rejected: the list or the column must be the wrong one."""

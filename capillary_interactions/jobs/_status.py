@@ -1,4 +1,4 @@
-"""How far is a job, and what should its owner do next? Frozen values."""
+"""The progress of a job, and what to do next."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,10 +16,10 @@ _NEXT: Final[Mapping[str, str]] = {
     ),
     "unavailable": "unavailable: these had no answer; retry them later",
 }
-# Fewer unknown customers are no sign of anything.
+# Fewer unknown customers prove nothing.
 _MIN_UNKNOWN: Final = 3
 MANY_UNKNOWN: Final = 100
-"""So many unknown customers, and no known one, are a sign before a run is over."""
+"""With this many unknown customers and no known one, the hint is due before a run ends."""
 
 
 @frozen(kw_only=True)
@@ -138,15 +138,10 @@ class RunFigures:
         return self.rate / self.quota if self.quota else 0.0
 
 
-def unknown_hint(endings: Mapping[str, int], least: int = _MIN_UNKNOWN) -> str | None:
-    """What to look at where the API knows no customer of a list at all, or None.
-
-    Args:
-        endings: Rows by how they ended.
-        least: Unknown customers from which on that is a sign.
-    """
+def unknown_hint(endings: Mapping[str, int], minimum: int = _MIN_UNKNOWN) -> str | None:
+    """What to check where `minimum` customers are unknown to the API and none is known, or None."""
     unknown = endings.get("not_found", 0)
-    if unknown < least or endings.get("found") or endings.get("unreadable"):
+    if unknown < minimum or endings.get("found") or endings.get("unreadable"):
         return None
     return (
         f"not_found: none of {unknown:,} customers is known; look whether the column, the kind of "

@@ -114,7 +114,7 @@ async def test_writes_the_lines_of_a_lookup(done: tuple[Path, Counter[str]]) -> 
     }
 
 
-async def test_has_a_row_for_whoever_has_no_message(
+async def test_has_a_row_for_a_customer_without_messages(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
     """With the list's own columns and the outcome, and nothing in the columns of messages."""
@@ -314,15 +314,6 @@ async def test_replaces_what_is_there_in_one_step(
 
 def _full(_: int) -> None:
     raise OSError(28, "No space left on device")
-
-
-async def test_writes_over_what_a_killed_writer_has_left(done: tuple[Path, Counter[str]]) -> None:
-    """An unfinished file is not in the way, and goes."""
-    part = done[0].with_name(".o.csv.part")
-    part.write_text("x" * 10_000_000)
-    out = await exported(done[0], "o.csv")
-    assert out.stat().st_size < 1_000_000
-    assert names(done[0].parent, ".*") == []
 
 
 async def test_lets_only_one_write_a_result(done: tuple[Path, Counter[str]]) -> None:

@@ -155,30 +155,20 @@ def test_goes_on_where_it_was(known: int) -> None:
     """A second reading gives what the first has not, blank lines counted once, the same digest."""
     content = b"mobile\n" + b"\n".join(b"%d\n" % n if n % 7 else b"%d" % n for n in range(3000))
     whole, batches = read(io.BytesIO(content))
-    first = _first_batches(content, known)
-    rows, rest = read(io.BytesIO(content), first)
+    position, counted = ReadPosition(), 0
+    if known:
+        lines = content.split(b"\n")
+        row_lines = [index for index, line in enumerate(lines) if line and index]
+        cut = b"\n".join(lines[: row_lines[known - 1] + 1])
+        _, first = read(io.BytesIO(cut), format="csv")
+        position = ReadPosition(rows=known, digest=first[-1].digest)
+        counted = sum(batch.blank for batch in first)
+    rows, rest = read(io.BytesIO(content), position)
     assert rows == whole[known:]
     assert rest[-1].digest == batches[-1].digest
     assert rest[-1].last
     blank = sum(batch.blank for batch in batches)
-    assert sum(batch.blank for batch in rest) == blank - _blank_before(content, known)
-
-
-def _first_batches(content: bytes, rows: int) -> ReadPosition:
-    """The position of a reader that was killed after this many rows."""
-    lines = content.split(b"\n")
-    if not rows:
-        return ReadPosition()
-    numbers = [index for index, line in enumerate(lines) if line and index]
-    cut = b"\n".join(lines[: numbers[rows - 1] + 1])
-    _, batches = read(io.BytesIO(cut), format="csv")
-    return ReadPosition(rows=rows, digest=batches[-1].digest)
-
-
-def _blank_before(content: bytes, rows: int) -> int:
-    lines = content.split(b"\n")
-    numbers = [index for index, line in enumerate(lines) if line and index]
-    return sum(not line for line in lines[: numbers[rows - 1]]) if rows else 0
+    assert sum(batch.blank for batch in rest) == blank - counted
 
 
 @pytest.mark.parametrize(

@@ -104,21 +104,14 @@ def test_keeps_the_text_of_what_it_cannot_read() -> None:
     ]
 
 
-def test_ends_a_list_whose_quotes_are_a_riddle() -> None:
-    """Many lines that may be a note, or rows: neither is guessed, and the error names the lines."""
-    text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * 60
+@pytest.mark.parametrize(("prose", "last"), [(60, 63), (280_000, None)])
+def test_ends_a_list_whose_quotes_are_a_riddle(prose: int, last: int | None) -> None:
+    """Many lines may be a note, or rows: neither is guessed, and megabytes are not kept."""
+    text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * prose
     rows = csv_rows(lines([text.encode()]), ListFormat(identifier="mobile", format="csv"))
     assert next(rows) == Row(1, "1", None, '["1","a"]')
-    with pytest.raises(ListError, match=r"the quote at line 3 .* lines 3 to 63"):
-        next(rows)
-
-
-def test_ends_a_list_with_a_cell_of_megabytes() -> None:
-    """It is no list's, and is not kept in memory to its end."""
-    text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * 280_000
-    rows = csv_rows(lines([text.encode()]), ListFormat(identifier="mobile", format="csv"))
-    next(rows)
-    with pytest.raises(ListError, match="line 3"):
+    message = "line 3" if last is None else rf"the quote at line 3 .* lines 3 to {last}"
+    with pytest.raises(ListError, match=message):
         next(rows)
 
 

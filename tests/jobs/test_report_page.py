@@ -145,7 +145,7 @@ _ODD = (
 )  # fmt: skip
 
 
-async def test_takes_nobodys_words_for_markup(tmp_path: Path, job_path: Path) -> None:
+async def test_takes_no_text_for_markup(tmp_path: Path, job_path: Path) -> None:
     """Neither the server's, nor those of the list and its name: they are text, and masked."""
     interactions = [
         {"name": word, "count": 1, "messageList": [{"status": word, "sentDate": word}]}

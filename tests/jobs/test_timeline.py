@@ -23,10 +23,10 @@ _lookups = st.lists(st.tuples(_moments, st.integers(0, 5), st.floats(0, 60), st.
 
 def timeline(lookups: Sequence[tuple[float, int, float, bool]], most: int = 50_000) -> Timeline:
     """Lookups on a timeline."""
-    held = Timeline(most)
+    line = Timeline(most)
     for at, requests, served, failed in lookups:
-        held.add(at, requests=requests, served=served, failed=failed)
-    return held
+        line.add(at, requests=requests, served=served, failed=failed)
+    return line
 
 
 def steady(begin: float, seconds: float, rate: float, served: float = 0.1) -> Timeline:
@@ -42,33 +42,24 @@ def run(began: float, seconds: float, quota: float = 10.0) -> TimedRun:
 
 @given(_lookups, st.integers(1, 20))
 @example([(0.0, 1, 9.0, True), (0.1, 1, 1.0, False), (99.0, 1, 2.0, False)], 2)
-def test_loses_nothing_and_stays_small(
+def test_keeps_lookups_where_they_were_and_stays_small(
     lookups: list[tuple[float, int, float, bool]], most: int
 ) -> None:
-    """However many slices are joined, the sums are those of the lookups."""
-    slices = timeline(lookups, most).slices()
-    whole = joined(slices, 0.0, 1.0)
+    """However many slices are joined: no lookup is lost or moved, and no slices overlap."""
+    lined_up = timeline(lookups, most)
+    slices = lined_up.slices()
+    total = joined(slices, 0.0, 1.0)
 
     assert len(slices) <= most
-    assert whole.lookups == len(lookups)
-    assert whole.requests == sum(requests for _, requests, _, _ in lookups)
-    assert whole.failed == sum(failed for *_, failed in lookups)
-    assert whole.served == pytest.approx(sum(served for _, _, served, _ in lookups))
-    assert whole.longest == max((served for _, _, served, _ in lookups), default=0.0)
-
-
-@given(_lookups, st.integers(1, 20))
-def test_keeps_lookups_where_they_were(
-    lookups: list[tuple[float, int, float, bool]], most: int
-) -> None:
-    """Each slice holds the lookups between its ends, and no two of them overlap."""
-    held = timeline(lookups, most)
-    slices = held.slices()
-
-    for each in slices:
-        assert each.lookups == sum(each.start <= at < each.end for at, *_ in lookups)
-        assert each.seconds == pytest.approx(held.slice_seconds, abs=1e-6)
-    assert all(one.end <= other.start for one, other in pairwise(slices))
+    assert total.lookups == len(lookups)
+    assert total.requests == sum(requests for _, requests, _, _ in lookups)
+    assert total.failed == sum(failed for *_, failed in lookups)
+    assert total.served == pytest.approx(sum(served for _, _, served, _ in lookups))
+    assert total.longest == max((served for _, _, served, _ in lookups), default=0.0)
+    for part in slices:
+        assert part.lookups == sum(part.start <= at < part.end for at, *_ in lookups)
+        assert part.seconds == pytest.approx(lined_up.slice_seconds, abs=1e-6)
+    assert all(part.end <= following.start for part, following in pairwise(slices))
 
 
 @given(_lookups, st.lists(st.tuples(_moments, st.floats(0, _DAY)), max_size=5))
@@ -141,10 +132,10 @@ def test_counts_time_as_people_do(seconds: float, multiple: float, result: float
 
 def test_tells_the_pace_and_the_quota_of_each_run() -> None:
     """A second run has a quota of its own."""
-    held = timeline([
+    line = timeline([
         (begin + n / 5, 1, 0.1, False) for begin in (0.0, 9_000.0) for n in range(1000)
     ])  # fmt: skip
-    result = throughput(held, [run(0, 200, 10), run(9_000, 200, 7)])
+    result = throughput(line, [run(0, 200, 10), run(9_000, 200, 7)])
 
     assert {each.quota for each in result.slices} == {10, 7}
     assert [each.rate for each in result.slices] == pytest.approx(
@@ -156,8 +147,8 @@ def test_tells_the_pace_and_the_quota_of_each_run() -> None:
 
 def test_shows_a_pause_as_what_it_is() -> None:
     """Minutes of a run in which nothing ended are there, with nought."""
-    held = timeline([(begin + n, 1, 0.1, False) for begin in (0, 900) for n in range(300)])
-    rates = [each.rate for each in throughput(held, [run(0, 1200)]).slices]
+    line = timeline([(begin + n, 1, 0.1, False) for begin in (0, 900) for n in range(300)])
+    rates = [each.rate for each in throughput(line, [run(0, 1200)]).slices]
 
     assert 0.0 in rates
     assert rates[0] > 0.5 < rates[-1]
@@ -176,10 +167,10 @@ def test_looks_for_the_slowest_of_what_there_are_several(seconds: float, grain: 
 
 def test_finds_the_slowest_minutes() -> None:
     """Slowest first, by the mean of the lookups in them."""
-    held = steady(_NOON, 1200, 2.0)
+    line = steady(_NOON, 1200, 2.0)
     for minute, served in ((3, 400.0), (7, 900.0), (5, 100.0)):
-        held.add(_NOON + 60 * minute + 1, requests=1, served=served, failed=True)
-    slowest = throughput(held, []).slowest
+        line.add(_NOON + 60 * minute + 1, requests=1, served=served, failed=True)
+    slowest = throughput(line, []).slowest
 
     assert [int(each.start - _NOON) // 60 for each in slowest[:3]] == [7, 3, 5]
     assert slowest[0].longest == 900.0

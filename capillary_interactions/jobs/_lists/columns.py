@@ -66,7 +66,7 @@ def find_column(names: Sequence[str], identifier: str, column: str | None) -> in
 
 def detect_delimiter(header: str, column: str) -> str:
     """What separates the columns of a CSV, by its first line and a column that should be there."""
-    known = [each for each in DELIMITERS if is_named(cells_of(header, each), column)]
+    known = [mark for mark in DELIMITERS if is_named(cells_of(header, mark), column)]
 
     def fit(delimiter: str) -> tuple[bool, int]:
         cells = cells_of(header, delimiter)
