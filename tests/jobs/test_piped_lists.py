@@ -243,7 +243,7 @@ async def test_compares_the_file_that_is_read(
         customers = CustomerList(path, identifier="mobile")
         async with Job.open(job_path, customers) as job:
             with monkeypatch.context() as patched:
-                patched.setattr("capillary_interactions.jobs._run.job_run.JobRun.go", _nothing)
+                patched.setattr("capillary_interactions.jobs._run.job_run.JobRun.run", _nothing)
                 await job.run(client)
     opened = CustomerList.open
 

@@ -189,7 +189,6 @@ class JobRun:
             self._stream.stop_reading(error)
 
     async def _read_list(self) -> None:
-        """Store the rest of the list, ahead of the lookups."""
         try:
             if self._feed is not None:
                 async for batch in self._feed:
@@ -208,11 +207,10 @@ class JobRun:
         await self._report_progress()
         await self._check_rejected_share()
         if batch.end - self._queue.low_watermark > _MAX_ROWS_AHEAD:
-            await self._yield_to_lookups(self._loop.time() - started_at)
-
-    async def _yield_to_lookups(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.needs_rows.wait(), seconds)
+            # Half of the time belongs to the lookups, unless they need rows.
+            with suppress(TimeoutError):
+                seconds = self._loop.time() - started_at
+                await asyncio.wait_for(self._queue.needs_rows.wait(), seconds)
 
     async def _fetch(self, after: int, limit: int) -> list[tuple[int, str]]:
         return await self._thread(self._store.pending_after, after, limit)

@@ -138,28 +138,24 @@ async def _open_feed(
         JobChangedError: They are not.
         ListError: The list cannot be read.
     """
-    position = saved["position"]
+    position, feed = saved["position"], None
     try:
-        check = await asyncio.to_thread(
+        read, verify = await asyncio.to_thread(
             check_list, saved["stamp"], customers, complete=position.whole
         )
-    except JobChangedError as error:
-        raise (_other_list_error(path, saved, customers) or error) from None
-    if not (check.read or differences):
-        return None
-    feed = ThreadFeed(ListReader(customers, template, position, saved["stamp"]).read)
-    if not (check.verify or differences):
-        return feed
-    try:
-        await feed.wait_first()
+        if read or differences:
+            feed = ThreadFeed(ListReader(customers, template, position, saved["stamp"]).read)
+            if verify or differences:
+                await feed.wait_first()
     except (JobChangedError, ListError) as error:
-        if differences:
+        if feed is not None and differences:
             raise other_rows_error(differences) from None
         if isinstance(error, ListError):
             raise
         raise (_other_list_error(path, saved, customers) or error) from None
     except BaseException:
-        feed.stop()
+        if feed is not None:
+            feed.stop()
         raise
     return feed
 

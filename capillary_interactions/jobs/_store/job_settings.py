@@ -6,8 +6,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
-
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.endpoint import is_loopback
 from capillary_interactions._errors import ConfigurationError
@@ -136,28 +134,18 @@ def _is_same_column(before: dict[str, Any], now: dict[str, Any], columns: Sequen
     return first == second
 
 
-@frozen
-class ListCheck:
-    """What is to be done with a list that looks as before.
-
-    Attributes:
-        read: Whether it has to be read.
-        verify: Whether its rows are to be compared before any request is sent.
-    """
-
-    read: bool
-    verify: bool = False
-
-
 def check_list(
     before: dict[str, Any] | None, customers: CustomerList, *, complete: bool
-) -> ListCheck:
+) -> tuple[bool, bool]:
     """Compare a list with its fingerprint of when the job began.
 
     Args:
         before: The fingerprint, or None for a pipe.
         customers: The list.
         complete: Whether all of its rows are in the store.
+
+    Returns:
+        Whether it has to be read, and whether its rows are to be compared before any request.
 
     Raises:
         JobChangedError: It is another list.
@@ -167,15 +155,15 @@ def check_list(
         now = customers.fingerprint()
     except ListError:
         if complete:
-            return ListCheck(read=False)
+            return False, False
         raise
     if before is None or now is None:
-        return ListCheck(read=now is None or not complete, verify=now is not None)
+        return now is None or not complete, now is not None
     change = describe_change(before, now)
     if change is not None:
         raise changed_error(customers.name, change)
     modified = may_be_modified(before, now)
-    return ListCheck(read=modified or not complete, verify=modified)
+    return modified or not complete, modified
 
 
 def _format_value(value: Any) -> str:
