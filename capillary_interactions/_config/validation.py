@@ -66,24 +66,22 @@ def check_header_value(name: str, value: object) -> str:
     return value
 
 
+# Validators of fields; the prefix stands before the field's name.
+
+
 def valid_seconds(prefix: str = "", *, zero: bool = False) -> _Validator:
-    """See `check_seconds`; the prefix stands before the field's name."""
     return lambda _, field, value: check_seconds(f"{prefix}{field.name}", value, zero=zero)
 
 
 def valid_count(prefix: str = "", minimum: int = 1) -> _Validator:
-    """See `check_count`."""
     return lambda _, field, value: check_count(f"{prefix}{field.name}", value, minimum)
 
 
 def valid_header_value(prefix: str = "") -> _Validator:
-    """See `check_header_value`."""
     return lambda _, field, value: check_header_value(f"{prefix}{field.name}", value)
 
 
 def valid_type(type_: type) -> _Validator:
-    """Raises `ConfigurationError` for a value of another type."""
-
     def check(_: object, field: Any, value: object) -> None:
         if not isinstance(value, type_):
             raise ConfigurationError(

@@ -140,7 +140,7 @@ class AdaptiveConcurrency:
     _grow_at: float = field(default=0.0, init=False)
 
     def exhausted(self, now: float, in_flight: int) -> None:
-        """A connection could not be opened while so many requests were in flight."""
+        """A connection could not be opened with `in_flight` requests in flight."""
         self.limit = max(1, min(self.limit, in_flight))
         self._grow_at = now + _HOLD
 

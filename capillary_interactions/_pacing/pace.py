@@ -1,15 +1,10 @@
 """What the client asks of a pace: of `LocalPace`, or of one that the caller passes."""
 
-from functools import partial
 from typing import Any, Protocol, cast
 
 from attrs import frozen
 
-from capillary_interactions._pacing.deadline import (
-    Deadline,
-    SlotAfterDeadlineError,
-    await_unless,
-)
+from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, await_unless
 
 _OPTIONAL = frozenset({"admit", "before_send", "connections_exhausted", "is_narrowed"})
 
@@ -127,9 +122,7 @@ class _CompletedPace:
 
     def __getattr__(self, name: str) -> Any:
         if name in _OPTIONAL and not hasattr(self._pace, name):
-            default = getattr(Pace, name)
-            is_property = isinstance(default, property)
-            return default.__get__(self._pace) if is_property else partial(default, self._pace)
+            return getattr(Pace, name).__get__(self._pace)
         return getattr(self._pace, name)
 
 

@@ -19,12 +19,12 @@ _LOOK_AGAIN: Final = 1.0
 
 
 class _OrderedLock:
-    """A lock for whichever waiter has the lowest number."""
+    """A lock that goes to the waiter with the lowest number."""
 
     def __init__(self) -> None:
         self._held = False
-        # A call that was called away and has come back has left its number behind: the second
-        # figure keeps futures from being compared.
+        # A call that queues again may find its own number here: the second integer keeps futures
+        # from being compared.
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = count()
 
