@@ -15,7 +15,7 @@ EMAIL: Final = "a.person@example.com"
 PASSWORD: Final = "correct horse battery"
 AUTH: Final = BasicAuth("till.1", PASSWORD)
 URL: Final = "https://eu.api.capillarytech.com"
-SOMEBODY: Final = Identifier.mobile(MOBILE)
+IDENTIFIER: Final = Identifier.mobile(MOBILE)
 
 
 def config(**settings: Any) -> ClientConfig:

@@ -22,7 +22,7 @@ from capillary_interactions import (
     Timeouts,
 )
 from capillary_interactions.testing import FakeTransport
-from tests.examples import AUTH, SOMEBODY, URL, config
+from tests.examples import AUTH, IDENTIFIER, URL, config
 
 _PHONE: Final = "+6591234567"
 _EMAIL: Final = "a.person@example.com"
@@ -51,7 +51,7 @@ def _by_name(make: Callable[..., object], name: str, format_: str | None = None)
 
 def _settings() -> Iterator[tuple[str, Make]]:
     """A name, and a function that passes a value in that place."""
-    query = partial(Query, SOMEBODY)
+    query = partial(Query, IDENTIFIER)
     for name in ("network", "type", "limit", "offset", "extra"):
         yield f"Query {name}", _by_name(query, name)
     for name in ("source", "account_id"):
@@ -172,8 +172,8 @@ def test_repeats_no_variable(variable: str, telltale: str) -> None:
         (lambda: config(cache_ttl=None), "not None"),
         (lambda: config(cache_ttl=Cluster.US), "not a string of 34 characters"),
         (lambda: config(cache_ttl=[]), "not a list"),
-        (lambda: Query(SOMEBODY, limit=True), "not True"),
-        (lambda: Query(SOMEBODY, type="whatsap"), "not 'whatsap'"),
+        (lambda: Query(IDENTIFIER, limit=True), "not True"),
+        (lambda: Query(IDENTIFIER, type="whatsap"), "not 'whatsap'"),
         (lambda: ClientConfig.from_env({**_ENOUGH, "CAPILLARY_IN_FLIGHT": "1.5"}), "not '1.5'"),
     ],
 )
@@ -187,7 +187,7 @@ def test_shows_what_cannot_be_personal(make: Callable[[], object], description: 
 
 def test_masks_the_names_of_further_parameters() -> None:
     """A repr shows them, so that a number among them must not be readable."""
-    query = Query(SOMEBODY, extra={_PHONE: "1", "further": "2"})
+    query = Query(IDENTIFIER, extra={_PHONE: "1", "further": "2"})
 
     assert "6591234567" not in f"{query!r}{query.extra!r}"
     assert "'further': ..." in repr(query)

@@ -1,4 +1,4 @@
-"""Basic headers byte by byte, and one OAuth token for everybody."""
+"""Basic headers byte by byte, and one OAuth token for all lookups."""
 
 import asyncio
 import base64
@@ -43,8 +43,8 @@ def _any(text: str) -> bool:
     return True
 
 
-class Desk:
-    """A server with a token endpoint: it gives numbered tokens, unless told to do otherwise."""
+class TokenServer:
+    """A server with a token endpoint, which issues numbered tokens unless scripted otherwise."""
 
     def __init__(self, *replies: Reply, takes: float = 0.0, lifetime: float = 300) -> None:
         self.replies = list(replies)
@@ -123,16 +123,16 @@ async def test_has_no_other_basic_headers_to_try() -> None:
 
 
 async def test_asks_for_one_token_for_a_hundred_lookups() -> None:
-    """One request for a token, whoever comes first; every lookup waits for it."""
-    desk = Desk(takes=0.5)
+    """One request for a token; every lookup waits for it."""
+    endpoint = TokenServer(takes=0.5)
     watch = Watch()
-    async with desk.client(watch) as client:
+    async with endpoint.client(watch) as client:
         outcomes = await asyncio.gather(*(client.lookup(customer(n)) for n in range(100)))
     assert all(isinstance(outcome, Found) for outcome in outcomes)
-    assert desk.asked == [0.0]
-    assert set(desk.used) == {"token-1"}
+    assert endpoint.asked == [0.0]
+    assert set(endpoint.used) == {"token-1"}
     assert watch.of(TokenRefreshed) == [TokenRefreshed(credential=0, lifetime=300.0)]
-    (asked, *rest) = desk.server.requests
+    (asked, *rest) = endpoint.server.requests
     assert asked.body is not None
     assert orjson.loads(asked.body) == {"key": "key", "secret": "secret"}
     assert rest[0].headers["X-CAP-API-ATTRIBUTION-ENTITY-TYPE"] == "STORE_CODE"
@@ -141,51 +141,51 @@ async def test_asks_for_one_token_for_a_hundred_lookups() -> None:
 
 async def test_refreshes_early_while_the_old_token_still_serves() -> None:
     """After four fifths of its life a token is replaced, and no lookup waits for that."""
-    desk = Desk(lifetime=100, takes=1.0)
-    async with desk.client() as client:
+    endpoint = TokenServer(lifetime=100, takes=1.0)
+    async with endpoint.client() as client:
         await client.lookup(customer(1))
         await asyncio.sleep(78)
         await client.lookup(customer(2))
-        assert desk.asked == [0.0]
+        assert endpoint.asked == [0.0]
         await asyncio.sleep(5)
         outcomes = await asyncio.gather(*(client.lookup(customer(n)) for n in range(10)))
         assert {outcome.elapsed for outcome in outcomes} == {1.0}
-        assert len(desk.asked) == 2
+        assert len(endpoint.asked) == 2
         await client.lookup(customer(3))
-    assert desk.used == ["token-1"] * 12 + ["token-2"]
+    assert endpoint.used == ["token-1"] * 12 + ["token-2"]
 
 
 async def test_uses_no_token_in_the_last_moments_of_its_life() -> None:
     """What would end on the way is fetched anew first."""
-    desk = Desk(lifetime=100)
-    async with desk.client() as client:
+    endpoint = TokenServer(lifetime=100)
+    async with endpoint.client() as client:
         await client.lookup(customer(1))
         await asyncio.sleep(95.5)
         await client.lookup(customer(2))
-    assert desk.used == ["token-1", "token-2"]
+    assert endpoint.used == ["token-1", "token-2"]
 
 
 async def test_refreshes_once_and_retries_once_where_a_token_is_refused() -> None:
     """A hundred lookups with a revoked token: one new token, and each of them again."""
-    desk = Desk(takes=0.1)
-    async with desk.client() as client:
+    endpoint = TokenServer(takes=0.1)
+    async with endpoint.client() as client:
         await client.lookup(customer(0))
-        desk.valid = lambda text: text == "token-2"
+        endpoint.valid = lambda text: text == "token-2"
         outcomes = await asyncio.gather(*(client.lookup(customer(n)) for n in range(1, 101)))
     assert all(isinstance(outcome, Found) for outcome in outcomes)
     assert {outcome.attempts for outcome in outcomes} == {2}
-    assert desk.given == 2
+    assert endpoint.given == 2
 
 
 async def test_raises_where_the_second_token_is_refused_too() -> None:
     """One refresh, one more request, and then it is the credential."""
-    desk = Desk()
-    desk.valid = lambda text: False
-    async with desk.client() as client:
+    endpoint = TokenServer()
+    endpoint.valid = lambda text: False
+    async with endpoint.client() as client:
         with pytest.raises(AuthenticationError) as refused:
             await client.lookup(customer())
     assert refused.value.status == 401
-    assert desk.used == ["token-1", "token-2"]
+    assert endpoint.used == ["token-1", "token-2"]
 
 
 @pytest.mark.parametrize(
@@ -198,22 +198,22 @@ async def test_raises_where_the_second_token_is_refused_too() -> None:
 )
 async def test_raises_where_key_and_secret_are_refused(reply: Reply) -> None:
     """No token, and no lookup was sent."""
-    desk = Desk(reply)
-    async with desk.client() as client:
+    endpoint = TokenServer(reply)
+    async with endpoint.client() as client:
         with pytest.raises(AuthenticationError):
             await client.lookup(customer())
-    assert desk.used == []
+    assert endpoint.used == []
 
 
 async def test_renews_each_credential_on_its_own() -> None:
     """Of two whose tokens were revoked, neither is left out."""
     other = OAuth("other", "secret")
-    desk = Desk()
-    async with desk.client(auth=(CLIENT, other), rate="10/1") as client:
+    endpoint = TokenServer()
+    async with endpoint.client(auth=(CLIENT, other), rate="10/1") as client:
         for number in range(4):
             await client.lookup(customer(number))
-        old = set(desk.used)
-        desk.valid = lambda text: text not in old
+        old = set(endpoint.used)
+        endpoint.valid = lambda text: text not in old
         for number in range(4, 8):
             assert isinstance(await client.lookup(customer(number)), Found)
         assert [each.refused for each in client.snapshot().credentials] == [None, None]
@@ -233,11 +233,11 @@ async def test_renews_each_credential_on_its_own() -> None:
 )
 async def test_gets_over_a_token_endpoint_that_fails_once(failure: Reply) -> None:
     """The next request for a token comes half a second later, for all who wait."""
-    desk = Desk(failure)
-    async with desk.client() as client:
+    endpoint = TokenServer(failure)
+    async with endpoint.client() as client:
         outcomes = await asyncio.gather(*(client.lookup(customer(n)) for n in range(20)))
     assert all(isinstance(outcome, Found) for outcome in outcomes)
-    assert desk.asked == [0.0, 0.5]
+    assert endpoint.asked == [0.0, 0.5]
 
 
 async def _keep_asking(client: InteractionsClient, until: float) -> list[Outcome]:
@@ -249,10 +249,10 @@ async def _keep_asking(client: InteractionsClient, until: float) -> list[Outcome
 
 async def test_does_not_hammer_a_token_endpoint_that_keeps_failing() -> None:
     """Half a second between requests, doubling to thirty, however many lookups want a token."""
-    desk = Desk(*[503] * 12)
-    async with desk.client() as client:
+    endpoint = TokenServer(*[503] * 12)
+    async with endpoint.client() as client:
         await asyncio.gather(*(_keep_asking(client, 150.0) for _ in range(50)))
-    gaps = [later - earlier for earlier, later in pairwise(desk.asked)]
+    gaps = [later - earlier for earlier, later in pairwise(endpoint.asked)]
     expected = [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert len(gaps) >= len(expected) - 1
     assert all(gap >= least for gap, least in zip(gaps, [*expected, 30, 30], strict=False))
@@ -261,14 +261,14 @@ async def test_does_not_hammer_a_token_endpoint_that_keeps_failing() -> None:
 
 async def test_begins_with_small_pauses_again_after_a_token() -> None:
     """A success ends the doubling."""
-    desk = Desk(503, 503, 503, lifetime=10)
-    async with desk.client() as client:
+    endpoint = TokenServer(503, 503, 503, lifetime=10)
+    async with endpoint.client() as client:
         await client.lookup(customer())
-        desk.replies = [503]
+        endpoint.replies = [503]
         await asyncio.sleep(9.9)
         began = now()
         assert isinstance(await client.lookup(customer()), Found)
-    assert desk.asked[-2:] == [began, began + 0.5]
+    assert endpoint.asked[-2:] == [began, began + 0.5]
 
 
 @pytest.mark.parametrize(
@@ -279,46 +279,46 @@ async def test_waits_as_long_as_the_token_endpoint_asks(
     status: int, hint: str, pause: float
 ) -> None:
     """Its Retry-After counts before the usual pause, up to an hour."""
-    desk = Desk(response(status, retry_after=hint))
-    async with desk.client() as client:
+    endpoint = TokenServer(response(status, retry_after=hint))
+    async with endpoint.client() as client:
         await client.lookup(customer(), timeout=7200)
-        while len(desk.asked) < 2:
+        while len(endpoint.asked) < 2:
             await client.lookup(customer(), timeout=7200)
-    assert desk.asked[1] == pytest.approx(pause, abs=0.6 if pause > 0.5 else 1.1)
-    assert desk.asked[1] >= pause
+    assert endpoint.asked[1] == pytest.approx(pause, abs=0.6 if pause > 0.5 else 1.1)
+    assert endpoint.asked[1] >= pause
 
 
 async def test_ends_at_its_deadline_where_no_token_comes() -> None:
     """A lookup waits for a token as long as it may, and no longer; others are not hurt."""
-    desk = Desk(takes=5.0)
-    async with desk.client() as client:
+    endpoint = TokenServer(takes=5.0)
+    async with endpoint.client() as client:
         patient = asyncio.ensure_future(client.lookup(customer(1)))
         await asyncio.sleep(0)
         hurried = await client.lookup(customer(2), timeout=2)
         assert isinstance(hurried, Unavailable)
         assert (hurried.elapsed, hurried.attempts) == (2.0, 0)
         assert isinstance(await patient, Found)
-    assert desk.asked == [0.0]
+    assert endpoint.asked == [0.0]
 
 
 async def test_ends_at_its_deadline_while_a_token_may_not_be_asked_for() -> None:
-    """The pause of the one refresher holds nobody beyond a deadline."""
-    desk = Desk(response(429, retry_after="60"))
-    async with desk.client() as client:
+    """The pause of the one refresh task delays no lookup beyond its deadline."""
+    endpoint = TokenServer(response(429, retry_after="60"))
+    async with endpoint.client() as client:
         outcome = await client.lookup(customer(), timeout=10)
     assert isinstance(outcome, Unavailable)
     assert outcome.elapsed <= 10
-    assert len(desk.asked) == 1
+    assert len(endpoint.asked) == 1
 
 
 async def test_leaves_no_refresh_behind() -> None:
     """Closing ends one that is under way, or waits."""
-    desk = Desk(takes=5.0)
-    client = desk.client()
+    endpoint = TokenServer(takes=5.0)
+    client = endpoint.client()
     async with client:
         await client.lookup(customer(), timeout=1)
     assert len(asyncio.all_tasks()) == 1
-    assert desk.server.under_way == 0
+    assert endpoint.server.under_way == 0
 
 
 @pytest.mark.parametrize(

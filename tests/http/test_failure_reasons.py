@@ -12,7 +12,7 @@ from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
 
 
 def _oserror(number: int) -> OSError:
-    return OSError(number, "somebody's address")
+    return OSError(number, "an address")
 
 
 @pytest.mark.parametrize(

@@ -7,165 +7,145 @@ from typing import Any
 from capillary_interactions._json.dates import format_day_first, format_iso
 
 Json = dict[str, Any]
-Spell = Callable[[Any], Any]
-Names = Mapping[str, tuple[str, Spell]]
+Write = Callable[[str, Any], Any]
+# From a story's name of a field to that of a flat answer and that of an envelope.
+Names = Mapping[str, tuple[str, str]]
 
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _renamed(told: Mapping[str, Any], names: Names) -> Json:
-    return {names[key][0]: names[key][1](each) for key, each in told.items() if key in names}
-
-
-def _flat_interaction(network: str, told: Json) -> Json:
-    message: Names = {
-        "id": ("id", _same),
-        "receiver": ("receiver", _same),
-        "sender": ("sender", _same),
-        "subject": ("subject", _same),
-        "campaign": ("campaignId", _same),
-        "status": ("status", _same),
-        "sent": ("sentDate", format_day_first),
-        "delivered": ("deliveredTime", format_iso),
-        "user": ("userId", _same),
-    }
-    survey: Names = {
-        "name": ("name", _same),
-        "score": ("npsScore", _same),
-        "by": ("sentBy", _same),
-        "url": ("responseUrl", _same),
-        "sent": ("sentTime", format_iso),
-        "completed": ("completionTime", format_iso),
-    }
-    place: Names = {"lat": ("lat", _same), "long": ("long", _same), "time": ("time", format_iso)}
-    return {
-        "name": told["name"],
-        "count": told["count"],
-        "network": network,
-        "messageList": [_renamed(each, message) for each in told["messages"]],
-        "surveys": [_renamed(each, survey) for each in told["surveys"]],
-        "locations": [_renamed(each, place) for each in told["locations"]],
-        **_renamed(
-            told, {"used": ("usedStatus", _same), "last": ("lastInteractionTime", format_iso)}
-        ),
-    }
+_MESSAGE: Names = {
+    "id": ("id", "id"),
+    "receiver": ("receiver", "reciever"),
+    "sender": ("sender", "sender"),
+    "subject": ("subject", "subject"),
+    "campaign": ("campaignId", "campaign_id"),
+    "status": ("status", "status"),
+    "sent": ("sentDate", "sent_time"),
+    "delivered": ("deliveredTime", "delivered_time"),
+    "user": ("userId", "user_id"),
+}
+_SURVEY: Names = {
+    "name": ("name", "name"),
+    "score": ("npsScore", "nps_score"),
+    "by": ("sentBy", "sent_by"),
+    "url": ("responseUrl", "response_url"),
+    "sent": ("sentTime", "sent_time"),
+    "completed": ("completionTime", "completion_time"),
+}
+_LOCATION: Names = {"lat": ("lat", "lat"), "long": ("long", "long"), "time": ("time", "time")}
+_CUSTOMER: Names = {
+    "id": ("id", "id"),
+    "mobile": ("mobile", "mobile"),
+    "email": ("email", "email"),
+    "external": ("externalId", "external_id"),
+}
+_USE: Names = {
+    "used": ("usedStatus", "used_status"),
+    "last": ("lastInteractionTime", "last_interaction_time"),
+}
 
 
 def as_flat(story: Json) -> Json:
-    """The flat answer, with what only the envelope is known to tell."""
-    customer: Names = {
-        "id": ("id", _same),
-        "mobile": ("mobile", _same),
-        "email": ("email", _same),
-        "external": ("externalId", _same),
-    }
+    """The flat answer, with what only the envelope is known to have."""
+
+    def written(fields: Json, names: Names) -> Json:
+        return {
+            names[key][0]: _in_flat(names[key][0], value)
+            for key, value in fields.items()
+            if key in names
+        }
+
+    def interaction(network: str, fields: Json) -> Json:
+        return {
+            "name": fields["name"],
+            "count": fields["count"],
+            "network": network,
+            "messageList": [written(message, _MESSAGE) for message in fields["messages"]],
+            "surveys": [written(survey, _SURVEY) for survey in fields["surveys"]],
+            "locations": [written(location, _LOCATION) for location in fields["locations"]],
+            **written(fields, _USE),
+        }
+
     return {
-        "customer": _renamed(story["customer"], customer),
+        "customer": written(story["customer"], _CUSTOMER),
         "interaction": [
-            _flat_interaction(network, each) for network, told in story["networks"] for each in told
+            interaction(network, fields)
+            for network, listed in story["networks"]
+            for fields in listed
         ],
     }
 
 
-def _year_first(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
-def _one_digit(moment: datetime) -> str:
-    return f"{moment.year}-{moment.month}-{moment.day} {moment:%H:%M:%S}"
+def _in_flat(name: str, value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return format_day_first(value) if name == "sentDate" else format_iso(value)
 
 
 def as_envelope(story: Json) -> Json:
     """The envelope of today: real lists, numbers as numbers."""
+
+    def write(name: str, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        return str(value) if name == "campaign_id" else value
+
     status = {"success": "true", "code": 200, "message": "Success"}
-    return _enveloped(
-        story, status, word=_same, listed=_same, date=_year_first, receiver=("reciever", _same)
-    )
+    return _enveloped(story, status, write, list_of=list)
 
 
 def as_old_envelope(story: Json, nothing: str) -> Json:
-    """The envelope of old: all is text, lists of one are collapsed, nothing has a word."""
+    """The envelope of old: all is text, lists of one are collapsed, nothing is a string."""
 
-    def word(value: Any) -> str:
+    def write(name: str, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return f"{value.year}-{value.month}-{value.day} {value:%H:%M:%S}"
+        if name == "receiver":
+            return f"\n{value}\n"
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def collapsed(values: list[Any]) -> Any:
         return values[0] if len(values) == 1 else values or nothing
 
     status = {"success": "true", "response_code": "200"}
-    return _enveloped(
-        story,
-        status,
-        word=word,
-        listed=collapsed,
-        date=_one_digit,
-        receiver=("receiver", "\n{}\n".format),
-        nothing=nothing,
-    )
+    return _enveloped(story, status, write, list_of=collapsed, nothing=nothing)
 
 
 def _enveloped(
     story: Json,
     status: Json,
+    write: Write,
     *,
-    word: Spell,
-    listed: Spell,
-    date: Spell,
-    receiver: tuple[str, Spell],
+    list_of: Callable[[list[Any]], Any],
     nothing: str | None = None,
 ) -> Json:
-    def spelled(told: Mapping[str, Any], names: Names) -> Json:
-        absent = {} if nothing is None else {name: nothing for name, _ in names.values()}
-        return absent | _renamed(told, names)
+    def written(fields: Json, names: Names) -> Json:
+        renamed = {key: name for key, (_, name) in names.items()}
+        if nothing is not None and "receiver" in renamed:
+            renamed["receiver"] = "receiver"
+        absent = {} if nothing is None else dict.fromkeys(renamed.values(), nothing)
+        present = {
+            renamed[key]: write(renamed[key], value)
+            for key, value in fields.items()
+            if key in renamed
+        }
+        return absent | present
 
-    def interaction(told: Json) -> Json:
-        message: Names = {
-            "id": ("id", word),
-            "receiver": receiver,
-            "sender": ("sender", _same),
-            "subject": ("subject", _same),
-            "campaign": ("campaign_id", str),
-            "status": ("status", _same),
-            "sent": ("sent_time", date),
-            "delivered": ("delivered_time", date),
-            "user": ("user_id", word),
-        }
-        survey: Names = {
-            "name": ("name", _same),
-            "score": ("nps_score", word),
-            "by": ("sent_by", _same),
-            "url": ("response_url", _same),
-            "sent": ("sent_time", date),
-            "completed": ("completion_time", date),
-        }
-        place: Names = {"lat": ("lat", word), "long": ("long", word), "time": ("time", date)}
+    def interaction(fields: Json) -> Json:
+        def objects(key: str, names: Names) -> Any:
+            return list_of([written(value, names) for value in fields[key]])
+
         return {
-            "type": told["name"],
-            "count": word(told["count"]),
-            "messages": {"message": listed([spelled(each, message) for each in told["messages"]])},
-            "surveys": {"survey": listed([spelled(each, survey) for each in told["surveys"]])},
-            "locs": {"loc": listed([spelled(each, place) for each in told["locations"]])},
-            **spelled(
-                told, {"used": ("used_status", word), "last": ("last_interaction_time", date)}
-            ),
+            "type": fields["name"],
+            "count": write("count", fields["count"]),
+            "messages": {"message": objects("messages", _MESSAGE)},
+            "surveys": {"survey": objects("surveys", _SURVEY)},
+            "locs": {"loc": objects("locations", _LOCATION)},
+            **written(fields, _USE),
         }
 
-    customer: Names = {
-        "id": ("id", str),
-        "mobile": ("mobile", _same),
-        "email": ("email", _same),
-        "external": ("external_id", _same),
-    }
     networks = [
-        {"name": name, "interaction": listed([interaction(each) for each in told])}
-        for name, told in story["networks"]
+        {"name": name, "interaction": list_of([interaction(fields) for fields in listed])}
+        for name, listed in story["networks"]
     ]
-    who = spelled(story["customer"], customer)
-    return {
-        "response": {
-            "status": status,
-            "customer": {**who, "interactions": {"network": listed(networks)}},
-        }
-    }
+    interactions = {"network": list_of(networks)}
+    customer = {**written(story["customer"], _CUSTOMER), "interactions": interactions}
+    return {"response": {"status": status, "customer": customer}}

@@ -1,4 +1,4 @@
-"""Answers that nobody wrote: JSON of any kind, flat answers, and one story told in three ways."""
+"""Generated answers: JSON of any type, flat answers, and stories for all three generations."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -126,7 +126,7 @@ STORY_INTERACTIONS: Final = st.fixed_dictionaries(
     },
     optional={"used": st.booleans(), "last": MOMENTS},
 )
-# What a customer's history is, told by nobody yet: networks, each with its interactions.
+# A customer's history, in no shape yet: networks, each with its interactions.
 STORIES: Final[st.SearchStrategy[Json]] = st.fixed_dictionaries(
     {
         "customer": _given(id=IDS, mobile=PLAIN, email=PLAIN, external=PLAIN),

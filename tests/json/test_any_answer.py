@@ -63,7 +63,7 @@ def _is_integer(value: object) -> bool:
 
 
 def _proves(body: Any) -> bool:
-    """Whether the fields that prove a shape are there, told in other words than the package's."""
+    """Whether the fields that prove a shape are there, written apart from the package's check."""
     if not isinstance(body, dict):
         return False
     if "interaction" in body:

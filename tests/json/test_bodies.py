@@ -177,7 +177,7 @@ def test_that_are_nested_deep_have_an_ending(around: bytes, opening: bytes, clos
 
 
 def test_that_are_unreadable_are_kept_in_part() -> None:
-    """The first two kilobytes, for whoever looks into it."""
+    """The first two kilobytes, to be looked into."""
     body = b'{"interaction": 5, "x": "' + b"y" * 100_000 + b'"}'
     verdict = judged(body)
     assert (ending(verdict), verdict.body) == ("unreadable", body[:2048])

@@ -207,7 +207,7 @@ def test_names_what_is_wrong_and_where(
     ],
 )
 def test_never_tells_the_value(body: Callable[[object], object], value: object) -> None:
-    """What stands there may be somebody's number."""
+    """It may be a phone number."""
     wrong = mismatch(body(value))
     assert SECRET not in wrong.reason
     assert SECRET not in (wrong.path or "")
@@ -301,7 +301,7 @@ def test_reads_a_text_as_the_integer_that_python_reads_or_not_at_all(value: str)
 
 
 def test_names_the_field_of_an_odd_date() -> None:
-    """Whoever catches it keeps the text under that name."""
+    """Its text is kept under that name."""
     with pytest.raises(UnparsedDateError) as caught:
         date(make_date_parser(UTC))("sentDate")("yesterday", None)
     assert caught.value.key == "sentDate"

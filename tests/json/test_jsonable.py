@@ -76,11 +76,11 @@ def test_one_history_is_written_in_one_way_from_every_envelope(story: Json, noth
     answer = read(as_envelope(story))
     written = to_jsonable(answer)
     assert written["customer"] == as_flat(story)["customer"]
-    for interaction, told in zip(
+    for interaction, flat_one in zip(
         written["interaction"], as_flat(story)["interaction"], strict=True
     ):
-        assert interaction["network"] == told["network"]
-        assert interaction.get("messageList") == told["messageList"]
+        assert interaction["network"] == flat_one["network"]
+        assert interaction.get("messageList") == flat_one["messageList"]
     assert to_jsonable(read(as_old_envelope(story, nothing)))["customer"] == written["customer"]
     assert read(written) == answer
 
@@ -179,7 +179,7 @@ def test_writes_a_changed_copy_as_it_is_now() -> None:
 
 
 def test_gives_copies_away() -> None:
-    """Whoever changes what was written changes nothing here."""
+    """Changing what was written changes nothing here."""
     answer = read(flat_messages({"id": 1, "tags": ["a"]}))
     written = to_jsonable(answer)
     written["interaction"][0]["messageList"][0]["tags"].append("b")
@@ -232,7 +232,7 @@ def test_writes_durations_without_the_last_digits_of_a_float() -> None:
 
 
 def test_writes_the_servers_name_for_a_request() -> None:
-    """For whoever asks the vendor's support."""
+    """For a question to the vendor's support."""
     written = to_jsonable(NotFound(reason="no", request_id="r-1", **COMMON))
     assert written["requestId"] == "r-1"
 

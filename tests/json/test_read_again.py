@@ -82,8 +82,8 @@ def test_is_the_same_answer(body: dict[str, Any]) -> None:
     assert [message.id for _, message in again.messages()] == [
         message.id for _, message in found.messages()
     ]
-    for (_, told), (_, first) in zip(again.messages(), found.messages(), strict=True):
-        assert (told.receiver, told.sent_at, told.user_id) == (
+    for (_, second), (_, first) in zip(again.messages(), found.messages(), strict=True):
+        assert (second.receiver, second.sent_at, second.user_id) == (
             first.receiver,
             first.sent_at,
             first.user_id,

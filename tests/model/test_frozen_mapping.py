@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from capillary_interactions import Query, to_jsonable
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._protocol.request_url import encode_query
-from tests.examples import SOMEBODY, carried, config
+from tests.examples import IDENTIFIER, carried, config
 
-_QUERY = Query(SOMEBODY, extra={"a": "1"})
+_QUERY = Query(IDENTIFIER, extra={"a": "1"})
 _CONFIG = config(headers={"X-A": "hush"})
 _MAPPINGS = (_QUERY.extra, _CONFIG.headers)
 
@@ -62,7 +62,7 @@ def test_travels_by_itself(held: Any) -> None:
 
 def test_keeps_its_owner_a_key() -> None:
     """Equal queries are the same key, whatever mapping their further parameters came in."""
-    same = Query(SOMEBODY, extra=FrozenMapping({"a": "1"}))
+    same = Query(IDENTIFIER, extra=FrozenMapping({"a": "1"}))
 
     assert {_QUERY: 1}[same] == 1
     assert attrs.evolve(_QUERY, limit=3).extra == _QUERY.extra

@@ -23,10 +23,10 @@ from capillary_interactions import (
     Unreadable,
 )
 from capillary_interactions._model.outcome import ENDINGS, with_all_endings
-from tests.examples import MOBILE, SOMEBODY, carried
+from tests.examples import IDENTIFIER, MOBILE, carried
 
 _COMMON: Mapping[str, Any] = {
-    "query": Query(SOMEBODY, type="whatsapp"),
+    "query": Query(IDENTIFIER, type="whatsapp"),
     "item": {"row": 7},
     "attempts": 3,
     "elapsed": 1.5,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import Identifier, IdentifierName, InteractionType, Network, Query
-from tests.examples import EMAIL, MOBILE, SOMEBODY, carried, identifiers, personal, sendable
+from tests.examples import EMAIL, IDENTIFIER, MOBILE, carried, identifiers, personal, sendable
 
 _TIES = {
     InteractionType.CHECKIN: {Network.FOURSQUARE, Network.FACEBOOK},
@@ -74,9 +74,9 @@ def test_names_the_kinds_of_identifier(name: Any) -> None:
 
 def test_asks_for_everything_by_default() -> None:
     """A query with only an identifier narrows nothing."""
-    query = Query(SOMEBODY)
+    query = Query(IDENTIFIER)
 
-    assert query.identifier == SOMEBODY
+    assert query.identifier == IDENTIFIER
     assert {name: getattr(query, name) for name in _EVERYTHING} == {
         **dict.fromkeys(_EVERYTHING),
         "extra": {},
@@ -85,14 +85,14 @@ def test_asks_for_everything_by_default() -> None:
 
 def test_keeps_each_parameter() -> None:
     """What is given is what is kept."""
-    query = Query(SOMEBODY, **_EVERYTHING)
+    query = Query(IDENTIFIER, **_EVERYTHING)
 
     assert dict(_EVERYTHING) == {name: getattr(query, name) for name in _EVERYTHING}
 
 
 def test_takes_texts_for_the_enums() -> None:
     """Strings become members."""
-    query = Query(SOMEBODY, network="twitter", type="tweet")
+    query = Query(IDENTIFIER, network="twitter", type="tweet")
 
     assert query.network is Network.TWITTER
     assert query.type is InteractionType.TWEET
@@ -103,10 +103,10 @@ def test_takes_texts_for_the_enums() -> None:
 def test_ties_a_type_to_its_networks(kind: InteractionType, network: Network) -> None:
     """A type of another network is refused with its own; every other pair is let through."""
     if network in _TIES.get(kind, set(Network)):
-        assert Query(SOMEBODY, network=network, type=kind).type == kind
+        assert Query(IDENTIFIER, network=network, type=kind).type == kind
         return
     with pytest.raises(ValueError, match=f"^type '{kind.value}' belongs to network ") as refused:
-        Query(SOMEBODY, network=network, type=kind)
+        Query(IDENTIFIER, network=network, type=kind)
 
     assert all(right.value in str(refused.value) for right in _TIES[kind])
 
@@ -114,7 +114,7 @@ def test_ties_a_type_to_its_networks(kind: InteractionType, network: Network) ->
 @pytest.mark.parametrize("kind", _TIES)
 def test_lets_a_type_stand_without_a_network(kind: InteractionType) -> None:
     """Without a network there is nothing to contradict."""
-    assert Query(SOMEBODY, type=kind).network is None
+    assert Query(IDENTIFIER, type=kind).network is None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_lets_a_type_stand_without_a_network(kind: InteractionType) -> None:
 def test_refuses_a_parameter_where_it_is_made(setting: str, value: Any, reason: str) -> None:
     """A wrong parameter is a ValueError whose message begins with its name."""
     with pytest.raises(ValueError, match=f"^{reason}"):
-        Query(SOMEBODY, **{setting: value})
+        Query(IDENTIFIER, **{setting: value})
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_refuses_a_parameter_where_it_is_made(setting: str, value: Any, reason: 
 def test_keeps_its_own_parameters_out_of_extra(name: str) -> None:
     """A second identifier, or a second limit, cannot be smuggled in."""
     with pytest.raises(ValueError, match=f"^extra must not hold '{name}'"):
-        Query(SOMEBODY, extra={name: "x"})
+        Query(IDENTIFIER, extra={name: "x"})
 
 
 @pytest.mark.parametrize("value", [MOBILE, None, ("mobile", MOBILE)])
@@ -179,19 +179,19 @@ def test_needs_an_identifier(value: Any) -> None:
 def test_takes_only_the_identifier_by_place() -> None:
     """What narrows a query is given by name."""
     with pytest.raises(TypeError):
-        Query(SOMEBODY, "twitter")  # type: ignore[call-arg]
+        Query(IDENTIFIER, "twitter")  # type: ignore[call-arg]
 
 
 def test_is_frozen() -> None:
     """A query is a value: it can be a key while it is in the air."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        Query(SOMEBODY).limit = 5  # type: ignore[misc]
+        Query(IDENTIFIER).limit = 5  # type: ignore[misc]
 
 
 def test_does_not_follow_the_mapping_it_was_given() -> None:
-    """Whoever gave `extra` may go on using it."""
+    """The caller may go on using it."""
     extra = {"a": "1"}
-    query = Query(SOMEBODY, extra=extra)
+    query = Query(IDENTIFIER, extra=extra)
     extra["b"] = "2"
 
     assert query.extra == {"a": "1"}
@@ -231,7 +231,7 @@ def test_equals_itself_made_again(identifier: Identifier, parameters: dict[str, 
 )
 def test_differs_in_any_parameter(change: dict[str, Any]) -> None:
     """A query that asks anything else is another query."""
-    query = Query(SOMEBODY, **_EVERYTHING)
+    query = Query(IDENTIFIER, **_EVERYTHING)
 
     assert attrs.evolve(query, **change) != query
 

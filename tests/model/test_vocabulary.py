@@ -65,7 +65,7 @@ def test_masks_an_identifier_that_stands_in_the_place_of_a_word(value: str) -> N
 
 @pytest.mark.parametrize("value", ["facebok", "Twitter", " CAPILLARY"])
 def test_shows_a_word_with_a_typing_error(value: str) -> None:
-    """What is nearly one of the accepted words is nobody's secret, and is told."""
+    """What is nearly an accepted value is no secret, and is repeated."""
     with pytest.raises(ValueError, match=f"not '{value}'$"):
         parse_enum(Network, value, "network")
 
@@ -148,7 +148,7 @@ def test_refuses_a_custom_type_that_cannot_be_sent(name: str) -> None:
 
 
 def test_leaves_custom_types_out_of_the_members() -> None:
-    """A type that somebody made up is not listed as documented."""
+    """A made-up type is not listed as documented."""
     custom = InteractionType.custom("telepathy")
 
     assert custom not in list(InteractionType)

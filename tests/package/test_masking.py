@@ -109,7 +109,7 @@ def test_shows_of_an_address_no_more_than_a_letter_and_a_top_level_domain(
 
 @given(before=st.text(max_size=40), value=personal, after=st.text(max_size=40))
 def test_never_holds_a_value_known_to_be_personal(before: str, value: str, after: str) -> None:
-    """Wherever it stands in somebody else's sentence, and however often."""
+    """Wherever it stands in a server's sentence, and however often."""
     masked = mask_text(f"{before}{value}{after}{value}", value)
 
     assert value not in masked
@@ -156,7 +156,7 @@ def test_finds_a_known_value_in_any_spelling(value: str) -> None:
     ],
 )
 def test_masks_what_looks_personal(text: str, masked: str) -> None:
-    """Addresses, numbers and query strings of which nobody knew; and one printable line."""
+    """Addresses, numbers and query strings that were not known; and one printable line."""
     assert mask_text(text) == masked
 
 

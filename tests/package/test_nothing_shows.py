@@ -123,7 +123,7 @@ _VALUES: Final[tuple[Any, ...]] = (
     InteractionsClient(_CONFIG, transport=FakeTransport()).snapshot(),
     *InteractionsClient(_CONFIG, transport=FakeTransport()).snapshot().credentials,
 )
-# Not exported, but a debugger, a plugin or a transport of somebody's own sees them.
+# Not exported, but a debugger, a plugin or a foreign transport sees them.
 _INNER: Final[tuple[Any, ...]] = (
     Request(url=_URL, headers={"Authorization": _SECRET}, body=_SECRET.encode()),
     Response(status=200, headers={"set-cookie": _SECRET}, body=_EMAIL.encode()),

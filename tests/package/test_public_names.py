@@ -99,11 +99,11 @@ def test_imports_neither_its_outer_parts_nor_optional_libraries() -> None:
         "import sys, capillary_interactions as c; c.InteractionsClient; "
         "print(*sys.modules, sep='\\n')"
     )
-    told = subprocess.run(  # noqa: S603 - this interpreter, and the line above
+    completed = subprocess.run(  # noqa: S603 - this interpreter, and the line above
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    loaded = set(told.stdout.split())
+    loaded = set(completed.stdout.split())
 
     assert "capillary_interactions._client.client" in loaded
     assert loaded.isdisjoint([*_FOREIGN, *_OWN])
-    assert not told.stderr
+    assert not completed.stderr

@@ -25,7 +25,7 @@ def _legacy(remaining: object, reset: object, **further: str) -> dict[str, Any]:
     return {"x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset, **further}
 
 
-def _told(
+def _quota(
     remaining: float,
     reset: float,
     limit: float | None = None,
@@ -40,26 +40,26 @@ def _told(
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        (_legacy("12", "30"), [_told(12, 30)]),
-        (_legacy(12, 30), [_told(12, 30)]),
-        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "5"}, [_told(0, 5)]),
-        ({"x-rate-limit-remaining": "3", "x-rate-limit-reset": "1.5"}, [_told(3, 1.5)]),
-        (_legacy("12", str(EPOCH + 40)), [_told(12, 40, rounded=2)]),
-        (_legacy("12", str(1000 * (EPOCH + 40))), [_told(12, 40, rounded=2)]),
-        (_legacy("12", f"{EPOCH + 40}.5"), [_told(12, 40.5, rounded=2)]),
-        (_legacy("12", str(EPOCH - 40)), [_told(12, 0, rounded=2)]),
-        (_legacy("12", "2025-01-01T12:00:40Z"), [_told(12, 40, rounded=2)]),
-        (_legacy("12", "Wed, 01 Jan 2025 12:00:40 GMT"), [_told(12, 40, rounded=2)]),
+        (_legacy("12", "30"), [_quota(12, 30)]),
+        (_legacy(12, 30), [_quota(12, 30)]),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "5"}, [_quota(0, 5)]),
+        ({"x-rate-limit-remaining": "3", "x-rate-limit-reset": "1.5"}, [_quota(3, 1.5)]),
+        (_legacy("12", str(EPOCH + 40)), [_quota(12, 40, rounded=2)]),
+        (_legacy("12", str(1000 * (EPOCH + 40))), [_quota(12, 40, rounded=2)]),
+        (_legacy("12", f"{EPOCH + 40}.5"), [_quota(12, 40.5, rounded=2)]),
+        (_legacy("12", str(EPOCH - 40)), [_quota(12, 0, rounded=2)]),
+        (_legacy("12", "2025-01-01T12:00:40Z"), [_quota(12, 40, rounded=2)]),
+        (_legacy("12", "Wed, 01 Jan 2025 12:00:40 GMT"), [_quota(12, 40, rounded=2)]),
         (
             _legacy("12", "Wed Jan 01 2025 12:00:40 GMT+0000 (Coordinated Universal Time)"),
-            [_told(12, 40, rounded=2)],
+            [_quota(12, 40, rounded=2)],
         ),
-        (_legacy("12", "6m0s"), [_told(12, 360)]),
-        (_legacy("12", "20ms"), [_told(12, 0.02)]),
-        (_legacy("12, 4000", "30, 3600"), [_told(12, 30), _told(4000, 3600)]),
+        (_legacy("12", "6m0s"), [_quota(12, 360)]),
+        (_legacy("12", "20ms"), [_quota(12, 0.02)]),
+        (_legacy("12, 4000", "30, 3600"), [_quota(12, 30), _quota(4000, 3600)]),
         (
             _legacy("12", str(EPOCH + 40), **{"x-ratelimit-reset-after": "39.2"}),
-            [_told(12, 39.2)],
+            [_quota(12, 39.2)],
         ),
         (
             {
@@ -69,12 +69,12 @@ def _told(
                 "x-ratelimit-remaining-tokens": "0",
                 "x-ratelimit-reset-tokens": "6m0s",
             },
-            [_told(59, 1, 60)],
+            [_quota(59, 1, 60)],
         ),
         (
             # Envoy, and a draft of the IETF.
             _legacy("9", "1", **{"x-ratelimit-limit": '10, 10;w=1;name="a", 1000;w=3600'}),
-            [_told(9, 1, 10, 1)],
+            [_quota(9, 1, 10, 1)],
         ),
         (
             {
@@ -83,34 +83,34 @@ def _told(
                 "ratelimit-remaining": "19",
                 "ratelimit-reset": "1",
             },
-            [_told(19, 1, 20, 1)],
+            [_quota(19, 1, 20, 1)],
         ),
         (
             {"ratelimit-policy": "20;w=1", "ratelimit": "limit=20, remaining=19, reset=1"},
-            [_told(19, 1, 20, 1)],
+            [_quota(19, 1, 20, 1)],
         ),
         (
             {"ratelimit": "limit=20, remaining=19, reset=1, limit=50, remaining=9, reset=60"},
-            [_told(19, 1, 20), _told(9, 60, 50)],
+            [_quota(19, 1, 20), _quota(9, 60, 50)],
         ),
         (
             {
                 "ratelimit-policy": '"20-in-1sec"; q=20; w=1; pk=:NzY4Mzg0YTU=:',
                 "ratelimit": '"20-in-1sec"; r=19; t=1',
             },
-            [_told(19, 1, 20, 1)],
+            [_quota(19, 1, 20, 1)],
         ),
         (
             {
                 "ratelimit-policy": '"burst";q=20;w=1, "daily";q=5000;w=86400',
                 "ratelimit": '"burst";r=0;t=1, "daily";r=4000;t=80000',
             },
-            [_told(0, 1, 20, 1), _told(4000, 80000, 5000, 86400)],
+            [_quota(0, 1, 20, 1), _quota(4000, 80000, 5000, 86400)],
         ),
-        ({"ratelimit": '"default";r=50;t=5'}, [_told(50, 5)]),
-        ({"ratelimit": "default;r=50;t=5"}, [_told(50, 5)]),
-        ({"ratelimit": '"a, b";r=50;t=5'}, [_told(50, 5)]),
-        ({"RateLimit": '"default"; R=50; T=5'}, [_told(50, 5)]),
+        ({"ratelimit": '"default";r=50;t=5'}, [_quota(50, 5)]),
+        ({"ratelimit": "default;r=50;t=5"}, [_quota(50, 5)]),
+        ({"ratelimit": '"a, b";r=50;t=5'}, [_quota(50, 5)]),
+        ({"RateLimit": '"default"; R=50; T=5'}, [_quota(50, 5)]),
     ],
 )
 def test_reads_what_is_left_of_every_quota(
@@ -130,7 +130,7 @@ def test_reads_every_line_of_a_header() -> None:
             ("RateLimit", '"hour"; r=3; t=900'),
         ]
     )
-    assert policies(headers, NOW) == (_told(999, 60, 1000, 60), _told(3, 900, 5000, 3600))
+    assert policies(headers, NOW) == (_quota(999, 60, 1000, 60), _quota(3, 900, 5000, 3600))
 
 
 @pytest.mark.parametrize("skew", [600, -600, 365 * 86400, -365 * 86400])
@@ -138,7 +138,7 @@ def test_reads_a_reset_by_the_clock_that_wrote_it(skew: int) -> None:
     """With a server's clock ten minutes or a year off, a window still ends when it ends."""
     there = NOW + timedelta(seconds=skew)
     headers = _legacy("12", str(EPOCH + skew + 40), date=format_datetime(there, usegmt=True))
-    assert policies(headers, NOW) == (_told(12, 40, rounded=2),)
+    assert policies(headers, NOW) == (_quota(12, 40, rounded=2),)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_never_fails_on_what_a_gateway_sends(
 ) -> None:
     """Whatever the headers, finite numbers or nothing, and a pace that is above nothing."""
     now = datetime(2025, 1, 1, tzinfo=UTC)
-    told = policies(
+    quotas = policies(
         {
             "ratelimit-remaining": left,
             "ratelimit-reset": reset,
@@ -188,54 +188,54 @@ def test_never_fails_on_what_a_gateway_sends(
         },
         now,
     )
-    assert all(one.remaining >= 0 and 0 <= one.reset <= 31 * 86400 for one in told)
-    left_over = slowing(told, 20.0)
+    assert all(quota.remaining >= 0 and 0 <= quota.reset <= 31 * 86400 for quota in quotas)
+    left_over = slowing(quotas, 20.0)
     assert left_over is None or (left_over.remaining >= 0 < left_over.reset)
 
 
 @pytest.mark.parametrize(
-    ("told", "rate", "expected"),
+    ("quotas", "rate", "expected"),
     [
         # A window of a second, as full as it gets: what is left is all that is needed.
-        ([_told(3, 1, 20, 1)], 19.5, None),
-        ([_told(0, 1, 20, 1)], 19.5, None),
-        ([_told(0, 2, rounded=2)], 19.5, None),
-        ([_told(0, 3, 5, 10)], 0.49, None),
+        ([_quota(3, 1, 20, 1)], 19.5, None),
+        ([_quota(0, 1, 20, 1)], 19.5, None),
+        ([_quota(0, 2, rounded=2)], 19.5, None),
+        ([_quota(0, 3, 5, 10)], 0.49, None),
         # A moving window, in which little is left all the time.
-        ([_told(5, 2, 300, rounded=2)], 16.4, None),
+        ([_quota(5, 2, 300, rounded=2)], 16.4, None),
         # A long quota, with most of it left, or a good deal.
-        ([_told(4999, 3600, 5000, 3600)], 16.4, None),
-        ([_told(47_999, 86_400, 48_000, 86_400)], 16.4, None),
-        ([_told(200, 3000, 5000, 3600)], 16.4, None),
+        ([_quota(4999, 3600, 5000, 3600)], 16.4, None),
+        ([_quota(47_999, 86_400, 48_000, 86_400)], 16.4, None),
+        ([_quota(200, 3000, 5000, 3600)], 16.4, None),
         # And run low.
-        ([_told(150, 3000, 5000, 3600)], 16.4, RemainingQuota(remaining=150, reset=3000)),
-        ([_told(0, 3000, 5000, 3600)], 16.4, RemainingQuota(remaining=0, reset=3000)),
-        ([_told(10, 100)], 97.0, RemainingQuota(remaining=10, reset=100)),
+        ([_quota(150, 3000, 5000, 3600)], 16.4, RemainingQuota(remaining=150, reset=3000)),
+        ([_quota(0, 3000, 5000, 3600)], 16.4, RemainingQuota(remaining=0, reset=3000)),
+        ([_quota(10, 100)], 97.0, RemainingQuota(remaining=10, reset=100)),
         # A server that allows less than the setting.
-        ([_told(19, 1, 20, 1)], 39.0, RemainingQuota(remaining=180, reset=10)),
-        ([_told(0, 1, 20, 1)], 39.0, RemainingQuota(remaining=0, reset=1)),
-        ([_told(400, 50, 500, 60)], 16.4, None),
+        ([_quota(19, 1, 20, 1)], 39.0, RemainingQuota(remaining=180, reset=10)),
+        ([_quota(0, 1, 20, 1)], 39.0, RemainingQuota(remaining=0, reset=1)),
+        ([_quota(400, 50, 500, 60)], 16.4, None),
         # The tightest of several.
         (
-            [_told(0, 1, 20, 1), _told(100, 3000, 5000, 86400), _told(999, 60, 1000, 60)],
+            [_quota(0, 1, 20, 1), _quota(100, 3000, 5000, 86400), _quota(999, 60, 1000, 60)],
             16.4,
             RemainingQuota(remaining=100, reset=3000),
         ),
         # Others use it, too: a tenth of the window, and then one sees.
-        ([_told(0, 30, 1000, 60)], 16.4, RemainingQuota(remaining=0, reset=6)),
-        ([_told(0, 0)], 16.4, None),
+        ([_quota(0, 30, 1000, 60)], 16.4, RemainingQuota(remaining=0, reset=6)),
+        ([_quota(0, 0)], 16.4, None),
         ([], 16.4, None),
     ],
 )
 def test_slows_down_only_where_little_is_left(
-    told: list[QuotaPolicy], rate: float, expected: RemainingQuota | None
+    quotas: list[QuotaPolicy], rate: float, expected: RemainingQuota | None
 ) -> None:
     """A client that keeps to the quota is not slowed by the headers that tell of it."""
-    assert slowing(told, rate) == expected
+    assert slowing(quotas, rate) == expected
 
 
 def test_stays_slowed_until_the_reset_that_it_was_told_of() -> None:
     """The last second of a window is not the first of the next."""
-    told = [_told(0, 1, 5000)]
-    assert slowing(told, 16.4) is None
-    assert slowing(told, 16.4, slowed=True) == RemainingQuota(remaining=0, reset=1)
+    quotas = [_quota(0, 1, 5000)]
+    assert slowing(quotas, 16.4) is None
+    assert slowing(quotas, 16.4, slowed=True) == RemainingQuota(remaining=0, reset=1)

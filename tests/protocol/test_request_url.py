@@ -17,7 +17,7 @@ from capillary_interactions import (
     Query,
 )
 from capillary_interactions._protocol.request_url import PATHS, check_supported, encode_query
-from tests.examples import MOBILE, SOMEBODY, one_value, sendable
+from tests.examples import IDENTIFIER, MOBILE, one_value, sendable
 
 _V1_1, _V2 = ApiVersion.V1_1, ApiVersion.V2
 _CARDS = [IdentifierName.CARD_NUMBER, IdentifierName.CARD_EXTERNAL_ID]
@@ -88,7 +88,7 @@ def test_prefers_its_own_source_and_account(
 ) -> None:
     """What the query says counts before what the client says; without either nothing is sent."""
     spelled = encode_query(
-        Query(SOMEBODY, source=own, account_id=own), version, source=client, account_id=client
+        Query(IDENTIFIER, source=own, account_id=own), version, source=client, account_id=client
     )
     sent = dict(parse_qsl(spelled))
 
@@ -98,7 +98,7 @@ def test_prefers_its_own_source_and_account(
 @pytest.mark.parametrize("version", ApiVersion)
 def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
     """The way out for types that this library does not know."""
-    query = Query(SOMEBODY, type=InteractionType.custom("missed_call & more"))
+    query = Query(IDENTIFIER, type=InteractionType.custom("missed_call & more"))
 
     assert encode_query(query, version).endswith("&type=missed_call%20%26%20more")
 
@@ -125,7 +125,7 @@ def test_percent_encodes(version: ApiVersion, value: str, spelled: str) -> None:
     if value.strip():
         identified = encode_query(Query(Identifier.external_id(value)), version)
         assert f"={spelled}" == identified[-len(spelled) - 1 :]
-    extra = encode_query(Query(SOMEBODY, extra={f"x{value}": value}), version)
+    extra = encode_query(Query(IDENTIFIER, extra={f"x{value}": value}), version)
 
     assert extra.endswith(f"&x{spelled}={spelled}")
 
@@ -197,7 +197,7 @@ def test_refuses_a_card_in_v2_and_names_what_it_has(name: IdentifierName) -> Non
 @pytest.mark.parametrize("paging", [{"limit": 5}, {"offset": 0}])
 def test_refuses_paging_in_v2(paging: dict[str, int]) -> None:
     """What would silently do nothing is an error."""
-    query = Query(SOMEBODY, limit=paging.get("limit"), offset=paging.get("offset"))
+    query = Query(IDENTIFIER, limit=paging.get("limit"), offset=paging.get("offset"))
     with pytest.raises(ValueError, match=r"^API v2 documents no paging"):
         check_supported(query, _V2)
 
