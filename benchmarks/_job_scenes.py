@@ -190,26 +190,26 @@ async def play(seed: int, folder: Path) -> str:
 
 
 async def _disturb(scene: Scene) -> str:
-    kind = scene.rng.choice(tuple(_KINDS))
+    name = scene.rng.choice(tuple(_DISTURBANCES))
     before = set(recorded(scene.job))
     scene.ended.clear()
     tasks = asyncio.all_tasks()
     async with asyncio.timeout(_TIMEOUT):
-        await _KINDS[kind](scene)
-    expect(asyncio.all_tasks() <= tasks, f"{kind}: no task is left")
+        await _DISTURBANCES[name](scene)
+    expect(asyncio.all_tasks() <= tasks, f"{name}: no task is left")
     lock = FileLock(scene.job)
     lock.acquire()
     lock.release()
     new = len(set(recorded(scene.job)) - before)
     # These may be looked up again: after a pause, or because the client was closed.
-    unsure = scene.stops.may_pause or kind == "client closed"
+    unsure = scene.stops.may_pause or name == "client closed"
     sure = scene.ended.total() - unsure * scene.ended["unavailable"]
-    if kind != "fault":
-        expect(sure <= new <= scene.ended.total(), f"{kind}: {sure} ended, {new} recorded")
+    if name != "fault":
+        expect(sure <= new <= scene.ended.total(), f"{name}: {sure} ended, {new} recorded")
     await _check_figures(scene)
     scene.remember()
     scene.check_repeats()
-    return kind
+    return name
 
 
 async def _check_figures(scene: Scene) -> None:
@@ -343,7 +343,7 @@ async def _faulty(scene: Scene) -> None:
         expect(isinstance(task.exception(), LookupError | type(None)), f"{task.exception()!r}")
 
 
-_KINDS: Final[Mapping[str, Callable[[Scene], Awaitable[None]]]] = {
+_DISTURBANCES: Final[Mapping[str, Callable[[Scene], Awaitable[None]]]] = {
     "cancelled": _cancelled,
     "scope": _scoped,
     "all cancelled": _all_cancelled,

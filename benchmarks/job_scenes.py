@@ -40,7 +40,7 @@ _SIGNALS: Final = (
 def _forked(call: Callable[[], None], *, quiet: bool = False) -> int:
     """Fork a process that calls a function; return its number.
 
-    This process has one thread for as long as it lives, so that its copies are whole.
+    This process has one thread for as long as it lives, so that its copies are complete.
     """
     # Until it is within the `try`, where it cannot go on as its parent.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -165,7 +165,7 @@ class Chain:
             out = self.out.with_suffix(suffix)
             if out.exists():
                 rows = len({row["row"] for row in answers(out)})
-                assert rows == len(rows_of(self.path))  # noqa: S101 - whole, or not there
+                assert rows == len(rows_of(self.path))  # noqa: S101 - complete, or no file
 
     def check(self, undisturbed: Path) -> None:
         """See that all is as with a job that was never killed."""

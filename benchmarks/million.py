@@ -166,7 +166,7 @@ def _peak() -> float:
 
 
 async def _measure(base_url: str, path: Path) -> None:
-    """Run a whole list, and print the figures as JSON: for a process of its own."""
+    """Run a long list, and print the figures as JSON: for a process of its own."""
     base, seen = _peak(), list[float]()
     started_at = time.perf_counter()
     file = _file(path)

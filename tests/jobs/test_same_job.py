@@ -146,7 +146,7 @@ async def test_refuses_another_list(
 ) -> None:
     """A list of another size, or with other rows anywhere, is noticed before the first request."""
     path = mobiles(tmp_path / "l.csv", range(12_000))
-    whole = asyncio.Event()
+    all_read = asyncio.Event()
     async with (
         client_of(sandbox) as client,
         Job.open(job_path, CustomerList(path, identifier="mobile")) as job,
@@ -154,12 +154,12 @@ async def test_refuses_another_list(
 
         def look(progress: Progress) -> None:
             if progress.status.whole:
-                whole.set()
+                all_read.set()
                 job.stop()
 
         await job.run(client, progress=look)
         asked = sandbox.counts.received
-        assert whole.is_set()
+        assert all_read.is_set()
         path.write_bytes(_changed(path.read_bytes(), how))
         difference = (
             r"it had \d+,\d+ bytes, and has"
@@ -174,7 +174,7 @@ async def test_refuses_another_list(
 async def test_accepts_a_list_that_was_only_touched(
     sandbox: Sandbox, tmp_path: Path, list_path: Path, job_path: Path
 ) -> None:
-    """Another time, or another place, makes no other list."""
+    """Another date, or another path, makes no other list."""
     await run_job(sandbox, list_path, job_path)
     moved = mobiles(tmp_path / "moved.csv", range(5))
     assert (await run_job(sandbox, moved, job_path)).complete

@@ -173,7 +173,7 @@ async def test_is_not_started_anew_where_it_was_copied_without_its_log(
             await run_job(sandbox, tmp_path / "l.csv", copy, restart=restart)
     assert (tmp_path / copy.name).read_bytes() == before
     assert sandbox.counts.received == received
-    # The job itself is closed, and whole without a log.
+    # The job itself is closed, and complete without a log.
     assert names(tmp_path, "list.job*") == ["list.job"]
     assert (await run_job(sandbox, None, job_path)).run.asked == 0
 
