@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import Final
 
 import capillary_interactions
-from capillary_interactions import Found, Identifier, InteractionsClient, events, jobs, testing
+from capillary_interactions import Found, Identifier, InteractionsClient, Query, events, jobs, testing
 from capillary_interactions.sandbox import SandboxProcess
 
 _ROOT: Final = Path(capillary_interactions.__file__).parent
@@ -52,7 +52,7 @@ async def _record() -> _Recorder:
     with SandboxProcess() as sandbox:
         async with InteractionsClient(sandbox.client_config()) as client:
             await client.lookup(Identifier.mobile("919000000001"))
-            customer = Identifier.mobile("919000000002")
+            customer = Query(Identifier.mobile("919000000002"))
             recorder = _Recorder()
             sys.setprofile(recorder)
             try:

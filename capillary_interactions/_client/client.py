@@ -160,7 +160,7 @@ class InteractionsClient:
             RuntimeError: The client is closed, or in use by another event loop.
         """
         try:
-            parsed = Query(query) if isinstance(query, Identifier) else to_query(query)
+            parsed = query if isinstance(query, Query) else to_query(query)
             check_supported(parsed, self._config.api)
             limit = self._config.timeouts.total if timeout is None else parse_timeout(timeout)
             return await self._look_up(parsed, query, limit, interactive=True)
