@@ -11,7 +11,15 @@ from types import CodeType, FrameType
 from typing import Final
 
 import capillary_interactions
-from capillary_interactions import Found, Identifier, InteractionsClient, Query, events, jobs, testing
+from capillary_interactions import (
+    Found,
+    Identifier,
+    InteractionsClient,
+    Query,
+    events,
+    jobs,
+    testing,
+)
 from capillary_interactions.sandbox import SandboxProcess
 
 _ROOT: Final = Path(capillary_interactions.__file__).parent

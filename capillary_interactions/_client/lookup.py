@@ -87,10 +87,16 @@ class LookupRunner:
             return result
         if not pages:
             return _answer(page, truncated=True) if is_incomplete(page) else result
-        offset = next_offset(page, page, 0, size or DEFAULT_PAGE_SIZE)
+        size = size or DEFAULT_PAGE_SIZE
+        if all(
+            interaction.count == len(interaction.messages) < size
+            for interaction in page.interactions
+        ):
+            return result  # the usual case: all that the server counts, and no page is full
+        offset = next_offset(page, page, 0, size)
         if offset is None:
             return result
-        return await self._fetch_remaining_pages(state, page, offset, size or DEFAULT_PAGE_SIZE)
+        return await self._fetch_remaining_pages(state, page, offset, size)
 
     async def _fetch_remaining_pages(
         self, state: LookupState, page: CustomerInteractions, offset: int, size: int
