@@ -62,20 +62,20 @@ class _Server:
     """A transport that counts arrivals by credential, and fails as it is set to.
 
     Args:
-        dice: Decides on each request.
+        rng: Decides on each request.
 
     Attributes:
         before_reply: Called in the moment before an answer.
     """
 
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
-        self.calls_before_send = dice.random() < 0.5
-        self.faulty = dice.random() < 0.8
-        self.takes = dice.choice([0.0, 0.01, 0.1, 0.6])
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.calls_before_send = rng.random() < 0.5
+        self.faulty = rng.random() < 0.8
+        self.takes = rng.choice([0.0, 0.01, 0.1, 0.6])
         kinds = ["429", "429", "503", "503", "401", "403", "stale", "lost", "hang", "page", "left"]
-        self._kinds = dice.sample(kinds, dice.randint(1, 5))
-        self._part = dice.choice([0.02, 0.1, 0.3])
+        self._kinds = rng.sample(kinds, rng.randint(1, 5))
+        self._part = rng.choice([0.02, 0.1, 0.3])
         self.arrivals: dict[int, list[float]] = defaultdict(list)
         self.under_way = self.closed = self._tokens = 0
         self.before_reply: Callable[[], None] = lambda: None
@@ -90,9 +90,9 @@ class _Server:
             self.arrivals[request.credential].append(asyncio.get_running_loop().time())
         self.under_way += counts
         try:
-            fault = self.faulty and self._dice.random() < self._part
-            kind = self._dice.choice(self._kinds) if fault else ""
-            takes = math.inf if kind == "hang" else self.takes * self._dice.random() * 2
+            fault = self.faulty and self._rng.random() < self._part
+            kind = self._rng.choice(self._kinds) if fault else ""
+            takes = math.inf if kind == "hang" else self.takes * self._rng.random() * 2
             await asyncio.sleep(min(takes, timeout))
             if takes >= timeout:
                 raise TransportError("no whole answer in time")
@@ -102,7 +102,7 @@ class _Server:
 
     def _reply(self, request: Request, kind: str) -> Response:
         self.before_reply()
-        hints = self._dice.choice([{}, {"retry-after": f"{self._dice.uniform(0, 8):.2f}"}])
+        hints = self._rng.choice([{}, {"retry-after": f"{self._rng.uniform(0, 8):.2f}"}])
         if kind == "stale":
             raise StaleConnectionError("an old connection")
         if kind == "lost":
@@ -117,7 +117,7 @@ class _Server:
 
     def _token(self) -> Response:
         self._tokens += 1
-        lifetime = self._dice.choice([2, 30, 300])
+        lifetime = self._rng.choice([2, 30, 300])
         data = {"accessToken": f"token-{self._tokens}", "ttlSeconds": lifetime}
         return Response(status=200, body=orjson.dumps({"data": data, "errors": None}))
 
@@ -157,11 +157,11 @@ class _Scene:
     """
 
     def __init__(self, seed: int) -> None:
-        self.dice = random.Random(seed)
-        self.server = _Server(self.dice)
+        self.rng = random.Random(seed)
+        self.server = _Server(self.rng)
         # With the largest one, callers wait for places and not for slots.
-        requests = self.dice.choice([1, 3, 10, 40, 5_000])
-        self.rate = RateLimit(requests, self.dice.choice([0.5, 1.0, 3.0]))
+        requests = self.rng.choice([1, 3, 10, 40, 5_000])
+        self.rate = RateLimit(requests, self.rng.choice([0.5, 1.0, 3.0]))
         self.actors: list[_Actor] = []
         self.wrong: list[str] = []
         self.client = InteractionsClient(
@@ -169,37 +169,37 @@ class _Scene:
         )
 
     def _config(self) -> ClientConfig:
-        dice = self.dice
+        rng = self.rng
         makers = (
             lambda name: BasicAuth(name, "secret"),
             lambda name: OAuth(name, "secret"),
         )
         return ClientConfig(
             "https://api.example.com",
-            [dice.choice(makers)(f"till-{place}") for place in range(dice.choice([1, 1, 2, 3]))],
+            [rng.choice(makers)(f"till-{place}") for place in range(rng.choice([1, 1, 2, 3]))],
             rate=self.rate,
-            in_flight=dice.choice([1, 2, 4, 16]),
-            retry=RetryPolicy(attempts=dice.randint(1, 4), wait_initial=0.2, budget=60),
-            timeouts=Timeouts(total=dice.choice([2.0, 20.0]), attempt=dice.choice([0.5, 3.0])),
-            single_flight=dice.random() < 0.8,
-            cache_ttl=dice.choice([0.0, 0.0, 1.0]),
+            in_flight=rng.choice([1, 2, 4, 16]),
+            retry=RetryPolicy(attempts=rng.randint(1, 4), wait_initial=0.2, budget=60),
+            timeouts=Timeouts(total=rng.choice([2.0, 20.0]), attempt=rng.choice([0.5, 3.0])),
+            single_flight=rng.random() < 0.8,
+            cache_ttl=rng.choice([0.0, 0.0, 1.0]),
         )
 
     def _observers(self) -> list[Any]:
-        part = self.dice.choice([0.0, 0.0, 0.1])
-        sniping = self.dice.choice([0.0, 0.05, 0.3])
+        part = self.rng.choice([0.0, 0.0, 0.1])
+        sniping = self.rng.choice([0.0, 0.05, 0.3])
 
         def observe(_: object) -> None:
-            if self.dice.random() < part:
+            if self.rng.random() < part:
                 raise LookupError("an observer of the scene")
 
         def snipe(_: object = None) -> None:
             # Just as a place is given to the next one, for instance.
             if not self.server.faulty:
                 return
-            if self.actors and self.dice.random() < sniping:
-                self._cancel(self.dice.choice(self.actors))
-            if self.dice.random() < sniping:
+            if self.actors and self.rng.random() < sniping:
+                self._cancel(self.rng.choice(self.actors))
+            if self.rng.random() < sniping:
                 self._cancel_shared()
 
         self.server.before_reply = snipe
@@ -210,7 +210,7 @@ class _Scene:
         tasks = self.client._single_flight._tasks - {asyncio.current_task()}  # noqa: SLF001
         if tasks:
             named = sorted(tasks, key=lambda task: task.get_name())
-            self.dice.choice(named).cancel()
+            self.rng.choice(named).cancel()
 
     def _cancel(self, actor: _Actor) -> None:
         if actor.task is not None and not actor.task.done():
@@ -222,8 +222,8 @@ class _Scene:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.wrong.append(str(context["message"])))
         async with self.client:
-            tasks = [self._start() for _ in range(self.dice.randint(2, 9))]
-            if self.dice.random() < 0.3:
+            tasks = [self._start() for _ in range(self.rng.randint(2, 9))]
+            if self.rng.random() < 0.3:
                 tasks.append(asyncio.create_task(self._close_and_enter()))
             _, late = await asyncio.wait(tasks, timeout=_LONG)
             if late:
@@ -235,18 +235,18 @@ class _Scene:
         self._look_at_end()
 
     def _start(self) -> "asyncio.Task[None]":
-        dice = self.dice
-        limit = dice.choice([None, 0.3, 2.0, 15.0])
+        rng = self.rng
+        limit = rng.choice([None, 0.3, 2.0, 15.0])
         actor = _Actor(limit)
-        work = dice.choice([self._lookups, self._stream, self._stream, self._list])
-        actor.task = asyncio.create_task(self._act(actor, work, dice.uniform(0, 3)))
+        work = rng.choice([self._lookups, self._stream, self._stream, self._list])
+        actor.task = asyncio.create_task(self._act(actor, work, rng.uniform(0, 3)))
         self.actors.append(actor)
         return asyncio.create_task(self._disturb(actor))
 
     async def _act(self, actor: _Actor, work: Any, after: float) -> None:
         await asyncio.sleep(after)
-        scope = self.dice.random() < 0.25
-        limit = self.dice.uniform(0, 6) if scope else math.inf
+        scope = self.rng.random() < 0.25
+        limit = self.rng.uniform(0, 6) if scope else math.inf
         with suppress(AuthenticationError, RuntimeError, LookupError):
             with anyio.move_on_after(limit) as scoped:
                 try:
@@ -261,23 +261,23 @@ class _Scene:
         """Cancel it never, once, or again and again."""
         task = actor.task
         assert task is not None  # noqa: S101 - it has been started
-        times = self.dice.choice([0, 0, 1, 2, 3])
+        times = self.rng.choice([0, 0, 1, 2, 3])
         if times:
-            await asyncio.wait({task}, timeout=self.dice.uniform(0, 8))
+            await asyncio.wait({task}, timeout=self.rng.uniform(0, 8))
         for _ in range(times):
             self._cancel(actor)
-            for _ in range(self.dice.choice([0, 1, 2, 5])):
+            for _ in range(self.rng.choice([0, 1, 2, 5])):
                 await asyncio.sleep(0)
-            await asyncio.sleep(self.dice.choice([0, 0, 0.01]))
+            await asyncio.sleep(self.rng.choice([0, 0, 0.01]))
         await asyncio.wait({task})
         if not task.cancelled() and task.exception() is not None:
             self.wrong.append(f"an actor ended with {task.exception()!r}")
 
     def _queries(self, actor: _Actor) -> Iterator[Query]:
-        fails = self.dice.random() < 0.2
-        count = self.dice.randint(1, 40)
+        fails = self.rng.random() < 0.2
+        count = self.rng.randint(1, 40)
         for _ in range(count):
-            number = self.dice.randint(0, 60)
+            number = self.rng.randint(0, 60)
             actor.read.append(number)
             yield Query(Identifier.mobile(f"9190{number:08d}"))
         if fails:
@@ -288,7 +288,7 @@ class _Scene:
         try:
             for query in self._queries(actor):
                 yield query
-                await asyncio.sleep(self.dice.choice([0, 0, 0.01, 0.2]))
+                await asyncio.sleep(self.rng.choice([0, 0, 0.01, 0.2]))
         finally:
             try:
                 await asyncio.sleep(0)
@@ -297,25 +297,25 @@ class _Scene:
                 actor.open -= 1
 
     async def _lookups(self, actor: _Actor) -> None:
-        for query in list(self._queries(_Actor(None)))[: self.dice.randint(1, 5)]:
+        for query in list(self._queries(_Actor(None)))[: self.rng.randint(1, 5)]:
             actor.seen.append(await self.client.lookup(query, timeout=actor.limit))
 
     async def _stream(self, actor: _Actor) -> None:
-        dice = self.dice
-        source = self._later(actor) if dice.random() < 0.5 else self._queries(actor)
-        taken = dice.choice([math.inf, math.inf, 7])
+        rng = self.rng
+        source = self._later(actor) if rng.random() < 0.5 else self._queries(actor)
+        taken = rng.choice([math.inf, math.inf, 7])
         stream = self.client.stream(
             source,
-            ordered=dice.random() < 0.5,
-            in_flight=dice.choice([None, 1, 3, 20]),
+            ordered=rng.random() < 0.5,
+            in_flight=rng.choice([None, 1, 3, 20]),
             timeout=actor.limit,
-            share=dice.choice([None, None, 0.1, 0.6]),
+            share=rng.choice([None, None, 0.1, 0.6]),
         )
         async with stream as outcomes:
             try:
                 async for outcome in outcomes:
                     actor.seen.append(outcome)
-                    await asyncio.sleep(dice.choice([0, 0, 0.05]))
+                    await asyncio.sleep(rng.choice([0, 0, 0.05]))
                     if len(actor.seen) >= taken:
                         return
                 actor.whole = True
@@ -330,10 +330,10 @@ class _Scene:
 
     async def _close_and_enter(self) -> None:
         """Close the client under all of them, perhaps cancelled meanwhile, and enter it again."""
-        await asyncio.sleep(self.dice.uniform(0, 5))
-        closing = asyncio.create_task(self.client.aclose(self.dice.choice([0.0, 0.5, 5.0])))
-        if self.dice.random() < 0.5:
-            await asyncio.wait({closing}, timeout=self.dice.uniform(0, 1))
+        await asyncio.sleep(self.rng.uniform(0, 5))
+        closing = asyncio.create_task(self.client.aclose(self.rng.choice([0.0, 0.5, 5.0])))
+        if self.rng.random() < 0.5:
+            await asyncio.wait({closing}, timeout=self.rng.uniform(0, 1))
             for _ in range(2):
                 closing.cancel()
                 await asyncio.sleep(0)

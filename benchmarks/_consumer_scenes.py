@@ -68,9 +68,9 @@ class Delivered:
 
     async def _settle(self, method: str) -> None:
         self.settlements.append(method)
-        dice = self.broker.dice
-        await asyncio.sleep(dice.choice((0.0, 0.0, 0.01, 1.0)) if self.broker.is_slow else 0.0)
-        trouble = dice.random()
+        rng = self.broker.rng
+        await asyncio.sleep(rng.choice((0.0, 0.0, 0.01, 1.0)) if self.broker.is_slow else 0.0)
+        trouble = rng.random()
         if trouble < self.broker.refuses:
             raise ConnectionError("the broker is gone")
         if trouble < 1.5 * self.broker.refuses and self.broker.is_slow:
@@ -96,7 +96,7 @@ class Delivered:
 class Broker:
     """Delivers events, some of them again, until there are none."""
 
-    dice: random.Random
+    rng: random.Random
     names: deque[tuple[int, str]]
     refuses: float
     fails_after: int | None
@@ -120,14 +120,14 @@ class Broker:
         """The source."""
         try:
             while True:
-                await asyncio.sleep(self.dice.choice((0.0, 0.001, 0.3)) if self.names else 0.3)
+                await asyncio.sleep(self.rng.choice((0.0, 0.001, 0.3)) if self.names else 0.3)
                 if len(self.delivered) == self.fails_after:
                     raise ConnectionError("the source is gone")
                 if self.names:
                     event = Delivered(self, *self.names.popleft())
                     self.delivered.append(event)
                     yield event
-                elif self.fails_after is None and self.dice.random() < 0.05:
+                elif self.fails_after is None and self.rng.random() < 0.05:
                     return
         finally:
             self.closed = True
@@ -138,7 +138,7 @@ class Scene:
     """A consumer with what happens to it; everything follows from its seed."""
 
     seed: int
-    dice: random.Random = field(init=False)
+    rng: random.Random = field(init=False)
     broker: Broker = field(init=False)
     in_flight: int = field(init=False)
     ordered: bool = field(init=False)
@@ -149,24 +149,24 @@ class Scene:
 
     def __attrs_post_init__(self) -> None:
         """Draw the events and the settings."""
-        dice = self.dice = random.Random(self.seed)
-        self.in_flight = dice.choice((1, 2, 5, 16))
-        self.ordered = dice.random() < 0.4
-        names = (*_USUAL * dice.choice((1, 4, 20)), *dice.sample(_RARE, dice.choice((0, 1, 2, 5))))
-        self.timeout = dice.choice((None, 3.0))
+        rng = self.rng = random.Random(self.seed)
+        self.in_flight = rng.choice((1, 2, 5, 16))
+        self.ordered = rng.random() < 0.4
+        names = (*_USUAL * rng.choice((1, 4, 20)), *rng.sample(_RARE, rng.choice((0, 1, 2, 5))))
+        self.timeout = rng.choice((None, 3.0))
         # A slow answer never comes within the timeout, and keeps those behind it waiting.
         self.failing = self.timeout is not None or not {*names} <= {*_USUAL}
-        events = deque((number, dice.choice(names)) for number in range(dice.randint(1, 60)))
-        fails_after = dice.choice((None, None, None, dice.randint(0, 40)))
-        self.broker = Broker(dice, events, dice.choice((0.0, 0.0, 0.1, 0.5)), fails_after)
+        events = deque((number, rng.choice(names)) for number in range(rng.randint(1, 60)))
+        fails_after = rng.choice((None, None, None, rng.randint(0, 40)))
+        self.broker = Broker(rng, events, rng.choice((0.0, 0.0, 0.1, 0.5)), fails_after)
 
     def client(self) -> InteractionsClient:
         """A client with a small quota, or one that is never felt."""
         config = ClientConfig(
             "https://example.com",
             BasicAuth("till", "secret"),
-            rate=self.dice.choice((RateLimit(100_000, 1.0), RateLimit(20, 1.0))),
-            retry=RetryPolicy(attempts=self.dice.choice((1, 3))),
+            rate=self.rng.choice((RateLimit(100_000, 1.0), RateLimit(20, 1.0))),
+            retry=RetryPolicy(attempts=self.rng.choice((1, 3))),
         )
         return InteractionsClient(config, transport=FakeTransport(default=_answer))
 
@@ -179,10 +179,10 @@ class Scene:
             handle=self.handle,
             in_flight=self.in_flight,
             ordered_by=_order if self.ordered else None,
-            redelivery_delay=self.dice.choice((0.1, 1.0, 30.0)),
+            redelivery_delay=self.rng.choice((0.1, 1.0, 30.0)),
             timeout=self.timeout,
-            drain=self.dice.choice((0.0, 0.5, 20.0)),
-            distrust_after=self.dice.choice((None, 3, 10)),
+            drain=self.rng.choice((0.0, 0.5, 20.0)),
+            distrust_after=self.rng.choice((None, 3, 10)),
         )
 
     async def handle(self, outcome: Outcome) -> None:
@@ -198,11 +198,11 @@ class Scene:
         note(not event.settlements, "handled before it is settled")
         self._enter(event)
         try:
-            await asyncio.sleep(self.dice.choice((0.0, 0.0, 0.2, 3.0)))
-            dice = self.dice.random()
-            if dice < 0.05:
+            await asyncio.sleep(self.rng.choice((0.0, 0.0, 0.2, 3.0)))
+            rng = self.rng.random()
+            if rng < 0.05:
                 raise LookupError("the handler's own")
-            if dice < 0.07:
+            if rng < 0.07:
                 raise asyncio.CancelledError
         finally:
             self.handling[_order(event)] -= 1
@@ -241,7 +241,7 @@ async def play(seed: int) -> str:
     """
     scene = Scene(seed)
     tasks = asyncio.all_tasks()
-    kind = scene.dice.choice(tuple(_KINDS))
+    kind = scene.rng.choice(tuple(_KINDS))
     async with scene.client() as client:
         consumer = scene.consumer(client)
         watch = asyncio.create_task(_watch(scene, consumer))
@@ -302,21 +302,21 @@ async def _end(task: "asyncio.Task[Any]") -> str:
     return type(error).__name__
 
 
-async def _moment(dice: random.Random) -> None:
-    if dice.random() < 0.4:
-        for _ in range(dice.randint(0, 60)):
+async def _moment(rng: random.Random) -> None:
+    if rng.random() < 0.4:
+        for _ in range(rng.randint(0, 60)):
             await asyncio.sleep(0)
     else:
-        await asyncio.sleep(dice.choice((0.1, 1.0, 40.0)) * dice.random())
+        await asyncio.sleep(rng.choice((0.1, 1.0, 40.0)) * rng.random())
 
 
 async def _cancelled(scene: Scene, _: InteractionsClient, consumer: "Consumer[Delivered]") -> str:
     """Cancelled, and perhaps once more, and once more."""
     task = asyncio.create_task(consumer.run())
-    await _moment(scene.dice)
-    for _count in range(scene.dice.choice((1, 1, 2, 3))):
+    await _moment(scene.rng)
+    for _count in range(scene.rng.choice((1, 1, 2, 3))):
         task.cancel()
-        await _moment(scene.dice)
+        await _moment(scene.rng)
     return await _end(task)
 
 
@@ -328,7 +328,7 @@ async def _scoped(scene: Scene, _: InteractionsClient, consumer: "Consumer[Deliv
     scene.broker.is_slow = False
 
     async def within() -> None:
-        with anyio.move_on_after(10.0 * scene.dice.random()):
+        with anyio.move_on_after(10.0 * scene.rng.random()):
             await consumer.run()
 
     return await _end(asyncio.create_task(within()))
@@ -337,11 +337,11 @@ async def _scoped(scene: Scene, _: InteractionsClient, consumer: "Consumer[Deliv
 async def _stopped(scene: Scene, _: InteractionsClient, consumer: "Consumer[Delivered]") -> str:
     """Asked to stop, perhaps twice, and perhaps cancelled then."""
     task = asyncio.create_task(consumer.run())
-    for _count in range(scene.dice.choice((1, 2))):
-        await _moment(scene.dice)
+    for _count in range(scene.rng.choice((1, 2))):
+        await _moment(scene.rng)
         consumer.stop()
-    if scene.dice.random() < 0.3:
-        await _moment(scene.dice)
+    if scene.rng.random() < 0.3:
+        await _moment(scene.rng)
         task.cancel()
     return await _end(task)
 
@@ -351,9 +351,9 @@ async def _client_closed(
 ) -> str:
     """The client is closed under it, and the consumer stopped."""
     task = asyncio.create_task(consumer.run())
-    await _moment(scene.dice)
-    await client.aclose(scene.dice.choice((0.0, 0.5, 5.0)))
-    await _moment(scene.dice)
+    await _moment(scene.rng)
+    await client.aclose(scene.rng.choice((0.0, 0.5, 5.0)))
+    await _moment(scene.rng)
     consumer.stop()
     return await _end(task)
 

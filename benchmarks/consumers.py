@@ -288,8 +288,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             try:
                 wrong += _report(kind, Path(name), options.events, options.kills)
-            except RuntimeError as lost:
-                wrong.append(f"{kind}: {lost}")
+            except RuntimeError as error:
+                wrong.append(f"{kind}: {error}")
     if wrong:
         sys.exit("\n".join(wrong))
 

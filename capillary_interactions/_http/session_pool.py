@@ -272,8 +272,8 @@ def _shortage(error: Exception) -> str | None:
         # The resolver does not always say that it could open no file.
         try:
             socket.socket().close()
-        except OSError as missing:
-            return failure_reasons.shortage(missing)
+        except OSError as error:
+            return failure_reasons.shortage(error)
     return short
 
 

@@ -203,10 +203,10 @@ class _JobRun(BulkRun):
         self._paused = progress.paused
 
     def _pause_text(self, reason: str) -> str:
-        patience, until = self._options.stops.give_up_after, ""
-        if patience != math.inf:
+        give_up_after, until = self._options.stops.give_up_after, ""
+        if give_up_after != math.inf:
             now = datetime.now().astimezone()
-            until = f" until {clock(now + timedelta(seconds=patience), now)} (--patience)"
+            until = f" until {clock(now + timedelta(seconds=give_up_after), now)} (--patience)"
         meanwhile = f"one customer now and then is asked for{until}"
         return f"pausing: no answers any more ({reason}); {meanwhile}"
 

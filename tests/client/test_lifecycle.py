@@ -55,8 +55,8 @@ def test_says_why_it_cannot_serve_two_loops_at_once() -> None:
     def elsewhere() -> None:
         try:
             run_without_waiting(client.lookup(customer(2)))
-        except RuntimeError as refused:
-            refusals.append(refused)
+        except RuntimeError as error:
+            refusals.append(error)
 
     async def here() -> None:
         await client.lookup(customer(1))
@@ -77,8 +77,8 @@ def _in_a_fork(work: Callable[[], str]) -> str:
     if child == 0:  # pragma: no cover - seen by the parent
         try:
             text = work()
-        except BaseException as raised:  # noqa: BLE001 - sent to the parent
-            text = f"{type(raised).__name__}: {raised}"
+        except BaseException as error:  # noqa: BLE001 - sent to the parent
+            text = f"{type(error).__name__}: {error}"
         os.write(write, text.encode())
         os._exit(0)
     os.close(write)

@@ -116,7 +116,7 @@ async def test_does_not_mistake_customers_for_an_outage(tmp_path: Path, job_path
 async def test_comes_to_an_end_where_everybody_fails(
     tmp_path: Path, job_path: Path, count: int
 ) -> None:
-    """A list in which nobody can be had is done, or given up, and never hangs."""
+    """A list for which no customer is answered is done, or given up, and never hangs."""
     async with Sandbox(faults={"error_500": 1.0}) as sandbox:
         path = mobiles(tmp_path / "l.csv", range(count))
         stops = StopRules(unanswered=5, probe_initial=0.01, probe_max=0.01, give_up_after=9.0)
@@ -125,7 +125,7 @@ async def test_comes_to_an_end_where_everybody_fails(
 
 
 async def test_stops_during_a_pause(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
-    """Whoever asks it to stop does not wait for the endpoint."""
+    """A run that is asked to stop does not wait for the endpoint."""
     sandbox.faults = {"error_500": 1.0}
     path = mobiles(tmp_path / "l.csv", range(100))
     holder: list[JobRun] = []
@@ -253,5 +253,5 @@ def test_refuses_rules_that_cannot_work(settings: dict[str, Any]) -> None:
 
 
 def test_may_wait_for_ever() -> None:
-    """Infinity is a patience."""
+    """`give_up_after` may be infinite."""
     assert StopRules(give_up_after=math.inf, silence=math.inf).give_up_after == math.inf

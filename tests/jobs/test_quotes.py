@@ -143,8 +143,8 @@ def test_takes_no_quadratic_time_for_wrong_quotes(monkeypatch: pytest.MonkeyPatc
     text = "mobile,a,b\n" + 'a",x,"b\n' * 5_000
     try:
         assert len(_rows(text)) == 5_000
-    except ListError as refused:
-        assert "quotes" in str(refused)  # noqa: PT017 - either is right
+    except ListError as error:
+        assert "quotes" in str(error)  # noqa: PT017 - either is right
 
 
 @pytest.mark.parametrize("text", ['919,"a\n920,b\n', '919,"a\nb"\n920,b\n', '\n919,a\n920,"b"c\n'])

@@ -75,7 +75,7 @@ def test_asks_v2_for_what_v1_1_could_misread() -> None:
     ],
 )
 def test_refuses_once_what_no_row_could_be_asked(wrong: dict[str, Any]) -> None:
-    """A setting that is wrong for every row is told before the first of them."""
+    """A setting that is wrong for every row is reported before the first of them."""
     with pytest.raises(ValueError, match=r"API v2|belongs to network"):
         QueryTemplate(**wrong)
 

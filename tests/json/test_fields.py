@@ -280,8 +280,8 @@ def test_gives_its_own_type_or_a_mismatch(name: str, value: object) -> None:
     hook, expected = HOOKS[name]
     try:
         found = hook(value, None)
-    except SchemaMismatch as refused:
-        wrong = refused
+    except SchemaMismatch as error:
+        wrong = error
     else:
         assert type(found) is expected or value is None or name == "reference"
         assert found is None or type(found) is expected

@@ -38,8 +38,8 @@ _MEGABYTE = 2**20
         (EMAIL, "a***@***.com"),
         ("ab@example.com", "***@***.com"),
         ("@example.com", "***@***.com"),
-        ("somebody@localhost", "s***@***"),
-        ("somebody@home@example.co.in", "s***@***.in"),
+        ("someone@localhost", "s***@***"),
+        ("someone@home@example.co.in", "s***@***.in"),
     ],
 )
 def test_shows_enough_to_recognise_and_too_little_to_use(value: str | None, masked: str) -> None:

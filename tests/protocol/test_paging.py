@@ -244,7 +244,7 @@ def test_are_not_missed_where_there_is_no_list_of_messages() -> None:
 
 
 def test_that_are_marked_mark_the_whole() -> None:
-    """What one page says is missing stays missing, news or not."""
+    """What one page says is missing stays missing, repeated or not."""
     held = _page({"id": 1})
     page = with_truncated(held, truncated=True)
     for merged, _ in (merge(held, page), merge(page, held)):

@@ -89,7 +89,7 @@ class RowStream:
             give_up_after: Unavailable endings in a row that stop the run, or None.
 
         Raises:
-            EndpointDownError: So many lookups had no answer, or a setting must be wrong.
+            EndpointDownError: That number of lookups had no answer, or a setting must be wrong.
             ListError: The list cannot be read any further.
         """
         async with (

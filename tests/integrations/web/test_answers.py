@@ -120,8 +120,8 @@ def test_answers_any_name_and_value(name: str, value: str) -> None:
     try:
         who = identified(name, value)
         became = (who.name.value, who.value)
-    except MalformedIdentifierError as malformed:
-        became = orjson.loads(answer_to_failure(malformed).body)["status"]
+    except MalformedIdentifierError as error:
+        became = orjson.loads(answer_to_failure(error).body)["status"]
     assert became in {422, (name, value)}
 
 
