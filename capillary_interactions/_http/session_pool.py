@@ -272,8 +272,8 @@ def _shortage(error: Exception) -> str | None:
         # The resolver does not always say that it could open no file.
         try:
             socket.socket().close()
-        except OSError as error:
-            return failure_reasons.shortage(error)
+        except OSError as exc:
+            return failure_reasons.shortage(exc)
     return short
 
 

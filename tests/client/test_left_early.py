@@ -224,8 +224,8 @@ def test_raises_an_error_of_any_class_after_what_was_read(
         async with client:
             try:
                 await each(client.stream(source, key=key, in_flight=3), seen.append)
-            except BaseException as error:  # noqa: BLE001 - it is what is looked at
-                return type(error)
+            except BaseException as exc:  # noqa: BLE001 - it is what is looked at
+                return type(exc)
             finally:
                 assert not others()
         return None

@@ -84,8 +84,8 @@ class ThreadFeed(Generic[_T]):
             self._produce(self._put)
         except _Stopped:
             return
-        except Exception as error:  # noqa: BLE001 - the iteration raises it
-            error = error
+        except Exception as exc:  # noqa: BLE001 - the iteration raises it
+            error = exc
         self._call_in_loop(self._on_end, error)
 
     def _put(self, batch: _T) -> None:
