@@ -145,8 +145,11 @@ class Store:
         for start in range(0, len(rows), _ROWS_PER_STATEMENT):
             part = rows[start : start + _ROWS_PER_STATEMENT]
             values = values or f"({', '.join('?' * len(part[0]))})"
-            query = f"{statement} VALUES {', '.join([values] * len(part))}"
-            cursor = self._connection.execute(query, list(chain.from_iterable(part)))
+            if len(part) == _ROWS_PER_STATEMENT:
+                query = f"{statement} VALUES {', '.join([values] * len(part))}"
+                cursor = self._connection.execute(query, list(chain.from_iterable(part)))
+            else:
+                cursor = self._connection.executemany(f"{statement} VALUES {values}", part)
             inserted += cursor.rowcount
         return inserted
 
