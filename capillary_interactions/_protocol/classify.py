@@ -270,7 +270,8 @@ def _is_about_access(text: str, status: int, code: int | None) -> bool:
 def _new_information(message: str, query: Query, before: str) -> str:
     """A message, unless the text before it already ends with it."""
     short = len(message) <= _MAX_MESSAGE_READ
-    repeated = short and before.lower().endswith(message.strip(" .").lower())
+    # As whole words, as a message "1" is not in "HTTP 401".
+    repeated = short and f" {before}".lower().endswith(f" {message.strip(' .')}".lower())
     return "" if repeated else _masked(message, query)
 
 

@@ -43,9 +43,10 @@ def _remote(
 
     @wraps(method)
     def call(self: "SandboxProcess", /, *args: _P.args, **kwargs: _P.kwargs) -> Any:
-        arguments = bind(self, *args, **kwargs).arguments
-        del arguments["self"]
-        return self._call(method.__name__, **arguments)
+        bound = bind(self, *args, **kwargs)
+        bound.apply_defaults()  # else `inject()` would send no names at all
+        del bound.arguments["self"]
+        return self._call(method.__name__, **bound.arguments)
 
     return call
 

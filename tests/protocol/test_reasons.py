@@ -125,6 +125,12 @@ def test_do_not_repeat_a_message_that_means_nothing_more(message: str) -> None:
     assert reason(judged(listed, 200)) == "too many requests (429)"
 
 
+def test_repeat_a_message_that_ends_the_reason_only_by_chance() -> None:
+    """A message of one digit is not part of a status."""
+    body = {"errors": [{"status": False, "code": 4321, "message": "1"}]}
+    assert reason(judged(body, 451)) == "HTTP 451 (4321): 1"
+
+
 def test_repeat_a_message_that_names_the_quota() -> None:
     """It may be the only way to know whose quota is exceeded."""
     body = {"message": "Daily quota of till TS-7 exceeded"}

@@ -87,11 +87,13 @@ def test_refuses_a_bad_change(fresh: SandboxProcess) -> None:
 
 
 async def test_injects_faults(fresh: SandboxProcess) -> None:
-    """In order, None for a right answer; a fault that is none is refused here."""
+    """In order, None for a right answer, and none at all; a fault that is none is refused here."""
     fresh.inject("error_503", None, "error_500")
     assert [(await ask(fresh.base_url, "1")).status for _ in range(4)] == [503, 200, 500, 200]
     with pytest.raises(ValueError, match="'fire'"):
         fresh.inject("fire")
+    fresh.inject()
+    assert (await ask(fresh.base_url, "1")).status == 200
 
 
 async def test_revokes_tokens_and_configures_a_client(fresh: SandboxProcess) -> None:
