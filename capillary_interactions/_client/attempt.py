@@ -64,8 +64,7 @@ class RequestSender:
     async def send(self, state: LookupState, url: str) -> AttemptResult:
         """Make one attempt, on the credential that can send soonest.
 
-        Raises:
-            AuthenticationError: Every credential is refused.
+        Raises `AuthenticationError` once every credential is refused.
         """
         refusals: Refusals | None = None
         resends = 0

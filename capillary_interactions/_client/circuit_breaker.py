@@ -50,12 +50,7 @@ class CircuitBreaker:
         self._change(BreakerState.CLOSED)
 
     def record_failure(self, now: float, retry_after: float = 0.0) -> None:
-        """A lookup has ended without an answer.
-
-        Args:
-            now: The clock's reading.
-            retry_after: Seconds from now in which no answer is to be expected.
-        """
+        """A lookup has ended without an answer; none is expected for `retry_after` seconds."""
         self.failures += 1
         self._probe_at = max(self._probe_at, now + retry_after)
         if self.state is BreakerState.PROBING or self._is_down(now):

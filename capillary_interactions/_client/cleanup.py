@@ -10,11 +10,7 @@ from typing import Any
 
 
 async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
-    """Run a clean-up to its end, in a task of its own.
-
-    Raises:
-        asyncio.CancelledError: The caller was cancelled meanwhile; raised after the clean-up.
-    """
+    """Run a clean-up to its end, in a task; a cancellation of the caller is raised after it."""
     task = asyncio.get_running_loop().create_task(cleanup)
     try:
         await outlast((task,))
@@ -25,11 +21,7 @@ async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
 
 
 async def outlast(tasks: Collection[asyncio.Future[Any]]) -> None:
-    """Wait until all tasks have ended, however often the caller is cancelled.
-
-    Raises:
-        asyncio.CancelledError: The caller was cancelled meanwhile; raised after their end.
-    """
+    """Wait until all tasks have ended; a cancellation of the caller is raised after that."""
     cancelled: asyncio.CancelledError | None = None
     while not all(task.done() for task in tasks):
         try:

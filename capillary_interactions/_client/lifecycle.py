@@ -11,11 +11,7 @@ _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """The running event loop.
-
-    Raises:
-        RuntimeError: None of asyncio's runs; trio may run in its place.
-    """
+    """The running loop of asyncio; a `RuntimeError` if there is none, as under trio."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -72,11 +72,7 @@ class LookupRunner:
     jitter: Callable[[], float] = random.random
 
     async def run(self, state: LookupState) -> AttemptResult:
-        """Fetch all pages of one customer.
-
-        Raises:
-            AuthenticationError: Every credential is refused.
-        """
+        """Fetch all pages of one customer; `AuthenticationError` if every credential is refused."""
         query, size = state.query, self.config.page_size
         pages = query.limit is None and query.offset is None and self.config.api is ApiVersion.V1_1
         if pages and size:

@@ -45,12 +45,7 @@ def is_page(outcome: Outcome) -> bool:
 
 
 def doubted(outcome: Outcome, *, proven: bool = False) -> AuthenticationError:
-    """The error after several such rejections in a row, of which this is the last.
-
-    Args:
-        outcome: The rejection.
-        proven: Whether others were answered before.
-    """
+    """The error for the last of several rejections in a row; `proven` if others were answered."""
     reason = outcome.reason if isinstance(outcome, Rejected) else outcome.ending
     status = outcome.status if isinstance(outcome, Rejected) else None
     blocked = _BLOCKED if proven else ""
@@ -99,10 +94,7 @@ class ProxyPages:
 class RefusalEvidence:
     """The refusals of one credential since its last answer.
 
-    Attributes:
-        in_flight: Lookups in progress with this credential.
-        refused: Different customers refused since the last answer.
-        waiters: Of the lookups that wait for the results of others.
+    `waiters` are of the lookups that wait for the results of others.
     """
 
     in_flight: int = 0

@@ -32,11 +32,7 @@ BUDGET_SPENT: Final = "retry budget spent"
 
 @define
 class Budget:
-    """Tokens for the retries of one credential, so that a dead endpoint costs a bounded number.
-
-    Attributes:
-        capacity: The most it holds, and what it starts with.
-    """
+    """Tokens for the retries of one credential, so that a dead endpoint costs a bounded number."""
 
     capacity: int
     tokens: float = field(

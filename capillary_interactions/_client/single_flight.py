@@ -155,11 +155,7 @@ def _wake(waiter: Caller) -> None:
 
 @define
 class Cache(Generic[_T]):
-    """The most recent results, for a short while; all have the same time to live.
-
-    Attributes:
-        ttl: Seconds for which a result is returned again.
-    """
+    """The most recent results; all have the same time to live, `ttl` seconds."""
 
     ttl: float
     _entries: OrderedDict[Hashable, tuple[float, _T]] = field(factory=OrderedDict, init=False)

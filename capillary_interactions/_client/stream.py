@@ -136,11 +136,7 @@ class OutcomeStream:
 
 
 def to_query(asked: object) -> Query:
-    """What is to be looked up, as a query.
-
-    Raises:
-        ValueError: It is neither a `Query` nor an `Identifier`.
-    """
+    """A query or an identifier as a query; anything else is a `ValueError`."""
     if isinstance(asked, Query):
         return asked
     if isinstance(asked, Identifier):
@@ -152,9 +148,5 @@ def to_query(asked: object) -> Query:
 
 
 def parse_timeout(timeout: float) -> float | None:
-    """Seconds, or None for no limit.
-
-    Raises:
-        ConfigurationError: It is no duration.
-    """
+    """Seconds, or None for no limit; a `ConfigurationError` if it is no duration."""
     return None if timeout == math.inf else check_seconds("timeout", timeout)

@@ -48,11 +48,7 @@ class Auth(Protocol):
 
 
 class BasicHeaders:
-    """The headers of a till, which never change.
-
-    Attributes:
-        headers: All of them.
-    """
+    """The headers of a till, which never change."""
 
     renewable: ClassVar[bool] = False
 
@@ -89,17 +85,7 @@ def build_auth(
     attempt_timeout: float,
     on_refreshed: Callable[[float], None],
 ) -> Auth:
-    """The headers of a credential.
-
-    Args:
-        credential: The credential.
-        index: Its index among the client's credentials.
-        base_url: Where tokens are generated.
-        extra_headers: Sent with the credential's own.
-        transport: Posts for tokens.
-        attempt_timeout: Seconds for one such request.
-        on_refreshed: Called with the lifetime of each new token.
-    """
+    """The headers of a credential; `on_refreshed` is called with each new token's lifetime."""
     if isinstance(credential, BasicAuth):
         return BasicHeaders(credential, extra_headers)
     request = Request(

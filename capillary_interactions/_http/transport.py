@@ -68,11 +68,7 @@ class CheckedTransport(Transport, Protocol):
 
 
 class ForeignTransport:
-    """Makes any transport a checked one.
-
-    Args:
-        transport: The transport.
-    """
+    """Makes any transport a checked one."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

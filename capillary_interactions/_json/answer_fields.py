@@ -72,12 +72,7 @@ class Field:
 
 @frozen
 class ObjectFields:
-    """The fields of one type of object, in the order in which they are written.
-
-    Attributes:
-        model: The class of its values.
-        fields: Its fields.
-    """
+    """The fields of one type of object, in the order in which they are written."""
 
     model: type[Any]
     fields: tuple[Field, ...]

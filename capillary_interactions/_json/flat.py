@@ -21,12 +21,7 @@ _NETWORKS: Final = frozenset(network.value for network in Network)
 def flat_reader(
     parse: DateParser, read_other: ObjectReader[CustomerInteractions]
 ) -> ObjectReader[CustomerInteractions]:
-    """A function that reads such answers, and leaves others to `read_other`.
-
-    Args:
-        parse: Reads dates.
-        read_other: Reads what is no flat answer.
-    """
+    """A function that reads such answers, and leaves others to `read_other`."""
     read_flat = _object_reader(ANSWER, parse)
 
     def read(body: Any) -> CustomerInteractions:

@@ -100,8 +100,7 @@ def unknown_fields(
 ) -> dict[str, Any]:
     """What an object holds beside the known names; null counts as absent.
 
-    Raises:
-        SchemaMismatch: Something in it is nested too deep.
+    Raises `SchemaMismatch` if something in it is nested too deep.
     """
     extra = {key: value for key, value in sent.items() if key not in known and value is not None}
     if _exceeds_depth(extra, levels):
@@ -120,11 +119,7 @@ def _exceeds_depth(value: Any, levels: int) -> bool:
 
 
 def checked_depth(sent: Any) -> Any:
-    """A value of unknown shape, as it is.
-
-    Raises:
-        SchemaMismatch: It is nested too deep.
-    """
+    """A value of unknown shape, as it is; a `SchemaMismatch` if it is nested too deep."""
     if _exceeds_depth(sent, _MAX_DEPTH):
         raise SchemaMismatch("", f"a value nested at most {_MAX_DEPTH} levels deep", "a deeper one")
     return sent

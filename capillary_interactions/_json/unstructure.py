@@ -191,10 +191,7 @@ def mask_codes_in_json(value: Any) -> Any:
 def outcome_to_dict(outcome: Any, query: Any, answer: Any = None) -> dict[str, Any]:
     """An outcome as plain values: one line of output, but for the number of its row.
 
-    Args:
-        outcome: The outcome, or what has its attributes.
-        query: The query, as plain values.
-        answer: The answer, as plain values; None if there is none.
+    `query` and `answer` are plain values already.
     """
     result: dict[str, Any] = {"outcome": outcome.ending, "query": query}
     if answer is None:

@@ -129,10 +129,6 @@ class AdaptiveConcurrency:
 
     Each has a connection, and a machine has a limit of those: of open files, of local ports. Like
     a congestion window the limit falls at once to what is known to work, and grows one by one.
-
-    Attributes:
-        configured: The setting.
-        limit: The requests that may be in flight now.
     """
 
     configured: int

@@ -82,12 +82,7 @@ def first_after_pause(rate: float) -> float:
 
 @define
 class Bucket:
-    """A leaky bucket; the clock's readings are arguments.
-
-    Attributes:
-        capacity: How much fits in.
-        rate: Requests that leak a second.
-    """
+    """A leaky bucket of `rate` requests a second; the clock's readings are arguments."""
 
     capacity: float
     rate: float

@@ -21,11 +21,7 @@ _SEQUENCE: Final = count()
 
 
 class SlotAfterDeadlineError(Exception):
-    """A slot of the quota would come after the deadline.
-
-    Attributes:
-        wait: Seconds until the slot.
-    """
+    """A slot of the quota would come after the deadline: in `wait` seconds."""
 
     def __init__(self, wait: float) -> None:
         super().__init__(wait)
@@ -122,15 +118,9 @@ class Deadline:
 async def await_unless(
     deadline: Deadline, waiting: Awaitable[object], is_over: Callable[[], bool]
 ) -> bool:
-    """Await something, and cancel it when a caller joins who makes it superfluous.
+    """Await something, and cancel it when a caller has joined and `is_over` returns True.
 
-    Args:
-        deadline: What callers join.
-        waiting: What is awaited.
-        is_over: Called whenever a caller has joined; True cancels.
-
-    Returns:
-        Whether it was awaited to its end.
+    Returns whether it was awaited to its end.
     """
     loop = asyncio.get_running_loop()
     over = False

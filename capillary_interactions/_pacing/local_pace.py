@@ -26,10 +26,7 @@ _FLOAT_TOLERANCE: Final = 1e-6
 class LocalPace(Pace):
     """The pace of one credential; its methods are described in `Pace`.
 
-    Args:
-        limit: The quota.
-        max_in_flight: Requests in flight at once.
-        max_pause: No cool-down lasts longer, in seconds.
+    No cool-down is longer than `max_pause` seconds.
     """
 
     def __init__(self, limit: RateLimit, max_in_flight: int, max_pause: float = 3600.0) -> None:

@@ -72,9 +72,6 @@ class StreamShare:
         share: The part, more than 0 and at most 1.
         total: The rate of all credentials together.
 
-    Attributes:
-        fraction: The part.
-
     Raises:
         ConfigurationError: The share is no such part.
     """

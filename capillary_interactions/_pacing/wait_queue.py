@@ -197,13 +197,7 @@ class DeadlineReviews:
     def limits_changed(
         self, loop: asyncio.AbstractEventLoop, waiting: int, blocked_until: float
     ) -> None:
-        """Review at once, or a little later together with what else changes until then.
-
-        Args:
-            loop: The event loop of the waiters.
-            waiting: How many there are.
-            blocked_until: The loop's time before which nothing is sent.
-        """
+        """Review at once, or a little later together with what else changes until then."""
         due = self._reviewed_at + waiting * _REVIEW_COST
         longer = blocked_until > max(loop.time(), self._blocked_until + _LONGER)
         if waiting <= _FEW or loop.time() >= due or longer:

@@ -67,10 +67,7 @@ class Wait:
 def asked_wait(headers: Mapping[str, str], now: datetime, longest: float = LONGEST) -> Wait:
     """The wait that an answer's headers ask for, by the clock that wrote them.
 
-    Args:
-        headers: The answer's.
-        now: The time, by this machine's clock.
-        longest: Seconds that they are believed at most.
+    They are believed up to `longest` seconds.
     """
     text = header(headers, "retry-after")
     if text is None:

@@ -68,12 +68,6 @@ class Pages:
 
     Messages are the same if network, interaction and id are; without an id, if all of it is.
     Where two pages differ about the same thing, the first one counts.
-
-    Args:
-        first: The first page.
-
-    Attributes:
-        merged: Everything so far.
     """
 
     def __init__(self, first: CustomerInteractions) -> None:

@@ -65,11 +65,6 @@ class Resets:
 
         Left out are those whose window slides and allows our rate: of such a window little is left
         all the time, and there is more at each moment.
-
-        Args:
-            quotas: What an answer's headers describe.
-            rate: Requests a second that our setting allows.
-            now: The clock's reading.
         """
         read = (self._read(index, policy, rate, now) for index, policy in enumerate(quotas))
         return [policy for policy in read if policy is not None]

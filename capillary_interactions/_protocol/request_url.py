@@ -30,14 +30,8 @@ def encode_query(
 ) -> str:
     """The query string of a query, percent-encoded, in the order that the documentation shows.
 
-    Args:
-        query: What is asked.
-        version: Which version of the call.
-        source: Sent where the query has none of its own.
-        account_id: Sent where the query has none of its own.
-
-    Raises:
-        ValueError: This version of the call cannot ask that.
+    `source` and `account_id` are sent where the query has none of its own. What this version of the
+    call cannot ask is a `ValueError`.
     """
     check_supported(query, version)
     name, value = query.identifier.name.value, query.identifier.value
@@ -63,11 +57,7 @@ def encode_query(
 
 
 def check_supported(query: Query, version: ApiVersion) -> None:
-    """Check that this version of the call can ask that.
-
-    Raises:
-        ValueError: It cannot; the message explains why and what to do.
-    """
+    """Raise a `ValueError` that explains what to do if this version of the call cannot ask that."""
     name = query.identifier.name
     if version is ApiVersion.V2:
         if name in _CARD_IDENTIFIERS:

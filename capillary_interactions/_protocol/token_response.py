@@ -29,11 +29,7 @@ _REFUSED: Final = "the OAuth key and secret are refused"
 
 
 class NoHeadersError(Exception):
-    """A request cannot be sent: there is no token.
-
-    Attributes:
-        result: Why not.
-    """
+    """A request cannot be sent: there is no token."""
 
     def __init__(self, result: AttemptResult) -> None:
         super().__init__(result.reason)
@@ -42,12 +38,7 @@ class NoHeadersError(Exception):
 
 @frozen
 class Token:
-    """An access token.
-
-    Attributes:
-        text: What is sent.
-        lifetime: Seconds for which it is valid.
-    """
+    """An access token, valid for `lifetime` seconds."""
 
     text: str = field(repr=False)
     lifetime: float

@@ -25,9 +25,7 @@ _WRITTEN: Final = "<attrs "
 def clear(error: BaseException, ended: tuple[str, ...] = ()) -> None:
     """Empty the frames of an error's traceback, and of those that it came from, that are ours.
 
-    Args:
-        error: The error.
-        ended: Further modules of which nothing runs or waits any more.
+    `ended` has further modules of which nothing runs or waits any more.
     """
     emptied = (*_EMPTIED, *(f"{module}." for module in ended))
     seen: set[int] = set()
