@@ -45,16 +45,7 @@ from capillary_interactions.jobs import (
 
 @frozen(kw_only=True)
 class JobOptions(BulkOptions):
-    """One list to look up by a job.
-
-    Attributes:
-        out: Where the results go.
-        network: Only interactions of this network, or None.
-        type: Only interactions of this type, or None.
-        stops: When to pause and to stop.
-        restart: Whether to discard an earlier job.
-        for_spreadsheets: Whether the results are a CSV for spreadsheets.
-    """
+    """One list to look up by a job."""
 
     out: Path
     network: str | None = None

@@ -17,11 +17,7 @@ _LOGGER: Final = logging.getLogger("capillary_interactions")
 
 
 class Console:
-    """Standard error.
-
-    Args:
-        quiet: Whether `info` prints nothing.
-    """
+    """Standard error; `info` prints nothing if `quiet`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet

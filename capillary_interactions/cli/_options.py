@@ -178,12 +178,7 @@ _FILTERS: Final = (
 def option_group(
     options: tuple[Callable[[_F], _F], ...], collect: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that gives a command some options.
-
-    Args:
-        options: The options.
-        collect: Turns them, among all of the command's, into the command's argument.
-    """
+    """A decorator that gives a command some options, which `collect` turns into one argument."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

@@ -28,11 +28,7 @@ def is_streamed(path: str) -> bool:
 
 
 def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool = False) -> None:
-    """Check that a file of results may be written.
-
-    Raises:
-        CannotStartError: It may not, or cannot.
-    """
+    """Raise `CannotStartError` if a file of results may not be written, or cannot."""
     file = Path(path)
     if file.is_dir():
         raise CannotStartError(f"--out {path}: it is a directory")
@@ -44,21 +40,13 @@ def check_out(path: str, *, overwrite: bool, source: str, for_spreadsheets: bool
 
 
 def check_overwrite(file: Path, job: Path, *, overwrite: bool) -> None:
-    """Check that a file may be replaced.
-
-    Raises:
-        CannotStartError: It may not.
-    """
+    """Raise `CannotStartError` if a file may not be replaced."""
     if not overwrite and file.exists() and file.stat().st_size and not was_exported_by(job, file):
         raise CannotStartError(f"--out {file}: it exists; give --overwrite, or another name")
 
 
 def open_out(path: str) -> IO[bytes]:
-    """A pipe, a device or an empty file to write lines to.
-
-    Raises:
-        CannotStartError: It cannot be opened.
-    """
+    """A pipe, a device or an empty file to write lines to, or a `CannotStartError`."""
     try:
         file = open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: PTH123, SIM115 - a number
     except OSError as error:
@@ -98,11 +86,7 @@ class LineWriter:
             await self._has_space.wait()
 
     async def aclose(self) -> None:
-        """Write what is left and close the file.
-
-        Raises:
-            StoppedEarlyError: It cannot be written.
-        """
+        """Write what is left and close the file, or raise `StoppedEarlyError`."""
         self._closing = True
         self._changed.set()
         try:

@@ -45,11 +45,7 @@ class ClientOptions:
 
 
 def network_config(settings: ClientOptions, environ: Mapping[str, str]) -> ClientConfig:
-    """The configuration for the real API.
-
-    Raises:
-        ConfigurationError: Something needed is missing or wrong.
-    """
+    """The real API's configuration; a `ConfigurationError` if something is missing or wrong."""
     overrides = settings.overrides()
     if settings.base_url is not None:
         overrides["base_url"] = settings.base_url
@@ -79,11 +75,7 @@ def with_secrets(environ: Mapping[str, str], ask: _Ask | None) -> Mapping[str, s
 
 
 def config_of(settings: ClientOptions, *, may_ask: bool = True) -> ClientConfig | None:
-    """The configuration for the real API; None for the sandbox.
-
-    Raises:
-        ConfigurationError: Something needed is missing or wrong.
-    """
+    """The configuration for the real API, or a `ConfigurationError`; None for the sandbox."""
     if settings.sandbox:
         return None
     environ: Mapping[str, str] = os.environ

@@ -20,11 +20,7 @@ _T = TypeVar("_T")
 
 
 async def unless_interrupted(work: Coroutine[Any, Any, _T]) -> _T:
-    """Await a coroutine, which a signal cancels; a second signal ends the program.
-
-    Raises:
-        Abort: It was cancelled.
-    """
+    """Await a coroutine; a signal cancels it and raises `Abort`, a second ends the program."""
     task = asyncio.ensure_future(work)
 
     def cancel() -> None:

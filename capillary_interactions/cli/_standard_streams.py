@@ -100,11 +100,7 @@ def for_data(file: IO[bytes]) -> IO[bytes]:
 
 
 def data_out() -> IO[bytes]:
-    """Standard output for JSON.
-
-    Raises:
-        CannotStartError: It is closed.
-    """
+    """Standard output for JSON; a `CannotStartError` if it is closed."""
     return for_data(unbuffered("stdout"))
 
 

@@ -74,22 +74,14 @@ MIXED_FAULTS: Final = (
 
 
 def check_name(name: str) -> str:
-    """The name of a fault, if it is one.
-
-    Raises:
-        ValueError: It is none; the message names them all.
-    """
+    """The name of a fault, or a `ValueError` that names all of them."""
     if name not in FAULTS:
         raise ValueError(f"a fault must be one of {', '.join(FAULTS)}, not {name!r}")
     return name
 
 
 def to_faults(value: float | Mapping[str, float]) -> float | Mapping[str, float]:
-    """A probability, or one for each fault, checked.
-
-    Raises:
-        ValueError: A name is unknown, or the probabilities leave 0 to 1.
-    """
+    """A probability, or one for each fault; a `ValueError` for unknown names or beyond 0 to 1."""
     chances = dict(value) if isinstance(value, Mapping) else {"": value}
     if isinstance(value, Mapping):
         for name in chances:

@@ -31,13 +31,8 @@ _NAMES_V2: Final = ("mobile", "email", "external_id")
 class ParsedRequest:
     """One customer's history, or a part of it.
 
-    Attributes:
-        name: The kind of identifier.
-        identifier: The identifier.
-        network: Only this network.
-        type: Only this type of interaction.
-        limit: The maximum number of messages in each interaction; None leaves it to the server.
-        offset: How many messages of each interaction are skipped.
+    `limit` and `offset` count the messages of each interaction; a limit of None leaves it to the
+    server.
     """
 
     name: str

@@ -21,11 +21,7 @@ class ContiguousOffsets:
         return len(self._started)
 
     def start(self, offset: int) -> None:
-        """Add an offset; some may be skipped, but they only rise.
-
-        Raises:
-            ValueError: It does not come after those before it.
-        """
+        """Add an offset; some may be skipped, but one that does not rise is a `ValueError`."""
         if self._newest is not None and offset <= self._newest:
             raise ValueError(f"offset {offset} does not come after {self._newest}")
         self._newest = offset
@@ -33,13 +29,9 @@ class ContiguousOffsets:
         self._unfinished.add(offset)
 
     def finish(self, offset: int) -> int | None:
-        """Finish an offset.
+        """Finish an offset; return where the broker would now go on, if this has changed it.
 
-        Returns:
-            Where the broker would now have to go on, if this has changed it.
-
-        Raises:
-            KeyError: It was not started, or has been finished before.
+        A `KeyError` if it was not started, or has been finished before.
         """
         self._unfinished.remove(offset)
         resume_at = None

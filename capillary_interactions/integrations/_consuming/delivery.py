@@ -91,11 +91,7 @@ def cancellation_count() -> int:
 
 
 async def settle(message: Delivery, settlement: Settlement, *, redelivery_delay: float) -> str:
-    """Settle a message with its broker.
-
-    Returns:
-        The attribute of `ConsumerReport` that counts it.
-    """
+    """Settle a message with its broker; return the attribute of `ConsumerReport` that counts it."""
     match settlement:
         case Ack():
             return "acknowledged" if await _try_settle(message.ack()) else "unsettled"

@@ -96,13 +96,7 @@ def _gauges(provider: MeterProvider) -> _Gauges:
 
 
 class Metrics:
-    """The metrics of one client.
-
-    Args:
-        provider: Where they go.
-        attributes: What every request has in common.
-        credentials: How many credentials the client has.
-    """
+    """The metrics of one client; `attributes` are what every request has in common."""
 
     def __init__(self, provider: MeterProvider, attributes: Attributes, credentials: int) -> None:
         meter = provider.get_meter(SCOPE)
