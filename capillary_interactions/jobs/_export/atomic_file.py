@@ -117,11 +117,7 @@ def _create_temporary(path: Path) -> tuple[Path, IO[bytes]]:
 
 
 def _remove_temporary(path: Path, part: Path) -> None:
-    """Remove what a killed writer of ours has left.
-
-    Raises:
-        ExportError: It is being written, or is no file of ours.
-    """
+    """Remove what a killed writer of ours has left; an `ExportError` if it is anything else."""
     try:
         status = part.lstat()
         own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()

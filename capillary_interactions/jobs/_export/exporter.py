@@ -54,11 +54,7 @@ _COMPRESSIBLE: Final = frozenset({"jsonl", "csv"})
 
 
 def out_format(name: str, format_: str | None = None) -> OutFormat:
-    """The given format of a result, or the one of its name.
-
-    Raises:
-        ExportError: There is none.
-    """
+    """The given format of a result, or the one of its name; an `ExportError` if there is none."""
     path = PurePath(name.lower())
     wanted = format_ or _SUFFIXES.get(uncompressed_suffix(name))
     compressed = path.suffix in COMPRESSED_SUFFIXES
@@ -94,13 +90,7 @@ def check_export(path: Path, form: str | None = None, *, for_spreadsheets: bool 
 
 @frozen(kw_only=True)
 class ExportStyle:
-    """How results are written.
-
-    Attributes:
-        format: Their format, or None for the one of the name.
-        codes_masked: Whether one-time codes are masked.
-        for_spreadsheets: Whether a CSV is written for spreadsheets, and not for programs.
-    """
+    """How results are written; `format` is None for the one of the name."""
 
     format: str | None = None
     codes_masked: bool = False
@@ -118,11 +108,7 @@ def export(
 ) -> int:
     """Write the results of a job; returns how many rows of its list they are of.
 
-    Args:
-        job: The job.
-        path: The result.
-        is_cancelled: Called for each row; the export ends with an error if it returns True.
-        style: How they are written.
+    `is_cancelled` is called for each row; the export ends with an error if it returns True.
 
     Raises:
         ExportError: They cannot be written, or not there, or it was cancelled.

@@ -39,13 +39,7 @@ _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 @frozen
 class Column:
-    """A column of a table.
-
-    Attributes:
-        name: Its unique name.
-        type: The type of its cells.
-        input_index: Its index among the list's own columns, or None if it is one of ours.
-    """
+    """A column of a table; `input_index` is that among the list's columns, None if it is ours."""
 
     name: str
     type: ColumnType
@@ -127,13 +121,7 @@ def columns(inputs: Sequence[Column]) -> tuple[Column, ...]:
 
 
 class Flattener:
-    """Makes rows of the table.
-
-    Args:
-        names: The list's own columns, as the list names them.
-        reader: Reads answers.
-        codes_masked: Whether one-time codes in subjects are masked.
-    """
+    """Makes rows of the table; `names` are the list's own columns."""
 
     def __init__(self, names: Sequence[str], reader: Reader, *, codes_masked: bool) -> None:
         self._names = tuple(names)

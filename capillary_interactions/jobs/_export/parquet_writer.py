@@ -26,14 +26,10 @@ def write_parquet(
     rows: Callable[[], Iterable[Sequence[Any]]],
     schema: bytes | None,
 ) -> None:
-    """Write a Parquet file.
+    """Write a Parquet file; `rows` returns the same ones for each call.
 
-    Args:
-        part: The file to write to.
-        columns: The columns.
-        rows: Returns the rows, in the order of the columns; the same ones for each call.
-        schema: The types of the list's own columns, if it had any. A column is text if one of its
-            cells cannot be converted to that type again.
+    `schema` has the types of the list's own columns, if it had any. A column is text if one of its
+    cells cannot be converted to that type again.
 
     Raises:
         ExportError: pyarrow is not installed, or cannot write the rows.

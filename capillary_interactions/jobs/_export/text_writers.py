@@ -30,12 +30,7 @@ def write_csv(
 ) -> None:
     """Write a CSV with a header; tabs separate the columns of a .tsv.
 
-    Args:
-        part: The file to write to.
-        name: The name of the result.
-        columns: The columns.
-        rows: The rows, in the order of the columns.
-        for_spreadsheets: Whether texts are marked as such, and the file as UTF-8.
+    `for_spreadsheets` marks texts as such, and the file as UTF-8.
     """
     cell = _marked_cell if for_spreadsheets else _cell
     delimiter = "\t" if uncompressed_suffix(name) == ".tsv" else ","

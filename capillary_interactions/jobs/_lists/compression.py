@@ -105,11 +105,7 @@ class PeekableFile:
 
 
 def read_chunks(file: IO[bytes] | PeekableFile, before_read: Callable[[], None]) -> Iterator[bytes]:
-    """The decompressed content of a binary file, a chunk at a time.
-
-    Args:
-        file: The file.
-        before_read: Called before each read, which may block for long.
+    """The decompressed content of a file in chunks; `before_read` is called before each read.
 
     Raises:
         ListError: It is compressed, and broken or truncated.
@@ -188,10 +184,7 @@ class _ZstdReader:
 def open_compressor(file: IO[bytes], name: str) -> IO[bytes]:
     """A file that compresses what is written to it, as the suffix of the name asks for.
 
-    Closing it leaves the underlying file open.
-
-    Raises:
-        ExportError: zstandard is not installed.
+    Closing it leaves the underlying file open. An `ExportError` if zstandard is not installed.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix == ".gz":

@@ -58,11 +58,7 @@ class _Table:
 
 
 def csv_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
-    """Rows of a CSV.
-
-    Raises:
-        ListError: No column can be meant, or its header is none.
-    """
+    """Rows of a CSV; a `ListError` if no column can be meant, or its header is none."""
     source = iter(lines)
     head = _read_head(source, header=wanted.header)
     yield from repeat(None, head.blank)

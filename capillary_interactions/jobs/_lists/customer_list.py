@@ -210,9 +210,7 @@ def _format_from_magic(opening: bytes) -> Format | None:
 def text_rows(text: Iterable[str], wanted: ListFormat) -> Rows:
     """The rows in lines of text, whose first one decides the format.
 
-    Args:
-        text: The lines, with their ends.
-        wanted: What is known; its format and columns are filled in.
+    The lines have their ends; the format and columns of `wanted` are filled in.
 
     Raises:
         ListError: It is a file of another type, or no column can be meant.

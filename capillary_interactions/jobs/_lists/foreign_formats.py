@@ -61,13 +61,7 @@ def _is_text(opening: bytes) -> bool:
 
 
 def refuse_foreign_line(line: str, format_: str | None, *, chosen: bool) -> None:
-    """Raise if the first line with anything in it is that of a file of another type.
-
-    Args:
-        line: The line.
-        format_: The format of the list, as far as it is known.
-        chosen: Whether the caller has given the format, and not the file's name.
-    """
+    """Raise if the first line with anything in it is that of a file of another type."""
     line = line.strip()
     if _MARKUP.match(line):
         raise ListError(f"it is a page of HTML or XML; {_AS_CSV}")

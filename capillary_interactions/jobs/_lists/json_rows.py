@@ -14,11 +14,7 @@ _MAX_DECODED_IN_C: Final = 1 << 17
 
 
 def json_rows(lines: Iterable[str], wanted: ListFormat) -> Rows:
-    """Rows of JSON lines; the key is chosen by the first object.
-
-    Raises:
-        ListError: No key can be meant.
-    """
+    """Rows of JSON lines; the first object decides the key, a `ListError` if none can be meant."""
     number, key = 0, ""
     known: set[str] = set()
     for text in lines:

@@ -28,13 +28,7 @@ _ANY_VALUE: Final = "any"
 
 @frozen(kw_only=True)
 class QueryTemplate:
-    """The query of every row.
-
-    Args:
-        name: The type of identifier.
-        api: The version of the call.
-        network: Only this network, or None.
-        type: Only this type, or None.
+    """The query of every row; `name` is the type of identifier.
 
     Raises:
         ValueError: No customer can be queried so.
@@ -49,11 +43,7 @@ class QueryTemplate:
         check_supported(self.query(_ANY_VALUE), self.api)
 
     def query(self, value: str) -> Query:
-        """The query for one customer.
-
-        Raises:
-            ValueError: The value is no identifier.
-        """
+        """The query for one customer; a `ValueError` if the value is no identifier."""
         return Query(Identifier(self.name, value), network=self.network, type=self.type)
 
     def normalise(self, row: Row) -> tuple[str, str | None]:

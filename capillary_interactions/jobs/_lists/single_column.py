@@ -111,13 +111,7 @@ def _check_only_column(header: str, first: str, identifier: str) -> None:
 
 
 def check_first_value(value: str, identifier: str, where: str) -> None:
-    """Raise if the first customer of a list is more than an identifier, or something else.
-
-    Args:
-        value: What stands where the customer should.
-        identifier: The type of identifier.
-        where: Where it stands, for the message.
-    """
+    """Raise if the first customer of a list is more than an identifier, or something else."""
     if _COMMENT.match(value):
         raise NoListError("its first line is a comment; take it away")
     refuse_drawn_table(value, identifier, "its first line")

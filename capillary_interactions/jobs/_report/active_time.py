@@ -42,11 +42,7 @@ class Tick:
 
 
 class ActiveTime:
-    """The time in which a job was running.
-
-    Args:
-        spans: Starts and ends, in any order; they may overlap.
-    """
+    """The time in which a job was running, from spans in any order that may overlap."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self.spans = _joined(sorted(span for span in spans if span[0] < span[1]))

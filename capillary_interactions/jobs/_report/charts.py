@@ -46,14 +46,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
 
 @frozen(kw_only=True)
 class Bar:
-    """A bar with labels on both sides.
-
-    Attributes:
-        label: What it is; may be text of the server or the list.
-        value: Its length.
-        value_label: The value as text.
-        role: The role of its colour.
-    """
+    """A bar with labels on both sides; `label` may be text of the server or the list."""
 
     label: str
     value: float
@@ -122,14 +115,7 @@ def _month_label(months: Sequence[Month], ticks: Sequence[int], index: int) -> s
 
 
 def rate_chart(caption: Caption, throughput: Throughput, *, width: int, per: float) -> str:
-    """Requests over time, what they were for, and the quota.
-
-    Args:
-        caption: The caption.
-        throughput: The figures.
-        width: The width of the drawing.
-        per: The seconds that a rate is per.
-    """
+    """Requests over time, what they were for, and the quota; rates are per `per` seconds."""
     active, slices = throughput.active_time, throughput.slices
 
     def draw(figure: "Figure") -> None:

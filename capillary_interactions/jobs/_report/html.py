@@ -25,10 +25,7 @@ def escaped(text: str) -> str:
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """A table; columns of numbers are aligned to the right.
 
-    Args:
-        caption: What it shows, for a screen reader.
-        head: The names of the columns.
-        rows: The rows, whose first cell is their name.
+    The caption is for a screen reader; the first cell of a row is its name.
     """
     body = [tuple(row) for row in rows]
     classes = [

@@ -31,13 +31,7 @@ _LABEL: Final = re.compile(r"(?<=>)@(\d+)(?=<)")
 
 @frozen
 class Caption:
-    """The title of a drawing, and its description for a screen reader.
-
-    Attributes:
-        name: A name that no other drawing of the page has.
-        title: The title.
-        description: What it shows.
-    """
+    """A drawing's title, its description for a screen reader, and its name, unique on the page."""
 
     name: str
     title: str

@@ -30,15 +30,8 @@ _OUTCOMES: Final = (
 class JobSummary:
     """A job at one moment.
 
-    Attributes:
-        at: The moment.
-        status: The progress.
-        runs: All runs.
-        throughput: How fast they were.
-        messages: The messages in the answers, of each customer once.
-        zone: The name of the time zone of the messages' months.
-        first_failures: The first rows that failed.
-        last_failures: The last ones, without those that are among the first.
+    `messages` counts those of each customer once; `zone` names the time zone of their months.
+    `last_failures` are without those that are among the first.
     """
 
     at: datetime
@@ -70,11 +63,7 @@ class JobSummary:
 
 
 def read_summary(job: Path) -> JobSummary:
-    """A job as it is now, also during a run. Blocks; belongs in a thread.
-
-    Raises:
-        JobStoreError: The job cannot be read.
-    """
+    """A job as it is now, also during a run, or a `JobStoreError`. Blocks; belongs in a thread."""
     with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
         # One moment of the job, however long this takes.
         connection.execute("BEGIN")

@@ -39,14 +39,9 @@ class RateSlice:
 
 @frozen(kw_only=True)
 class Throughput:
-    """How fast a job was.
+    """How fast a job was, slice by slice of its time.
 
-    Attributes:
-        active_time: When it was running.
-        slice_seconds: The length of a slice of `slices`.
-        slices: Slice by slice, in order.
-        slowest_seconds: The length of a slice of `slowest`.
-        slowest: The slices in which a lookup took longest on average, slowest first.
+    `slowest` are the slices in which a lookup took longest on average, slowest first.
     """
 
     active_time: ActiveTime

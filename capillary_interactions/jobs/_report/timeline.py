@@ -57,11 +57,7 @@ def joined(slices: Iterable[Slice], start: float, end: float) -> Slice:
 
 
 class Timeline:
-    """Lookups by when they ended, to the tenth of a second first, and coarser as it grows.
-
-    Args:
-        max_slices: More slices are never kept.
-    """
+    """Lookups by when they ended, to the tenth of a second first, and coarser as it grows."""
 
     def __init__(self, max_slices: int = _MAX_SLICES) -> None:
         self._max_slices = max_slices

@@ -242,11 +242,7 @@ class JobRun:
             self._options.progress(self._metrics.progress(status, self._outage.reason))
 
     async def _shut_down_fully(self) -> CapillaryError | None:
-        """Shut down to the end, however often this is cancelled; return its error.
-
-        Raises:
-            CancelledError: It was cancelled meanwhile.
-        """
+        """Shut down to the end, and only then raise a cancellation; return the error."""
         cancelled = False
         while True:
             shutting_down = self._loop.create_task(self._shut_down())

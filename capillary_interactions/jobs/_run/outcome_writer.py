@@ -38,11 +38,7 @@ class OutcomeWriter:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def add(self, number: int, outcome: Outcome) -> None:
-        """Add the outcome for the customer of a row.
-
-        Raises:
-            Exception: An earlier one could not be written.
-        """
+        """Add the outcome for the customer of a row; raises if an earlier one was not written."""
         if self._error is not None:
             raise self._error
         self._buffer.add(number, outcome)
@@ -55,11 +51,7 @@ class OutcomeWriter:
         return len(self._buffer.numbers) >= _MAX_BUFFERED
 
     async def flush(self) -> None:
-        """Write the buffer, to the end even if the caller is cancelled.
-
-        Raises:
-            Exception: It cannot be written.
-        """
+        """Write the buffer, to the end even if the caller is cancelled."""
         writing = asyncio.get_running_loop().create_task(self._flush())
         writing.add_done_callback(_retrieve_error)
         await asyncio.shield(writing)
@@ -79,11 +71,7 @@ class OutcomeWriter:
                 raise
 
     async def aclose(self) -> None:
-        """Write what is left, and end the task.
-
-        Raises:
-            Exception: It cannot be written.
-        """
+        """Write what is left, and end the task."""
         self._task.cancel()
         await asyncio.wait({self._task})
         await self.flush()

@@ -33,12 +33,8 @@ _SAVED = ("settings", "list", "stamp", "format", "columns", "customers")
 class JobRequest:
     """A job that is to be run, with what the caller says of it.
 
-    Attributes:
-        path: The file.
-        customers: The list, or None for the one that it began with.
-        network: Only this network, or None.
-        type: Only this type, or None.
-        restart: Whether to delete what there is, once the list has given its first rows.
+    Without `customers` it is the list that the job began with. `restart` deletes what there is,
+    once the list has given its first rows.
     """
 
     path: Path
@@ -55,13 +51,7 @@ class JobRequest:
 
 @frozen
 class PreparedJob:
-    """A job that can be run.
-
-    Attributes:
-        store: Its file.
-        feed: What is still to be read of its list, or None.
-        template: The query of each row.
-    """
+    """A job that can be run; `feed` is what is still to be read of its list, or None."""
 
     store: Store
     feed: ThreadFeed[Batch] | None
@@ -72,12 +62,6 @@ async def prepare(
     request: JobRequest, store: Store | None, thread: WorkerThread, config: ClientConfig
 ) -> PreparedJob:
     """Start a job, or resume it.
-
-    Args:
-        request: The job.
-        store: Its file, if it exists.
-        thread: Where the store is used.
-        config: The client's configuration.
 
     Raises:
         JobError: That is not possible; the text says why.

@@ -10,10 +10,7 @@ from capillary_interactions.jobs._status import JobStatus, Progress, RunFigures
 
 
 class RunMetrics:
-    """The figures of one run.
-
-    Args:
-        client: Its requests count from now on.
+    """The figures of one run; the client's requests count from now on.
 
     Attributes:
         endings: Lookups by how they ended.

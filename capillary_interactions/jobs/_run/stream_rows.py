@@ -24,11 +24,6 @@ Write = Callable[[bytes], Awaitable[None]]
 class RowStream:
     """One list, looked up once.
 
-    Args:
-        customers: The list.
-        template: What is asked of each row.
-        codes_masked: Whether one-time codes are masked in the lines.
-
     Attributes:
         read: Rows read, ended or not.
         total: Rows in all, or None before the end of the list has been read.
@@ -60,11 +55,7 @@ class RowStream:
         return describe_counted(self._reasons)
 
     async def wait_first(self) -> None:
-        """Start to read, and wait for the first rows.
-
-        Raises:
-            ListError: There are none.
-        """
+        """Start to read, and wait for the first rows; a `ListError` if there are none."""
         await self._feed.wait_first()
 
     def stop(self) -> None:

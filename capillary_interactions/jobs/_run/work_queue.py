@@ -17,13 +17,7 @@ _Fetch = Callable[[int, int], Awaitable[_Rows]]
 
 @define  # not frozen, which takes three times as long: one is made for each customer
 class Item:
-    """A customer to ask for.
-
-    Attributes:
-        number: The first row with them.
-        value: Their identifier.
-        again: Whether an earlier lookup had no answer.
-    """
+    """A customer, by their first row; `again` if an earlier lookup had no answer."""
 
     number: int
     value: str = field(repr=repr_masked)
@@ -79,9 +73,7 @@ class WorkQueue:
     def requeue(self, item: Item, *, again: bool = True) -> None:
         """A lookup has ended without an outcome; the customer is dispatched once more.
 
-        Args:
-            item: The customer.
-            again: Whether it had no answer; False if it was cancelled.
+        `again` is whether it had no answer; False if it was cancelled.
         """
         self._requeued.append(Item(item.number, item.value, again=again or item.again))
         self._in_progress.discard(item.number)

@@ -134,11 +134,7 @@ def is_result_row(columns: tuple[Any, ...]) -> bool:
 
 
 def checked_run(columns: Iterable[Any]) -> tuple[Any, ...]:
-    """What is stored of a run: when it began, its figures, and why it stopped.
-
-    Raises:
-        ValueError: It is something else.
-    """
+    """When a stored run began, its figures and why it stopped; anything else is a `ValueError`."""
     began, *figures, stopped = columns
     typed = is_timestamp(began) and all(map(_is_number, figures)) and _optional(_is_text)(stopped)
     if not typed or not is_timestamp(began + figures[0]) or max(map(abs, figures)) > _MAX_FIGURE:

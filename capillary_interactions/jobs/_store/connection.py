@@ -34,11 +34,6 @@ _HAS_SETTINGS: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sqlite3.Connection:
     """Return a connection to a job's file, for the thread that calls.
 
-    Args:
-        path: The file.
-        create: Whether it may be created.
-        read_only: Whether nothing is to be written.
-
     Raises:
         NoJobError: There is none.
         JobStoreError: It is no job's file, or it cannot be opened.
@@ -96,11 +91,7 @@ def _create(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a job's file, and those of SQLite beside it.
-
-    Raises:
-        JobStoreError: That is not possible.
-    """
+    """Remove a job's file, and those of SQLite beside it, or raise `JobStoreError`."""
     try:
         for suffix in ("-wal", "-shm", ""):
             beside(path, suffix).unlink(missing_ok=True)
@@ -194,15 +185,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def sqlite_errors(path: Path, *, values: bool = True) -> Iterator[None]:
-    """Raise SQLite's errors, and those of damaged values, as errors of the job.
-
-    Args:
-        path: The job's file.
-        values: Whether the latter, too.
-
-    Raises:
-        JobError: What is wrong, and what to do.
-    """
+    """Raise SQLite's errors, and with `values` those of damaged values, as errors of the job."""
     try:
         yield
     except CapillaryError:
@@ -225,11 +208,7 @@ def damaged(path: Path, error: Exception) -> str:
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """See that the tables are tables: a view or a trigger may do anything, and take any time.
-
-    Raises:
-        JobStoreError: They are not.
-    """
+    """Raise `JobStoreError` unless the tables are tables: a view or a trigger may do anything."""
     schema = connection.execute("SELECT type, name, rootpage FROM sqlite_master").fetchall()
     tables = {name for type_, name, page in schema if type_ == "table" and page}
     if (

@@ -20,11 +20,7 @@ _O_PATH: Final[int | None] = getattr(os, "O_PATH", None)
 
 
 class FileGuard:
-    """Remembers which file a job was opened from.
-
-    Args:
-        path: The file.
-    """
+    """Remembers which file a job was opened from."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -27,8 +27,7 @@ _TAKEN = frozenset({errno.EACCES, errno.EDEADLK, errno.EWOULDBLOCK, errno.EAGAIN
 def try_lock(fd: int) -> bool:
     """Lock an open file until it is closed; False if it is locked already.
 
-    Raises:
-        OSError: Its disk has no locks.
+    Raises `OSError` if its disk has no locks.
     """
     try:
         _lock(fd)
@@ -55,8 +54,7 @@ def in_use_error(path: Path) -> JobInUseError:
 class FileLock:
     """A lock on a path, by a file beside it; all names of a path have the same one.
 
-    Args:
-        path: What is locked; it need not exist.
+    What is locked need not exist.
     """
 
     def __init__(self, path: Path) -> None:

@@ -97,9 +97,6 @@ def not_begun() -> Iterator[None]:
 class JobFile:
     """A job's file, which need not exist yet.
 
-    Args:
-        path: The file.
-
     Attributes:
         path: The file.
         thread: The only one in which the store may be used.
@@ -136,11 +133,7 @@ class JobFile:
             self.thread.close()
 
     def require_open(self) -> Store:
-        """Return the opened file.
-
-        Raises:
-            NoJobError: It does not exist.
-        """
+        """Return the opened file, or raise `NoJobError` if it does not exist."""
         if self.store is None:
             raise NoJobError(f"there is no job at {self.path}")
         return self.store
@@ -169,11 +162,7 @@ class JobFile:
                 self._lock.release()
 
     async def claim(self) -> None:
-        """Lock the opened file itself, if it exists; see `FileGuard.claim`.
-
-        Raises:
-            JobInUseError: Another process or task is running the job.
-        """
+        """Lock the opened file itself, if it exists; see `FileGuard.claim`."""
         if self.store is not None:
             with not_begun():
                 await self.thread(self.store.guard.claim)

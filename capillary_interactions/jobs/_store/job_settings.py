@@ -59,11 +59,7 @@ def job_settings(
 
 
 def template_from_settings(settings: dict[str, Any]) -> QueryTemplate:
-    """The query of each row, from a job's settings.
-
-    Raises:
-        ValueError: The settings allow no query.
-    """
+    """The query of each row, from a job's settings; a `ValueError` if they allow none."""
     type_, network = settings["type"], settings["network"]
     return QueryTemplate(
         name=IdentifierName(settings["identifier"]),
@@ -171,11 +167,7 @@ def _format_value(value: Any) -> str:
 
 
 def zone_to_text(zone: tzinfo) -> str:
-    """A time zone as text for `zone_from_text`.
-
-    Raises:
-        ConfigurationError: It has no such text.
-    """
+    """A time zone as text for `zone_from_text`; a `ConfigurationError` if it has none."""
     if zone is UTC:
         return "UTC"
     if isinstance(zone, ZoneInfo) and zone.key:

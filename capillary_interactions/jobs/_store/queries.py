@@ -29,12 +29,7 @@ _LAST_RUN: Final = f"{_RUNS} DESC LIMIT 1"
 
 @frozen
 class TimedRun:
-    """One run of a job.
-
-    Attributes:
-        began: When, in seconds since 1970.
-        figures: What it came to.
-    """
+    """One run of a job; `began` is in seconds since 1970."""
 
     began: float
     figures: RunFigures

@@ -121,11 +121,7 @@ ORDER BY number
 
 
 def parse_result_row(columns: tuple[Any, ...]) -> ResultRow:
-    """Make a result of a row of `RESULTS_QUERY`.
-
-    Raises:
-        ValueError: It holds what no job does.
-    """
+    """Make a result of a row of `RESULTS_QUERY`; a `ValueError` if it holds what no job does."""
     if not is_result_row(columns):
         raise ValueError("its columns do not hold what they should")
     (row, value, cells, ending, attempts, elapsed, waited, at, request_id) = columns[:9]

@@ -31,11 +31,7 @@ def forget_damaged(connection: sqlite3.Connection) -> int:
 
 
 def check_endings(endings: Iterable[str]) -> tuple[str, ...]:
-    """Return endings, each once.
-
-    Raises:
-        ValueError: One is no ending.
-    """
+    """Return endings, each once; a `ValueError` if one is no ending."""
     unique = tuple(dict.fromkeys(endings))
     for ending in unique:
         if ending not in ENDINGS:

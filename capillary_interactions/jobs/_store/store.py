@@ -73,19 +73,7 @@ def _with_job_errors(
 
 
 class Store:
-    """A job's file, opened.
-
-    Args:
-        path: The file.
-        create: Whether it may be created.
-
-    Attributes:
-        path: The file.
-        guard: Locks the file, and sees whether it is still there.
-
-    Raises:
-        JobStoreError: It cannot be opened, or is no job's.
-    """
+    """A job's file, opened; a `JobStoreError` if it cannot be, or is no job's."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
@@ -182,11 +170,7 @@ class Store:
     ) -> None:
         """Record outcomes.
 
-        Args:
-            batch: The outcomes; there may be none.
-            low_watermark: A row up to which, itself included, none is open.
-            run: The number of the run.
-            figures: What it has come to.
+        The batch may be empty. No row up to `low_watermark`, itself included, is open.
 
         Raises:
             JobStoreError: They cannot be recorded, or the file is no longer where it was.
