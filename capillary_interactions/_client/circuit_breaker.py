@@ -68,6 +68,14 @@ class CircuitBreaker:
             self._probes += 1
             self._change(BreakerState.PROBING)
 
+    def probe_failed(self, now: float) -> None:
+        """A probe has ended without an answer; the next one is due after its own delay.
+
+        Lookups in progress may have failed while it ran: their delay began before its end.
+        """
+        self._probe_at = max(self._probe_at, now + self.probe_delay(self._probes))
+        self._change(BreakerState.OPEN)
+
     def _is_down(self, now: float) -> bool:
         many = self.max_failures is not None and self.failures >= self.max_failures
         return many or (self.max_silence is not None and now - self.answered_at >= self.max_silence)

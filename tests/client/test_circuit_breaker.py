@@ -53,6 +53,18 @@ def test_probes_ever_later_until_an_answer_closes_it() -> None:
     assert changes == [OPEN, PROBING, OPEN, PROBING, OPEN, CLOSED]
 
 
+def test_pauses_after_a_probe_though_other_lookups_fail_while_it_runs() -> None:
+    """Else the next probe would come as soon as a slow one has failed."""
+    breaker = CircuitBreaker(1, probe_delay=lambda probes: 10.0 * 2**probes)
+    breaker.record_failure(0.0)
+    breaker.start_probe()
+    breaker.record_failure(11.0)
+    breaker.record_failure(60.0)
+    breaker.probe_failed(60.0)
+    assert breaker.remaining_pause(60.0) == 20.0
+    assert breaker.state is OPEN
+
+
 @given(
     st.lists(st.sampled_from(["answer", "failure", "probe"]), max_size=30),
     st.integers(1, 5),

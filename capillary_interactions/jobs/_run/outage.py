@@ -207,7 +207,6 @@ class OutageHandler:
             self._queue.requeue(item, again=False)
             raise
         self.take(item, outcome)
-        if is_page(outcome):
-            # Held, so `take` has not counted it; without this the next probe would come at once.
-            self._breaker.record_failure(self._loop.time())
+        if self.reason is not None:
+            self._breaker.probe_failed(self._loop.time())
         return outcome if is_unanswered(outcome) else last
