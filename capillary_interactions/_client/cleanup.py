@@ -13,14 +13,14 @@ async def finish(cleanup: Coroutine[Any, Any, None]) -> None:
     """Run a clean-up to its end, in a task; a cancellation of the caller is raised after it."""
     task = asyncio.get_running_loop().create_task(cleanup)
     try:
-        await outlast((task,))
+        await wait_until_done((task,))
     except asyncio.CancelledError as error:
         # Not lost, and asyncio does not log an error that was never retrieved.
         raise error from (None if task.cancelled() else task.exception())
     task.result()
 
 
-async def outlast(tasks: Collection[asyncio.Future[Any]]) -> None:
+async def wait_until_done(tasks: Collection[asyncio.Future[Any]]) -> None:
     """Wait until all tasks have ended; a cancellation of the caller is raised after that."""
     cancelled: asyncio.CancelledError | None = None
     while not all(task.done() for task in tasks):

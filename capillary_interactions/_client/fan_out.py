@@ -17,7 +17,7 @@ from collections.abc import (
 )
 from typing import Final, Generic, Self, TypeVar
 
-from capillary_interactions._client.cleanup import finish, outlast
+from capillary_interactions._client.cleanup import finish, wait_until_done
 
 _I = TypeVar("_I")
 _P = TypeVar("_P")
@@ -159,7 +159,7 @@ class FanOut(Generic[_I, _P, _R]):
                 # Not while the source closes: a second cancellation would interrupt that.
                 worker.cancel()
         try:
-            await outlast(workers)
+            await wait_until_done(workers)
         finally:
             generator, self._generator = self._generator, None
             if generator is not None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
-from capillary_interactions._client.cleanup import outlast
+from capillary_interactions._client.cleanup import wait_until_done
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._pacing.deadline import Caller, Deadline, Refusal
 from capillary_interactions._text.tracebacks import clear
@@ -131,7 +131,7 @@ class SingleFlight(Generic[_T]):
         tasks = self._running_tasks()
         for task in tasks:
             task.cancel()
-        await outlast(tasks)
+        await wait_until_done(tasks)
 
     def _running_tasks(self) -> tuple[asyncio.Task[_T], ...]:
         loop = asyncio.get_running_loop()
@@ -145,7 +145,7 @@ class SingleFlight(Generic[_T]):
         if self._calls.get(call.key) is call:
             del self._calls[call.key]
         call.task.cancel()
-        await outlast((call.task,))
+        await wait_until_done((call.task,))
 
 
 def _wake(waiter: Caller) -> None:

@@ -18,7 +18,12 @@ from capillary_interactions.jobs._run.job_run import JobRun, RunOptions
 from capillary_interactions.jobs._run.resume import JobRequest, prepare
 from capillary_interactions.jobs._run.stop_rules import StopRules
 from capillary_interactions.jobs._status import JobStatus, Progress, Report
-from capillary_interactions.jobs._store.job_file import JobFile, not_begun, outlast, run_cancellable
+from capillary_interactions.jobs._store.job_file import (
+    JobFile,
+    not_begun,
+    result_despite_cancellation,
+    run_cancellable,
+)
 from capillary_interactions.jobs._store.reopen import check_endings
 
 _FAILURES_SHOWN: Final = 10
@@ -97,7 +102,7 @@ class Job:
         try:
             if self._run is not None and self._ended is not None:
                 self._run.stop(0.0)
-                await outlast(self._ended)
+                await result_despite_cancellation(self._ended)
         finally:
             await self._file.aclose()
 

@@ -15,7 +15,7 @@ from capillary_interactions import (
     Outcome,
     RateLimit,
 )
-from capillary_interactions._client.cleanup import finish, outlast
+from capillary_interactions._client.cleanup import finish, wait_until_done
 from capillary_interactions._client.fan_out import FanOut
 from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions._protocol.messages import Request
@@ -398,7 +398,7 @@ async def test_finishes_with_the_error_of_the_clean_up_as_the_cause() -> None:
 async def test_waits_for_tasks_that_end_as_it_is_cancelled() -> None:
     """In the same turn of the loop, too: the cancellation is raised."""
     task = asyncio.ensure_future(asyncio.sleep(1))
-    waiting = asyncio.ensure_future(outlast([task]))
+    waiting = asyncio.ensure_future(wait_until_done([task]))
     asyncio.get_running_loop().call_later(1, waiting.cancel)
     await asyncio.wait({waiting})
     assert waiting.cancelled()

@@ -23,7 +23,7 @@ from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
 from capillary_interactions.jobs._status import JobStatus, Progress
 from capillary_interactions.jobs._store.connection import damaged
-from capillary_interactions.jobs._store.job_file import WorkerThread, outlast
+from capillary_interactions.jobs._store.job_file import WorkerThread, result_despite_cancellation
 from capillary_interactions.jobs._store.records import OutcomeBatch
 from capillary_interactions.jobs._store.store import Store
 
@@ -247,7 +247,7 @@ class JobRun:
         while True:
             shutting_down = self._loop.create_task(self._shut_down())
             try:
-                error = await outlast(shutting_down)
+                error = await result_despite_cancellation(shutting_down)
             except asyncio.CancelledError:
                 # `asyncio.run` cancels all tasks at its end, this one too.
                 if not shutting_down.cancelled():

@@ -16,7 +16,7 @@ from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.source_file import path_from_json
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
-from capillary_interactions.jobs._store.job_file import WorkerThread, outlast
+from capillary_interactions.jobs._store.job_file import WorkerThread, result_despite_cancellation
 from capillary_interactions.jobs._store.job_settings import (
     check_list,
     compare_settings,
@@ -199,7 +199,7 @@ async def _create(path: Path, thread: WorkerThread) -> Store:
     """Create a job's file; it is closed again if the caller is cancelled meanwhile."""
     opening = thread.submit(Store, path, create=True)
     try:
-        return await outlast(opening)
+        return await result_despite_cancellation(opening)
     except asyncio.CancelledError:
         if not opening.cancelled():
             await thread.finish(opening.result().close)

@@ -42,7 +42,7 @@ class WorkerThread:
         self, call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs
     ) -> _T:
         """Call a function there, and raise a cancellation only when it has returned."""
-        return await outlast(self.submit(call, *arguments, **keywords))
+        return await result_despite_cancellation(self.submit(call, *arguments, **keywords))
 
     def close(self) -> None:
         executor, self._executor = self._executor, None
@@ -50,7 +50,7 @@ class WorkerThread:
             executor.shutdown(wait=False)
 
 
-async def outlast(future: asyncio.Future[_T]) -> _T:
+async def result_despite_cancellation(future: asyncio.Future[_T]) -> _T:
     """Wait for a future to its end, however often the waiting task is cancelled.
 
     Raises:
@@ -58,7 +58,7 @@ async def outlast(future: asyncio.Future[_T]) -> _T:
         Exception: What the future raises; a cancellation does not hide it.
     """
     try:
-        await cleanup.outlast((future,))
+        await cleanup.wait_until_done((future,))
     except asyncio.CancelledError:
         if future.cancelled() or future.exception() is None:
             raise
@@ -78,7 +78,7 @@ async def run_cancellable(call: Callable[[Callable[[], bool]], _T]) -> _T:
     except asyncio.CancelledError:
         cancelled.set()
         with suppress(Exception):
-            await outlast(future)
+            await result_despite_cancellation(future)
         raise
     finally:
         thread.close()
@@ -116,7 +116,7 @@ class JobFile:
             return
         opening = self.thread.submit(_open_existing, self.path)
         try:
-            await outlast(opening)
+            await result_despite_cancellation(opening)
         finally:
             if not opening.cancelled() and opening.exception() is None:
                 self.store = opening.result()
