@@ -16,7 +16,7 @@ from typing import Final
 _ROOT: Final = Path(__file__).parents[1]
 _PYTHON: Final = sys.executable
 
-# Three workers for two cores: some of the tests wait for a server's clock, and none for a core.
+# Three workers for two cores: some tests wait for the clock of a server or a broker.
 _PYTEST: Final = ("-m", "pytest", "-n", "3", "--dist", "worksteal")
 
 

@@ -82,7 +82,7 @@ def _check(table: _Table, content: bytes, **known: Any) -> None:
 )
 @example(LONG_TABLE, csv.QUOTE_MINIMAL, ",", "\r\n", "utf-8")
 @example(LONG_TABLE, csv.QUOTE_ALL, "\t", "\n", "utf-16")
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_keeps_every_cell_of_every_row(
     table: _Table, quoting: int, delimiter: str, end: str, encoding: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_keeps_every_cell_of_every_row(
     delimiter=st.sampled_from(",;\t"),
     encoding=st.sampled_from(["utf-8", "utf-16", "utf-32"]),
 )
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_keeps_every_cell_that_needs_no_quotes(
     table: _Table, delimiter: str, encoding: str
 ) -> None:
@@ -116,7 +116,7 @@ def test_keeps_every_cell_that_needs_no_quotes(
 )
 @example([["a,", "mobile"], ["1", "2"]], csv.QUOTE_MINIMAL, "\t", "utf-8-sig")
 @example([["a;", "b,c;", "mobile"], ["1", "2", "3"]], csv.QUOTE_ALL, ",", "utf-16")
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_finds_the_delimiter_and_the_format(
     table: _Table, quoting: int, delimiter: str, encoding: str
 ) -> None:

@@ -15,7 +15,7 @@ from .bodies import judged, reason
 from .generations import as_envelope, as_old_envelope
 from .strategies import FLAT_ANSWERS, JSON, SCALARS, STORIES
 
-laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 STATUSES = st.sampled_from([200, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers(
     100, 599

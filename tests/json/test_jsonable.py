@@ -32,7 +32,7 @@ from .bodies import QUERY, envelope, flat, flat_messages, read
 from .generations import as_envelope, as_flat, as_old_envelope
 from .strategies import FLAT_ANSWERS, STORIES, Json
 
-laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _without_nulls(sent: Any) -> Any:

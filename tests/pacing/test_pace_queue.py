@@ -161,7 +161,7 @@ async def test_refuses_nothing_that_was_cancelled_in_the_same_moment() -> None:
     assert (pace.state().in_flight, pace.state().waiting) == (1, 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans(), st.booleans()), max_size=40

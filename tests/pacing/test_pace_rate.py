@@ -41,7 +41,7 @@ async def _crowds(limit: RateLimit, crowds: list[tuple[int, float]]) -> list[flo
     return admitted
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LIMITS, CROWDS)
 def test_is_never_over_the_quota_in_any_window(
     limit: RateLimit, crowds: list[tuple[int, float]]
