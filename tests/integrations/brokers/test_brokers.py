@@ -150,7 +150,7 @@ def test_handles_every_event_though_it_is_killed(
 ) -> None:
     """SIGKILL at random: all are handled, none is left, so none was acknowledged unhandled."""
     # Its group takes seconds to notice that a member is gone.
-    times, events = (1, 200) if kind == "kafka" else (3, 400)
+    times, events = (1, 200) if kind == "kafka" else (2, 300)
     handled = interrupted(kind, address(kind), tmp_path, SIGKILL, events=events, times=times)
     assert len(handled) == events
 
@@ -159,7 +159,7 @@ def test_handles_no_event_twice_though_it_is_stopped(
     kind: str, address: Address, tmp_path: Path
 ) -> None:
     """SIGTERM at random: each is handled exactly once."""
-    times, events = (1, 200) if kind == "kafka" else (3, 400)
+    times, events = (1, 200) if kind == "kafka" else (2, 300)
     handled = interrupted(kind, address(kind), tmp_path, SIGTERM, events=events, times=times)
     assert set(handled.values()) == {1}
 
