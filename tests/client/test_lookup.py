@@ -183,15 +183,15 @@ async def test_costs_a_dead_endpoint_a_bounded_number_of_retries() -> None:
 
 
 def history(
-    count: int, page: int = 50, *, ignores_offset: bool = False
+    count: int, page: int = 50, *, ignores_offset: bool = False, counts_page: bool = False
 ) -> Callable[[Request], Reply]:
-    """A server's pages of `count` messages."""
+    """A server's pages of `count` messages; its count is of all, or of the page."""
 
     def answer(request: Request) -> Reply:
         offset = 0 if ignores_offset else int(asked(request).get("offset", 0))
         size = int(asked(request).get("limit", page))
-        held = [message(number) for number in range(1, count + 1)][offset : offset + size]
-        return interactions(email=held, counts={"email": count})
+        listed = [message(number) for number in range(1, count + 1)][offset : offset + size]
+        return interactions(email=listed, counts={"email": len(listed) if counts_page else count})
 
     return answer
 
@@ -205,6 +205,7 @@ def _ids(outcome: Outcome) -> list[int | None]:
     [
         (history(120), {}, [None, "50", "100"], 120, False),
         (history(25), {"page_size": 10}, [None, "10", "20"], 25, False),
+        (history(120, counts_page=True), {}, [None, "50", "100"], 120, False),
         # A page that brings nothing new is the last.
         (history(120, ignores_offset=True), {}, [None, "50"], 50, True),
         (history(500), {"max_pages": 3}, [None, "50", "100"], 150, True),
