@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 # Laws look at 40 examples here, and at 2,000 with `--hypothesis-profile=thorough`.
-settings.register_profile("suite", max_examples=40, deadline=None)
+settings.register_profile("suite", settings(), max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile("suite")
 
