@@ -167,14 +167,16 @@ def _unknown_in_wrappers(sent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any]:
-    today = _structure_fn(objects, parse, {})
+    read = _structure_fn(objects, parse, {})
     if objects is not MESSAGE:
-        return today
-    before = _structure_fn(objects, parse, {"reciever": "receiver"})
+        return read
+    read_corrected = _structure_fn(objects, parse, {"reciever": "receiver"})
 
     def message(sent: Any) -> Any:
-        older = isinstance(sent, dict) and _is_empty(sent.get("reciever")) and "receiver" in sent
-        return before(sent) if older else today(sent)
+        is_corrected = (
+            isinstance(sent, dict) and _is_empty(sent.get("reciever")) and "receiver" in sent
+        )
+        return read_corrected(sent) if is_corrected else read(sent)
 
     return message
 

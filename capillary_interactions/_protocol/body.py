@@ -89,8 +89,7 @@ class Broken:
 
 def is_long(body: bytes) -> bool:
     """Whether reading a body may take more than some milliseconds."""
-    objects = body.count(b"{") + body.count(b"[")
-    return objects > _MAX_QUICK_OBJECTS or len(body) > _MAX_QUICK_BYTES
+    return len(body) > _MAX_QUICK_BYTES or count_objects(body) > _MAX_QUICK_OBJECTS
 
 
 def count_objects(body: bytes) -> int:
