@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import statistics
 import time
 import tracemalloc
 from collections import Counter
@@ -83,6 +84,14 @@ class Soaked:
         """The most of a figure in the second and in the last third."""
         earlier, later = self.thirds()
         return max(getattr(one, name) for one in earlier), max(getattr(one, name) for one in later)
+
+    def median(self, name: str) -> tuple[float, float]:
+        """The median of a figure in both thirds: a burst of retries does not move it, a leak does."""
+        earlier, later = self.thirds()
+        return (
+            statistics.median(getattr(one, name) for one in earlier),
+            statistics.median(getattr(one, name) for one in later),
+        )
 
 
 def _pace(samples: Sequence[Sample]) -> float:
