@@ -86,7 +86,7 @@ class Soaked:
         return max(getattr(one, name) for one in earlier), max(getattr(one, name) for one in later)
 
     def median(self, name: str) -> tuple[float, float]:
-        """The median of a figure in both thirds: a burst of retries does not move it, a leak does."""
+        """The median of a figure in both thirds: a leak moves it, a burst of retries does not."""
         earlier, later = self.thirds()
         return (
             statistics.median(getattr(one, name) for one in earlier),

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from capillary_interactions._client.snapshot import CredentialSnapshot as CredentialSnapshot
     from capillary_interactions._client.snapshot import Snapshot as Snapshot
     from capillary_interactions._config.client_config import ClientConfig as ClientConfig
+    from capillary_interactions._config.clusters import Cluster as Cluster
     from capillary_interactions._config.credentials import BasicAuth as BasicAuth
     from capillary_interactions._config.credentials import OAuth as OAuth
-    from capillary_interactions._config.endpoint import Cluster as Cluster
     from capillary_interactions._config.limits import RateLimit as RateLimit
     from capillary_interactions._config.limits import RetryPolicy as RetryPolicy
     from capillary_interactions._config.limits import Timeouts as Timeouts
@@ -55,7 +55,7 @@ else:
             "._client.snapshot": "CredentialSnapshot Snapshot",
             "._config.client_config": "ClientConfig",
             "._config.credentials": "BasicAuth OAuth",
-            "._config.endpoint": "Cluster",
+            "._config.clusters": "Cluster",
             "._config.limits": "RateLimit RetryPolicy Timeouts",
             "._errors": "AuthenticationError CapillaryError ConfigurationError EndpointDownError",
             "._json.unstructure": "to_jsonable",

@@ -50,18 +50,24 @@ class AuthenticationError(CapillaryError):
         reason: What was refused; holds no secret.
         status: The HTTP status of the refusal, or None if no answer carried one.
         code: The code in the answer's body, if it named one.
+        advice: What else to look at; "" for nothing. Credentials that are sent to another cluster
+            than their own are refused like wrong ones.
     """
 
-    def __init__(self, reason: str, status: int | None = None, code: int | None = None) -> None:
-        super().__init__(reason, status, code)
+    def __init__(
+        self, reason: str, status: int | None = None, code: int | None = None, advice: str = ""
+    ) -> None:
+        super().__init__(reason, status, code, advice)
         self.reason = reason
         self.status = status
         self.code = code
+        self.advice = advice
 
     def __str__(self) -> str:
         details = [f"HTTP {self.status}"] if self.status is not None else []
         details += [f"code {self.code}"] if self.code is not None else []
-        return f"{self.reason} ({', '.join(details)})" if details else self.reason
+        message = f"{self.reason} ({', '.join(details)})" if details else self.reason
+        return f"{message}; {self.advice}" if self.advice else message
 
 
 class EndpointDownError(CapillaryError):

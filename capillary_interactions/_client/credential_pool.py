@@ -1,12 +1,14 @@
 """Which of several credentials sends next, and which is disabled?"""
 
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
 
 from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import ProxyPages
 from capillary_interactions._client.retry import Budget
 from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.clusters import other_hosts
 from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._http.auth import build_auth
@@ -34,16 +36,24 @@ def _order(credential: CredentialState) -> tuple[float, int]:
 class CredentialPool:
     """All credentials, and which of them sends next.
 
+    Args:
+        credentials: Every credential.
+        observers: Where events go.
+        advice: What to look at where they are all refused.
+
     Attributes:
         pages: Customers for whom pages came in place of answers, with any of the credentials.
         all: Every credential, in the order of the setting.
         usable: Those that are not disabled.
     """
 
-    def __init__(self, credentials: tuple[CredentialState, ...], observers: Observers) -> None:
+    def __init__(
+        self, credentials: tuple[CredentialState, ...], observers: Observers, advice: str = ""
+    ) -> None:
         self.pages = ProxyPages()
         self.all = self.usable = credentials
         self._observers = observers
+        self._advice = advice
         self._emitted: dict[CredentialState, tuple[str, int]] = {}
 
     @property
@@ -125,7 +135,7 @@ class CredentialPool:
             AuthenticationError: It was the last one. All are tried again from then on, as the
                 credentials may be corrected while the program runs.
         """
-        error = AuthenticationError(refusal.reason, refusal.status, refusal.code)
+        error = AuthenticationError(refusal.reason, refusal.status, refusal.code, self._advice)
         credential.refusals += 1
         # A good credential that is refused has to prove itself anew.
         credential.answered = False
@@ -183,6 +193,7 @@ def build_credential_pool(
     return CredentialPool(
         tuple(_build_state(config, index, transport, pace, observers) for index in indices),
         observers,
+        other_hosts(urlsplit(config.base_url).hostname or ""),
     )
 
 

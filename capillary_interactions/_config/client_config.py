@@ -83,7 +83,8 @@ class ClientConfig:
     """How one client behaves.
 
     Args:
-        base_url: A URL, a `Cluster`, or a cluster's name ("eu", "us", "asia", "sea").
+        base_url: A URL (the one in your own account), a `Cluster`, or a cluster's name ("eu",
+            "apac", "us", ...); see `Cluster` for how lists of these differ.
         auth: A credential, or several: each then has a session and a pace of its own.
         api: Which version of the call is asked.
         source: Sent with every query that names none (INSTORE, ...).

@@ -1,32 +1,11 @@
-"""Where is the API? Capillary's clusters, and what a base URL may be."""
+"""Where is the API, and what may a base URL be?"""
 
-import enum
 import re
-from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from capillary_interactions._config.clusters import CLUSTER_NAMES, Cluster, cluster_named
 from capillary_interactions._errors import ConfigurationError
-
-
-class Cluster(enum.StrEnum):
-    """Capillary's production clusters, by the address of their API."""
-
-    EUROPE = "https://eu.api.capillarytech.com"
-    US = "https://ushc.api.capillarytech.com"
-    ASIA = "https://apac.api.intouch.capillarytech.com"
-    SOUTHEAST_ASIA = "https://sea.api.capillarytech.com"
-
-
-_CLUSTER_NAMES: Final[Mapping[str, Cluster]] = {
-    "eu": Cluster.EUROPE,
-    "europe": Cluster.EUROPE,
-    "us": Cluster.US,
-    "asia": Cluster.ASIA,
-    "sea": Cluster.SOUTHEAST_ASIA,
-    "southeast_asia": Cluster.SOUTHEAST_ASIA,
-}
 
 
 def to_base_url(value: Cluster | str) -> str:
@@ -41,19 +20,18 @@ def to_base_url(value: Cluster | str) -> str:
         raise ConfigurationError(
             f"base_url must be a URL, a Cluster or a cluster's name, not a {type(value).__name__}"
         )
-    named = _CLUSTER_NAMES.get(value.strip().lower())
+    named = cluster_named(value)
     return named.value if named is not None else _checked_url(value.strip())
 
 
 def _checked_url(value: str) -> str:
     # A URL may hold a password, so none of the messages repeats it.
-    names = ", ".join(_CLUSTER_NAMES)
     parts = _parts(value)
     if parts is None:
-        raise ConfigurationError(f"base_url is no URL; clusters by name: {names}")
+        raise ConfigurationError(f"base_url is no URL; clusters by name: {CLUSTER_NAMES}")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ConfigurationError(
-            f"base_url must begin with https:// and name a host, or be one of {names}"
+            f"base_url must begin with https:// and name a host, or be one of {CLUSTER_NAMES}"
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("base_url must not hold credentials; give them as auth")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
 from capillary_interactions._errors import ConfigurationError
@@ -86,7 +87,8 @@ def read_environment(
             settings[name] = _read(f"CAPILLARY_{variable}", text, read)
     if "base_url" not in overridden and "base_url" not in settings:
         raise ConfigurationError(
-            "CAPILLARY_BASE_URL is not set (and base_url not given): a URL, or eu, us, asia, sea"
+            "CAPILLARY_BASE_URL is not set (and base_url not given): the URL in your account, or a "
+            f"cluster: {CLUSTER_NAMES}"
         )
     if "auth" not in overridden:
         settings["auth"] = _auth(environ)

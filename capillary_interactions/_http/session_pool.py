@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from capillary_interactions._config.clusters import other_hosts
 from capillary_interactions._http import failure_reasons
 from capillary_interactions._http.transport import (
     CANCELLED,
@@ -297,7 +298,8 @@ def _unconnected(error: aiohttp.ClientConnectorError, host: str, proxy: str) -> 
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         # A borrowed session's proxy has a connection of its own, with its own host.
         owner = " of the proxy" if error.host != host else ""
-        return f"the host name{owner} does not resolve{proxy}"
+        hosts = other_hosts(host) if not owner else ""
+        return f"the host name{owner} does not resolve{proxy}{hosts and f'; {hosts}'}"
     proxied = " to the proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
     return f"no connection{proxied}: {failure_reasons.system(error.os_error)}{proxy}"
 

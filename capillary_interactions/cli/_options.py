@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.endpoint import to_base_url
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._config.validation import check_count, check_seconds
@@ -90,7 +91,8 @@ _NETWORK_OPTIONS: Final = (
         type=_Read("URL", to_base_url),
         envvar="CAPILLARY_BASE_URL",
         show_envvar=True,
-        help="Where the API is: an https:// URL, or a cluster: eu, us, asia, sea.",
+        help="Where the API is: the https:// URL in your account, or a cluster that Capillary's "
+        f"documents name: {CLUSTER_NAMES}.",
     ),
     click.option(
         "--api",
