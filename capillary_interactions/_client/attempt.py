@@ -22,6 +22,7 @@ from capillary_interactions._http.transport import (
     transport_failure,
 )
 from capillary_interactions._json.reader import Reader
+from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.deadline import SlotAfterDeadlineError, admit
 from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions._protocol.attempt_result import AttemptResult
@@ -34,7 +35,9 @@ from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._protocol.token_response import NoHeadersError
 from capillary_interactions.events import AttemptBegan, AttemptEnded
 
+# The vendor's pages print either; the second one is the only name in newer ones.
 REQUEST_ID: Final = "x-cap-requestid"
+_NEWER_REQUEST_ID: Final = "x-cap-request-id"
 # A tuple, which compares by identity: the hash of an enum's member is computed in Python.
 _FINAL: Final = (
     ResultKind.ANSWER,
@@ -52,6 +55,7 @@ class RequestSender:
     Args:
         attempt_timeout: Seconds for one request.
         max_pause: Seconds that a server's Retry-After is believed at most.
+        api: The version that is asked.
     """
 
     transport: CheckedTransport
@@ -60,6 +64,7 @@ class RequestSender:
     reader: Reader
     attempt_timeout: float
     max_pause: float = LONGEST
+    api: ApiVersion = ApiVersion.V1_1
 
     async def send(self, state: LookupState, url: str) -> AttemptResult:
         """Make one attempt, on the credential that can send soonest.
@@ -221,10 +226,10 @@ class RequestSender:
 
     async def _classify(self, state: LookupState, response: Response) -> AttemptResult:
         """Classify a response; a long one in a thread."""
-        now = datetime.now(UTC)
+        query, now, longest = state.query, datetime.now(UTC), self.max_pause
         if not is_long(response.body):
-            return classify(response, state.query, self.reader, now, self.max_pause)
-        result = await off_loop(classify, response, state.query, self.reader, now, self.max_pause)
+            return classify(response, query, self.reader, now, longest, self.api)
+        result = await off_loop(classify, response, query, self.reader, now, longest, self.api)
         if result.customer is not None:
             state.objects += count_objects(response.body)
         return result
@@ -285,7 +290,8 @@ class RequestSender:
 
 
 def _request_id(response: Response) -> str | None:
-    text = response.headers.get(REQUEST_ID)
+    headers = response.headers
+    text = headers.get(REQUEST_ID) or headers.get(_NEWER_REQUEST_ID)
     # aiohttp decodes bytes that are not UTF-8 to lone surrogates, which JSON cannot hold.
     return None if text is None else text.encode("utf-8", "replace").decode()
 

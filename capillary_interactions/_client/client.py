@@ -92,6 +92,7 @@ class InteractionsClient:
             Reader(config.timezone),
             config.timeouts.attempt,
             max_pause=max_pause(config.retry),
+            api=config.api,
         )
         self._runner = LookupRunner(config, sender, self._observers)
         self._single_flight: SingleFlight[LookupState] = SingleFlight()

@@ -144,7 +144,8 @@ class LookupRunner:
         )
         if result.kind is not ResultKind.RETRYABLE:
             return result
-        return retries.exhausted or evolve(result, kind=ResultKind.UNAVAILABLE)
+        result = retries.exhausted or evolve(result, kind=ResultKind.UNAVAILABLE)
+        return evolve(result, reason=result.final_reason) if result.remedy else result
 
     async def _back_off(self, state: LookupState, seconds: float) -> None:
         """Wait before the next attempt, unless an interactive caller joins a background call."""
@@ -195,6 +196,7 @@ class LookupRunner:
             decision.reason or result.reason,
             result.status,
             retry_after=decision.retry_after,
+            remedy=result.remedy,
         )
         return None
 

@@ -28,6 +28,7 @@ class AttemptResult:
         shortage: Whether this machine lacked something, and nothing was sent.
         conclusive: Whether refused credentials are wrong for sure; otherwise only while they were
             never accepted.
+        remedy: What to do once retries are spent, for the end of the reason; or "".
         from_api: Whether the API itself refuses, and not a page of a proxy or firewall.
     """
 
@@ -44,7 +45,13 @@ class AttemptResult:
     stale: bool = False
     shortage: bool = False
     conclusive: bool = True
+    remedy: str = ""
     from_api: bool = field(default=True, eq=False)
+
+    @property
+    def final_reason(self) -> str:
+        """The reason once no further attempt follows."""
+        return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
 
     def as_rejected(self) -> "AttemptResult":
         """The same refusal, taken to be about this request and not about the credentials."""

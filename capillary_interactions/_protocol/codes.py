@@ -13,6 +13,7 @@ from attrs import frozen
 
 from capillary_interactions._errors import SettingsReason
 from capillary_interactions._model.outcome import Rejected
+from capillary_interactions._model.vocabulary import ApiVersion
 
 
 class ResultKind(enum.Enum):
@@ -43,28 +44,92 @@ class CodeMeaning:
     Attributes:
         kind: How the attempt ends.
         text: A description; "" where the number is enough.
-        misconfigured: Whether it is about the settings or the deployment, not about the query.
+        misconfigured: Whether it is about the settings or the deployment, not about the query, so
+            that every lookup ends the same. Its reason is then a `SettingsReason`.
+        query_fields: Fields of a query that override the setting: a query that sets one of them is
+            at fault itself.
+        query_fault: Whether what is asked is at fault (HTTP 400 in a web application).
+        about_identifier: Whether the identifier is missing or invalid, which may also mean that
+            the other version of the API spells it.
         throttled: Whether the request was refused for its rate.
         conclusive: Whether refused credentials are wrong for sure; otherwise it may be about this
             one request, if they were ever accepted.
+        remedy: What to do, at the end of the reason; once retries are spent, if it is retried.
+        vague: Whether another code beside it says more.
     """
 
     kind: ResultKind
     text: str = ""
     misconfigured: bool = False
+    query_fields: tuple[str, ...] = ()
+    query_fault: bool = False
+    about_identifier: bool = False
     throttled: bool = False
     conclusive: bool = True
+    remedy: str = ""
+    vague: bool = False
 
 
 CLIENT_CERTIFICATE: Final = (
     "the server wants a client certificate (mTLS); transport= takes a session that has one"
 )
 ENCRYPTED: Final = "the port speaks TLS: base_url (--base-url) must begin with https://"
+OTHER_VERSION: Final[Mapping[ApiVersion, str]] = {
+    ApiVersion.V1_1: 'check the kind of identifier, or try api="v2" (--api v2)',
+    ApiVersion.V2: 'check the kind of identifier, or try api="v1.1" (--api v1.1)',
+}
 _CHECK: Final = "wrong version, path or method; check base_url and api"
-_INVALID: Final = CodeMeaning(ResultKind.REJECTED, "invalid or missing input")
+_INVALID: Final = CodeMeaning(ResultKind.REJECTED, "invalid or missing input", query_fault=True)
 _UNKNOWN: Final = CodeMeaning(ResultKind.NOT_FOUND, "customer not found")
+_ELSEWHERE: Final = CodeMeaning(
+    ResultKind.NOT_FOUND, "no customer with this identifier in the given source"
+)
+_DELETED: Final = CodeMeaning(ResultKind.NOT_FOUND, "customer deleted, with all personal data")
 _UNREGISTERED: Final = CodeMeaning(ResultKind.NOT_FOUND, "customer not registered for loyalty")
-_FORBIDDEN: Final = CodeMeaning(ResultKind.CREDENTIALS_REFUSED, "access refused", conclusive=False)
+_FORBIDDEN: Final = CodeMeaning(
+    ResultKind.CREDENTIALS_REFUSED,
+    "access refused",
+    conclusive=False,
+    remedy=(
+        "the access group of an OAuth client needs the Customer resource (Read or Write), and a "
+        "change of it takes an hour"
+    ),
+)
+UNAUTHORISED: Final = CodeMeaning(
+    ResultKind.RETRYABLE,
+    "authorization status unavailable",
+    remedy=(
+        "check the access group of the OAuth client, which needs the Customer resource (Read or "
+        "Write)"
+    ),
+)
+_WRONG_ORGANISATION: Final = CodeMeaning(
+    ResultKind.CREDENTIALS_REFUSED,
+    "invalid organisation, child organisation or till",
+    misconfigured=True,
+    conclusive=False,
+    remedy="check the credentials, attribution= and headers=",
+)
+_WRONG_SOURCE: Final = CodeMeaning(
+    ResultKind.REJECTED,
+    "source or account id missing or invalid; check source and account_id",
+    misconfigured=True,
+    query_fields=("source", "account_id"),
+    query_fault=True,
+)
+_WRONG_IDENTIFIER: Final = CodeMeaning(
+    ResultKind.REJECTED, "identifier missing or invalid", query_fault=True, about_identifier=True
+)
+_WRONG_PAGE: Final = CodeMeaning(
+    ResultKind.REJECTED,
+    "offset or limit out of range; check page_size, limit and offset",
+    misconfigured=True,
+    query_fields=("limit", "offset"),
+    query_fault=True,
+)
+_UNFETCHED: Final = CodeMeaning(
+    ResultKind.RETRYABLE, "the server was unable to fetch the data", vague=True
+)
 _CAPTIVE_PORTAL: Final = "this network wants a login first (a captive portal)"
 _FAILED: Final = CodeMeaning(ResultKind.RETRYABLE, "the server failed")
 _FAILURES: Final = (500, 502, 503, 504, 520, 522, 523, 524)
@@ -73,8 +138,10 @@ _EVERYWHERE: Final[Mapping[int, CodeMeaning]] = {
     400: _INVALID,
     401: CodeMeaning(ResultKind.CREDENTIALS_REFUSED, "credentials refused"),
     403: _FORBIDDEN,
+    422: _INVALID,
     429: CodeMeaning(ResultKind.RETRYABLE, "too many requests", throttled=True),
     461: CodeMeaning(ResultKind.RETRYABLE, "search engine busy"),
+    498: CodeMeaning(ResultKind.CREDENTIALS_REFUSED, "the token has expired"),
     # Also a content delivery network's "server down"; both pass.
     521: CodeMeaning(ResultKind.RETRYABLE, "the customer or the server is busy"),
     **dict.fromkeys(_FAILURES, _FAILED),
@@ -88,10 +155,23 @@ _WRONG_CALL: Final = dict.fromkeys(
 _ITEM: Final[Mapping[int, CodeMeaning]] = {
     **_EVERYWHERE,
     **dict.fromkeys((816, 1011, 1012, 8015), _UNKNOWN),
-    **dict.fromkeys((1013, 1020), _UNREGISTERED),
-    **dict.fromkeys((1001, 1002, 1003, 1015, 1042, 1104), _INVALID),
-    1044: _FORBIDDEN,
-    618: CodeMeaning(ResultKind.REJECTED, "customer marked as fraud"),
+    **dict.fromkeys((8065, 8089, 8121), _ELSEWHERE),
+    **dict.fromkeys((1013, 1020, 8090), _UNREGISTERED),
+    **dict.fromkeys((8026, 8109), _DELETED),
+    **dict.fromkeys((1001, 1002, 1003, 1042), _INVALID),
+    **dict.fromkeys((1007, 1015, 1045, 1104, 8002, 8013, 8092, 8093), _WRONG_IDENTIFIER),
+    **dict.fromkeys((1044, 4000), _FORBIDDEN),
+    4001: UNAUTHORISED,
+    **dict.fromkeys((1064, 8126, 91020, 91021), _WRONG_ORGANISATION),
+    **dict.fromkeys((8001, 8003, 8011, 8012, 8016, 8045, 8091, 8127), _WRONG_SOURCE),
+    **dict.fromkeys((8100, 8101, 8102), _WRONG_PAGE),
+    1060: CodeMeaning(
+        ResultKind.REJECTED, "the identifier is read as several customers", query_fault=True
+    ),
+    # That header is one of the setting `headers`.
+    1061: CodeMeaning(ResultKind.REJECTED, "lookup header without its type", misconfigured=True),
+    **dict.fromkeys((1109, 8025, 8061, 8062, 8063, 8088, *range(91001, 91005)), _UNFETCHED),
+    618: CodeMeaning(ResultKind.REJECTED, "customer marked as fraud", query_fault=True),
     # In a body these two are not what HTTP means by them.
     408: CodeMeaning(ResultKind.REJECTED, "MAC address does not match"),
     407: _FAILED,
@@ -166,13 +246,17 @@ def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
     return _FAILED if passing else CodeMeaning(ResultKind.REJECTED, "refused by the server")
 
 
-# What is wrong with the question itself, by status or code; whatever else is rejected (a wrong
-# path, a method, a redirect) is a fault of the application's settings.
-_REQUEST_FAULTS: Final = frozenset({400, 422, 618, 1001, 1002, 1003, 1015, 1042, 1104})
-
-
 def is_request_fault(outcome: Rejected) -> bool:
-    """Whether the question is at fault, and not the settings."""
+    """Whether the question is at fault, and not the settings.
+
+    Whatever the tables do not list (a named failure) is no question's fault.
+    """
     if isinstance(outcome.reason, SettingsReason):
         return False
-    return outcome.attempts == 0 or not _REQUEST_FAULTS.isdisjoint({outcome.status, outcome.code})
+    if outcome.attempts == 0:
+        return True
+    code, status = outcome.code, outcome.status
+    meaning = None if code is None else BODY[Level.REQUEST].get(code)
+    if meaning is None and status is not None:
+        meaning = meaning_of_status(status)
+    return meaning is not None and meaning.query_fault

@@ -53,8 +53,8 @@ def _rows() -> Iterator[tuple[str, int, str]]:
     """The table of CAPILLARY_API.md section 3, for the levels that its second column names."""
     every: dict[int, str] = {
         **dict.fromkeys((400, 1015, 1042, 1104, 1001, 1002, 1003), "rejected"),
-        401: "denied",
-        **dict.fromkeys((403, 1044), "forbidden"),
+        **dict.fromkeys((401, 498), "denied"),
+        **dict.fromkeys((403, 1044, 4000, 1064, 8126, 91020, 91021), "forbidden"),
         429: "throttled",
         **dict.fromkeys((461, 521, 407, 500, 502, 503, 504, 520, 522, 523, 524), "again"),
         408: "rejected",
@@ -87,7 +87,7 @@ def test_in_a_body_with_200_mean(level: str, code: int, expected: str) -> None:
 
 HTTP = {
     **dict.fromkeys((400, 402, 404, 405, 406, 415, 407, 409, 410, 413, 422, 451), "rejected"),
-    401: "denied",
+    **dict.fromkeys((401, 498), "denied"),
     403: "forbidden",
     429: "throttled",
     **dict.fromkeys((408, 461, 500, 502, 503, 504, 520, 521, 522, 523, 524), "again"),
@@ -210,18 +210,27 @@ def test_of_a_refused_token_outweigh_all_requests_have_failed() -> None:
         ),
         ({"errors": [{"code": 503, "message": "authorization status unavailable."}]}, 200),
         ({"errors": [{"code": 1, "message": "Authorization Status Unavailable"}]}, 503),
+        ({"errors": [{"code": 403, "message": "authorization status is unavailable"}]}, 403),
+        ({"status": {"success": "false", "code": 4001}}, 401),
+        ({"errorCode": 4001, "errorMessage": "Authorization status unavailable!"}, 200),
+        ({"errorCode": 4001, "errorMessage": "Authorization status unavailable!"}, 503),
+        ({"errorMessage": "Authorization status is unavailable"}, 200),
+        ({"message": "Authorization status unavailable"}, 401),
         (b"Authorization status unavailable", 503),
-        (b"<html>authorization status unavailable</html>", 503),
+        (b"<html>authorization status unavailable</html>", 403),
     ],
 )
-def test_of_an_unavailable_authorisation_are_about_access(body: object, status: int) -> None:
-    """That 503 is none that passes."""
-    assert ending(judged(body, status)) == "forbidden"
+def test_of_an_unavailable_authorisation_pass(body: object, status: int) -> None:
+    """The vendor says: "try again after some time"; what to check is known once that is over."""
+    result = judged(body, status)
+    assert ending(result) == "again"
+    assert "access group" not in result.reason
+    assert "access group" in result.final_reason
 
 
-def test_of_an_unavailable_authorisation_are_so_with_a_503_only() -> None:
-    """The text alone is no sign of it."""
-    assert ending(judged(b"authorization status unavailable", 502)) == "again"
+def test_of_an_unavailable_authorisation_do_not_outweigh_the_quota() -> None:
+    """HTTP's 429 quiets every caller."""
+    assert ending(judged(b"authorization status unavailable", 429)) == "throttled"
 
 
 def test_of_access_become_a_rejection_where_the_credentials_are_good() -> None:
@@ -262,7 +271,7 @@ def test_of_the_item_may_succeed_in_a_failed_request() -> None:
         ({"response": {"status": {"success": "false"}}}, "again"),
         ({"response": {"status": {"success": False, "code": "none"}}}, "again"),
         ({"response": {"status": {"success": "false", "code": 599}}}, "again"),
-        ({"response": {"status": {"success": "false", "code": 498}}}, "rejected"),
+        ({"response": {"status": {"success": "false", "code": 497}}}, "rejected"),
         ({"success": False, "message": "no", **flat()}, "again"),
         ({"status": "false", "message": "no", **flat()}, "again"),
         ({"errors": [{"status": False, "message": "no"}]}, "rejected"),
