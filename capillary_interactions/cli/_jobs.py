@@ -126,7 +126,11 @@ def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, console: Conso
 @click.option(
     "--overwrite", is_flag=True, help="Replace FILE if it holds something that JOB has not written."
 )
-@click.option("--mask-codes", is_flag=True, help="Mask what may be one-time codes in subjects.")
+@click.option(
+    "--mask-codes",
+    is_flag=True,
+    help="Mask what may be one-time codes in subjects: see `lookup --help`.",
+)
 @spreadsheet_option
 @console_options
 def export(

@@ -42,7 +42,8 @@ from capillary_interactions.cli._standard_streams import is_terminal, write_json
 @click.option(
     "--show-codes",
     is_flag=True,
-    help="Do not mask what may be one-time codes in the table's subjects.",
+    help="Do not mask what may be one-time codes in the table's subjects (runs of digits, and "
+    "letters with digits beside a word such as code).",
 )
 @network_options
 @console_options

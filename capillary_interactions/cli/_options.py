@@ -171,8 +171,9 @@ _FILTERS: Final = (
     click.option(
         "--mask-codes",
         is_flag=True,
-        help="Mask what may be a one-time code in subjects in the JSON output, too: runs of 4 to 8 "
-        "digits, groups of digits, and letters with digits beside a word such as code.",
+        help="Mask what may be a one-time code in subjects in the results, too: runs of 3 digits "
+        "and more, also in groups (years and prices, too), and letters with digits beside a word "
+        "such as code.",
     ),
 )
 
