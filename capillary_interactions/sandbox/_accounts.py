@@ -10,13 +10,26 @@ import hashlib
 import math
 import secrets
 from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
 
 import orjson
 
 from capillary_interactions.sandbox._counters import UNKNOWN_CREDENTIAL
-from capillary_interactions.sandbox._responses import Answer, error_answer
+from capillary_interactions.sandbox._published_errors import CLIENT_REFUSED
+from capillary_interactions.sandbox._responses import Answer
 
-_TOKEN_HEADER = "X-CAP-API-OAUTH-TOKEN"  # noqa: S105 - the name of a header
+_TOKEN_HEADER: Final = "X-CAP-API-OAUTH-TOKEN"  # noqa: S105 - the name of a header
+# Marks a token as issued once, however long ago.
+_ISSUED: Final = "sandbox-"
+
+Problem = Literal["credentials", "token_expired", "token_invalid"]
+
+
+class Identification(NamedTuple):
+    """For which credential a request counts, and why it is refused, if it is."""
+
+    credential: str
+    problem: Problem | None
 
 
 def _authorization(username: str, password: str) -> str:
@@ -41,21 +54,28 @@ class Accounts:
         self._oauth = dict(oauth)
         self._tokens: dict[str, tuple[str, float]] = {}
 
-    def identify(self, headers: Mapping[str, str], now: float) -> tuple[str, bool]:
-        """The credential that a request counts for, and whether it is authenticated.
+    def identify(self, headers: Mapping[str, str], now: float) -> Identification:
+        """The credential that a request counts for, and what is wrong with it.
 
         A wrong password still counts for the account it names, and an expired token for its key.
         """
         authorization = headers.get("Authorization", "")
         username = self._accounts.get(authorization)
         if username is not None:
-            return username, True
+            return Identification(username, None)
         token = headers.get(_TOKEN_HEADER)
         if token is not None:
-            key, expires = self._tokens.get(token, (UNKNOWN_CREDENTIAL, -math.inf))
-            return key, now < expires
+            return self._identify_token(token, now)
         claimed = _username(authorization)
-        return claimed if claimed in self._names else UNKNOWN_CREDENTIAL, False
+        known = claimed if claimed in self._names else UNKNOWN_CREDENTIAL
+        return Identification(known, "credentials")
+
+    def _identify_token(self, token: str, now: float) -> Identification:
+        key, expires = self._tokens.get(token, (UNKNOWN_CREDENTIAL, -math.inf))
+        if now < expires:
+            return Identification(key, None)
+        issued = token.startswith(_ISSUED)
+        return Identification(key, "token_expired" if issued else "token_invalid")
 
     def issue(self, body: bytes, now: float, ttl: float) -> Answer:
         """The token endpoint's answer; a token differs on every call."""
@@ -66,9 +86,9 @@ class Accounts:
         request = request if isinstance(request, dict) else {}
         key = request.get("key")
         if not isinstance(key, str) or self._oauth.get(key, ...) != request.get("secret"):
-            return error_answer(401, 401, "Invalid key or secret", data=None)
+            return CLIENT_REFUSED
         self._tokens = {text: token for text, token in self._tokens.items() if now < token[1]}
-        text = secrets.token_urlsafe(24)
+        text = _ISSUED + secrets.token_urlsafe(24)
         self._tokens[text] = (key, now + ttl)
         data = {"accessToken": text, "ttlSeconds": math.ceil(ttl)}
         return Answer(orjson.dumps({"data": data, "errors": None}))

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from capillary_interactions.sandbox._responses import Answer
 
+Headers = Mapping[str, str]
 ConnectionAction = Callable[[asyncio.Transport], Awaitable[None]]
 
 # Closing with linger on and no time to linger sends RST; Windows has shorter fields.
@@ -36,13 +37,13 @@ class BrokenResponse(web.StreamResponse):
         raise ConnectionResetError
 
 
-def _head(answer: Answer, request_id: str, *, length: int | None) -> bytes:
+def _head(answer: Answer, headers: Headers, *, length: int | None) -> bytes:
     """The first lines of an answer, chunked if it has no length."""
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     lines = (
         f"HTTP/1.1 {answer.status} OK",
         f"Content-Type: {answer.content_type}",
-        f"X-Cap-Requestid: {request_id}",
+        *(f"{name}: {text}" for name, text in headers.items()),
         framing,
         "Connection: close",
     )
@@ -57,47 +58,47 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 async def reset_before(
-    transport: asyncio.Transport, _answer: Answer, _request_id: str, _seconds: float
+    transport: asyncio.Transport, _answer: Answer, _headers: Headers, _seconds: float
 ) -> None:
     """RST before the head."""
     _reset(transport)
 
 
 async def reset_mid_body(
-    transport: asyncio.Transport, answer: Answer, request_id: str, _seconds: float
+    transport: asyncio.Transport, answer: Answer, headers: Headers, _seconds: float
 ) -> None:
     """Head, half the body, RST."""
     body = answer.body
-    transport.write(_head(answer, request_id, length=len(body)) + body[: len(body) // 2])
+    transport.write(_head(answer, headers, length=len(body)) + body[: len(body) // 2])
     # Let the caller meet the head before the reset, as it would over a network.
     await asyncio.sleep(0.005)
     _reset(transport)
 
 
 async def truncated(
-    transport: asyncio.Transport, answer: Answer, request_id: str, _seconds: float
+    transport: asyncio.Transport, answer: Answer, headers: Headers, _seconds: float
 ) -> None:
     """Half the body that Content-Length promises, FIN."""
     body = answer.body
     # One more than there is, so that even an empty body falls short.
-    transport.write(_head(answer, request_id, length=len(body) + 1) + body[: len(body) // 2])
+    transport.write(_head(answer, headers, length=len(body) + 1) + body[: len(body) // 2])
 
 
 async def cut_chunked(
-    transport: asyncio.Transport, answer: Answer, request_id: str, _seconds: float
+    transport: asyncio.Transport, answer: Answer, headers: Headers, _seconds: float
 ) -> None:
     """One chunk, FIN without the last chunk."""
     chunk = answer.body[: len(answer.body) // 2 + 1] or b" "
-    head = _head(answer, request_id, length=None)
+    head = _head(answer, headers, length=None)
     transport.write(head + b"%x\r\n%b\r\n" % (len(chunk), chunk))
 
 
 async def slow_body(
-    transport: asyncio.Transport, answer: Answer, request_id: str, seconds: float
+    transport: asyncio.Transport, answer: Answer, headers: Headers, seconds: float
 ) -> None:
     """The complete body, a little at a time."""
     body = answer.body
-    transport.write(_head(answer, request_id, length=len(body)))
+    transport.write(_head(answer, headers, length=len(body)))
     step = len(body) // _PIECES + 1
     for start in range(0, len(body), step):
         await asyncio.sleep(seconds / _PIECES)
@@ -105,13 +106,13 @@ async def slow_body(
 
 
 async def hang(
-    _transport: asyncio.Transport, _answer: Answer, _request_id: str, _seconds: float
+    _transport: asyncio.Transport, _answer: Answer, _headers: Headers, _seconds: float
 ) -> None:
     """Nothing, until the caller disconnects or the sandbox is stopped."""
     await asyncio.get_running_loop().create_future()
 
 
-ConnectionFault = Callable[[asyncio.Transport, Answer, str, float], Awaitable[None]]
+ConnectionFault = Callable[[asyncio.Transport, Answer, Headers, float], Awaitable[None]]
 
 CONNECTION_FAULTS: Final[Mapping[str, ConnectionFault]] = MappingProxyType(
     {
@@ -119,4 +120,4 @@ CONNECTION_FAULTS: Final[Mapping[str, ConnectionFault]] = MappingProxyType(
         for fault in (reset_before, reset_mid_body, truncated, cut_chunked, slow_body, hang)
     }
 )
-"""What each fault does, given the connection, the right answer, its id and `slow_body` seconds."""
+"""What each fault does, given the connection, the right answer, headers and `slow_body` seconds."""

@@ -16,14 +16,15 @@ class Counts:
     """What a sandbox has seen so far.
 
     Each request received ends in exactly one of answered, throttled, faulted, refused and dropped,
-    unless its caller disconnects first. Token requests are not among those received.
+    unless its caller disconnects first. Token requests are not among those received; those that
+    are refused or failed on purpose count there.
 
     Attributes:
         received: Requests that arrived, whatever became of them.
         answered: Answers as they should be, not-found and 400 included.
         throttled: 429 because the quota was used up.
         faulted: Requests failed on purpose.
-        refused: 401 and 403, those of the token endpoint included.
+        refused: 401 and 403, and whatever reports a token that is not good.
         dropped: Reused connections closed without an answer (`drop_keepalive`).
         tokens_issued: OAuth tokens given out.
         connections: TCP connections accepted.

@@ -7,10 +7,10 @@ for, each the same every time, and none is stored.
 import hashlib
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, NamedTuple, Self
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 LISTED: Final = ("survey", "missed_call", "email", "sms")
 """Interactions that an answer lists even when there are none."""
@@ -20,8 +20,15 @@ _BY_ADDRESS: Final = frozenset({"email", "emailbulk"})
 
 # Half of the customers have little, a few have much: what is drawn is the most for the channel.
 _FEW: Final = (0, 0, 1, 2, 3, 5, 8, 24)
-_DELIVERED: Final = ("DELIVERED", "DELIVERED", "DELIVERED", "OPENED")
-_UNDELIVERED: Final = ("SOFT_BOUNCED", "NOT-DELIVERED", "SENT", "FAILED", "GTW_NOT_FOUND")
+# The statuses of this call's own page and examples, then those of its siblings (an open set).
+_DELIVERED: Final = (*(("DELIVERED",) * 5), "OPENED", "OPENED", "CLICKED")
+_UNDELIVERED: Final = (
+    *(("SOFT_BOUNCED", "NOT-DELIVERED", "SENT", "FAILED", "GTW_NOT_FOUND") * 4),
+    *("DELAYED_DELIVERY", "NOT_DELIVERED", "HARD_BOUNCED", "BLOCKED", "DND_BLOCKED"),
+    *("NDNC_BLOCKED", "CREDIT_LIMIT_EXCEEDED", "RATE_LIMIT_EXCEEDED", "TIMEOUT"),
+    *("RETRY_TIMEOUT", "IN_GTW", "GTW_PROCESSED", "HANDLER_NOT_FOUND", "MARKED_SPAM"),
+    *("MARKED_UNSUBSCRIBED", "UNKNOWN"),
+)
 _TRANSACTIONS: Final = (
     "Rewards redeemed",
     "Account merge confirmation",
@@ -29,6 +36,15 @@ _TRANSACTIONS: Final = (
     "One Time Password (OTP) for points redemption request.",
     "Points expire soon",
 )
+# A code is numeric, alphanumeric or grouped, and stands before or behind its name.
+_CODES: Final = (
+    "{0} is your code",
+    "{0} is your OTP",
+    "Your code is {1}",
+    "OTP: {2}",
+    "{1} is your verification code",
+)
+_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _CAMPAIGNS: Final = ("Spring news", "Sale ends tonight", "A voucher for you", "We miss you")
 _NEWEST: Final = datetime(2025, 6, 1, tzinfo=UTC)
 _WHOLE: Final = float(1 << 64)
@@ -45,6 +61,13 @@ class SentMessage(NamedTuple):
     sent_at: datetime
     delivered_at: datetime | None
     user_id: int
+
+    def in_zone(self, zone: tzinfo) -> Self:
+        delivered_at = self.delivered_at
+        return self._replace(
+            sent_at=self.sent_at.astimezone(zone),
+            delivered_at=None if delivered_at is None else delivered_at.astimezone(zone),
+        )
 
 
 @frozen(kw_only=True)
@@ -68,6 +91,19 @@ class CustomerHistory:
     channels: tuple[tuple[str, tuple[SentMessage, ...]], ...]
     social: tuple[tuple[str, str, int], ...]
     scores: tuple[int, ...]
+
+    def in_zone(self, zone: tzinfo) -> Self:
+        """The same history with its dates in another zone."""
+        channels = tuple(
+            (name, tuple(sent.in_zone(zone) for sent in messages))
+            for name, messages in self.channels
+        )
+        return evolve(self, channels=channels)
+
+    def with_phone(self) -> Self:
+        """The same history with each SMS listed as `phone`, too."""
+        sms = dict(self.channels).get("sms")
+        return self if sms is None else evolve(self, channels=(("phone", sms), *self.channels))
 
 
 @frozen(kw_only=True)
@@ -159,5 +195,13 @@ def _subject(draw: float, campaign: int) -> str:
     if campaign != -1:
         return _CAMPAIGNS[int(draw * len(_CAMPAIGNS))]
     if draw < 0.2:  # noqa: PLR2004 - one in five carries a code
-        return f"{100_000 + int(draw * 4_000_000)} is your code"
+        return _code(100_000 + int(draw * 4_000_000))
     return _TRANSACTIONS[int(draw * len(_TRANSACTIONS))]
+
+
+def _code(number: int) -> str:
+    digits = str(number)
+    letters = "".join(_ALPHABET[int(digit)] for digit in digits[::2])
+    mixed = "".join(a + b for a, b in zip(letters, digits[1::2], strict=True))
+    grouped = "-".join((digits[:2], digits[2:4], digits[4:]))
+    return _CODES[number % len(_CODES)].format(digits, mixed, grouped)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 from attrs import evolve, frozen
 
+from capillary_interactions.sandbox._published_errors import PUBLISHED_ERRORS
 from capillary_interactions.sandbox._responses import ALL_FAILED, Answer, error_answer, failed
 
 _HTML: Final = "text/html; charset=utf-8"
@@ -55,6 +56,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             ("unknown_fields", "the right answer, with a new field at each level"),
             ("error_in_200", "200 whose body says that the request failed with 500"),
             ("cut_chunked", "a chunked answer closed after its first chunk"),
+            *((name, description) for name, (description, _) in PUBLISHED_ERRORS.items()),
         )
     }
 )
@@ -150,6 +152,7 @@ RESPONSE_FAULTS: Final[Mapping[str, Callable[[Answer], Answer]]] = MappingProxyT
         "empty_200": lambda _: Answer(b""),
         "unknown_fields": _unknown_fields,
         "error_in_200": _error_in_body,
+        **{name: write for name, (_, write) in PUBLISHED_ERRORS.items()},
     }
 )
 

@@ -8,14 +8,17 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from capillary_interactions.sandbox._accounts import Accounts
+from capillary_interactions.sandbox._accounts import Accounts, Problem
 from capillary_interactions.sandbox._broken_connections import (
     CONNECTION_FAULTS,
     BrokenResponse,
@@ -29,13 +32,19 @@ from capillary_interactions.sandbox._faults import (
     throttled,
     unavailable,
 )
+from capillary_interactions.sandbox._published_errors import token_expired, token_invalid
 from capillary_interactions.sandbox._requests import V1_1, V2
 from capillary_interactions.sandbox._responses import Answer, AnswerFormat, error_answer, look_up
 from capillary_interactions.sandbox._settings import SandboxSettings
+from capillary_interactions.sandbox._spelling import Spelling
 
 _TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 _CACHED: Final = 2048
 _REFUSING: Final = (401, 403)
+_WHAT_ANSWERS_DEPEND_ON: Final = attrgetter(
+    *("seed", "unknown", "messages", "shape", "page_size", "ignore_offset", "phone_mirrors_sms"),
+    *("timezone", "iso_fields", "delivered_offset", "customers", "warnings", "item_warnings"),
+)
 
 
 class RequestHandler:
@@ -47,7 +56,8 @@ class RequestHandler:
         self._accounts = Accounts(settings.accounts, settings.oauth)
         self._quota = Quota()
         self._rng = random.Random(settings.seed)  # noqa: S311 - draws faults
-        self._look_up = lru_cache(_CACHED)(look_up)
+        self._looks_up_for: object = None
+        self._look_up: Callable[[str, str], Answer]
         self._numbers = itertools.count(1)
         self._pending: set[asyncio.Task[Any] | None] = set()
 
@@ -68,14 +78,14 @@ class RequestHandler:
     ) -> web.StreamResponse:
         settings = self._settings
         answer = self._correct_answer(path, query)
-        credential, authenticated = self._accounts.identify(request.headers, now)
+        credential, problem = self._accounts.identify(request.headers, now)
         self.counters.record_arrival(credential, now, answer.identifier)
         if reused and settings.drop_keepalive and self._rng.random() < settings.drop_keepalive:
             self.counters.ended["dropped"] += 1
             return BrokenResponse()
-        if not authenticated:
+        if problem is not None:
             self.counters.ended["refused"] += 1
-            return self._respond(error_answer(401, 401, "Invalid credentials"))
+            return self._respond(self._refused(problem))
         wait = self._quota.wait(credential, now, settings.rate)
         if wait > 0:
             self.counters.ended["throttled"] += 1
@@ -95,18 +105,22 @@ class RequestHandler:
 
     def _correct_answer(self, path: str, query: str) -> Answer:
         settings = self._settings
-        answer = self._look_up(
-            path,
-            query,
-            population(settings),
-            AnswerFormat(
-                shape=settings.shape,
-                page_size=settings.page_size,
-                ignore_offset=settings.ignore_offset,
-            ),
-        )
+        depends_on = _WHAT_ANSWERS_DEPEND_ON(settings)
+        if depends_on != self._looks_up_for:
+            look_up_now = partial(look_up, population(settings), answer_format(settings))
+            self._look_up = lru_cache(_CACHED)(look_up_now)
+            self._looks_up_for = depends_on
+        answer = self._look_up(path, query)
         canned = settings.answers.get(answer.identifier) if answer.identifier is not None else None
         return answer if canned is None else canned.about(answer.identifier)
+
+    def _refused(self, problem: Problem) -> Answer:
+        status = self._settings.token_status
+        if status is None or problem == "credentials":
+            return error_answer(401, 401, "Invalid credentials")
+        if problem == "token_invalid":
+            return token_invalid(status)
+        return token_expired(status, ZoneInfo(self._settings.timezone))
 
     def _throttled(self, wait: float) -> Answer:
         seconds = self._settings.retry_after
@@ -122,21 +136,25 @@ class RequestHandler:
             return self._respond(unavailable(self._settings.fault_retry_after))
         return self._respond(RESPONSE_FAULTS[fault](answer))
 
-    def _token(self, body: bytes, now: float) -> web.Response:
-        answer = self._accounts.issue(body, now, self._settings.token_ttl)
+    def _token(self, body: bytes, now: float) -> web.StreamResponse:
+        settings = self._settings
+        answer = self._accounts.issue(body, now, settings.token_ttl)
+        fault = settings.token_script.popleft() if settings.token_script else None
+        if fault is not None:
+            return self._fail(fault, answer)
         self._count(answer, "tokens_issued")
         return self._respond(answer)
 
     def _respond(self, answer: Answer) -> web.Response:
         headers = {
             "Content-Type": answer.content_type,
-            "X-Cap-Requestid": self._request_id(),
+            **self._request_ids(),
             **answer.headers,
         }
         return web.Response(body=answer.body, status=answer.status, headers=headers)
 
-    def _request_id(self) -> str:
-        return f"sandbox-{next(self._numbers):x}"
+    def _request_ids(self) -> dict[str, str]:
+        return dict.fromkeys(self._settings.request_id_headers, f"sandbox-{next(self._numbers):x}")
 
     async def _delay(self) -> None:
         latency = self._settings.latency
@@ -148,7 +166,7 @@ class RequestHandler:
         self, fault: ConnectionFault, answer: Answer, transport: asyncio.Transport
     ) -> None:
         with self._cancellable():
-            await fault(transport, answer, self._request_id(), self._settings.slow_body)
+            await fault(transport, answer, self._request_ids(), self._settings.slow_body)
 
     @contextmanager
     def _cancellable(self) -> Iterator[None]:
@@ -175,3 +193,20 @@ class RequestHandler:
 
 def population(settings: SandboxSettings) -> Population:
     return Population(seed=settings.seed, unknown=settings.unknown, messages=settings.messages)
+
+
+def answer_format(settings: SandboxSettings) -> AnswerFormat:
+    return AnswerFormat(
+        shape=settings.shape,
+        page_size=settings.page_size,
+        ignore_offset=settings.ignore_offset,
+        phone_mirrors_sms=settings.phone_mirrors_sms,
+        spelling=Spelling(
+            zone=UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone),
+            iso_fields=settings.iso_fields,
+            delivered_offset=settings.delivered_offset,
+            customers=settings.customers,
+            warnings=settings.warnings,
+            item_warnings=settings.item_warnings,
+        ),
+    )

@@ -167,6 +167,7 @@ class SandboxProcess:
     received_for = _remote(Sandbox.received_for)
     expected = _remote(Sandbox.expected)
     inject = _remote(Sandbox.inject)
+    inject_token = _remote(Sandbox.inject_token)
     revoke_tokens = _remote(Sandbox.revoke_tokens)
     reset_counts = _remote(Sandbox.reset_counts)
 

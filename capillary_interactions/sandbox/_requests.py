@@ -20,11 +20,15 @@ _TYPES: Final = (
     # Not in the tables of filters, but named by published answers.
     *("sms", "phone", "missed_call", "survey"),
 )
+# Sibling calls of v2 have these, each spelled so.
+_SIBLING_NAMES: Final = (
+    *("externalId", "id", "cardNumber", "cardnumber", "cardExternalId", "wechat"),
+)
 _NAMES_V1_1: Final = (
     *("mobile", "email", "external_id", "card_number", "card_external_id"),
-    *("id", "user_id"),
+    *("id", "user_id", *_SIBLING_NAMES),
 )
-_NAMES_V2: Final = ("mobile", "email", "external_id")
+_NAMES_V2: Final = ("mobile", "email", "external_id", *_SIBLING_NAMES)
 
 
 @frozen(kw_only=True)
@@ -106,6 +110,11 @@ def _problem_v1_1(identifier: str, parameters: Mapping[str, str]) -> str | None:
         if text is not None and not (_is_integer(text) and int(text) >= minimum):
             return f"{name} must be a whole number of {minimum} or more"
     return None
+
+
+def is_mobile(identifier: str) -> bool:
+    """Whether a mobile is digits with the country code, as customers are registered."""
+    return identifier.isascii() and identifier.isdecimal() and not identifier.startswith("00")
 
 
 def _is_integer(text: str) -> bool:

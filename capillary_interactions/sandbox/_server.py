@@ -12,7 +12,7 @@ from attrs import asdict, define, field, fields
 from capillary_interactions.sandbox._control import answer_control, is_control
 from capillary_interactions.sandbox._counters import Counts
 from capillary_interactions.sandbox._faults import check_name
-from capillary_interactions.sandbox._handler import RequestHandler, population
+from capillary_interactions.sandbox._handler import RequestHandler, answer_format, population
 from capillary_interactions.sandbox._responses import complete_body
 from capillary_interactions.sandbox._settings import SandboxSettings, client_config, read_json
 
@@ -79,7 +79,23 @@ class Sandbox(SandboxSettings):
         accounts: Plain passwords by user name.
         oauth: Secrets by client key.
         token_ttl: Seconds for which a token is good.
+        token_status: The HTTP status (200, 401 or 498) of the published body that reports an
+            expired or revoked token (`"success": "true", "code": "498"`), or one never issued
+            ("401"); None for 401 with a list of errors, as for wrong passwords.
+        token_script: Faults for the next requests of the token endpoint, as in `script`.
         shape: "flat", "envelope" or "envelope_old".
+        customers: None for the envelope's customer at `response.customer`; "object" or "list" (of
+            one) for `response.customers.customer`, not-found answers included.
+        warnings: Warnings of the request, each any JSON: the envelope has them at
+            `response.status.warnings.warning`, the flat shape at `warnings`.
+        item_warnings: Warnings of the customer: at `item_status.warnings.warning`, and in the flat
+            shape after the others.
+        timezone: The cluster's time zone, such as "Asia/Kolkata": dates without an offset are
+            written in it.
+        iso_fields: Whether each such date has an ISO 8601 copy with the offset beside it
+            (`sentDateISO`, `sent_timeISO`, `deliveredTimeISO`, `delivered_timeISO`).
+        delivered_offset: Whether `deliveredTime` is written with the zone's offset, not with Z.
+        phone_mirrors_sms: Whether SMS are also listed as `phone`, with the same ids.
         unknown: The share of identifiers without a customer.
         messages: If given, each customer has exactly this many e-mails and nothing else.
         page_size: Messages a page where a request does not say.
@@ -93,6 +109,7 @@ class Sandbox(SandboxSettings):
             closing it without a byte.
         answers: Canned answers by identifier: a JSON-able body or bytes for a 200, or a triple of
             status, headers and body. Credentials, quota and faults come before them.
+        request_id_headers: The response headers that have the request's id, all the same one.
 
     Raises:
         ValueError: A setting cannot be; the message names it.
@@ -168,6 +185,10 @@ class Sandbox(SandboxSettings):
         """Append faults to the script; None is a right answer."""
         self.script.extend([name if name is None else check_name(name) for name in names])
 
+    def inject_token(self, *names: str | None) -> None:
+        """Append faults to the script of the token endpoint; None is a right answer."""
+        self.token_script.extend([name if name is None else check_name(name) for name in names])
+
     def revoke_tokens(self) -> None:
         """Invalidate every token issued so far, as if it had expired."""
         self._handler.revoke_tokens()
@@ -218,7 +239,9 @@ class Sandbox(SandboxSettings):
                 return None
             return body if isinstance(body, dict) else None
         history = population(self).find(identifier)
-        return None if history is None else complete_body(history, identifier)
+        if history is None:
+            return None
+        return complete_body(history, identifier, answer_format(self))
 
     async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
         connections = self._connections
@@ -239,6 +262,7 @@ class Sandbox(SandboxSettings):
             "received_for": self.received_for,
             "expected": self.expected,
             "inject": lambda names: self.inject(*names),
+            "inject_token": lambda names: self.inject_token(*names),
             "revoke_tokens": self.revoke_tokens,
             "reset_counts": self.reset_counts,
             "change": self._change,

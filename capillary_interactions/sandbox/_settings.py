@@ -10,12 +10,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
+from zoneinfo import ZoneInfo
 
+import orjson
 from attrs import asdict, define, field, setters
 
 from capillary_interactions.sandbox._faults import check_name, to_faults
 from capillary_interactions.sandbox._responses import Answer, to_answers
 from capillary_interactions.sandbox._shapes import Shape
+from capillary_interactions.sandbox._spelling import Customers
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -84,9 +87,44 @@ def _between(
     return check
 
 
-def _check_shape(_: object, __: object, value: object) -> None:
-    if value not in get_args(Shape):
-        raise ValueError(f"shape must be one of {', '.join(get_args(Shape))}, not {value!r}")
+def _one_of(*choices: object) -> "Callable[[object, Attribute[Any], object], None]":
+    def check(_: object, attribute: "Attribute[Any]", value: object) -> None:
+        if isinstance(value, bool) or value not in choices:
+            one_of = ", ".join(map(str, choices))
+            raise ValueError(f"{attribute.name} must be one of {one_of}, not {value!r}")
+
+    return check
+
+
+def _check_timezone(_: object, __: object, value: object) -> None:
+    if value == "UTC":  # needs no file, and Windows has none
+        return
+    try:
+        # Whatever is no text becomes a name that is unknown.
+        ZoneInfo(str(value))
+    # An unknown name is a KeyError; one that no file can have is another error.
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"timezone must be the name of a zone, such as Asia/Kolkata, not {value!r}"
+        ) from None
+
+
+def _check_json(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError(f"{attribute.name} must be JSON: {error}") from None
+
+
+def _check_header_names(_: object, attribute: "Attribute[Any]", value: tuple[object, ...]) -> None:
+    for name in value:
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9-]+", name):
+            raise ValueError(f"{attribute.name} must be names of headers, not {name!r}")
+
+
+def _to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
+    # Text is iterable, too, and never meant so.
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 _SECONDS: Final = _between(0, 1e9)
@@ -111,7 +149,16 @@ class SandboxSettings:
     )
     oauth: Mapping[str, str] = field(default=None, converter=_to_oauth, on_setattr=setters.frozen)
     token_ttl: float = field(default=300.0, validator=_SECONDS)
-    shape: Shape = field(default="flat", validator=_check_shape)
+    token_status: int | None = field(default=None, validator=_one_of(None, 200, 401, 498))
+    token_script: deque[str | None] = field(default=(), converter=_to_script)
+    shape: Shape = field(default="flat", validator=_one_of(*get_args(Shape)))
+    customers: Customers | None = field(default=None, validator=_one_of(None, *get_args(Customers)))
+    warnings: tuple[Any, ...] = field(default=(), converter=_to_tuple, validator=_check_json)
+    item_warnings: tuple[Any, ...] = field(default=(), converter=_to_tuple, validator=_check_json)
+    timezone: str = field(default="UTC", validator=_check_timezone)
+    iso_fields: bool = False
+    delivered_offset: bool = False
+    phone_mirrors_sms: bool = False
     unknown: float = field(default=0.05, validator=_SHARE)
     messages: int | None = field(default=None, validator=_between(0, 1_000_000, None, integer=True))
     page_size: int = field(default=50, validator=_between(1, 1_000_000, integer=True))
@@ -123,6 +170,11 @@ class SandboxSettings:
     slow_body: float = field(default=1.0, validator=_SECONDS)
     drop_keepalive: float = field(default=0.0, validator=_SHARE)
     answers: Mapping[str, Answer] = field(default=None, converter=to_answers)
+    request_id_headers: tuple[str, ...] = field(
+        default=("X-Cap-Requestid", "X-CAP-REQUEST-ID"),
+        converter=_to_tuple,
+        validator=_check_header_names,
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON, for a sandbox in another process."""
@@ -132,7 +184,8 @@ class SandboxSettings:
             settings["retry_after"] = _AUTO
         if isinstance(self.faults, Mapping):
             settings["faults"] = dict(self.faults)
-        settings["script"] = list(self.script)
+        for script in ("script", "token_script"):
+            settings[script] = list(settings[script])
         settings["answers"] = {
             identifier: {
                 "status": answer.status,

@@ -4,15 +4,22 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import orjson
 
+SAMPLES: Final = Path(__file__).parents[1] / "samples"
 V1_1 = "/v1.1/customer/interaction"
 V2 = "/v2/customers/interaction"
 TOKEN = "/v3/oauth/token/generate"
+
+
+def sample(name: str) -> Any:
+    """A published answer."""
+    return orjson.loads((SAMPLES / f"{name}.json").read_bytes())
 
 
 class Reply(NamedTuple):

@@ -2,14 +2,18 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
+from typing import Any
 
+import aiohttp
+import orjson
 import pytest
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._accounts import Accounts
 
-from .asking import TOKEN, ask, basic, post
+from .asking import TOKEN, ask, basic, post, sample
 
 MD5_OF_123 = "202cb962ac59075b964b07152d234b70"
 GOOD = {"key": "sandbox-key", "secret": "sandbox-secret"}
@@ -104,8 +108,7 @@ async def test_refuses_a_token(body: object) -> None:
     async with Sandbox() as sandbox:
         reply = await post(sandbox.base_url, TOKEN, body)
         assert reply.status == 401
-        assert reply.json["data"] is None
-        assert reply.json["errors"][0]["code"] == 401
+        assert reply.json == sample("error_token_endpoint_refused")
         assert (sandbox.counts.refused, sandbox.counts.tokens_issued) == (1, 0)
 
 
@@ -122,9 +125,9 @@ def test_lets_tokens_expire() -> None:
     accounts = Accounts({}, {"k": "s"})
     issued = accounts.issue(b'{"key":"k","secret":"s"}', now=1_000.0, ttl=60.0)
     token = issued.body.split(b'"accessToken":"')[1].split(b'"')[0].decode()
-    assert accounts.identify(oauth(token), 1_059.9) == ("k", True)
-    assert accounts.identify(oauth(token), 1_060.0) == ("k", False)
-    assert accounts.identify(oauth("other"), 1_000.0) == ("", False)
+    assert accounts.identify(oauth(token), 1_059.9) == ("k", None)
+    assert accounts.identify(oauth(token), 1_060.0) == ("k", "token_expired")
+    assert accounts.identify(oauth("other"), 1_000.0) == ("", "token_invalid")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
@@ -165,7 +168,51 @@ async def test_revokes_tokens() -> None:
 def test_counts_a_wrong_password_for_the_account_it_names() -> None:
     """A caller with a wrong password still counts for its account."""
     accounts = Accounts({"till": "123"}, {})
-    assert accounts.identify(basic("till", "wrong"), 0) == ("till", False)
-    assert accounts.identify(basic("unknown", "wrong"), 0) == ("", False)
+    assert accounts.identify(basic("till", "wrong"), 0) == ("till", "credentials")
+    assert accounts.identify(basic("unknown", "wrong"), 0) == ("", "credentials")
     digest = hashlib.md5(b"123", usedforsecurity=False).hexdigest()
-    assert accounts.identify(encoded(f"till:{digest}"), 0) == ("till", True)
+    assert accounts.identify(encoded(f"till:{digest}"), 0) == ("till", None)
+
+
+@pytest.mark.parametrize("status", [None, 200, 401, 498])
+async def test_reports_a_token_as_published(status: int | None) -> None:
+    """Expired, revoked and never issued, with the status that is set; passwords as ever."""
+    async with Sandbox(token_status=status, token_ttl=0) as sandbox:
+        expired = await new_token(sandbox)
+        sandbox.token_ttl = 60
+        revoked = await new_token(sandbox)
+        sandbox.revoke_tokens()
+        for token, name in (
+            (expired, "error_token_expired"),
+            (revoked, "error_token_expired"),
+            ("made-up", "error_token_invalid"),
+        ):
+            reply = await ask(sandbox.base_url, "1", headers=oauth(token))
+            assert reply.status == (status or 401)
+            assert _undated(reply.json) == (
+                {"errors": [{"status": False, "code": 401, "message": "Invalid credentials"}]}
+                if status is None
+                else _undated(sample(name))
+            )
+        assert (await ask(sandbox.base_url, "1", headers=basic("x", "y"))).status == 401
+        assert (sandbox.counts.received, sandbox.counts.refused) == (4, 4)
+
+
+def _undated(body: Any) -> Any:
+    """The body without the time in its message."""
+    return orjson.loads(re.sub(rb" at \d{4}-[^\"]+\.000\+\d{4}\"", b'"', orjson.dumps(body)))
+
+
+async def test_fails_token_requests_by_script() -> None:
+    """In order, counted as failed, and lookups are left alone."""
+    async with Sandbox(token_script=["code_320001_200", None, "code_320002_200"]) as sandbox:
+        sandbox.inject_token("html_502", "error_503_retry_after", None)
+        replies = [await post(sandbox.base_url, TOKEN, GOOD) for _ in range(7)]
+        assert [reply.status for reply in replies] == [200, 200, 200, 502, 503, 200, 200]
+        assert replies[0].json == sample("error_token_endpoint_refused")
+        assert replies[2].json["errors"][0]["code"] == 320002
+        assert (sandbox.counts.faulted, sandbox.counts.tokens_issued) == (4, 3)
+        assert (await ask(sandbox.base_url, "1")).status == 200
+        sandbox.inject_token("reset_before")
+        with pytest.raises(aiohttp.ClientError):
+            await post(sandbox.base_url, TOKEN, GOOD)

@@ -1,6 +1,7 @@
 """Customers are computed: as many as anyone asks for, the same every time."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -110,9 +111,13 @@ def test_has_some_of_everything() -> None:
     assert channels == {
         *("email", "sms", "whatsapp", "zalo", "line", "viber", "emailbulk", "feedback")
     }
-    assert {one.status for one in sent} >= {"DELIVERED", "OPENED", "SOFT_BOUNCED", "GTW_NOT_FOUND"}
+    assert {one.status for one in sent} >= {
+        *("DELIVERED", "OPENED", "CLICKED", "SOFT_BOUNCED", "GTW_NOT_FOUND", "HARD_BOUNCED"),
+        *("NOT-DELIVERED", "NOT_DELIVERED", "DND_BLOCKED", "RETRY_TIMEOUT", "MARKED_SPAM"),
+    }
     assert {one.campaign_id == -1 for one in sent} == {one.user_id == -1 for one in sent}
-    assert any(one.subject.endswith("is your code") for one in sent)
+    for code in (r"\d{6} is your code", r"Your code is ([A-Z]\d){3}", r"OTP: \d\d-\d\d-\d\d"):
+        assert any(re.fullmatch(code, one.subject) for one in sent)
     assert any(history.social for history in everybody)
     assert any(history.scores for history in everybody)
     assert any(not history.channels for history in everybody)

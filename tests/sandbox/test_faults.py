@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from typing import Any
 
 import aiohttp
 import orjson
@@ -12,7 +13,7 @@ import pytest
 from capillary_interactions.sandbox import FAULTS, MIXED_FAULTS, Sandbox
 from capillary_interactions.sandbox._faults import pick_fault
 
-from .asking import ask, get, read_wire
+from .asking import ask, get, read_wire, sample
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -47,6 +48,50 @@ async def test_answers_with(
         assert reply.headers["X-Cap-Requestid"]
         assert sandbox.counts.faulted == 1
         assert (await ask(sandbox.base_url, "1")).json == sandbox.expected("1")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "published"),
+    [
+        ("code_498_200", 200, "error_token_expired"),
+        ("code_498_401", 401, "error_token_expired"),
+        ("code_498_498", 498, "error_token_expired"),
+        ("code_401_200", 200, "error_token_invalid"),
+        ("code_401_401", 401, "error_token_invalid"),
+        ("code_403_403", 403, "error_no_access"),
+        ("code_4000_200", 200, {"errorCode": 4000, "errorMessage": "Access denied"}),
+        ("code_4000_403", 403, {"errorCode": 4000, "errorMessage": "Access denied"}),
+        ("code_4001_200", 200, "error_authorization_unavailable"),
+        ("code_4001_503", 503, "error_authorization_unavailable"),
+        ("text_4001_503", 503, None),
+        ("code_8109_200", 200, "error_customer_deleted"),
+        ("code_1012_200", 200, "error_customers_not_found"),
+        ("code_320001_200", 200, "error_token_endpoint_refused"),
+        ("code_320001_401", 401, "error_token_endpoint_refused"),
+        ("code_320002_200", 200, {"data": None, "errors": [{"code": 320002, "message": "..."}]}),
+    ],
+)
+async def test_answers_with_what_is_published(
+    fault: str, status: int, published: str | dict[str, Any] | None
+) -> None:
+    """A published body, with each HTTP status that may stand beside it."""
+    async with Sandbox(unknown=0, script=[fault]) as sandbox:
+        reply = await ask(sandbox.base_url, "919000000001")
+        assert (reply.status, sandbox.counts.faulted) == (status, 1)
+    if published is None:
+        assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert reply.body == b"Authorization status unavailable!"
+    else:
+        expected = sample(published) if isinstance(published, str) else published
+        assert _skeleton(reply.json) == _skeleton(expected)
+
+
+def _skeleton(value: Any) -> Any:
+    """The value without what differs from answer to answer: times, numbers and texts."""
+    if isinstance(value, dict):
+        spared = ("message", "mobile")
+        return {name: ... if name in spared else _skeleton(held) for name, held in value.items()}
+    return [_skeleton(held) for held in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (0.2, "1"), (0, "0"), (None, None)])

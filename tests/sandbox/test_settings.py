@@ -31,6 +31,12 @@ BAD: list[tuple[str, Any]] = [
     *[("fault_retry_after", bad) for bad in (-1, math.nan, None)],
     *[("slow_body", bad) for bad in (-1, math.inf)],
     *[("drop_keepalive", bad) for bad in (-0.1, 1.1)],
+    *[("token_status", bad) for bad in (0, 404, "401", True)],
+    *[("customers", bad) for bad in ("both", True, "")],
+    *[("timezone", bad) for bad in ("", "Mars/Olympus", "/etc/passwd", "..", None, 5)],
+    *[("warnings", bad) for bad in ([object()], [{1, 2}])],
+    ("item_warnings", [object()]),
+    *[("request_id_headers", bad) for bad in (["X Id"], ["X-Id\r\nA: b"], [""], [1])],
 ]
 
 
@@ -52,7 +58,9 @@ def test_refuses_a_bad_change_and_keeps_what_was(name: str, bad: Any) -> None:
     assert sandbox.to_json() == before
 
 
-@pytest.mark.parametrize("settings", [{"faults": {"fire": 0.1}}, {"script": ["fire"]}])
+@pytest.mark.parametrize(
+    "settings", [{"faults": {"fire": 0.1}}, {"script": ["fire"]}, {"token_script": ["fire"]}]
+)
 def test_names_every_fault_there_is(settings: dict[str, Any]) -> None:
     """A fault that is none is answered with those that are."""
     for kind in (Sandbox, SandboxProcess):
@@ -124,6 +132,16 @@ SETTINGS = st.fixed_dictionaries(
         "page_size": st.integers(1, 100),
         "ignore_offset": st.booleans(),
         "retry_after": st.just(...) | st.none() | st.floats(0, 99),
+        "token_script": st.lists(st.none() | st.sampled_from(list(FAULTS)), max_size=2),
+        "token_status": st.sampled_from([None, 200, 401, 498]),
+        "customers": st.sampled_from([None, "object", "list"]),
+        "warnings": st.lists(st.text() | st.integers(0, 99), max_size=2),
+        "item_warnings": st.lists(st.fixed_dictionaries({"code": st.integers(0, 9)}), max_size=2),
+        "timezone": st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York"]),
+        "iso_fields": st.booleans(),
+        "delivered_offset": st.booleans(),
+        "phone_mirrors_sms": st.booleans(),
+        "request_id_headers": st.lists(st.sampled_from(["X-A", "X-B"]), unique=True),
         "answers": st.dictionaries(
             st.text(max_size=5),
             st.binary(max_size=20)

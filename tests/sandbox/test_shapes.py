@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,10 +11,10 @@ from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._customers import CustomerHistory, Population
 from capillary_interactions.sandbox._requests import NETWORKS, ParsedRequest
 from capillary_interactions.sandbox._shapes import SHAPES, Shape
+from capillary_interactions.sandbox._spelling import PLAIN
 
-from .asking import ask, ask_v2
+from .asking import ask, ask_v2, sample
 
-SAMPLES = Path(__file__).parents[1] / "samples"
 EVERYBODY = Population(seed=0, unknown=0.0, messages=None)
 WHOLE = slice(None)
 
@@ -40,7 +39,7 @@ def histories(number: int = 400) -> list[CustomerHistory]:
 def write(shape: Shape, history: CustomerHistory, page: slice = WHOLE, **asked: Any) -> Any:
     """A history in this shape, as JSON gives it back."""
     question = ParsedRequest(name="mobile", identifier=history.mobile, **asked)
-    return orjson.loads(orjson.dumps(SHAPES[shape](history, question, page)))
+    return orjson.loads(orjson.dumps(SHAPES[shape](history, question, page, PLAIN)))
 
 
 @pytest.mark.parametrize(
@@ -54,9 +53,7 @@ def write(shape: Shape, history: CustomerHistory, page: slice = WHOLE, **asked: 
 def test_has_every_field_of_the_published_answers(shape: Shape, samples: list[str]) -> None:
     """Over many customers, no published field is missing, under the very same name and parent."""
     written = set[str]().union(*(fields(write(shape, history)) for history in histories()))
-    published = set[str]().union(
-        *(fields(orjson.loads((SAMPLES / f"{name}.json").read_bytes())) for name in samples)
-    )
+    published = set[str]().union(*(fields(sample(name)) for name in samples))
     # Older books have these beside the list that says the same.
     interaction = ".response.customer.interactions.network.interaction"
     spared = {f"{interaction}.latest_survey_{what}" for what in ("name", "interaction_time")}
@@ -67,10 +64,7 @@ def test_invents_no_field_in_the_flat_shape() -> None:
     """The flat shape has nothing but what is published."""
     written = set[str]().union(*(fields(write("flat", history)) for history in histories()))
     published = set[str]().union(
-        *(
-            fields(orjson.loads((SAMPLES / f"{name}.json").read_bytes()))
-            for name in ("documented", "flat_channels")
-        )
+        *(fields(sample(name)) for name in ("documented", "flat_channels"))
     )
     assert written == published
 
