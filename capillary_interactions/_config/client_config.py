@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, tzinfo
-from typing import Any, Final, Self
+from datetime import tzinfo
+from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -13,6 +13,7 @@ from capillary_interactions._config.credentials import BasicAuth, Credential, OA
 from capillary_interactions._config.endpoint import is_loopback, to_base_url
 from capillary_interactions._config.environment import read_environment
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._config.time_zones import cluster_zone
 from capillary_interactions._config.validation import (
     check_header_value,
     valid_count,
@@ -63,6 +64,12 @@ def _to_rate(value: RateLimit | str) -> RateLimit:
     raise ConfigurationError(f"rate must be a RateLimit, not a {type(value).__name__}")
 
 
+def _to_zone(value: tzinfo | None) -> tzinfo:
+    if isinstance(value, tzinfo | None):
+        return cast("tzinfo", value)  # None until the cluster is known, at the end of construction
+    raise ConfigurationError(f"timezone must be a tzinfo, not a {type(value).__name__}")
+
+
 def _to_headers(value: Mapping[str, str]) -> FrozenMapping[str]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
@@ -97,7 +104,11 @@ class ClientConfig:
         page_size: Messages a page, sent as `limit`; None leaves it to the server (50). Of v1.1
             only: v2 documents no paging.
         max_pages: Pages of one customer at most.
-        timezone: The zone of the dates that the server sends without one.
+        timezone: The zone of the dates that the server sends without an offset, and in which all
+            dates are given. None, the default, is that of the cluster, also where it is named by
+            its URL: Asia/Kolkata for India and Singapore, UTC for all others and any other URL.
+            It counts where an answer does not show an offset itself. A copy with another
+            `base_url` (`attrs.evolve`) keeps its zone, unless that is given as None.
         single_flight: Whether equal queries that are asked for at once share one request.
         cache_ttl: Seconds for which an answer is returned again without a request; 0 for never.
         max_body: Bytes of one answer at most, after decompression. The usual MiB holds 500 messages
@@ -124,14 +135,16 @@ class ClientConfig:
     timeouts: Timeouts = field(factory=Timeouts, validator=valid_type(Timeouts))
     page_size: int | None = field(default=None, validator=optional(valid_count()))
     max_pages: int = field(default=20, validator=valid_count())
-    timezone: tzinfo = field(default=UTC, validator=valid_type(tzinfo))
+    timezone: tzinfo = field(default=None, converter=_to_zone)
     single_flight: bool = field(default=True, validator=valid_type(bool))
     cache_ttl: float = field(default=0.0, validator=valid_seconds(zero=True))
     max_body: int = field(default=1024 * 1024, validator=valid_count())
     allow_http: bool = field(default=False, validator=valid_type(bool))
 
     def __attrs_post_init__(self) -> None:
-        """Check that the settings fit each other."""
+        """Check that the settings fit each other, and find the time zone of the cluster."""
+        if self.timezone is None:
+            object.__setattr__(self, "timezone", cluster_zone(self.base_url))
         if self.page_size is not None and self.api is ApiVersion.V2:
             raise ConfigurationError(
                 "page_size has no use with API v2, which documents no paging: leave it out, "

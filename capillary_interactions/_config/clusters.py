@@ -52,6 +52,21 @@ _LONG_NAMES: Final[Mapping[str, Cluster]] = {
 }
 CLUSTER_NAMES: Final = ", ".join(_NAMES)
 
+# The time zones of dates without an offset, where that is not UTC: the vendor's release notes say
+# "in the cluster time zone", and a page on dates prints +05:30 for the servers of India and
+# Singapore. Of the other regions, Europe excepted, no page says anything.
+INDIAN_TIME: Final = "Asia/Kolkata"
+ZONES: Final[Mapping[str, str]] = dict.fromkeys(
+    (
+        "apac.api.intouch.capillarytech.com",
+        "apac.api.capillarytech.com",
+        "in.api.capillarytech.com",
+        "apac2.api.capillarytech.com",
+        "sea.api.capillarytech.com",
+    ),
+    INDIAN_TIME,
+)
+
 _EXAMPLES: Final = "examples and public code"
 _OVERVIEW: Final = "the overview of August 2026"
 # The hosts of a region, and where each is printed.

@@ -8,6 +8,7 @@ from typing import Any, Final
 from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
@@ -54,6 +55,7 @@ _VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "API": ("api", str),
     "SOURCE": ("source", str),
     "ACCOUNT_ID": ("account_id", str),
+    "TIMEZONE": ("timezone", named_zone),
     "RATE": ("rate", RateLimit.parse),
     "IN_FLIGHT": ("in_flight", _int),
     "PAGE_SIZE": ("page_size", _int),

@@ -1,5 +1,6 @@
 """Numbers, durations and endings as text for a person."""
 
+from datetime import datetime
 from typing import Final
 
 _SECOND: Final = 1.0
@@ -39,3 +40,8 @@ def format_duration(seconds: float) -> str:
     if seconds < _DAY:
         return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // 60)} min"
     return f"{int(seconds // _DAY)} d {int(seconds % _DAY // _HOUR)} h"
+
+
+def zone_name(moment: datetime) -> str:
+    """The name of the time zone that a date is in: Asia/Kolkata, UTC, UTC+05:30."""
+    return getattr(moment.tzinfo, "key", None) or moment.tzname() or "local time"

@@ -1,6 +1,6 @@
 """One customer's interactions as a table for a person, with nothing personal in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from rich.text import Text
 from capillary_interactions._model.interactions import CustomerInteractions, Interaction, Message
 from capillary_interactions._model.outcome import Found, Outcome
 from capillary_interactions._text.masking import mask, mask_subject, mask_text
-from capillary_interactions._text.wording import ending_label, format_duration, pluralise
+from capillary_interactions._text.wording import ending_label, format_duration, pluralise, zone_name
 
 
 def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
@@ -20,8 +20,9 @@ def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
         return Text(title)
     customer = outcome.customer
     parts: list[RenderableType] = [Text(title), Text(interaction_counts(customer))]
-    if any(True for _ in customer.messages()):
-        parts.append(_messages(customer, outcome.query.identifier.value, show_codes=show_codes))
+    messages = tuple(customer.messages())
+    if messages:
+        parts.append(_messages(messages, outcome.query.identifier.value, show_codes=show_codes))
     parts += [Text(line) for line in _further(customer)]
     return Group(*parts)
 
@@ -51,12 +52,16 @@ def _on(network: str | None, default: str | None) -> str:
     return f" on {mask_text(network)}" if network and network != default else ""
 
 
-def _messages(customer: CustomerInteractions, identifier: str, *, show_codes: bool) -> Table:
+def _messages(
+    messages: Sequence[tuple[Interaction, Message]], identifier: str, *, show_codes: bool
+) -> Table:
     table = Table(show_edge=False, pad_edge=False)
-    for name in ("kind", "sent (UTC)", "status", "to"):
+    # All dates are in the zone of the configuration.
+    zone = next((zone_name(message.sent_at) for _, message in messages if message.sent_at), "")
+    for name in ("kind", f"sent ({zone})" if zone else "sent", "status", "to"):
         table.add_column(name, no_wrap=True)
     table.add_column("subject", overflow="fold")
-    for interaction, message in customer.messages():
+    for interaction, message in messages:
         cells = _cells(interaction, message)
         subject = mask_subject(message.subject or "", identifier, codes_shown=show_codes)
         table.add_row(*(Text(cell) for cell in (*cells, subject)))
@@ -76,11 +81,15 @@ def _date(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def _with_zone(moment: datetime | None) -> str:
+    return "" if moment is None else f" {_date(moment)} {zone_name(moment)}"
+
+
 def _further(customer: CustomerInteractions) -> Iterator[str]:
     for interaction in customer.interactions:
         for survey in interaction.surveys:
             score = "no score" if survey.nps_score is None else f"score {survey.nps_score}"
-            yield f"survey {mask_text(survey.name or '')}: {score} {_date(survey.sent_at)}".rstrip()
+            yield f"survey {mask_text(survey.name or '')}: {score}{_with_zone(survey.sent_at)}"
         if interaction.locations:
             yield f"{mask_text(interaction.name)}: {pluralise(len(interaction.locations), 'place')}"
     if customer.truncated:

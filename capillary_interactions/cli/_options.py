@@ -11,6 +11,7 @@ import click
 from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.endpoint import to_base_url
 from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
@@ -23,7 +24,7 @@ from capillary_interactions.cli._console import LEVELS, Console
 from capillary_interactions.cli._settings import ClientOptions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_SETTINGS: Final = ("base_url", "api", "rate", "in_flight", "timeout", "sandbox")
+_SETTINGS: Final = ("base_url", "api", "timezone", "rate", "in_flight", "timeout", "sandbox")
 
 _DECIMAL: Final = re.compile(
     r"(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
@@ -100,6 +101,14 @@ _NETWORK_OPTIONS: Final = (
         envvar="CAPILLARY_API",
         show_envvar=True,
         help="Version of the call (default v1.1).",
+    ),
+    click.option(
+        "--timezone",
+        type=_Read("ZONE", named_zone),
+        envvar="CAPILLARY_TIMEZONE",
+        show_envvar=True,
+        help="Time zone of dates that Capillary sends without an offset, by its IANA name "
+        "(default: the named cluster's, Asia/Kolkata or UTC; of a URL UTC).",
     ),
     click.option(
         "--rate",

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import tzinfo
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ class ClientOptions:
 
     base_url: str | None = None
     api: str | None = None
+    timezone: tzinfo | None = None
     rate: RateLimit | None = None
     in_flight: int | None = None
     timeout: float | None = None
@@ -37,6 +39,7 @@ class ClientOptions:
         timeouts = None if self.timeout is None else Timeouts(total=self.timeout)
         options = {
             "api": self.api,
+            "timezone": self.timezone,
             "rate": self.rate,
             "in_flight": self.in_flight,
             "timeouts": timeouts,

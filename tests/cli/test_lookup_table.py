@@ -1,8 +1,10 @@
 """How a person reads an outcome."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from rich.console import Console
 
@@ -57,10 +59,28 @@ def test_shows_each_message_with_nothing_personal_in_it() -> None:
 
     assert "mobile 9*********95: found (2 requests, 250 ms)" in text
     assert "sms 1" in text
-    for word in ("2025-06-01 10:22", "OPENED", "a***@***.com", "****** is your code"):
+    for word in ("sent (UTC)", "2025-06-01 10:22", "OPENED", "a***@***.com", "****** is your code"):
         assert word in text
     for secret in (_WHO, "482913", "person"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("zone", "heading", "date"),
+    [
+        (ZoneInfo("Asia/Kolkata"), "sent (Asia/Kolkata)", "2025-06-01 15:52"),
+        (timezone(timedelta(hours=5.5)), "sent (UTC+05:30)", "2025-06-01 15:52"),
+        (None, "sent", ""),
+    ],
+)
+def test_names_the_time_zone_in_the_heading(zone: tzinfo | None, heading: str, date: str) -> None:
+    """That of the dates, wherever it comes from."""
+    moment = datetime(2025, 6, 1, 10, 22, tzinfo=UTC)
+    message = attrs.evolve(_MESSAGE, sent_at=None if zone is None else moment.astimezone(zone))
+    text = _shown(_found(interactions=(attrs.evolve(_SMS, messages=(message,)),)))
+
+    assert f" {heading} " in text
+    assert date in text
 
 
 def test_shows_codes_only_if_asked_to() -> None:
@@ -83,7 +103,7 @@ def test_shows_what_is_no_message() -> None:
 
     for line in (
         "survey 2, checkin 1 on facebook",
-        "survey store: score 9 2025-06-01 00:00",
+        "survey store: score 9 2025-06-01 00:00 UTC",
         "survey web: no score",
         "checkin: 1 place",
         "truncated: Capillary counts more than it gave",

@@ -1,6 +1,8 @@
 """Which configuration options and environment make."""
 
 from collections.abc import Mapping
+from datetime import UTC
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,6 +28,25 @@ def test_takes_the_environment_where_no_option_is_given() -> None:
     assert config.base_url == "https://eu.api.capillarytech.com"
     assert config.auth == BasicAuth("till", "pw")
     assert (config.source, config.api, config.rate) == ("INSTORE", ApiVersion.V2, RateLimit(5, 1.0))
+
+
+def test_takes_the_time_zone_of_the_option_the_environment_or_the_cluster() -> None:
+    """In this order."""
+    environ = {**_ENV, "CAPILLARY_BASE_URL": "asia"}
+    named, given = {**environ, "CAPILLARY_TIMEZONE": "Europe/Berlin"}, ClientOptions(timezone=UTC)
+
+    assert network_config(ClientOptions(), environ).timezone == ZoneInfo("Asia/Kolkata")
+    assert network_config(ClientOptions(), named).timezone == ZoneInfo("Europe/Berlin")
+    assert network_config(given, named).timezone is UTC
+
+
+@pytest.mark.parametrize("command", ["lookup mobile 1", "bulk l.csv --identifier mobile"])
+def test_refuses_an_unknown_time_zone(command: str) -> None:
+    """On every command that asks, with a name that may be meant."""
+    result = invoke(*command.split(), "--sandbox", "--timezone", "Kolkata")
+
+    assert result.code == 2
+    assert "did you mean Asia/Kolkata?" in " ".join(result.err.split())
 
 
 def test_takes_an_option_before_the_environment() -> None:

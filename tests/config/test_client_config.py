@@ -100,7 +100,7 @@ def test_keeps_each_setting(setting: str, value: Any, expected: object) -> None:
         ("timeouts", [None, 60.0, RetryPolicy()]),
         ("page_size", [0, -1, 1.5, "50", True]),
         ("max_pages", [0, -1, 1.5, None, True]),
-        ("timezone", ["UTC", None, 5]),
+        ("timezone", ["UTC", 5]),
         ("single_flight", [0, 1, "false", None]),
         ("cache_ttl", [-1, float("nan"), float("inf"), "1", None, True]),
         ("max_body", [0, -1, 1.5, None, True]),

@@ -1,7 +1,9 @@
 """Which settings the environment holds."""
 
 import os
+from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -40,6 +42,8 @@ def test_needs_a_url_and_a_credential_and_no_more() -> None:
         ("API", "v2", "api", ApiVersion.V2),
         ("SOURCE", "INSTORE", "source", "INSTORE"),
         ("ACCOUNT_ID", "1234", "account_id", "1234"),
+        ("TIMEZONE", "Asia/Kolkata", "timezone", ZoneInfo("Asia/Kolkata")),
+        ("TIMEZONE", "UTC", "timezone", UTC),
         ("RATE", "50/1", "rate", RateLimit(50, 1.0)),
         ("IN_FLIGHT", "8", "in_flight", 8),
         ("PAGE_SIZE", "25", "page_size", 25),
@@ -107,6 +111,7 @@ def test_says_what_is_missing_or_twice(variables: dict[str, str], reason: str) -
         ("API", ["v3"]),
         ("SOURCE", [" ", "hush\n"]),
         ("ACCOUNT_ID", [" ", "\udcff"]),
+        ("TIMEZONE", ["Asia", "hush", "919738522695"]),
         ("RATE", ["1000", "0/60", "x/y"]),
         ("IN_FLIGHT", ["0", "x", "1.5"]),
         ("PAGE_SIZE", ["0", "x"]),

@@ -103,8 +103,9 @@ each_setting: Final = pytest.mark.parametrize(
 
 
 _VARIABLES: Final = (
-    *("BASE_URL", "API", "RATE", "IN_FLIGHT", "PAGE_SIZE", "MAX_PAGES", "MAX_BODY", "CACHE_TTL"),
-    *("SINGLE_FLIGHT", "ALLOW_HTTP", "TIMEOUT", "ATTEMPTS", "PASSWORD_MD5", "OAUTH_KEY"),
+    *("BASE_URL", "API", "TIMEZONE", "RATE", "IN_FLIGHT", "PAGE_SIZE", "MAX_PAGES", "MAX_BODY"),
+    *("CACHE_TTL", "SINGLE_FLIGHT", "ALLOW_HTTP", "TIMEOUT", "ATTEMPTS", "PASSWORD_MD5"),
+    "OAUTH_KEY",
 )
 
 

@@ -94,6 +94,24 @@ def test_goes_on_with_a_job_of_an_earlier_version() -> None:
     assert compare_settings(before, _settings("us", max_pages=3)) is None
 
 
+def test_goes_on_in_the_cluster_s_time_zone() -> None:
+    """A version whose default was UTC everywhere has stored that; its answers are as sent."""
+    before = {**_settings("asia"), "timezone": "UTC"}
+    del before["cluster_timezone"]
+    assert compare_settings(before, _settings("asia")) is None
+    assert compare_settings(before, _settings("asia", timezone=UTC)) is None
+    with pytest.raises(JobChangedError, match="timezone was UTC and is Europe/Berlin"):
+        compare_settings(before, _settings("asia", timezone=ZoneInfo("Europe/Berlin")))
+
+
+def test_does_not_change_a_time_zone_that_was_given() -> None:
+    """A job that began with a zone has it for good."""
+    before = _settings("asia", timezone=UTC)
+    assert compare_settings(before, _settings("asia", timezone=UTC)) is None
+    with pytest.raises(JobChangedError, match="timezone was UTC and is Asia/Kolkata"):
+        compare_settings(before, _settings("asia"))
+
+
 async def test_goes_on_with_another_sandbox_and_with_no_other_server(
     sandbox: Sandbox, list_path: Path, job_path: Path
 ) -> None:
@@ -134,7 +152,8 @@ class _Summer(tzinfo):
         return "Summer"
 
 
-@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kolkata"), timezone(timedelta(hours=5.5))])
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kolkata"), timezone(timedelta(hours=5.5)),
+                                  timezone(timedelta(hours=5.5), "Asia/Kolkata")])  # fmt: skip
 def test_reads_the_zone_that_it_has_written(zone: tzinfo) -> None:
     """By its name, or its offset."""
     assert zone_from_text(zone_to_text(zone)).utcoffset(datetime(2026, 1, 1)) == zone.utcoffset(  # noqa: DTZ001

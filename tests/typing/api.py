@@ -144,6 +144,7 @@ def configure(zone: tzinfo) -> ClientConfig:
     assert_type(config.credentials, tuple[BasicAuth | OAuth, ...])
     assert_type(config.api, ApiVersion)
     assert_type(config.timezone, tzinfo)
+    assert_type(ClientConfig("asia", oauth, timezone=None).timezone, tzinfo)
     assert_type(ClientConfig("eu", oauth, api="v1.1", rate="50/1").rate, RateLimit)
     assert_type(ClientConfig.from_env(), ClientConfig)
     return ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu"}, in_flight=8, timezone=UTC)

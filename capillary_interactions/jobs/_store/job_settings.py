@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.clusters import INDIAN_TIME
 from capillary_interactions._config.endpoint import is_loopback
+from capillary_interactions._config.time_zones import cluster_zone, named_zone
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
@@ -25,6 +27,8 @@ from capillary_interactions.jobs._lists.source_file import describe_change, may_
 _PORTS: Final = {"http": 80, "https": 443}
 # How the list is read: these may differ and still give the same rows.
 _READING: Final = frozenset({"column", "delimiter", "encoding"})
+# The zone that the cluster has by default; not stored by versions whose default was always UTC.
+_ZONE_RULE: Final = "cluster_timezone"
 _HOW_TO_CONTINUE: Final = (
     "go on with the old settings, or give the new ones a job (and a result) of its own"
 )
@@ -54,6 +58,7 @@ def job_settings(
         "page_size": config.page_size,
         "max_pages": config.max_pages,
         "timezone": zone_to_text(config.timezone),
+        _ZONE_RULE: zone_to_text(cluster_zone(config.base_url)),
         **reading,
     }
 
@@ -97,6 +102,7 @@ def compare_settings(
     Raises:
         JobChangedError: They differ; the text names them.
     """
+    before = {**before, _ZONE_RULE: now.get(_ZONE_RULE), **_corrected_zone(before, now)}
     differing = [name for name, value in now.items() if before.get(name, value) != value]
     if not differing:
         return None
@@ -107,6 +113,17 @@ def compare_settings(
     if _READING.issuperset(differing) and _is_same_column(before, now, columns):
         return differences
     raise JobChangedError(f"the job began with other settings: {differences}; {_HOW_TO_CONTINUE}")
+
+
+def _corrected_zone(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The cluster's time zone, where a job of an earlier version took UTC for every cluster.
+
+    Answers are stored as they were sent, so the rows of earlier runs are in that zone, too.
+    """
+    default = now.get(_ZONE_RULE)
+    if _ZONE_RULE in before or before.get("timezone") != "UTC" or now.get("timezone") != default:
+        return {}
+    return {"timezone": default}
 
 
 def other_rows_error(differences: str) -> JobChangedError:
@@ -172,6 +189,8 @@ def zone_to_text(zone: tzinfo) -> str:
         return "UTC"
     if isinstance(zone, ZoneInfo) and zone.key:
         return zone.key
+    if isinstance(zone, timezone) and zone.tzname(None) == INDIAN_TIME:
+        return INDIAN_TIME
     offset = zone.utcoffset(None)
     if offset is None:
         raise ConfigurationError(
@@ -182,8 +201,6 @@ def zone_to_text(zone: tzinfo) -> str:
 
 
 def zone_from_text(text: str) -> tzinfo:
-    if text == "UTC":
-        return UTC
     if text[0] in "+-":
         return timezone(timedelta(seconds=float(text)))
-    return ZoneInfo(text)
+    return named_zone(text)
