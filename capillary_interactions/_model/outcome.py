@@ -24,7 +24,8 @@ class _OutcomeBase:
         attempts: Requests sent for it, pages and retries included; 0 if none was sent.
         elapsed: Seconds from asking to ending.
         waited: Seconds of it spent waiting for quota or a cool-down.
-        request_id: The server's own name for the last request (`X-Cap-Requestid`), for support.
+        request_id: The server's own name for the last request (`X-Cap-Requestid`,
+            or `X-CAP-REQUEST-ID`), for support.
     """
 
     ending: ClassVar[str]

@@ -26,6 +26,7 @@ from capillary_interactions._protocol.codes import (
     CodeMeaning,
     Level,
     ResultKind,
+    is_about_settings,
     meaning_of_code,
     meaning_of_page,
     meaning_of_status,
@@ -197,19 +198,13 @@ def _to_result(  # noqa: PLR0917
 ) -> AttemptResult:
     return AttemptResult(
         meaning.kind,
-        SettingsReason(reason) if _is_about_settings(meaning, query) else reason,
+        SettingsReason(reason) if is_about_settings(meaning, query) else reason,
         status,
         code,
         retry_after=wait.seconds,
         retry_after_capped=wait.capped,
         throttled=meaning.throttled,
         conclusive=meaning.conclusive,
-    )
-
-
-def _is_about_settings(meaning: CodeMeaning, query: Query) -> bool:
-    return meaning.misconfigured and all(
-        getattr(query, field) is None for field in meaning.query_fields
     )
 
 

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from capillary_interactions._errors import SettingsReason
 from capillary_interactions._model.outcome import Rejected
+from capillary_interactions._model.query import Query
 from capillary_interactions._model.vocabulary import ApiVersion
 
 
@@ -115,7 +116,6 @@ _WRONG_SOURCE: Final = CodeMeaning(
     "source or account id missing or invalid; check source and account_id",
     misconfigured=True,
     query_fields=("source", "account_id"),
-    query_fault=True,
 )
 _WRONG_IDENTIFIER: Final = CodeMeaning(
     ResultKind.REJECTED, "identifier missing or invalid", query_fault=True, about_identifier=True
@@ -125,7 +125,6 @@ _WRONG_PAGE: Final = CodeMeaning(
     "offset or limit out of range; check page_size, limit and offset",
     misconfigured=True,
     query_fields=("limit", "offset"),
-    query_fault=True,
 )
 _UNFETCHED: Final = CodeMeaning(
     ResultKind.RETRYABLE, "the server was unable to fetch the data", vague=True
@@ -246,6 +245,15 @@ def meaning_of_code(code: int | None, level: Level) -> CodeMeaning:
     return _FAILED if passing else CodeMeaning(ResultKind.REJECTED, "refused by the server")
 
 
+def is_about_settings(meaning: CodeMeaning, query: Query) -> bool:
+    """Whether it is a setting that is wrong, and not what the query has in its place."""
+    return meaning.misconfigured and not _overrides(query, meaning)
+
+
+def _overrides(query: Query, meaning: CodeMeaning) -> bool:
+    return any(getattr(query, name) is not None for name in meaning.query_fields)
+
+
 def is_request_fault(outcome: Rejected) -> bool:
     """Whether the question is at fault, and not the settings.
 
@@ -259,4 +267,6 @@ def is_request_fault(outcome: Rejected) -> bool:
     meaning = None if code is None else BODY[Level.REQUEST].get(code)
     if meaning is None and status is not None:
         meaning = meaning_of_status(status)
-    return meaning is not None and meaning.query_fault
+    if meaning is None:
+        return False
+    return meaning.query_fault or _overrides(outcome.query, meaning)

@@ -60,14 +60,15 @@ class Token:
 def read_token(response: Response) -> Token | AttemptResult:
     """What the answer to a request for a token means.
 
-    Only the API itself can refuse a key: JSON with the code for it, or with a status that means so,
-    or a bare 401. A page of a proxy, or an answer without a token, may pass.
+    Only the API itself can refuse a key: JSON with the code for it, or without any code and with a
+    status that means so, or a bare 401. Another code, a page of a proxy, or an answer without a
+    token, may pass.
     """
     status, answer = response.status, _parsed(response.body)
     codes = tuple(_codes(answer))
     if _INVALID_KEY in codes:
         return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status, _INVALID_KEY)
-    api_refuses = answer is not _NOT_JSON and status in _REFUSING
+    api_refuses = answer is not _NOT_JSON and not codes and status in _REFUSING
     if api_refuses or (status == _UNAUTHORISED and not response.body):
         return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status)
     data = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
@@ -113,7 +114,9 @@ def _codes(answer: Any) -> Iterator[int]:
         return
     errors = answer.get("errors")
     listed = errors if isinstance(errors, list) else [errors]
-    for source in (*listed, answer.get("status"), answer):
+    response = answer.get("response")
+    statuses = [part.get("status") for part in (response, answer) if isinstance(part, dict)]
+    for source in (*listed, *statuses, answer):
         if isinstance(source, dict):
             for name in ("code", "errorCode"):
                 if re.fullmatch(r"[0-9]{1,9}", str(source.get(name)), re.ASCII):

@@ -136,7 +136,7 @@ async def test_holds_no_place_while_it_waits_for_a_retry() -> None:
 
 
 async def test_keeps_the_servers_name_for_the_last_request() -> None:
-    """X-Cap-Requestid is kept, of the request that ended the lookup."""
+    """X-Cap-Requestid is kept, or X-CAP-REQUEST-ID, of the request that ended the lookup."""
     server = Server(
         in_turn(
             response(500, x_cap_requestid="first"),
@@ -144,6 +144,8 @@ async def test_keeps_the_servers_name_for_the_last_request() -> None:
         )
     )
     assert (await ending(server)).request_id == "second"
+    newer = Server(in_turn(response(interactions(), x_cap_request_id="third")))
+    assert (await ending(newer)).request_id == "third"
     assert (await ending(Server())).request_id is None
 
 

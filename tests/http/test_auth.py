@@ -25,12 +25,14 @@ from capillary_interactions._protocol.token_response import Token, read_token
 from capillary_interactions.events import TokenRefreshed
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, Watch, customer, now, response, settings
+from tests.json.bodies import sample
 
 MD5_OF_123 = "202cb962ac59075b964b07152d234b70"
 CLIENT = OAuth("key", "secret", attribution=("STORE_CODE", "S1"))
 HEADER = "X-CAP-API-OAUTH-TOKEN"
 REFUSED = "the OAuth key and secret are refused"
 NO_TOKEN = "no OAuth token: HTTP 200 without a usable data.accessToken"
+OTHER_CODE = "no OAuth token: HTTP {} without a usable data.accessToken (code {})"
 PAGE = "no OAuth token: HTTP {} with a body that is not JSON"
 
 
@@ -336,6 +338,27 @@ async def test_leaves_no_refresh_behind() -> None:
         (response({"data": {}, "errors": [{"code": 9}]}), _failure(f"{NO_TOKEN} (code 9)", 200)),
         (Response(status=404, body=b"{}"), _failure(NO_TOKEN.replace("200", "404"), 404)),
         (Response(status=302), _failure("no OAuth token: HTTP 302 with an empty body", 302)),
+        *(
+            (Response(status=status, body=orjson.dumps({"errors": [{"code": code}]})), meaning)
+            for status in (200, 400, 401, 403)
+            for code, meaning in (
+                (320001, _refusal(REFUSED, status, 320001)),
+                (320002, _failure(OTHER_CODE.format(status, 320002), status)),
+                ("401", _failure(OTHER_CODE.format(status, 401), status)),
+            )
+        ),
+        (
+            Response(status=200, body=sample("error_token_endpoint_refused")),
+            _refusal(REFUSED, 200, 320001),
+        ),
+        (
+            Response(status=200, body=sample("error_token_expired")),
+            _failure(OTHER_CODE.format(200, 498), 200),
+        ),
+        (
+            Response(status=401, body=sample("error_token_invalid")),
+            _failure(OTHER_CODE.format(401, 401), 401),
+        ),
         (Response(status=401), _refusal(REFUSED, 401)),
         (Response(status=403, body=b'\xef\xbb\xbf{"a": 1}'), _refusal(REFUSED, 403)),
         (response({"errors": [{"code": 320001}]}), _refusal(REFUSED, 200, 320001)),

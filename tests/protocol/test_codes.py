@@ -26,6 +26,10 @@ REQUEST: dict[str, Spelling] = {
     "top code": lambda code: {"status": False, "code": code, "message": "no"},
     "top status as a word": lambda code: {"status": "False", "code": code},
     "top success": lambda code: {"success": "false", "code": str(code)},
+    "errorCode": lambda code: {"errorCode": str(code), "errorMessage": "no"},
+    "in spite of success": lambda code: {
+        "response": {"status": {"success": "true", "code": str(code)}, "customers": None}
+    },
 }
 ERRORS: dict[str, Spelling] = {
     "errors": lambda code: {"errors": [{"status": False, "code": code}]},
@@ -38,11 +42,22 @@ ITEM: dict[str, Spelling] = {
     "item_status": lambda code: _item({"success": "false", "code": code}),
     "boolean": lambda code: _item({"success": False, "response_code": str(code)}),
     "beside data": lambda code: envelope(item_status={"success": "false", "code": code}),
+    "one of customers": lambda code: _among([_item_status(code)]),
+    "not in a list": lambda code: _among(_item_status(code)),
     "in a failed request": lambda code: {
         "response": {**_status("false")(500)["response"], **_item({"code": code})["response"]}
     },
 }
 BODY = {**REQUEST, **ERRORS, **ITEM}
+
+
+def _item_status(code: int) -> dict[str, Any]:
+    return {"mobile": "919000000009", "item_status": {"success": "false", "code": str(code)}}
+
+
+def _among(customers: object) -> dict[str, Any]:
+    status = {"success": "false", "code": 500}
+    return {"response": {"status": status, "customers": {"customer": customers}}}
 
 
 def _item(status: object) -> dict[str, Any]:
@@ -52,7 +67,13 @@ def _item(status: object) -> dict[str, Any]:
 def _rows() -> Iterator[tuple[str, int, str]]:
     """The table of CAPILLARY_API.md section 3, for the levels that its second column names."""
     every: dict[int, str] = {
-        **dict.fromkeys((400, 1015, 1042, 1104, 1001, 1002, 1003), "rejected"),
+        **dict.fromkeys((400, 422, 1015, 1042, 1104, 1001, 1002, 1003), "rejected"),
+        **dict.fromkeys((8001, 8003, 8011, 8012, 8016, 8045, 8091, 8127), "rejected"),
+        **dict.fromkeys((8002, 8013, 8092, 8093, 1007, 1045), "rejected"),
+        **dict.fromkeys((8100, 8101, 8102, 1060, 1061), "rejected"),
+        **dict.fromkeys((8109, 8026, 8065, 8089, 8121, 8090), "not found"),
+        **dict.fromkeys((8061, 8062, 8063, 8088, 8025, 1109, 4001), "again"),
+        **dict.fromkeys((91001, 91002, 91003, 91004), "again"),
         **dict.fromkeys((401, 498), "denied"),
         **dict.fromkeys((403, 1044, 4000, 1064, 8126, 91020, 91021), "forbidden"),
         429: "throttled",
@@ -291,6 +312,48 @@ def test_are_integers_or_their_decimal_spelling(code: object) -> None:
     result = judged({"errors": [{"status": False, "code": code, "message": "no"}]})
     assert ending(result) == "rejected"
     assert (result.code, result.reason) == (None, "refused by the server: no")
+
+
+def test_that_say_only_that_it_failed_lose_to_another_one() -> None:
+    """The text "unable to fetch" counts alone."""
+    body = {"errors": [{"code": 8061}, {"status": False, "code": 8015}]}
+    result = judged(body)
+    assert (ending(result), result.code) == ("not found", 8015)
+
+
+@pytest.mark.parametrize("code", [401, "498", 1012, 4000, 8001])
+@pytest.mark.parametrize("customers", [{}, {"customers": None}, {"customer": None}])
+def test_of_failures_outweigh_success_where_no_customer_comes(
+    code: object, customers: dict[str, Any]
+) -> None:
+    """Published for OAuth; an answer with a customer is one all the same."""
+    status = {"success": "true", "code": code}
+    assert ending(judged({"response": {"status": status, **customers}})) != "unreadable"
+    answer = envelope({"type": "sms", "count": 3})
+    answer["response"]["status"] = status
+    assert ending(judged(answer)) == "found"
+    nothing = enveloped({})
+    nothing["response"]["status"] = status
+    assert ending(judged(nothing)) not in {"found", "unreadable"}
+
+
+def test_of_several_customers_are_not_read() -> None:
+    """Which of them was asked for, the answer does not say."""
+    status = {"success": "true", "code": 200}
+    several = [_item_status(1012), _item_status(8109)]
+    body = {"response": {"status": status, "customers": {"customer": several}}}
+    assert ending(judged(body)) == "unreadable"
+
+
+@pytest.mark.parametrize("body", [{"errorCode": 0}, {"errorCode": None, "errorMessage": ""}])
+def test_of_no_error_are_none(body: dict[str, Any]) -> None:
+    """Names of errors beside an answer, without any."""
+    assert ending(judged({**flat(), **body})) == "found"
+
+
+def test_of_an_error_beside_an_answer_outweigh_it() -> None:
+    """An error body is never an empty answer."""
+    assert ending(judged({**flat(), "errorCode": 4000})) == "forbidden"
 
 
 def test_of_a_nameless_item_are_those_of_the_request() -> None:
