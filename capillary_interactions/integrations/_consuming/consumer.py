@@ -211,7 +211,8 @@ class Consumer(Generic[_M]):
                 await source.aclose()
 
     async def _read_all(self, source: AsyncIterator[_M]) -> None:
-        while True:
+        # A source may swallow the cancellation of `stop`, as `asyncio.wait_for` does before 3.12.
+        while not self._processor.stopping.is_set():
             await self._slots.acquire()
             await self._processor.wait_until_available()
             try:

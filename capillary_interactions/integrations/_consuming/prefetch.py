@@ -78,17 +78,20 @@ class Heartbeat:
         self._interval = interval
         self._send = send
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     async def aclose(self) -> None:
+        # Before Python 3.12 `asyncio.wait_for`, by which redis-py sends, may swallow it.
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             await asyncio.sleep(self._interval)
             try:
                 await self._send()

@@ -1,6 +1,7 @@
 """Faults that are no event's: of a handler, of the settlement, of the order, of the source."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, cast
 
@@ -153,3 +154,24 @@ async def test_raises_where_a_lookup_was_cancelled_from_outside(
                 consume(client, endless([message]), key=key, handle=Handler()), 60.0
             )
     assert message.settlements == [("nack", 0.0)]
+
+
+async def test_stops_though_its_source_swallows_the_cancellation() -> None:
+    """As one that reads by `asyncio.wait_for` may before Python 3.12; what it yields is handled."""
+    handler = Handler()
+
+    async def source() -> AsyncIterator[Message]:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(10.0)
+        while True:
+            yield Message("a")
+            await asyncio.sleep(10.0)
+
+    async with client_of(answers_by_prefix()) as client:
+        consumer = Consumer(client, source(), key=key, handle=handler)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.sleep(1.0)
+        consumer.stop()
+        await asyncio.wait({running}, timeout=5.0)
+        assert running.done()
+    assert (running.result(), handler.ended) == (ConsumerReport(acknowledged=1), ["a"])

@@ -1,6 +1,7 @@
 """Fetching in buffer: only when wanted, and nothing lost in between."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -101,6 +102,20 @@ async def test_sends_a_heartbeat_now_and_then(
     assert sent == 3
     assert "OSError" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_ends_the_heartbeat_though_the_client_swallows_its_cancellation() -> None:
+    """As `asyncio.wait_for` does before Python 3.12 where a response has just arrived."""
+
+    async def send() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(1.0)
+
+    heartbeat = Heartbeat(10.0, send)
+    heartbeat.start()
+    await asyncio.sleep(10.5)
+    async with asyncio.timeout(5.0):
+        await heartbeat.aclose()
 
 
 class RecordingSource(PrefetchingSource[int]):
