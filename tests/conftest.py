@@ -1,9 +1,15 @@
 """What holds for every test."""
 
+import os
+import sys
 from typing import Final
 
 import pytest
 from hypothesis import settings
+
+# Hundreds of processes are started here: each would compile again all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Laws look at 40 examples here, and at 2,000 with `--hypothesis-profile=thorough`.
 settings.register_profile("suite", settings(), max_examples=40, deadline=None)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import sys
 import zlib
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -51,11 +52,11 @@ class Row:
     attempt_timeout: float = 5.0
 
 
-def writes(*pieces: bytes) -> Act:
-    """Write, and close."""
+def writes(*pieces: bytes | Callable[[], bytes]) -> Act:
+    """Write, and close; what is large is made only then."""
 
     async def act(writer: asyncio.StreamWriter) -> None:
-        writer.writelines(pieces)
+        writer.writelines(piece() if callable(piece) else piece for piece in pieces)
 
     return act
 
@@ -125,14 +126,23 @@ def chunked(*chunks: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(KNOWN)
 _ZIPPED: Final = gzip.compress(KNOWN)
 _GZIP: Final = "Content-Encoding: gzip"
-_LARGE_FIELD: Final = b"HTTP/1.1 200 OK\r\nX-Large: " + b"x" * (10 * MIB) + b"\r\n\r\n"
-_MANY_FIELDS: Final = b"HTTP/1.1 200 OK\r\n" + b"X-Many: y\r\n" * MIB + b"\r\n"
 _HTML: Final = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 _DAMAGED: Final = b'{"interaction": [{"name": "sms", "count": 0, "x": "a\nb"}]}'
 _JSON: Final = "Content-Type: application/json"
 _PAGE: Final = "Content-Type: text/html"
 _CHUNKS: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-_BOMB: Final = gzip.compress(b" " * (64 * MIB))
+
+
+def _large_field() -> bytes:
+    return b"HTTP/1.1 200 OK\r\nX-Large: " + b"x" * (10 * MIB) + b"\r\n\r\n"
+
+
+def _many_fields() -> bytes:
+    return b"HTTP/1.1 200 OK\r\n" + b"X-Many: y\r\n" * MIB + b"\r\n"
+
+
+def _bomb() -> bytes:
+    return answer(200, gzip.compress(b" " * (16 * MIB), 1), _GZIP)
 
 
 def _typed(charset: str, body: bytes = KNOWN) -> bytes:
@@ -201,11 +211,11 @@ FRAMES: Final = (
     _unavailable(
         "two lengths", writes(answer(200, KNOWN, f"Content-Length: {len(KNOWN) + 1}")), NO_HTTP
     ),
-    _unavailable("10 MiB header", writes(_LARGE_FIELD), LONG_HEADER, attempts=1),
-    _unavailable("10 MiB of headers", writes(_MANY_FIELDS), MANY_HEADERS, attempts=1),
+    _unavailable("10 MiB header", writes(_large_field), LONG_HEADER, attempts=1),
+    _unavailable("10 MiB of headers", writes(_many_fields), MANY_HEADERS, attempts=1),
     _unavailable(
         "10 MiB status line",
-        writes(b"HTTP/1.1 200 " + b"x" * 10 * MIB),
+        writes(lambda: b"HTTP/1.1 200 " + b"x" * 10 * MIB),
         LONG_HEADER,
         attempts=1,
     ),
@@ -229,7 +239,7 @@ BODIES: Final = (
     _found("deflate", writes(answer(200, zlib.compress(KNOWN), "Content-Encoding: deflate"))),
     _unavailable("bad gzip", writes(answer(200, b"no gzip at all", _GZIP)), BROKEN),
     _unavailable("cut gzip", writes(answer(200, _ZIPPED[:-12], _GZIP)), NO_JSON),
-    _unreadable("gzip bomb", writes(answer(200, _BOMB, _GZIP)), "the answer is larger than..."),
+    _unreadable("gzip bomb", writes(_bomb), "the answer is larger than..."),
     _unreadable(
         "endless body",
         floods(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536),
