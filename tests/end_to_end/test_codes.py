@@ -118,6 +118,7 @@ ROWS: Final = (
     Row((400, 422), QUESTION, "invalid or missing input", (HTTP,)),
     Row((9876,), NAMED, "refused by the server (9876)", ("errors", "item", "one of customers")),
 )
+RAISES: Final = "AuthenticationError"
 DENIED: Final = (401, 498)
 FORBIDDEN: Final = (403, 1044, 4000, 1064, 8126, 91020, 91021)
 
@@ -156,7 +157,7 @@ def _cases(rows: tuple[Row, ...]) -> tuple[Case, ...]:
 
 CASES: Final = _cases(ROWS)
 REFUSED: Final = _cases(
-    (Row(FORBIDDEN, "AuthenticationError"), Row(DENIED, "AuthenticationError", levels=(*ANY, HTTP)))
+    (Row(FORBIDDEN, RAISES), *(Row((code,), RAISES, levels=(*ANY, HTTP)) for code in DENIED))
 )
 # What the samples mean, under each status that may stand beside them.
 SAMPLES: Final = {
@@ -293,3 +294,26 @@ async def test_of_a_token_are_about_the_credentials_with_any_status(
                 await client.lookup(customer)
             sent = client.snapshot().requests - before
             assert sent == (2 if isinstance(auth, OAuth) else 1), (name, status)
+
+
+OAUTH: Final = OAuth("sandbox-key", "sandbox-secret")
+
+
+@pytest.mark.parametrize("status", [200, 401, 498])
+async def test_of_an_expired_token_cost_one_renewal(server: SandboxProcess, status: int) -> None:
+    """A stream of 300 customers, whose token expires in it: every one is found."""
+    await asyncio.to_thread(server.change, token_status=status)
+    await asyncio.to_thread(server.reset_counts)
+    found = 0
+    async with (
+        client_of(server, auth=OAUTH, in_flight=8) as client,
+        client.stream(Identifier.mobile(f"9185{number:08}") for number in range(300)) as outcomes,
+    ):
+        async for outcome in outcomes:
+            assert isinstance(outcome, Found)
+            found += 1
+            if found == 100:
+                await asyncio.to_thread(server.revoke_tokens)
+    counts = await asyncio.to_thread(server.counts)
+    assert (found, counts.tokens_issued) == (300, 2)
+    assert 1 <= counts.refused <= 8

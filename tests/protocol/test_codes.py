@@ -218,8 +218,9 @@ def test_of_a_quota_are_felt_whatever_the_body_says(body: Spelling) -> None:
 
 
 def test_of_a_refused_token_outweigh_all_requests_have_failed() -> None:
-    """A 401 with the usual request-level 500 is about the credentials."""
-    assert ending(judged(REQUEST["response.status"](500), 401)) == "denied"
+    """A 401 or 498 with the usual request-level 500 is about the credentials."""
+    for status in (401, 498):
+        assert ending(judged(REQUEST["response.status"](500), status)) == "denied"
 
 
 @pytest.mark.parametrize(
