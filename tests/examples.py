@@ -41,7 +41,11 @@ sendable: Final = st.text(
 # The same without commas, which v1.1 could read as several customers.
 one_value: Final = sendable.map(lambda text: text.replace(",", ";"))
 
-identifiers: Final = st.builds(Identifier, st.sampled_from(IdentifierName), one_value)
+_NAMES: Final = st.sampled_from([name for name in IdentifierName if name != "mobile"])
+
+identifiers: Final = st.builds(Identifier, _NAMES, one_value) | st.builds(
+    Identifier.mobile, st.text("0123456789", min_size=1, max_size=20)
+)
 
 # Starless: a value of stars is no secret, and its mask is made of stars.
 personal: Final = st.text(

@@ -33,13 +33,13 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
-from capillary_interactions._model.query import Identifier, Query
+from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.request_url import check_supported
+from capillary_interactions._protocol.request_url import sent_query
 from capillary_interactions._text.tracebacks import clear, clears_locals
 from capillary_interactions.events import Observer
 
@@ -120,8 +120,8 @@ class InteractionsClient:
         """Take no new work, let what is under way finish, then cancel the rest.
 
         Streams read no further; what they have read still ends, and then they raise RuntimeError.
-        Lookups that are cancelled end as `Unavailable`. Cancelled itself, it waits no longer for
-        what is under way, and still closes everything before the cancellation is raised.
+        Lookups that are cancelled end as `Unavailable`. Cancelled itself, it waits no longer, and
+        still closes everything before the cancellation is raised.
 
         Args:
             drain: Seconds for what is under way.
@@ -155,16 +155,18 @@ class InteractionsClient:
             One of the five endings; `outcome.unwrap()` gives the answer or raises.
 
         Raises:
-            ValueError: The query cannot be asked in this version of the API, or the timeout is
-                no duration.
+            ValueError: The query cannot be asked with these settings, or the timeout is none.
             AuthenticationError: The credentials are refused.
             RuntimeError: The client is closed, or in use by another event loop.
         """
         try:
             parsed = query if isinstance(query, Query) else to_query(query)
-            check_supported(parsed, self._config.api)
             limit = self._config.timeouts.total if timeout is None else parse_timeout(timeout)
-            return await self._look_up(parsed, query, limit, interactive=True)
+            try:
+                sent = sent_query(parsed, self._config.api, self._config.phone_region)
+            except InvalidMobileError as error:
+                return self._reject(Rejected(query=parsed, item=query, reason=str(error)))
+            return await self._look_up(parsed, sent, query, limit, interactive=True)
         except Exception as error:
             # An argument of the wrong type may be a plain phone number.
             del query
@@ -186,8 +188,8 @@ class InteractionsClient:
         """Outcomes of many lookups, as they end, from a source that may be endless.
 
         To be entered with `async with` and iterated over with `async for`. A query that this
-        version of the API cannot ask ends as `Rejected`. Errors of the source and of `key` come
-        out bare, after the outcomes of what was read before them.
+        version of the API cannot ask, and a mobile that `key` cannot make, end as `Rejected`. Other
+        errors of `key` and the source come out bare, after the outcomes of what was read before.
 
         Args:
             queries: What to look up, from any iterable or async iterable.
@@ -214,7 +216,7 @@ class InteractionsClient:
         stream_share = None if share is None else StreamShare(share, self._pool)
         self._lifecycle.check_open()
 
-        def work(query: Query, item: Any) -> Awaitable[Outcome]:
+        def work(query: Query | Rejected, item: Any) -> Awaitable[Outcome]:
             tolerated = stream.tolerated
             return self._lookup_in_background(query, item, limit, stream_share, tolerated)
 
@@ -249,25 +251,27 @@ class InteractionsClient:
 
     async def _lookup_in_background(
         self,
-        query: Query,
+        query: Query | Rejected,
         item: Any,
         limit: float | None,
         share: StreamShare | None,
         tolerated: int,
     ) -> Outcome:
         """One lookup that waits for quota behind all those of `lookup`, as a stream's do."""
+        if isinstance(query, Rejected):
+            return self._reject(query)
         try:
-            check_supported(query, self._config.api)
+            sent = sent_query(query, self._config.api, self._config.phone_region)
         except ValueError as error:
-            rejected = Rejected(query=query, item=item, reason=str(error))
-            return self._record_ending(rejected, self._observers.start_lookup())
+            return self._reject(Rejected(query=query, item=item, reason=str(error)))
         return await self._look_up(
-            query, item, limit, interactive=False, share=share, tolerated=tolerated
+            query, sent, item, limit, interactive=False, share=share, tolerated=tolerated
         )
 
     async def _look_up(
         self,
         query: Query,
+        sent: Query,
         item: Any,
         limit: float | None,
         *,
@@ -275,23 +279,25 @@ class InteractionsClient:
         share: StreamShare | None = None,
         tolerated: int = 1,
     ) -> Outcome:
-        # In asyncio's `__all__`; None where no loop of asyncio runs.
-        loop = asyncio._get_running_loop()  # noqa: SLF001
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - in its `__all__`; None without a loop
         if loop is None or loop is not self._lifecycle.loop or self._lifecycle.closed:
             loop = self._lifecycle.bind_running_loop()
         observers, started_at = self._observers, loop.time()
         deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
-        ended = None if self._cache is None else self._cache.get(query, started_at)
+        ended = None if self._cache is None else self._cache.get(sent, started_at)
         number = observers.start_lookup() if observers.enabled() else 0
         try:
             if ended is None:
-                state = LookupState(query, deadline, lookup=number, tolerated=tolerated)
+                state = LookupState(sent, deadline, lookup=number, tolerated=tolerated)
                 ended = await self._run_shared(state)
         except BaseException as error:
             observers.fail_lookup(number, error)
             raise
-        outcome = to_outcome(ended, query, item, loop.time() - started_at)
+        outcome = to_outcome(ended, query, item, loop.time() - started_at, sent)
         return self._record_ending(outcome, number)
+
+    def _reject(self, rejected: Rejected) -> Outcome:
+        return self._record_ending(rejected, self._observers.start_lookup())
 
     def _record_ending(self, outcome: Outcome, number: int) -> Outcome:
         self._endings[outcome.ending] += 1
@@ -321,5 +327,4 @@ class InteractionsClient:
         except SharedCallCancelledError:
             reason = _CLOSED if self._lifecycle.closed else _CANCELLED
             result = AttemptResult(ResultKind.UNAVAILABLE, reason)
-        # A copy: the shared call may still run for others, with this very state.
-        return evolve(state, result=result)
+        return evolve(state, result=result)  # the shared call may still run for others

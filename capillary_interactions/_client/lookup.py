@@ -230,7 +230,7 @@ def too_late(refusal: Refusal | None, max_pause: float) -> AttemptResult:
     return AttemptResult(ResultKind.UNAVAILABLE, refusal.reason, retry_after=wait)
 
 
-def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float) -> Outcome:
+def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent: Query) -> Outcome:
     """The outcome of a lookup, from its end state or that of the shared call it has joined."""
     result = ended.result
     common: dict[str, Any] = {
@@ -240,6 +240,7 @@ def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float) -> O
         "elapsed": elapsed,
         "waited": min(ended.waited, elapsed),
         "request_id": ended.request_id,
+        "sent_value": None if sent is query else sent.identifier.value,
     }
     if result.customer is not None:
         return Found(customer=result.customer, **common)

@@ -18,7 +18,7 @@ from capillary_interactions._client.refusal_evidence import (
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
-from capillary_interactions._model.query import Identifier, Query
+from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions._text.tracebacks import clear
 
 
@@ -33,7 +33,7 @@ class OutcomeStream:
 
     def __init__(
         self,
-        work: Callable[[Query, Any], Awaitable[Outcome]],
+        work: Callable[[Query | Rejected, Any], Awaitable[Outcome]],
         source: Source[Any],
         *,
         key: Callable[[Any], Query],
@@ -47,7 +47,7 @@ class OutcomeStream:
         self._pages = pages
         self._work = work
         self._key = key
-        self._fan_out: FanOut[Any, tuple[Any, Query], Outcome] = FanOut(
+        self._fan_out: FanOut[Any, tuple[Any, Query | Rejected], Outcome] = FanOut(
             self._look_up_and_count,
             source,
             prepare=self._to_query,
@@ -102,10 +102,14 @@ class OutcomeStream:
         """Outcomes that have not been iterated over; for when the stream is left."""
         return self._fan_out.untaken()
 
-    def _to_query(self, item: Any) -> tuple[Any, Query]:
-        return item, self._key(item)
+    def _to_query(self, item: Any) -> tuple[Any, Query | Rejected]:
+        try:
+            return item, self._key(item)
+        except InvalidMobileError as error:
+            # One customer's number, and no error of `key`: the others are looked up.
+            return item, rejected_mobile(error, item)
 
-    async def _look_up_and_count(self, prepared: tuple[Any, Query]) -> Outcome:
+    async def _look_up_and_count(self, prepared: tuple[Any, Query | Rejected]) -> Outcome:
         item, query = prepared
         outcome = await self._work(query, item)
         if isinstance(outcome, Rejected) and self._pages.are_everywhere():
@@ -145,6 +149,13 @@ def to_query(asked: object) -> Query:
         f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
         "a stream's key= makes one from other items"
     )
+
+
+def rejected_mobile(error: InvalidMobileError, item: Any) -> Rejected:
+    """The outcome of an item whose mobile is none; the error again, if it names no customer."""
+    if error.identifier is None:
+        raise error
+    return Rejected(query=Query(error.identifier), item=item, reason=str(error))
 
 
 def parse_timeout(timeout: float) -> float | None:

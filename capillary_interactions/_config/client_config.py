@@ -23,6 +23,7 @@ from capillary_interactions._config.validation import (
 )
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.frozen_mapping import FrozenMapping
+from capillary_interactions._model.phone_regions import to_region
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._text.masking import describe_value, repr_keys
 from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
@@ -70,6 +71,14 @@ def _to_zone(value: tzinfo | None) -> tzinfo:
     raise ConfigurationError(f"timezone must be a tzinfo, not a {type(value).__name__}")
 
 
+def to_phone_region(value: str | None) -> str | None:
+    """A region whose spellings of phone numbers are read, or a `ConfigurationError`."""
+    try:
+        return None if value is None else to_region(value)
+    except ValueError as error:
+        raise ConfigurationError(f"phone_region {error}") from None
+
+
 def _to_headers(value: Mapping[str, str]) -> FrozenMapping[str]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
@@ -109,6 +118,10 @@ class ClientConfig:
             its URL: Asia/Kolkata for India and Singapore, UTC for all others and any other URL.
             It counts where an answer does not show an offset itself. A copy with another
             `base_url` (`attrs.evolve`) keeps its zone, unless that is given as None.
+        phone_region: Whose spellings of phone numbers are read ("IN"; the extra `phone`): mobiles
+            with a trunk zero, 00 or without a country code are sent in the digits that the API
+            wants. Only a number that libphonenumber calls valid is changed; one that cannot be any
+            ends `Rejected`. None for mobiles in digits with the country code.
         single_flight: Whether equal queries that are asked for at once share one request.
         cache_ttl: Seconds for which an answer is returned again without a request; 0 for never.
         max_body: Bytes of one answer at most, after decompression. The usual MiB holds 500 messages
@@ -136,6 +149,7 @@ class ClientConfig:
     page_size: int | None = field(default=None, validator=optional(valid_count()))
     max_pages: int = field(default=20, validator=valid_count())
     timezone: tzinfo = field(default=None, converter=_to_zone)
+    phone_region: str | None = field(default=None, converter=to_phone_region)
     single_flight: bool = field(default=True, validator=valid_type(bool))
     cache_ttl: float = field(default=0.0, validator=valid_seconds(zero=True))
     max_body: int = field(default=1024 * 1024, validator=valid_count())

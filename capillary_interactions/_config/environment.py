@@ -56,6 +56,7 @@ _VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "SOURCE": ("source", str),
     "ACCOUNT_ID": ("account_id", str),
     "TIMEZONE": ("timezone", named_zone),
+    "PHONE_REGION": ("phone_region", str),
     "RATE": ("rate", RateLimit.parse),
     "IN_FLIGHT": ("in_flight", _int),
     "PAGE_SIZE": ("page_size", _int),

@@ -160,7 +160,15 @@ def _in_answer(name: str | None, value: Interaction) -> dict[str, Any]:
 
 
 def _identifier(value: Identifier) -> dict[str, Any]:
-    return {"identifierName": value.name.value, "identifierValue": value.value}
+    return {"identifierName": value.name.parameter, "identifierValue": value.value}
+
+
+def with_sent_value(query: dict[str, Any], sent_value: str | None) -> dict[str, Any]:
+    """A query as plain values, with the identifier as it was sent beside the given one."""
+    if sent_value is None:
+        return query
+    given = {name: query.pop(name) for name in ("identifierName", "identifierValue")}
+    return {**given, "sentValue": sent_value, **query}
 
 
 def _query(value: Query) -> dict[str, Any]:
@@ -212,7 +220,8 @@ def outcome_to_dict(outcome: Any, query: Any, answer: Any = None) -> dict[str, A
 
 def _outcome(value: Outcome) -> dict[str, Any]:
     answer = _unstructure(value.customer) if isinstance(value, Found) else None
-    return outcome_to_dict(value, _query(value.query), answer)
+    query = with_sent_value(_query(value.query), value.sent_value)
+    return outcome_to_dict(value, query, answer)
 
 
 _REASON: Final[Mapping[str, str]] = {

@@ -12,6 +12,7 @@ from attrs import Factory, field, frozen
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._model.query import Query
+from capillary_interactions._text.masking import repr_masked
 
 
 @frozen(kw_only=True)
@@ -26,6 +27,8 @@ class _OutcomeBase:
         waited: Seconds of it spent waiting for quota or a cool-down.
         request_id: The server's own name for the last request (`X-Cap-Requestid`,
             or `X-CAP-REQUEST-ID`), for support.
+        sent_value: The identifier as it was sent, where that differs from the query's (the digits
+            of a mobile); else None.
     """
 
     ending: ClassVar[str]
@@ -36,6 +39,7 @@ class _OutcomeBase:
     elapsed: float = 0.0
     waited: float = 0.0
     request_id: str | None = None
+    sent_value: str | None = field(default=None, repr=repr_masked)
 
 
 @frozen(kw_only=True)

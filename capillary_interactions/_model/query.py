@@ -10,7 +10,9 @@ from typing import Any, Final, Self, TypeAlias
 from attrs import Attribute, converters, field, frozen, validators
 
 from capillary_interactions._model.frozen_mapping import FrozenMapping
+from capillary_interactions._model.phone_numbers import is_bare, unreadable_reason
 from capillary_interactions._model.vocabulary import (
+    PARAMETERS,
     IdentifierName,
     InteractionType,
     Network,
@@ -32,20 +34,7 @@ _NETWORKS_OF_TYPE: Final[Mapping[InteractionType, tuple[Network, ...]]] = {
 
 _Attribute: TypeAlias = "Attribute[Any]"  # which cannot be subscripted at run time
 # Parameters of which a query or the client has a field.
-_RESERVED_PARAMETERS: Final = frozenset(
-    {
-        "format",
-        "source",
-        "accountId",
-        "identifierName",
-        "identifierValue",
-        *IdentifierName,
-        "network",
-        "type",
-        "limit",
-        "offset",
-    }
-)
+_RESERVED_PARAMETERS: Final = PARAMETERS | {name.parameter for name in IdentifierName}
 
 
 def _at_least(least: int) -> Callable[[object, _Attribute, object], None]:
@@ -67,6 +56,18 @@ def _check_text(_: object, attribute: _Attribute, value: object) -> None:
 # the same.
 
 
+class InvalidMobileError(ValueError):
+    """A text that no setting could make a phone number of; a stream rejects it with its item.
+
+    Attributes:
+        identifier: The customer that was meant, whose repr is masked.
+    """
+
+    def __init__(self, reason: str, identifier: "Identifier | None" = None) -> None:
+        super().__init__(reason)
+        self.identifier = identifier
+
+
 def _to_identifier_name(value: IdentifierName | str) -> IdentifierName:
     return parse_enum(IdentifierName, value, "an identifier's name")
 
@@ -78,10 +79,13 @@ class Identifier:
 
     Args:
         name: The type of identifier; a string such as "mobile" is accepted.
-        value: The identifier itself, sent as it is given. Its repr is masked.
+        value: The identifier itself, kept as it is given. Its repr is masked. A mobile is sent
+            without a leading plus, spaces, hyphens, dots, brackets and invisible characters, or as
+            `ClientConfig.phone_region` says; everything else is sent as it is.
 
     Raises:
-        ValueError: The type is unknown, or the value is blank or holds control characters.
+        ValueError: The type is unknown, the value is blank or holds control characters, or a mobile
+            is not written in digits.
     """
 
     name: IdentifierName = field(converter=_to_identifier_name)
@@ -89,12 +93,21 @@ class Identifier:
 
     @value.validator
     def _check_value(self, _: object, value: str) -> None:
-        check_text(value, f"a customer's {self.name.value}")
+        check_text(value, f"a customer's {self.name.label}")
+        if self.name is IdentifierName.MOBILE and not is_bare(value):
+            reason = unreadable_reason(value)
+            if reason is not None:
+                custom = type(self).custom(self.name.value, value)
+                raise InvalidMobileError(f"a customer's mobile {reason}", custom)
 
     @classmethod
     @clears_locals
     def mobile(cls, value: str) -> Self:
-        """A customer by mobile number, with the country code and no plus sign."""
+        """A customer by mobile number, with the country code.
+
+        Raises:
+            InvalidMobileError: It is not written in digits. Its text names none of them.
+        """
         return cls(IdentifierName.MOBILE, value)
 
     @classmethod
@@ -120,6 +133,22 @@ class Identifier:
     def card_external_id(cls, value: str) -> Self:
         """A customer by the external identifier of a loyalty card (v1.1 only)."""
         return cls(IdentifierName.CARD_EXTERNAL_ID, value)
+
+    @classmethod
+    @clears_locals
+    def customer_id(cls, value: str) -> Self:
+        """A customer by Capillary's own id of them (v1.1 only, spelled `id`)."""
+        return cls(IdentifierName.CUSTOMER_ID, value)
+
+    @classmethod
+    @clears_locals
+    def custom(cls, name: str, value: str) -> Self:
+        """A customer by a type of identifier that this version does not know.
+
+        Name and value are sent as they are, in both versions of the API: "wechat" or "cardNumber",
+        which siblings of the v2 call know, or "mobile" for a number that must not be changed.
+        """
+        return cls(IdentifierName.custom(name), value)
 
 
 def _check_identifier(_: object, __: _Attribute, value: object) -> None:
@@ -171,6 +200,11 @@ def _to_extra(value: Mapping[str, str]) -> FrozenMapping[str]:
     return value if isinstance(value, FrozenMapping) else FrozenMapping(value)
 
 
+def _check_own_name(query: "Query", _: _Attribute, value: Mapping[str, str]) -> None:
+    if value is not NO_EXTRA and query.identifier.name.parameter in value:
+        raise ValueError("extra must not hold the name of the query's own identifier")
+
+
 @constructed_bare
 @frozen(kw_only=True)
 class Query:
@@ -203,5 +237,9 @@ class Query:
     account_id: str | None = field(default=None, validator=validators.optional(_check_text))
     # Out of the hash only: a mapping has none, and equal queries hash alike without it.
     extra: Mapping[str, str] = field(
-        default=NO_EXTRA, converter=_to_extra, hash=False, repr=repr_keys
+        default=NO_EXTRA,
+        converter=_to_extra,
+        validator=_check_own_name,
+        hash=False,
+        repr=repr_keys,
     )

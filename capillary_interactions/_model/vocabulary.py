@@ -9,9 +9,24 @@ import enum
 import re
 from typing import Final, Self, TypeVar
 
-from capillary_interactions._text.masking import describe_value
+from capillary_interactions._text.masking import describe_value, mask_text
 
 _E = TypeVar("_E", bound=enum.StrEnum)
+
+PARAMETERS: Final = frozenset(
+    {
+        "format",
+        "source",
+        "accountId",
+        "identifierName",
+        "identifierValue",
+        "network",
+        "type",
+        "limit",
+        "offset",
+    }
+)
+"""The query parameters that say something else than whose interactions are asked for."""
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -39,6 +54,14 @@ def parse_enum(type_: type[_E], value: object, what: str) -> _E:
     )
 
 
+def _make_member(type_: type[_E], value: str) -> _E:
+    """An instance of an enum that is no member of it, for a value that it does not list."""
+    made = str.__new__(type_, value)
+    made._name_ = value
+    made._value_ = value
+    return made
+
+
 def check_text(value: object, what: str, *, blank: bool = False) -> None:
     """Check that a text can be sent.
 
@@ -64,13 +87,54 @@ class ApiVersion(enum.StrEnum):
 
 
 class IdentifierName(enum.StrEnum):
-    """The types of identifier by which the API finds a customer."""
+    """The types of identifier by which the API finds a customer.
+
+    `IdentifierName.custom("wechat")` is a type that this version does not know.
+    """
 
     MOBILE = "mobile"
     EMAIL = "email"
     EXTERNAL_ID = "external_id"
     CARD_NUMBER = "card_number"
     CARD_EXTERNAL_ID = "card_external_id"
+    CUSTOMER_ID = "customer_id"
+
+    @classmethod
+    def custom(cls, name: str) -> Self:
+        """A type by any name, which is sent as it is; also for the name of a known type.
+
+        Raises:
+            ValueError: The name is blank, holds control characters, or is that of a parameter of
+                another meaning.
+        """
+        check_text(name, "an identifier's name")
+        if name in PARAMETERS:
+            raise ValueError(f"an identifier's name must not be {name!r}: that means another thing")
+        return _make_member(cls, name)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is none of the known types, though it may have the name of one."""
+        return type(self)._value2member_map_.get(self._value_) is not self
+
+    @property
+    def parameter(self) -> str:
+        """What the API calls it: a customer's id is spelled `id`, the others as they are named."""
+        return "id" if self is IdentifierName.CUSTOMER_ID else self.value
+
+    @property
+    def label(self) -> str:
+        """What a person reads; masked where a caller has exchanged a name and a value."""
+        return mask_text(self.value) if self.is_custom else self.value
+
+    def __repr__(self) -> str:
+        # Enum's own for a member, by the class as ruff and mypy know it.
+        return f"<IdentifierName.custom({self.label!r})>" if self.is_custom else super().__repr__()
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        # A custom name is no member, so the enum's own way back from a pickle would refuse it.
+        way_back = type(self).custom if self.is_custom else type(self)
+        return (way_back, (self.value,))
 
 
 class Network(enum.StrEnum):
@@ -112,10 +176,7 @@ class InteractionType(enum.StrEnum):
         check_text(name, "an interaction type")
         if name in cls._value2member_map_:
             return cls(name)
-        member = str.__new__(cls, name)
-        member._name_ = name
-        member._value_ = name
-        return member
+        return _make_member(cls, name)
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         # A custom type is no member, so the enum's own way back from a pickle would refuse it.

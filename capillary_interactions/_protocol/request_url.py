@@ -9,14 +9,23 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from capillary_interactions._model.query import NO_EXTRA, Query
+from attrs import evolve
+
+from capillary_interactions._model.phone_numbers import digits_to_send, is_bare
+from capillary_interactions._model.phone_regions import digits_in_region
+from capillary_interactions._model.query import NO_EXTRA, Identifier, InvalidMobileError, Query
 from capillary_interactions._model.vocabulary import ApiVersion, IdentifierName
 
 PATHS: Final[Mapping[ApiVersion, str]] = {
     ApiVersion.V1_1: "/v1.1/customer/interaction",
     ApiVersion.V2: "/v2/customers/interaction",
 }
-_CARD_IDENTIFIERS: Final = (IdentifierName.CARD_NUMBER, IdentifierName.CARD_EXTERNAL_ID)
+# Of these v2 knows no spelling. A custom name may be the same text, and is sent.
+_ONLY_V1_1: Final = (
+    IdentifierName.CARD_NUMBER,
+    IdentifierName.CARD_EXTERNAL_ID,
+    IdentifierName.CUSTOMER_ID,
+)
 # quote() takes ten times as long to find that there is nothing to do.
 _is_unreserved: Final = re.compile("[A-Za-z0-9_.~-]*").fullmatch
 
@@ -33,8 +42,8 @@ def encode_query(
     `source` and `account_id` are sent where the query has none of its own. What this version of the
     call cannot ask is a `ValueError`.
     """
-    check_supported(query, version)
-    name, value = query.identifier.name.value, query.identifier.value
+    identifier = sent_query(query, version).identifier
+    name, value = identifier.name.parameter, identifier.value
     client = [
         ("source", source if query.source is None else query.source),
         ("accountId", account_id if query.account_id is None else query.account_id),
@@ -42,7 +51,8 @@ def encode_query(
     narrowed = [("network", query.network), ("type", query.type)]
     pairs: list[tuple[str, str | int | None]]
     if version is ApiVersion.V1_1:
-        pairs = [("format", "json"), *client, ("identifierName", name), (name, value), *narrowed]
+        key = name if _is_unreserved(name) else quote(name, safe="")
+        pairs = [("format", "json"), *client, ("identifierName", name), (key, value), *narrowed]
         pairs += [("limit", query.limit), ("offset", query.offset)]
     else:
         pairs = [("identifierName", name), ("identifierValue", value), *narrowed, *client]
@@ -59,15 +69,49 @@ def encode_query(
 def check_supported(query: Query, version: ApiVersion) -> None:
     """Raise a `ValueError` that explains what to do if this version of the call cannot ask that."""
     name = query.identifier.name
+    if "," in query.identifier.value or (name.is_custom and "," in name):
+        # Siblings of both versions read commas as several customers, or several identifiers.
+        raise ValueError(
+            f"a customer's {name.label} must not hold a comma: the API could read it as several "
+            "customers"
+        )
     if version is ApiVersion.V2:
-        if name in _CARD_IDENTIFIERS:
-            accepted = ", ".join(n for n in IdentifierName if n not in _CARD_IDENTIFIERS)
-            raise ValueError(f"API v2 has no {name.value}; it accepts {accepted} (or use v1.1)")
+        if name in _ONLY_V1_1 and not name.is_custom:
+            accepted = ", ".join(n for n in IdentifierName if n not in _ONLY_V1_1)
+            raise ValueError(
+                f"API v2 has no {name.value}; it accepts {accepted} (or use v1.1); "
+                "Identifier.custom(...) sends any other name"
+            )
         if query.limit is not None or query.offset is not None:
             raise ValueError("API v2 documents no paging: leave out limit and offset, or use v1.1")
-    elif "," in query.identifier.value:
-        # A sibling of the v1.1 call reads a comma as several customers.
-        raise ValueError(
-            f"a customer's {name.value} must not hold a comma with API v1.1, "
-            "which could read it as several customers"
-        )
+
+
+def sent_query(query: Query, version: ApiVersion, region: str | None = None) -> Query:
+    """The query as it is sent: a mobile in the digits that the API wants, anything else unchanged.
+
+    Args:
+        query: What is asked.
+        version: Of which version of the call.
+        region: The region whose spellings of phone numbers are read, or None.
+
+    Raises:
+        InvalidMobileError: With a region, it cannot be a phone number.
+        ValueError: Without one, it is not written in ASCII digits; or see `check_supported`.
+    """
+    check_supported(query, version)
+    identifier = query.identifier
+    value = identifier.value
+    if identifier.name is not IdentifierName.MOBILE or (region is None and is_bare(value)):
+        return query
+    sent = digits_to_send(value) if region is None else _digits_in_region(value, region)
+    if sent == value:
+        return query
+    # Custom, so that it is not changed again: of a number's digits alone the region is not known.
+    return evolve(query, identifier=Identifier.custom(identifier.name.value, sent))
+
+
+def _digits_in_region(value: str, region: str) -> str:
+    try:
+        return digits_in_region(value, region)
+    except ValueError as error:
+        raise InvalidMobileError(str(error)) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.client_config import ClientConfig, to_phone_region
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
@@ -30,7 +30,9 @@ from capillary_interactions.cli._list_options import (
 from capillary_interactions.cli._options import (
     NAME,
     console_options,
+    custom_identifier_option,
     filter_options,
+    identifier_name,
     network_options,
     spreadsheet_option,
 )
@@ -52,9 +54,9 @@ _PIPE: Final = "-"
     "--identifier",
     type=NAME,
     metavar="NAME",
-    required=True,
     help=f"Kind of identifier that the list holds: {', '.join(IdentifierName)}.",
 )
+@custom_identifier_option
 @list_options
 @click.option(
     "--out",
@@ -77,7 +79,8 @@ _PIPE: Final = "-"
 def bulk(
     *,
     list_: str,
-    identifier: str,
+    identifier: str | None,
+    custom_identifier: str | None,
     reading: dict[str, Any],
     out: str,
     overwrite: bool,
@@ -134,9 +137,10 @@ def bulk(
     )
     from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
 
-    template = _template(identifier, settings, network, type)
+    name = identifier_name(identifier, custom_identifier)
     config = config_of(settings, may_ask=list_ != _PIPE)
-    customers = customers_of(list_, identifier, reading)
+    template = _template(name, settings, network, type)
+    customers = customers_of(list_, name, reading)
 
     def resolved() -> AbstractAsyncContextManager[ClientConfig]:
         entered = resolved_config(settings, config)
@@ -190,14 +194,18 @@ def print_result(result: "RunResult", out: str, console: Console) -> int:
 
 
 def _template(
-    identifier: str, settings: ClientOptions, network: str | None, type_: InteractionType | None
+    name: IdentifierName,
+    settings: ClientOptions,
+    network: str | None,
+    type_: InteractionType | None,
 ) -> "QueryTemplate":
     from capillary_interactions.jobs import QueryTemplate  # noqa: PLC0415 - help and completion need none of it
 
     with usage_errors(ValueError):
         return QueryTemplate(
-            name=IdentifierName(identifier),
+            name=name,
             api=ApiVersion(settings.api or ApiVersion.V1_1),
             network=None if network is None else Network(network),
             type=type_,
+            phone_region=to_phone_region(settings.phone_region or None),
         )

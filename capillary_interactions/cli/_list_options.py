@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from attrs import frozen
 
+from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions.cli._exit_codes import usage_errors
 from capillary_interactions.cli._options import SECONDS, option_group
 from capillary_interactions.cli._standard_streams import unbuffered
@@ -111,7 +112,7 @@ list_options: Final = option_group(_LIST_OPTIONS, _collect_reading)
 stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
 
 
-def customers_of(list_: str, identifier: str, reading: dict[str, Any]) -> "CustomerList":
+def customers_of(list_: str, identifier: IdentifierName, reading: dict[str, Any]) -> "CustomerList":
     """The list, with its options.
 
     Raises:

@@ -1,6 +1,7 @@
 """The command `lookup`: one customer."""
 
 import sys
+from typing import Any
 
 import click
 import orjson
@@ -11,17 +12,19 @@ from capillary_interactions._model.outcome import Found, Outcome
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
-    IdentifierName,
     InteractionType,
     Network,
 )
-from capillary_interactions._protocol.request_url import check_supported
+from capillary_interactions._protocol.request_url import check_supported, sent_query
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import StoppedEarlyError, code_of, usage_errors
 from capillary_interactions.cli._options import (
     NAME,
+    Word,
     console_options,
+    custom_identifier_option,
     filter_options,
+    identifier_name,
     network_options,
 )
 from capillary_interactions.cli._runtime import run_async
@@ -29,9 +32,33 @@ from capillary_interactions.cli._settings import ClientOptions, config_of, resol
 from capillary_interactions.cli._standard_streams import is_terminal, write_json, write_out
 
 
+class _NameOrValue(Word):
+    """A kind of identifier; with --custom-identifier, the customer's value."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if ctx is not None and _is_custom(ctx):
+            return str(value)
+        return super().convert(value, param, ctx)
+
+
+def _is_custom(ctx: click.Context) -> bool:
+    # An option that is not given has no value or a mark of click's own, by its version.
+    return isinstance(ctx.params.get("custom_identifier"), str)
+
+
+def _check_value(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    custom = _is_custom(ctx)
+    if value is None and not custom:
+        raise click.MissingParameter(ctx=ctx, param=param)
+    if value is not None and custom:
+        raise click.UsageError("--custom-identifier stands for NAME: give VALUE only")
+    return value
+
+
 @click.command(short_help="Look up one customer.")
-@click.argument("name", metavar="NAME", type=NAME)
-@click.argument("value")
+@click.argument("name", metavar="NAME", type=_NameOrValue(NAME.choices, case_sensitive=False))
+@click.argument("value", metavar="VALUE", required=False, callback=_check_value)
+@custom_identifier_option
 @filter_options
 @click.option(
     "--json",
@@ -50,7 +77,8 @@ from capillary_interactions.cli._standard_streams import is_terminal, write_json
 def lookup(
     *,
     name: str,
-    value: str,
+    value: str | None,
+    custom_identifier: str | None,
     type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
@@ -61,9 +89,9 @@ def lookup(
 ) -> int:
     """Look up the interactions of one customer.
 
-    NAME is the kind of identifier (mobile, email, external_id, card_number or card_external_id)
-    and VALUE the identifier itself. The table on a terminal masks identifiers and codes; JSON
-    gives everything as it came.
+    NAME is the kind of identifier (mobile, email, external_id, card_number, card_external_id or
+    customer_id) and VALUE the identifier itself; --custom-identifier stands for NAME. The table on
+    a terminal masks identifiers and codes; JSON gives everything as it came.
 
     Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
     CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET; on a terminal,
@@ -81,11 +109,12 @@ def lookup(
     Examples:
       capillary-interactions lookup mobile 919738522695 --sandbox
       capillary-interactions lookup email a.person@example.com --type whatsapp --json
+      capillary-interactions lookup mobile '097385 22695' --phone-region IN --sandbox
     """  # noqa: D301 - click's own mark
     from capillary_interactions._json.unstructure import mask_codes_in_json, to_jsonable  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._lookup_table import headline  # noqa: PLC0415 - help and completion need none of it
 
-    query = _query(IdentifierName(name), value, network, type)
+    query = _query(custom_identifier, (name, value), network, type)
     config = config_of(settings)
     outcome = run_async(_ask(query, settings, config))
     if as_json or not is_terminal(sys.stdout):
@@ -99,8 +128,14 @@ def lookup(
 
 
 def _query(
-    name: IdentifierName, value: str, network: str | None, type_: InteractionType | None
+    custom: str | None,
+    words: tuple[str, str | None],
+    network: str | None,
+    type_: InteractionType | None,
 ) -> Query:
+    known = None if custom is not None else words[0]
+    name = identifier_name(known, custom)
+    value = words[0] if words[1] is None else words[1]
     with usage_errors(ValueError):
         return Query(
             Identifier(name, value),
@@ -113,8 +148,10 @@ async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | Non
     from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
 
     with usage_errors(ValueError):
-        default = ApiVersion(settings.api or ApiVersion.V1_1)
-        check_supported(query, default if config is None else config.api)
+        api = ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api
+        check_supported(query, api)
+        if not settings.phone_region:
+            sent_query(query, api)
     async with (
         resolved_config(settings, config) as resolved,
         InteractionsClient(resolved) as client,

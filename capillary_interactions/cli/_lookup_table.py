@@ -30,7 +30,7 @@ def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
 def headline(outcome: Outcome) -> str:
     """The customer and the ending, in one line."""
     identifier = outcome.query.identifier
-    ending = f"{identifier.name} {mask(identifier.value)}: {ending_label(outcome.ending)}"
+    ending = f"{identifier.name.label} {mask(identifier.value)}: {ending_label(outcome.ending)}"
     if not isinstance(outcome, Found):
         return f"{ending}: {outcome.reason}"
     return (

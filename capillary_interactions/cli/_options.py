@@ -24,7 +24,16 @@ from capillary_interactions.cli._console import LEVELS, Console
 from capillary_interactions.cli._settings import ClientOptions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_SETTINGS: Final = ("base_url", "api", "timezone", "rate", "in_flight", "timeout", "sandbox")
+_SETTINGS: Final = (
+    "base_url",
+    "api",
+    "timezone",
+    "rate",
+    "in_flight",
+    "timeout",
+    "phone_region",
+    "sandbox",
+)
 
 _DECIMAL: Final = re.compile(
     r"(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
@@ -133,6 +142,14 @@ _NETWORK_OPTIONS: Final = (
         "(default: lookup 60, bulk no limit).",
     ),
     click.option(
+        "--phone-region",
+        metavar="REGION",
+        envvar="CAPILLARY_PHONE_REGION",
+        show_envvar=True,
+        help="Read mobiles as people of this region write them, such as IN: with a trunk zero, 00 "
+        "or without the country code (needs the extra phone).",
+    ),
+    click.option(
         "--sandbox",
         is_flag=True,
         help="Ask a pretend Capillary inside this process; needs no network and no credentials.",
@@ -204,6 +221,20 @@ def option_group(
     return decorate
 
 
+def identifier_name(known: str | None, custom: str | None) -> IdentifierName:
+    """The type of identifier that one of two options names; a usage error for both or none."""
+    if known is not None and custom is not None:
+        raise click.UsageError("--identifier and --custom-identifier contradict each other")
+    if custom is None:
+        if known is None:
+            raise click.UsageError("Missing option '--identifier' (or '--custom-identifier').")
+        return IdentifierName(known)
+    try:
+        return IdentifierName.custom(custom)
+    except ValueError as error:
+        raise click.UsageError(f"--custom-identifier: {error}") from None
+
+
 def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
     settings = {name: options.pop(name) for name in _SETTINGS}
     source = click.get_current_context().get_parameter_source("base_url")
@@ -235,6 +266,16 @@ def _collect_filters(options: dict[str, Any]) -> dict[str, Any]:
 network_options: Final = option_group(_NETWORK_OPTIONS, _collect_settings)
 console_options: Final = option_group(_CONSOLE_OPTIONS, _collect_console)
 filter_options: Final = option_group(_FILTERS, _collect_filters)
+
+custom_identifier_option: Final = click.option(
+    "--custom-identifier",
+    # Before any argument, whose meaning it changes.
+    is_eager=True,
+    metavar="NAME",
+    help="Kind of identifier, sent as it is, as are its values: one that is not listed, such as "
+    "wechat.",
+)
+"""The option of the commands that say whom to ask for."""
 
 spreadsheet_option: Final = click.option(
     "--for-spreadsheets",

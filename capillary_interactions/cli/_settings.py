@@ -32,6 +32,7 @@ class ClientOptions:
     rate: RateLimit | None = None
     in_flight: int | None = None
     timeout: float | None = None
+    phone_region: str | None = None
     sandbox: bool = False
 
     def overrides(self) -> dict[str, Any]:
@@ -43,6 +44,7 @@ class ClientOptions:
             "rate": self.rate,
             "in_flight": self.in_flight,
             "timeouts": timeouts,
+            "phone_region": self.phone_region or None,
         }
         return {name: value for name, value in options.items() if value is not None}
 

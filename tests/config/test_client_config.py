@@ -41,6 +41,7 @@ def test_has_the_documented_defaults() -> None:
         "page_size": None,
         "max_pages": 20,
         "timezone": UTC,
+        "phone_region": None,
         "single_flight": True,
         "cache_ttl": 0.0,
         "max_body": 1024 * 1024,

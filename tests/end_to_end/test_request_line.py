@@ -49,9 +49,19 @@ async def test_is_the_documented_example() -> None:
             f"{V1_1}?format=json&identifierName=external_id&external_id=%C3%84%2F%20%25&limit=5",
         ),
         (
-            Query(Identifier.mobile("+1"), offset=10, extra={"id ": "ü&="}),
+            Query(Identifier.mobile("+91 1"), offset=10, extra={"id ": "ü&="}),
             "v1.1",
-            f"{V1_1}?format=json&identifierName=mobile&mobile=%2B1&offset=10&id%20=%C3%BC%26%3D",
+            f"{V1_1}?format=json&identifierName=mobile&mobile=911&offset=10&id%20=%C3%BC%26%3D",
+        ),
+        (
+            Query(Identifier.custom("mobile", "+91 1")),
+            "v1.1",
+            f"{V1_1}?format=json&identifierName=mobile&mobile=%2B91%201",
+        ),
+        (
+            Query(Identifier.customer_id("554")),
+            "v1.1",
+            f"{V1_1}?format=json&identifierName=id&id=554",
         ),
         (
             Query(Identifier.mobile("91"), network="twitter", type="tweet", source="A"),
@@ -59,9 +69,9 @@ async def test_is_the_documented_example() -> None:
             f"{V2}?identifierName=mobile&identifierValue=91&network=twitter&type=tweet&source=A",
         ),
         (
-            Query(Identifier.email("a,b@c.co"), account_id="7"),
+            Query(Identifier.custom("wechat", "a;b@c.co"), account_id="7"),
             "v2",
-            f"{V2}?identifierName=email&identifierValue=a%2Cb%40c.co&accountId=7",
+            f"{V2}?identifierName=wechat&identifierValue=a%3Bb%40c.co&accountId=7",
         ),
     ],
 )

@@ -56,11 +56,12 @@ def test_says_why_a_row_cannot_be_asked(row: Row, template: QueryTemplate, said:
     assert said in (reason or "")
 
 
-def test_asks_v2_for_what_v1_1_could_misread() -> None:
-    """A comma means nothing to version 2."""
-    template = QueryTemplate(name=IdentifierName.MOBILE, api=ApiVersion.V2)
+@pytest.mark.parametrize("api", ApiVersion)
+def test_rejects_what_could_be_read_as_several_customers(api: ApiVersion) -> None:
+    """A comma, in either version."""
+    template = QueryTemplate(name=IdentifierName.MOBILE, api=api)
 
-    assert template.normalise(Row(1, "91,92"))[1] is None
+    assert "must not hold a comma" in (template.normalise(Row(1, "91,92"))[1] or "")
 
 
 @pytest.mark.parametrize(

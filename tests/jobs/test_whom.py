@@ -21,7 +21,11 @@ from .jobs_under_test import read
         ("mobile", "+919000000001", "+919000000001", None),
         ("mobile", "919000000001.5", "919000000001.5", None),
         ("mobile", "91.0.0", "91.0.0", None),
-        ("mobile", "tel:5551", "tel:5551", None),
+        ("mobile", "tel:5551", "tel:5551", "phone_region="),
+        ("mobile", "\uff19\uff11\uff19", "\uff19\uff11\uff19", "phone_region="),
+        ("mobile", "97385x22695", "97385x22695", "with the country code"),
+        ("customer_id", "554.0", "554", None),
+        ("customer_id", "5.54E+8", "5.54E+8", "a spreadsheet's rounding"),
         *(
             ("mobile", cell, cell, "a spreadsheet's rounding")
             for cell in ("9.19E+11", "9,19e+11", "-9E11", "9.e11")

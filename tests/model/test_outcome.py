@@ -32,6 +32,7 @@ _COMMON: Mapping[str, Any] = {
     "elapsed": 1.5,
     "waited": 0.25,
     "request_id": "r-1",
+    "sent_value": None,
 }
 _WHOLE = CustomerInteractions(name="capillary", interactions=(Interaction(name="sms", count=0),))
 _FAILED: tuple[NotFound | Rejected | Unreadable | Unavailable, ...] = (

@@ -14,7 +14,7 @@ from tests.examples import EMAIL, MOBILE, carried, sendable
 
 def test_are_the_documented_identifiers() -> None:
     """The kinds of identifier are those that the vendor's pages list."""
-    expected = {"mobile", "email", "external_id", "card_number", "card_external_id"}
+    expected = {"mobile", "email", "external_id", "card_number", "card_external_id", "customer_id"}
 
     assert expected == {name.value for name in IdentifierName}
 

@@ -82,10 +82,19 @@ _WHOLE: Final = CustomerInteractions(
 )
 _QUERIES: Final = tuple(
     Query(Identifier(name, value), extra={"further": _SECRET})
-    for name in IdentifierName
+    for name in (
+        *(name for name in IdentifierName if name is not IdentifierName.MOBILE),
+        IdentifierName.custom("mobile"),
+        # A caller may exchange the two.
+        IdentifierName.custom(_MOBILE),
+    )
     for value in (_MOBILE, _EMAIL, _EXTERNAL)
 )
-_COMMON: Final[dict[str, Any]] = {"query": _QUERIES[0], "item": {"password": _SECRET, "m": _MOBILE}}
+_COMMON: Final[dict[str, Any]] = {
+    "query": Query(Identifier.mobile(f"+{_MOBILE}")),
+    "sent_value": _MOBILE,
+    "item": {"password": _SECRET, "m": _MOBILE},
+}
 _FAILED: Final = (
     NotFound(reason="unknown", **_COMMON),
     Rejected(reason="invalid", **_COMMON),

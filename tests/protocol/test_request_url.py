@@ -20,7 +20,11 @@ from capillary_interactions._protocol.request_url import PATHS, check_supported,
 from tests.examples import IDENTIFIER, MOBILE, one_value, sendable
 
 _V1_1, _V2 = ApiVersion.V1_1, ApiVersion.V2
-_CARDS = [IdentifierName.CARD_NUMBER, IdentifierName.CARD_EXTERNAL_ID]
+_ONLY_V1_1 = [
+    IdentifierName.CARD_NUMBER,
+    IdentifierName.CARD_EXTERNAL_ID,
+    IdentifierName.CUSTOMER_ID,
+]
 _EVERYTHING: dict[str, Any] = {
     "network": "capillary",
     "type": "whatsapp",
@@ -75,9 +79,10 @@ def test_keeps_the_order_of_v2() -> None:
 @pytest.mark.parametrize("name", IdentifierName)
 def test_names_the_identifier_twice_in_v1_1(name: IdentifierName) -> None:
     """The kind is both a value and a parameter's name."""
-    spelled = encode_query(Query(Identifier(name, "X1")), _V1_1)
+    spelled = encode_query(Query(Identifier(name, "554")), _V1_1)
+    parameter = "id" if name is IdentifierName.CUSTOMER_ID else name.value
 
-    assert f"format=json&identifierName={name.value}&{name.value}=X1" == spelled
+    assert f"format=json&identifierName={parameter}&{parameter}=554" == spelled
 
 
 @pytest.mark.parametrize("version", ApiVersion)
@@ -130,11 +135,17 @@ def test_percent_encodes(version: ApiVersion, value: str, spelled: str) -> None:
     assert extra.endswith(f"&x{spelled}={spelled}")
 
 
+_DIGITS = st.text("0123456789", min_size=1, max_size=20)
+
+
 @st.composite
 def _asked(draw: st.DrawFn, version: ApiVersion) -> tuple[Query, list[tuple[str, str]]]:
     """A query, and the pairs that it should be spelled as."""
-    names = [name for name in IdentifierName if version is _V1_1 or name not in _CARDS]
-    name, value = draw(st.sampled_from(names)), draw(one_value)
+    names = [name for name in IdentifierName if version is _V1_1 or name not in _ONLY_V1_1]
+    customs = ("mobile", "wechat", "cardNumber", "a b&=\u00fc")
+    kind_of_id = draw(st.sampled_from([*names, *map(IdentifierName.custom, customs)]))
+    name = kind_of_id.parameter
+    value = draw(_DIGITS if kind_of_id is IdentifierName.MOBILE else one_value)
     texts: dict[str, Any] = {key: draw(st.none() | sendable) for key in ("source", "account_id")}
     network = draw(st.none() | st.just(Network.CAPILLARY))
     kind = draw(st.none() | sendable)
@@ -145,7 +156,7 @@ def _asked(draw: st.DrawFn, version: ApiVersion) -> tuple[Query, list[tuple[str,
     )
     extra = draw(st.dictionaries(sendable.map("x{}".format), sendable | st.just(""), max_size=3))
     query = Query(
-        Identifier(name, value),
+        Identifier(kind_of_id, value),
         network=network,
         type=None if kind is None else InteractionType.custom(kind),
         extra=extra,
@@ -182,9 +193,12 @@ def _check_spelled(spelled: str, pairs: list[tuple[str, str]]) -> None:
     assert re.fullmatch("(?:[A-Za-z0-9_.~=&-]|%[0-9A-F]{2})*", spelled)
 
 
-@pytest.mark.parametrize("name", _CARDS)
-def test_refuses_a_card_in_v2_and_names_what_it_has(name: IdentifierName) -> None:
-    """A version without cards says so, and what it accepts."""
+@pytest.mark.parametrize("name", _ONLY_V1_1)
+def test_refuses_what_v2_lacks_and_names_what_it_has(name: IdentifierName) -> None:
+    """A version without cards and ids says so, and what it accepts; any name can be sent."""
+    assert encode_query(Query(Identifier.custom(name.value, MOBILE)), _V2) == (
+        f"identifierName={name.value}&identifierValue={MOBILE}"
+    )
     query = Query(Identifier(name, MOBILE))
     with pytest.raises(ValueError, match=f"^API v2 has no {name.value}; it accepts") as refused:
         encode_query(query, _V2)
@@ -204,16 +218,55 @@ def test_refuses_paging_in_v2(paging: dict[str, int]) -> None:
     check_supported(query, _V1_1)
 
 
-@pytest.mark.parametrize("name", IdentifierName)
-def test_refuses_a_comma_in_v1_1(name: IdentifierName) -> None:
-    """A sibling call reads it as several customers, so it is never sent; nor is it shown."""
+@pytest.mark.parametrize("name", [*IdentifierName, IdentifierName.custom("wechat")])
+@pytest.mark.parametrize("version", ApiVersion)
+def test_refuses_a_comma(name: IdentifierName, version: ApiVersion) -> None:
+    """Siblings read it as several customers, so it is never sent; nor is it shown."""
     query = Query(Identifier(name, f"{MOBILE},91660499160"))
     with pytest.raises(ValueError, match=f"^a customer's {name.value} must not hold a comma") as no:
-        encode_query(query, _V1_1)
+        encode_query(query, version)
 
     assert MOBILE not in str(no.value)
 
 
-def test_sends_a_comma_in_v2() -> None:
-    """That version takes one value only."""
-    assert encode_query(Query(Identifier.external_id("a,b")), _V2).endswith("identifierValue=a%2Cb")
+@pytest.mark.parametrize("version", ApiVersion)
+def test_refuses_a_comma_in_a_name(version: ApiVersion) -> None:
+    """A page of v2 reads it as several identifiers."""
+    with pytest.raises(ValueError, match="must not hold a comma"):
+        encode_query(Query(Identifier.custom("mobile,email", "a@b.co")), version)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "v1_1", "v2"),
+    [
+        (Identifier.customer_id("554"), "identifierName=id&id=554", None),
+        (
+            Identifier.custom("wechat", "o6_bmj x"),
+            "identifierName=wechat&wechat=o6_bmj%20x",
+            "identifierName=wechat&identifierValue=o6_bmj%20x",
+        ),
+        (
+            Identifier.custom("mobile", "+91 97385"),
+            "identifierName=mobile&mobile=%2B91%2097385",
+            "identifierName=mobile&identifierValue=%2B91%2097385",
+        ),
+        (
+            Identifier.mobile("+91 (97385) 22-695"),
+            "identifierName=mobile&mobile=919738522695",
+            "identifierName=mobile&identifierValue=919738522695",
+        ),
+        (
+            Identifier.custom("we chat", "1"),
+            "identifierName=we%20chat&we%20chat=1",
+            "identifierName=we%20chat&identifierValue=1",
+        ),
+    ],
+)
+def test_spells_each_new_identifier(identifier: Identifier, v1_1: str, v2: str | None) -> None:
+    """A customer's id is `id`, a custom one is as it is given, a mobile is its digits."""
+    assert encode_query(Query(identifier), _V1_1) == f"format=json&{v1_1}"
+    if v2 is None:
+        with pytest.raises(ValueError, match="API v2 has no customer_id"):
+            encode_query(Query(identifier), _V2)
+    else:
+        assert encode_query(Query(identifier), _V2) == v2

@@ -22,7 +22,7 @@ from capillary_interactions._model.outcome import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._model.query import Identifier, Query
+from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions.integrations._consuming.delivery import (
     Ack,
     DeadLetter,
@@ -216,7 +216,8 @@ class MessageProcessor(Generic[_M]):
             try:
                 query = self._key(task.message)
             except Exception as error:  # noqa: BLE001 - the message is wrong, or the function
-                cause = f"key raised {type(error).__name__}"
+                named = isinstance(error, InvalidMobileError)
+                cause = str(error) if named else f"key raised {type(error).__name__}"
                 invalid = InvalidMessage("no query can be made of it", cause)
             else:
                 self._functions.record_success()

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Final
 
+from capillary_interactions._text.invisible import remove_invisible
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.jobs._errors import ListError
 from capillary_interactions.jobs._lists.clean_text import (
     clean,
     clean_identifier,
     escape_invisible,
-    remove_invisible,
 )
 
 DELIMITERS: Final = (",", ";", "\t", "|")

@@ -36,6 +36,7 @@ from capillary_interactions.jobs._lists.source_file import (
 from capillary_interactions.jobs._lists.text import check_encoding, lines
 
 _MAGIC: Final[tuple[tuple[bytes, Format], ...]] = ((PARQUET, "parquet"), (ARROW, "arrow"))
+_CUSTOM: Final = "custom:"
 _NOT_TEXT: Final = bytes({*range(0x20), *range(0x7F, 0x100)} - {*b"\t\n\r"})
 
 
@@ -68,7 +69,8 @@ class CustomerList:
 
     Args:
         source: The file's path, or an open binary file such as `sys.stdin.buffer`.
-        identifier: The type of identifier that it holds ("mobile", "email", ...).
+        identifier: The type of identifier that it holds ("mobile", "email", ...), or an
+            `IdentifierName.custom(...)`.
         column: The column (or the key of JSON objects) that holds it, by name or by number counted
             from 1; None for the one named like the identifier, else the only one.
         format: "csv", "jsonl", "lines", "parquet" or "arrow"; None to have it found.
@@ -159,7 +161,7 @@ class CustomerList:
     def parse_options(self) -> dict[str, Any]:
         """The arguments that decide which rows there are, as plain values."""
         return {
-            "identifier": self.identifier.value,
+            "identifier": identifier_to_text(self.identifier),
             "column": self.column,
             "header": self.header,
             "delimiter": self.delimiter,
@@ -195,7 +197,21 @@ class CustomerList:
 
 def list_from_dict(arguments: dict[str, Any]) -> CustomerList:
     """The inverse of `CustomerList.to_dict`, for a list that is no pipe."""
-    return CustomerList(**{**arguments, "source": path_from_json(arguments["source"])})
+    identifier = identifier_from_text(arguments["identifier"])
+    source = path_from_json(arguments["source"])
+    return CustomerList(**{**arguments, "identifier": identifier, "source": source})
+
+
+def identifier_to_text(name: IdentifierName) -> str:
+    """A type of identifier as text, which also says whether it is custom."""
+    return f"{_CUSTOM}{name.value}" if name.is_custom else name.value
+
+
+def identifier_from_text(text: str) -> IdentifierName:
+    """The inverse of `identifier_to_text`; a `ValueError` if there is no such type."""
+    if text.startswith(_CUSTOM):
+        return IdentifierName.custom(text.removeprefix(_CUSTOM))
+    return IdentifierName(text)
 
 
 def _format_from_magic(opening: bytes) -> Format | None:

@@ -41,6 +41,7 @@ class Batch:
         values: The customer of each row, as far as there is one.
         cells: All cells of each row, as JSON.
         reasons: Why rows are rejected, by their index in `values`.
+        sent: Customers as they are sent, by their index in `values`, where that differs.
         blank: Blank lines before and between the rows that no earlier batch has counted.
         digest: The fingerprint of the list up to the last row.
         columns: The names of the columns so far.
@@ -53,6 +54,7 @@ class Batch:
     values: list[str] = field(repr=False)
     cells: list[str] = field(repr=False)
     reasons: Mapping[int, str]
+    sent: Mapping[int, str] = field(factory=dict, repr=False)
     blank: int
     digest: str
     columns: tuple[str, ...]
@@ -203,6 +205,7 @@ class ListReader:
         self._values: list[str] = []
         self._cells: list[str] = []
         self._reasons: dict[int, str] = {}
+        self._sent: dict[int, str] = {}
         self._reads = 0
 
     def _add(self, row: Row) -> None:
@@ -210,6 +213,8 @@ class ListReader:
         if reason is not None:
             self._reasons[len(self._values)] = reason
             value = escape_unencodable(value)
+        elif (sent := self._template.sent_value(value)) != value:
+            self._sent[len(self._values)] = sent
         if isinstance(row, BadRow):
             # After hashing: the fingerprint covers what could be parsed.
             cells = cells_to_json([row.raw])
@@ -254,6 +259,7 @@ class ListReader:
             values=self._values,
             cells=self._cells,
             reasons=self._reasons,
+            sent=self._sent,
             blank=self._blank,
             digest=self._digest(),
             columns=tuple(self._format.columns),

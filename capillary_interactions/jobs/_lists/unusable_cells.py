@@ -20,8 +20,8 @@ _ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.ASCII | re.IGN
 # An identifier that may have letters is rejected only in the form that spreadsheets write.
 _SURELY_ROUNDED: Final = re.compile(r"-?\d[.,]\d{8,}E\+\d{2,3}", re.ASCII)
 _SPREADSHEET: Final = (
-    "it looks like a spreadsheet's rounding of a long number (such as 1.23E+11), whose digits are "
-    "lost; have the column written as text"
+    "it looks like a spreadsheet's rounding of a long number (in scientific notation, with an E), "
+    "whose digits are lost; have the column written as text"
 )
 _FORMULA: Final = "it is a spreadsheet's formula; have the column written as text"
 _COMMENT: Final = "it is a comment"
@@ -60,7 +60,8 @@ def tool_output_reason(value: str, name: IdentifierName) -> str | None:
         return _ROW_COUNT
     if value == r"\N":
         return _NULL
-    rounded = _ROUNDED if name is IdentifierName.MOBILE else _SURELY_ROUNDED
+    is_number = name is IdentifierName.MOBILE or name is IdentifierName.CUSTOMER_ID
+    rounded = _ROUNDED if is_number else _SURELY_ROUNDED
     return _SPREADSHEET if rounded.fullmatch(value) else None
 
 

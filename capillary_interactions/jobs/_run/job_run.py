@@ -11,7 +11,7 @@ from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError, EndpointDownError
 from capillary_interactions._model.outcome import Outcome, Unavailable, with_all_endings
-from capillary_interactions._model.query import Query
+from capillary_interactions._model.query import InvalidMobileError, Query
 from capillary_interactions.jobs._errors import JobStoreError, ListError, WrongListError
 from capillary_interactions.jobs._lists.list_reader import Batch
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
@@ -153,7 +153,9 @@ class JobRun:
 
     def _query(self, item: Item) -> Query:
         try:
-            return self._template.query(item.value)
+            return self._template.sent_query(item.value)
+        except InvalidMobileError:
+            raise  # an earlier version has stored it; its outcome is that it is rejected
         except ValueError as error:
             # It was a query when the list was read.
             raise JobStoreError(damaged(self._store.path, error)) from error

@@ -17,7 +17,7 @@ _Fetch = Callable[[int, int], Awaitable[_Rows]]
 
 @define  # not frozen, which takes three times as long: one is made for each customer
 class Item:
-    """A customer, by their first row; `again` if an earlier lookup had no answer."""
+    """A customer as sent, by their first row; `again` if an earlier lookup had no answer."""
 
     number: int
     value: str = field(repr=repr_masked)

@@ -6,7 +6,8 @@ A file may be damaged, or made by another program, and SQLite stores any type in
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from capillary_interactions._model.vocabulary import ApiVersion, IdentifierName, Network
+from capillary_interactions._model.vocabulary import ApiVersion, Network
+from capillary_interactions.jobs._lists.customer_list import identifier_from_text
 
 _Check = Callable[[Any], bool]
 
@@ -51,6 +52,13 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
+def _is_identifier(value: Any) -> bool:
+    try:
+        return _is_text(value) and bool(identifier_from_text(value))
+    except ValueError:
+        return False
+
+
 def is_timestamp(value: Any) -> bool:
     """Whether it is a time in seconds since 1970."""
     return _is_number(value) and 0 <= value < _END
@@ -84,13 +92,14 @@ _METADATA: Final[Mapping[str, _Check]] = {
     "list": _dict_with(source=_optional(_is_path), identifier=_is_text),
     "schema": _is_text,
     "settings": _dict_with(
-        {"column": None},
+        {"column": None, "phone_region": None},
         column=_is_type(str, int, type(None)),
         api=set(ApiVersion).__contains__,
         network={None, *Network}.__contains__,
         type=_optional(_is_text),
         timezone=lambda zone: _is_text(zone) and zone != "",
-        identifier=set(IdentifierName).__contains__,
+        identifier=_is_identifier,
+        phone_region=_optional(_is_text),
     ),
     "settled": _is_count,
     "stamp": _optional(_dict_with(path=_is_path, size=_is_count, sample=_is_text)),
@@ -115,6 +124,7 @@ _RESULT_ROW: Final[tuple[_Check, ...]] = (
             _is_integer,
             _is_text,
             _is_number,
+            _is_text,
             _is_text,
             _is_text,
         ),

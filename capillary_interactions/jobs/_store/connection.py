@@ -11,7 +11,7 @@ from typing import Final
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions.jobs._errors import JobError, JobInUseError, JobStoreError, NoJobError
 from capillary_interactions.jobs._store.file_lock import beside
-from capillary_interactions.jobs._store.schema import APPLICATION, SCHEMA, VERSION
+from capillary_interactions.jobs._store.schema import APPLICATION, SCHEMA, SENT_COLUMNS, VERSION
 
 DAMAGE: Final = (
     ValueError,
@@ -28,6 +28,8 @@ _CACHE_SIZE: Final = 16_000  # KiB
 # Each page is written by two system calls, and an answer has 2 kB and more; a batch of few answers
 # writes four of them.
 _PAGE_SIZE: Final = 8192
+# The one table that the first version's jobs do not have.
+_ADDED: Final = "sent"
 _HAS_SETTINGS: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 
 
@@ -56,6 +58,8 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
         with sqlite_errors(path):
             _prepare(connection, path, create=create, has_log=has_log)
             _check_log(connection, path, has_log=has_log)
+            if not _columns_of(connection, _ADDED):
+                _add_table(connection, read_only=read_only)
             # Each batch of outcomes is to survive a power failure, not only the process's end.
             connection.execute(f"PRAGMA {'query_only = ON' if read_only else 'synchronous = FULL'}")
     except BaseException:
@@ -122,6 +126,15 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, has_lo
     if not create and not connection.execute(_HAS_SETTINGS).fetchone()[0]:
         raise NoJobError(f"there is no job at {path}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_SIZE}")
+
+
+def _add_table(connection: sqlite3.Connection, *, read_only: bool) -> None:
+    """Give a job of an earlier version the table that it lacks, for this connection at least."""
+    if not read_only:
+        with suppress(sqlite3.Error):
+            connection.execute(f"CREATE TABLE {_ADDED} {SENT_COLUMNS}")
+            return
+    connection.execute(f"CREATE TEMP TABLE {_ADDED} {SENT_COLUMNS}")
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> object:
@@ -211,13 +224,15 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Raise `JobStoreError` unless the tables are tables: a view or a trigger may do anything."""
     schema = connection.execute("SELECT type, name, rootpage FROM sqlite_master").fetchall()
     tables = {name for type_, name, page in schema if type_ == "table" and page}
+    required = {
+        table: columns
+        for table, columns in _columns_of_tables().items()
+        if table != _ADDED or any(name == _ADDED for _, name, _ in schema)
+    }
     if (
         any(type_ == "trigger" for type_, _, _ in schema)
-        or not _columns_of_tables().keys() <= tables
-        or not all(
-            columns <= _columns_of(connection, table)
-            for table, columns in _columns_of_tables().items()
-        )
+        or not required.keys() <= tables
+        or not all(columns <= _columns_of(connection, table) for table, columns in required.items())
     ):
         raise JobStoreError(
             f"{path} is damaged, or not as this program writes it: it has not the tables of a job"

@@ -13,13 +13,12 @@ from capillary_interactions._config.time_zones import cluster_zone, named_zone
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
-    IdentifierName,
     InteractionType,
     Network,
 )
 from capillary_interactions.jobs._errors import JobChangedError, ListError
 from capillary_interactions.jobs._lists.columns import find_column
-from capillary_interactions.jobs._lists.customer_list import CustomerList
+from capillary_interactions.jobs._lists.customer_list import CustomerList, identifier_from_text
 from capillary_interactions.jobs._lists.list_reader import changed_error
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.source_file import describe_change, may_be_modified
@@ -29,6 +28,8 @@ _PORTS: Final = {"http": 80, "https": 443}
 _READING: Final = frozenset({"column", "delimiter", "encoding"})
 # The zone that the cluster has by default; not stored by versions whose default was always UTC.
 _ZONE_RULE: Final = "cluster_timezone"
+# What earlier versions did not store, and did in one way only.
+_NOT_STORED: Final[Mapping[str, Any]] = {"phone_region": None}
 _HOW_TO_CONTINUE: Final = (
     "go on with the old settings, or give the new ones a job (and a result) of its own"
 )
@@ -57,6 +58,7 @@ def job_settings(
         "account_id": config.account_id,
         "page_size": config.page_size,
         "max_pages": config.max_pages,
+        "phone_region": config.phone_region,
         "timezone": zone_to_text(config.timezone),
         _ZONE_RULE: zone_to_text(cluster_zone(config.base_url)),
         **reading,
@@ -67,10 +69,11 @@ def template_from_settings(settings: dict[str, Any]) -> QueryTemplate:
     """The query of each row, from a job's settings; a `ValueError` if they allow none."""
     type_, network = settings["type"], settings["network"]
     return QueryTemplate(
-        name=IdentifierName(settings["identifier"]),
+        name=identifier_from_text(settings["identifier"]),
         api=ApiVersion(settings["api"]),
         network=None if network is None else Network(network),
         type=None if type_ is None else InteractionType.custom(type_),
+        phone_region=settings.get("phone_region"),
     )
 
 
@@ -103,11 +106,17 @@ def compare_settings(
         JobChangedError: They differ; the text names them.
     """
     before = {**before, _ZONE_RULE: now.get(_ZONE_RULE), **_corrected_zone(before, now)}
-    differing = [name for name, value in now.items() if before.get(name, value) != value]
+    differing = [
+        name
+        for name, value in now.items()
+        if before.get(name, _NOT_STORED.get(name, value)) != value
+    ]
+    if "phone_region" in differing and now.get("identifier", "mobile") != "mobile":
+        differing.remove("phone_region")  # it is about phone numbers only
     if not differing:
         return None
     differences = "; ".join(
-        f"{name} was {_format_value(before[name])} and is {_format_value(now[name])}"
+        f"{name} was {_format_value(before.get(name))} and is {_format_value(now[name])}"
         for name in differing
     )
     if _READING.issuperset(differing) and _is_same_column(before, now, columns):
@@ -139,7 +148,9 @@ def _is_same_column(before: dict[str, Any], now: dict[str, Any], columns: Sequen
         return True
     try:
         first, second = (
-            find_column(columns, settings["identifier"], settings.get("column"))
+            find_column(
+                columns, identifier_from_text(settings["identifier"]), settings.get("column")
+            )
             for settings in (before, now)
         )
     except ListError:

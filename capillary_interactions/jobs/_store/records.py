@@ -87,7 +87,8 @@ class ResultRow:
 
     Attributes:
         row: The number of the row in the list.
-        value: The customer.
+        value: The customer, as the list spells it.
+        sent_value: The customer as it was sent, where that differs, or None.
         cells: Everything in the row, as JSON.
         answer: The answer as JSON, or None.
         at: When it ended, in seconds since 1970, or None for a row that was not asked for.
@@ -108,13 +109,14 @@ class ResultRow:
     waited: float = 0.0
     request_id: str | None = None
     at: float | None = None
+    sent_value: str | None = None
 
 
 # Rows of the list that have ended, in its order.
 RESULTS_QUERY: Final = f"""
 SELECT number, row.value, cells,
-    {", ".join(f"outcome.{name}" for name in OUTCOME_COLUMNS[1:])}, row.reason
-FROM row LEFT JOIN outcome ON outcome.first = row.first
+    {", ".join(f"outcome.{name}" for name in OUTCOME_COLUMNS[1:])}, row.reason, sent.value
+FROM row LEFT JOIN outcome ON outcome.first = row.first LEFT JOIN sent USING (number)
 WHERE row.first IS NULL OR outcome.first IS NOT NULL
 ORDER BY number
 """  # noqa: S608 - our own names
@@ -125,7 +127,7 @@ def parse_result_row(columns: tuple[Any, ...]) -> ResultRow:
     if not is_result_row(columns):
         raise ValueError("its columns do not hold what they should")
     (row, value, cells, ending, attempts, elapsed, waited, at, request_id) = columns[:9]
-    reason, status, code, path, retry_after, answer, rejected = columns[9:]
+    reason, status, code, path, retry_after, answer, rejected, sent_value = columns[9:]
     return ResultRow(
         row=row,
         value=value,
@@ -142,6 +144,7 @@ def parse_result_row(columns: tuple[Any, ...]) -> ResultRow:
         waited=seconds(waited or 0.0),
         request_id=request_id,
         at=at,
+        sent_value=sent_value,
     )
 
 
@@ -165,7 +168,7 @@ def to_json_line(
         if not isinstance(parsed, dict):
             raise ValueError("an answer is a JSON object")
         answer = mask_codes_in_json(parsed) if codes_masked else orjson.Fragment(result.answer)
-    query = template.to_jsonable(result.value)
+    query = template.to_jsonable(result.value, result.sent_value)
     return number_line(result.row, outcome_to_dict(result, query, answer))
 
 

@@ -15,6 +15,8 @@ FAILED: Final = ("rejected", "unreadable", "unavailable")
 HAS_FAILED: Final = f"ending IN ({', '.join(map(repr, FAILED))})"
 """Of an outcome, in SQL: whether it is one of them."""
 
+SENT_COLUMNS: Final = "(number INTEGER PRIMARY KEY, value TEXT NOT NULL)"
+
 SCHEMA: Final = f"""
 -- Metadata of the job, as JSON.
 CREATE TABLE fact (
@@ -34,7 +36,11 @@ CREATE TABLE row (
 CREATE INDEX row_again ON row (first) WHERE first <> number;
 CREATE INDEX row_refused ON row (number) WHERE first IS NULL;
 
--- Every customer once, to tell whether a row's is there already.
+-- The customers of rows as they are sent, where that is not as the list spells them: a phone
+-- number's digits. Jobs of the first version have no such table, and get it when they are opened.
+CREATE TABLE sent {SENT_COLUMNS};
+
+-- Every customer once, as it is sent, to tell whether a row's is there already.
 CREATE TABLE customer (
     value TEXT PRIMARY KEY,
     first INTEGER NOT NULL

@@ -40,6 +40,7 @@ from capillary_interactions.jobs._store.schema import FOUND_COLUMNS, OTHER_COLUM
 _INSERT_FOUND: Final = f"INSERT INTO outcome ({', '.join(FOUND_COLUMNS)})"
 _INSERT_OTHER: Final = f"INSERT INTO outcome ({', '.join(OTHER_COLUMNS)})"
 _INSERT_CUSTOMER: Final = "INSERT OR IGNORE INTO customer (first, value)"
+_INSERT_SENT: Final = "INSERT INTO sent (number, value)"
 _INSERT_ROW: Final = "INSERT INTO row (number, value, cells, first)"
 _FIRST_OF_CUSTOMER: Final = "(?, ?, ?, (SELECT first FROM customer WHERE value = ?))"
 _INSERT_REJECTED: Final = "INSERT INTO row (number, value, cells, reason)"
@@ -54,7 +55,8 @@ _UPDATE_RUN: Final = f"UPDATE run SET {', '.join(f'{name} = ?' for name in FIGUR
 # As one row: each costs a release of the GIL, too.
 _PENDING: Final = (
     "SELECT json_group_array(number), json_group_array(value) FROM ("
-    "SELECT number, value FROM row LEFT JOIN outcome ON outcome.first = row.number "
+    "SELECT number, coalesce(sent.value, row.value) AS value "
+    "FROM row LEFT JOIN outcome ON outcome.first = row.number LEFT JOIN sent USING (number) "
     "WHERE number > ? AND row.first = number AND outcome.first IS NULL ORDER BY number LIMIT ?)"
 )
 
@@ -116,8 +118,12 @@ class Store:
         asked = list(compress(rows, (index not in batch.reasons for index in range(len(rows)))))
         rejected = [(*rows[index], reason) for index, reason in batch.reasons.items()]
         with transaction(self._connection):
-            customers = self._insert(_INSERT_CUSTOMER, [row[:2] for row in asked])
-            self._insert(_INSERT_ROW, [(*row, row[1]) for row in asked], _FIRST_OF_CUSTOMER)
+            sent = {batch.first + index: value for index, value in batch.sent.items()}
+            keys = [(number, sent.get(number, value)) for number, value, _ in asked]
+            customers = self._insert(_INSERT_CUSTOMER, keys)
+            keyed = [(*row, key) for row, (_, key) in zip(asked, keys, strict=True)]
+            self._insert(_INSERT_ROW, keyed, _FIRST_OF_CUSTOMER)
+            self._insert(_INSERT_SENT, list(sent.items()))
             self._insert(_INSERT_REJECTED, rejected)
             added = Counter(blank=batch.blank, rejected=len(rejected))
             if customers < len(asked):
@@ -200,7 +206,7 @@ class Store:
 
     @_with_job_errors
     def pending_after(self, number: int, limit: int) -> list[tuple[int, str]]:
-        """Rows to ask for, each customer's first one, in order: their numbers and customers."""
+        """Rows to ask for, each customer's first one: their numbers, and customers as sent."""
         numbers, values = self._connection.execute(_PENDING, (number, limit)).fetchone()
         values = checked_texts(orjson.loads(values))
         return list(zip(orjson.loads(numbers), values, strict=True))
