@@ -6,7 +6,8 @@ and days), and ISO 8601 with or without an offset.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from contextlib import suppress
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 DateParser = Callable[[str], datetime | None]
@@ -20,18 +21,42 @@ _SPELLINGS: Final = tuple(
         r"(?P<day>\d{1,2})-(?P<month>\d{1,2})-(?P<year>\d{4})",
     )
 )
+# The separators of ISO 8601 to the second, with Z or an offset.
+_ISO_FORMS: Final = frozenset({(20, "--T::Z"), (25, "--T::+:"), (25, "--T::-:")})
 _MAX_LENGTH: Final = 64
+_EDGES: Final = frozenset({MINYEAR, MAXYEAR})
+# Of a zone's offset from UTC.
+_MAX_OFFSET: Final = timedelta(hours=14)
+_OFFSET_STEP: Final = timedelta(minutes=15)
 
 
-def make_date_parser(zone: tzinfo) -> DateParser:
+class ZoneInDoubtError(Exception):
+    """A date shows that an answer's dates may be in another zone than the reader's.
+
+    Its offset is not the one that the zone has then, or its local time occurs twice in the zone.
+    """
+
+
+def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> DateParser:
     """A function that reads dates into a zone, which is also that of dates that name none.
 
     It returns None for a text in no known spelling, and for a moment that a datetime cannot hold.
+
+    Args:
+        zone: The zone.
+        doubting: Whether the function raises `ZoneInDoubtError`.
     """
     from_iso = datetime.fromisoformat
+    is_doubtful = _doubts(zone) if doubting else None
 
     def read(text: str) -> datetime | None:
-        return _normalise(_parse(text), zone)
+        moment = parse_date(text)
+        if moment is None:
+            return None
+        normalised = in_zone(moment, zone)
+        if is_doubtful is not None and normalised is not None and is_doubtful(text, moment):
+            raise ZoneInDoubtError
+        return normalised
 
     def read_utc(text: str) -> datetime | None:
         # The published spellings, rearranged for the parser in C: it takes ASCII digits only, and
@@ -51,7 +76,55 @@ def make_date_parser(zone: tzinfo) -> DateParser:
     return read_utc if zone is UTC else read
 
 
-def _parse(text: str) -> datetime | None:
+def _doubts(zone: tzinfo) -> Callable[[str, datetime], bool]:
+    """Whether a date in a text puts the zone in doubt."""
+
+    def is_doubtful(text: str, moment: datetime) -> bool:
+        if moment.tzinfo is None:
+            local = moment.replace(tzinfo=zone)
+            return local.utcoffset() != local.replace(fold=1).utcoffset()
+        return shows_offset(text, moment) and not agrees(moment, zone)
+
+    return is_doubtful
+
+
+def shows_offset(text: str, moment: datetime) -> bool:
+    """Whether a text names an offset that a cluster may have; Z may be any server's habit."""
+    offset = moment.utcoffset()
+    return (
+        offset is not None
+        and text.rstrip()[-1] not in "Zz"
+        and moment.year not in _EDGES
+        and abs(offset) <= _MAX_OFFSET
+        and not offset % _OFFSET_STEP
+    )
+
+
+def agrees(moment: datetime, zone: tzinfo) -> bool:
+    """Whether a zone has, at that moment, the offset in which the moment is given."""
+    return moment.astimezone(zone).utcoffset() == moment.utcoffset()
+
+
+def parse_date(text: str) -> datetime | None:
+    """The date in a text, without a zone where it names none."""
+    return _parse_published(text) or parse_any_spelling(text)
+
+
+def _parse_published(text: str) -> datetime | None:
+    """The date in a text that is exactly as published, by the parser in C; else None."""
+    size = len(text)
+    with suppress(ValueError):
+        if size == 19 and text[10::3] == " ::":  # noqa: PLR2004
+            if text[2] == "-":
+                return datetime.fromisoformat(f"{text[6:10]}{text[2:6]}{text[:2]}{text[10:]}")
+            if text[7] == "-":
+                return datetime.fromisoformat(text)
+        elif (size, text[4::3]) in _ISO_FORMS:
+            return datetime.fromisoformat(text)
+    return None
+
+
+def parse_any_spelling(text: str) -> datetime | None:
     text = text.strip() if len(text) <= _MAX_LENGTH else ""
     for spelling in _SPELLINGS:
         match = spelling.fullmatch(text)
@@ -81,13 +154,13 @@ def _named_zone(match: re.Match[str]) -> tzinfo | None:
     return timezone(-offset if match["sign"] == "-" else offset)
 
 
-def _normalise(moment: datetime | None, zone: tzinfo) -> datetime | None:
-    if moment is None:
-        return None
+def in_zone(moment: datetime, zone: tzinfo) -> datetime | None:
+    """A moment in a zone, which is that of one without any; None where it cannot be compared."""
     try:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
-            moment.astimezone(UTC)  # raises where it could not be compared
+            if moment.year in _EDGES:
+                moment.astimezone(UTC)  # raises where it could not be compared
             return moment
         return moment.astimezone(zone)
     except (OverflowError, ValueError):
@@ -96,9 +169,15 @@ def _normalise(moment: datetime | None, zone: tzinfo) -> datetime | None:
 
 def format_day_first(moment: datetime) -> str:
     """A date as `sentDate` spells it, in its own zone; ISO 8601 where that would lose a part."""
-    if moment.microsecond:
+    if moment.microsecond or _occurs_twice(moment):
         return format_iso(moment)
     return f"{moment.day:02}-{moment.month:02}-{moment.year:04} {moment:%H:%M:%S}"
+
+
+def _occurs_twice(moment: datetime) -> bool:
+    """Whether its zone has two moments with this local time."""
+    other = moment.replace(fold=1 - moment.fold)
+    return moment.tzinfo is not UTC and other.utcoffset() != moment.utcoffset()
 
 
 def format_iso(moment: datetime) -> str:

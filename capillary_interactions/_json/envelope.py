@@ -15,7 +15,6 @@ from capillary_interactions._json.answer_fields import (
     Field,
     ObjectFields,
 )
-from capillary_interactions._json.dates import DateParser, make_date_parser
 from capillary_interactions._json.fields import (
     MISSING,
     FieldHook,
@@ -28,7 +27,6 @@ from capillary_interactions._json.fields import (
     list_of,
     required,
     string,
-    with_default,
 )
 from capillary_interactions._json.structure import (
     checked_depth,
@@ -36,6 +34,7 @@ from capillary_interactions._json.structure import (
     set_frozen,
     unknown_fields,
 )
+from capillary_interactions._json.zones import DateReader
 from capillary_interactions._model.interactions import Customer, CustomerInteractions, Interaction
 
 _WRAPPERS: Final = {
@@ -49,9 +48,9 @@ _READ_APART: Final = {CUSTOMER: frozenset({"interactions", "item_status"})}
 _Network = tuple[dict[str, Any], tuple[Interaction, ...]]
 
 
-def envelope_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
-    """A function that reads such answers, with the dates that `parse` understands."""
-    read_networks = _one_or_many(_network_reader(parse))("network")
+def envelope_reader(dates: DateReader) -> ObjectReader[CustomerInteractions]:
+    """A function that reads such answers, with its dates as given."""
+    read_networks = _one_or_many(_network_reader(dates))("network")
 
     def envelope(body: Any) -> CustomerInteractions:
         response = _require_object(body, "response")
@@ -67,13 +66,18 @@ def envelope_reader(parse: DateParser) -> ObjectReader[CustomerInteractions]:
 def _read_answer(
     response: dict[str, Any], read_networks: StructureHook, extra: dict[str, Any]
 ) -> CustomerInteractions:
-    customer = _require_object(response, "customer")
+    path, customer = _only_customer(response)
     try:
         networks = _read_networks(_require_object(customer, "interactions"), read_networks)
         who = _read_customer(customer)
     except SchemaMismatch as error:
-        raise error.prefixed("customer") from None
-    extra |= unknown_fields(response, frozenset({"status", "customer", "warnings"}))
+        raise error.prefixed(path) from None
+    extra |= unknown_fields(response, frozenset({"status", "customer", "warnings", "customers"}))
+    beside = response.get("customers")
+    if isinstance(beside, dict) and path != "customer":
+        beside = unknown_fields(beside, frozenset({"customer"}))
+    if beside:
+        extra["customers"] = beside
     unknown = [rest for rest, _ in networks if rest]
     if unknown:
         extra["network"] = unknown
@@ -81,10 +85,44 @@ def _read_answer(
         interactions=tuple(
             interaction for _, interactions in networks for interaction in interactions
         ),
-        warnings=_WARNINGS(response.get("warnings"), None),
+        warnings=_read_warnings(response, customer),
         customer=who,
         extra=extra,
     )
+
+
+def _only_customer(response: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The customer and its path; sibling calls for several have it at `customers.customer`."""
+    batch = response.get("customers")
+    if response.get("customer") is not None or not isinstance(batch, dict):
+        return "customer", _require_object(response, "customer")
+    path, sent = "customers.customer", batch.get("customer", MISSING)
+    if isinstance(sent, list):
+        if len(sent) != 1:
+            raise SchemaMismatch(path, "one customer", f"a list of {len(sent)}")
+        path, sent = f"{path}[0]", sent[0]
+    if not isinstance(sent, dict):
+        raise SchemaMismatch(path, "an object", json_type_name(sent))
+    return path, sent
+
+
+def _read_warnings(response: dict[str, Any], customer: dict[str, Any]) -> tuple[Any, ...]:
+    """What the server warns of: at a place of its own, in the request's status, in the item's."""
+    places = (response, response.get("status"), customer.get("item_status"))
+    return tuple(
+        checked_depth(warning)
+        for place in places
+        for warning in _listed_warnings(place)
+        if warning not in (None, "", "null", [], {})
+    )
+
+
+def _listed_warnings(place: Any) -> list[Any]:
+    """The warnings at `warnings.warning`, where one may stand without a list."""
+    warnings = place.get("warnings") if isinstance(place, dict) else None
+    if isinstance(warnings, dict) and "warning" in warnings:
+        warnings = warnings["warning"]
+    return warnings if isinstance(warnings, list) else [warnings]
 
 
 def _read_customer(customer: dict[str, Any]) -> Customer:
@@ -118,9 +156,9 @@ def _read_networks(interactions: dict[str, Any], read: StructureHook) -> tuple[_
         raise error.prefixed("interactions") from None
 
 
-def _network_reader(parse: DateParser) -> ObjectReader[_Network]:
+def _network_reader(dates: DateReader) -> ObjectReader[_Network]:
     read_name = _lenient(string)("name")
-    read_interactions = _one_or_many(_interaction_reader(parse))("interaction")
+    read_interactions = _one_or_many(_interaction_reader(dates))("interaction")
 
     def network(sent: Any) -> _Network:
         if not isinstance(sent, dict):
@@ -137,8 +175,8 @@ def _network_reader(parse: DateParser) -> ObjectReader[_Network]:
     return network
 
 
-def _interaction_reader(parse: DateParser) -> ObjectReader[Interaction]:
-    read = _object_reader(INTERACTION, parse)
+def _interaction_reader(dates: DateReader) -> ObjectReader[Interaction]:
+    read = _object_reader(INTERACTION, dates)
 
     def interaction(sent: Any) -> Interaction:
         counted = not isinstance(sent, dict) or not _is_empty(sent.get("count"))
@@ -166,11 +204,11 @@ def _unknown_in_wrappers(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {key: rest for key, rest in unknown.items() if rest}
 
 
-def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any]:
-    read = _structure_fn(objects, parse, {})
+def _object_reader(objects: ObjectFields, dates: DateReader) -> ObjectReader[Any]:
+    read = _structure_fn(objects, dates, {})
     if objects is not MESSAGE:
         return read
-    read_corrected = _structure_fn(objects, parse, {"reciever": "receiver"})
+    read_corrected = _structure_fn(objects, dates, {"reciever": "receiver"})
 
     def message(sent: Any) -> Any:
         is_corrected = (
@@ -182,21 +220,26 @@ def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any
 
 
 def _structure_fn(
-    objects: ObjectFields, parse: DateParser, renamed: Mapping[str, str]
+    objects: ObjectFields, dates: DateReader, renamed: Mapping[str, str]
 ) -> ObjectReader[Any]:
     hooks = {
-        field.name: (renamed.get(field.envelope, field.envelope), _hook(field, parse))
+        field.name: (renamed.get(field.envelope, field.envelope), _hook(field, dates))
         for field in objects.fields
         if field.envelope is not None
     }
-    return make_structure_fn(objects.model, hooks, also=_READ_APART.get(objects, frozenset()))
+    return make_structure_fn(
+        objects.model,
+        hooks,
+        also=_READ_APART.get(objects, frozenset()),
+        dates=dates.of(objects, envelope=True),
+    )
 
 
-def _hook(field: Field, parse: DateParser) -> FieldHook:
+def _hook(field: Field, dates: DateReader) -> FieldHook:
     if field.objects is not None and field.wrapper is not None:
-        return _wrapped_list(field.wrapper, _object_reader(field.objects, parse))
+        return _wrapped_list(field.wrapper, _object_reader(field.objects, dates))
     check = field.envelope_check or field.check
-    hook = _lenient(date(parse) if check is date else check)
+    hook = _lenient(date(dates.parser()) if check is date else check)
     return required(hook) if field.required else hook
 
 
@@ -251,5 +294,4 @@ def _wrapped_list(inner: str, read_one: ObjectReader[Any]) -> FieldHook:
     return at
 
 
-_CUSTOMER: Final = _structure_fn(CUSTOMER, make_date_parser(UTC), {})
-_WARNINGS: Final = with_default((), _lenient(list_of(checked_depth)))("warnings")
+_CUSTOMER: Final = _structure_fn(CUSTOMER, DateReader(UTC), {})

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from capillary_interactions._json.answer_fields import ANSWER, Field, ObjectFields
-from capillary_interactions._json.dates import DateParser
 from capillary_interactions._json.fields import (
     FieldHook,
     ObjectReader,
@@ -12,6 +11,7 @@ from capillary_interactions._json.fields import (
     with_default,
 )
 from capillary_interactions._json.structure import make_structure_fn, set_frozen
+from capillary_interactions._json.zones import DateReader
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._model.vocabulary import Network
 
@@ -19,10 +19,10 @@ _NETWORKS: Final = frozenset(network.value for network in Network)
 
 
 def flat_reader(
-    parse: DateParser, read_other: ObjectReader[CustomerInteractions]
+    dates: DateReader, read_other: ObjectReader[CustomerInteractions]
 ) -> ObjectReader[CustomerInteractions]:
     """A function that reads such answers, and leaves others to `read_other`."""
-    read_flat = _object_reader(ANSWER, parse)
+    read_flat = _object_reader(ANSWER, dates)
 
     def read(body: Any) -> CustomerInteractions:
         if not isinstance(body, dict) or "interaction" not in body:
@@ -41,17 +41,17 @@ def flat_reader(
     return read
 
 
-def _object_reader(objects: ObjectFields, parse: DateParser) -> ObjectReader[Any]:
-    hooks = {field.name: (field.flat, _hook(field, parse)) for field in objects.fields}
-    return make_structure_fn(objects.model, hooks, keep_source=True)
+def _object_reader(objects: ObjectFields, dates: DateReader) -> ObjectReader[Any]:
+    hooks = {field.name: (field.flat, _hook(field, dates)) for field in objects.fields}
+    return make_structure_fn(objects.model, hooks, keep_source=True, dates=dates.of(objects))
 
 
-def _hook(field: Field, parse: DateParser) -> FieldHook:
+def _hook(field: Field, dates: DateReader) -> FieldHook:
     hook: FieldHook = field.check
     if field.objects is not None:
-        hook = field.check(_object_reader(field.objects, parse))
+        hook = field.check(_object_reader(field.objects, dates))
     elif field.check is date:
-        hook = date(parse)
+        hook = date(dates.parser())
     if field.required:
         return required(hook)
     return hook if field.default is None else with_default(field.default, hook)

@@ -4,10 +4,11 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from capillary_interactions._json.dates import make_date_parser
+from capillary_interactions._json.dates import ZoneInDoubtError
 from capillary_interactions._json.envelope import envelope_reader
 from capillary_interactions._json.fields import ObjectReader, SchemaMismatch, json_type_name
 from capillary_interactions._json.flat import flat_reader
+from capillary_interactions._json.zones import DateReader, answer_offset, read_with_offset
 from capillary_interactions._model.interactions import CustomerInteractions
 
 __all__ = ["Reader", "SchemaMismatch"]
@@ -29,11 +30,24 @@ class Reader:
         self.read: Final = _make_reader(timezone)
 
 
-# Writing the functions takes some milliseconds, and clients hardly ever have more than one zone.
-@lru_cache(maxsize=8)
 def _make_reader(timezone: tzinfo) -> ObjectReader[CustomerInteractions]:
-    parse = make_date_parser(timezone)
-    read_envelope = envelope_reader(parse)
+    read_quickly = _answer_reader(DateReader(timezone, doubting=True))
+
+    def read(body: Any) -> CustomerInteractions:
+        try:
+            return read_quickly(body)
+        except ZoneInDoubtError:
+            pass  # read again outside of this block, so that a mismatch has no other cause
+        with read_with_offset(answer_offset(body, timezone)):
+            return _answer_reader(DateReader(timezone))(body)
+
+    return read
+
+
+# Writing the functions takes some milliseconds, and clients hardly ever have more than one zone.
+@lru_cache(maxsize=16)
+def _answer_reader(dates: DateReader) -> ObjectReader[CustomerInteractions]:
+    read_envelope = envelope_reader(dates)
 
     def read_other(body: Any) -> CustomerInteractions:
         if isinstance(body, dict) and "response" in body:
@@ -41,4 +55,4 @@ def _make_reader(timezone: tzinfo) -> ObjectReader[CustomerInteractions]:
         found = "an object with neither" if isinstance(body, dict) else json_type_name(body)
         raise SchemaMismatch("", 'an object with "interaction" or "response"', found)
 
-    return flat_reader(parse, read_other)
+    return flat_reader(dates, read_other)

@@ -4,7 +4,7 @@ A table gives each field the server's name and its hook; cattrs writes the funct
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 from cattrs import Converter
@@ -19,6 +19,9 @@ from capillary_interactions._json.fields import (
     UnparsedDateError,
     json_type_name,
 )
+
+if TYPE_CHECKING:
+    from capillary_interactions._json.zones import ObjectDates
 
 _T = TypeVar("_T")
 
@@ -42,6 +45,7 @@ def make_structure_fn(
     *,
     also: frozenset[str] = frozenset(),
     keep_source: bool = False,
+    dates: "ObjectDates | None" = None,
 ) -> ObjectReader[_T]:
     """A function that reads a JSON object into a model.
 
@@ -50,12 +54,15 @@ def make_structure_fn(
         fields: From the model's name of a field to the server's name and the check.
         also: Names that the caller reads by itself, so that they are not kept in `extra`.
         keep_source: Whether the value remembers the object that it was read from.
+        dates: What completes its dates, where it has copies of them, or in any case.
     """
     hooks = {key: field(key) for key, field in fields.values()}
     read = make_dict_structure_fn(model, _CONVERTER, **_overrides(model, fields, hooks))
     known = frozenset(hooks) | also
     is_known = known.issuperset
     levels = _MAX_WRITTEN_DEPTH if keep_source else _MAX_DEPTH
+    lacks_copies = frozenset(() if dates is None else dates.copies).isdisjoint
+    complete = None if dates is None or dates.doubting else dates.complete
 
     def structure(sent: Any) -> _T:
         if sent.__class__ is not dict:
@@ -71,6 +78,10 @@ def make_structure_fn(
         else:
             if not is_known(sent):
                 set_frozen(value, "extra", unknown_fields(sent, known, levels))
+                if dates is not None and not lacks_copies(sent):
+                    dates.complete(value, sent)
+        if complete is not None:
+            complete(value, sent)
         if keep_source:
             set_frozen(value, "_source", sent)
         return value

@@ -12,6 +12,7 @@ from typing import Any, Final
 from capillary_interactions._json.answer_fields import ALL_OBJECTS, INTERACTION, Field
 from capillary_interactions._json.dates import format_iso, make_date_parser
 from capillary_interactions._json.fields import date, list_of
+from capillary_interactions._json.zones import iso_copy
 from capillary_interactions._model.interactions import CustomerInteractions, Interaction
 from capillary_interactions._model.outcome import (
     Found,
@@ -30,7 +31,13 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 # What an envelope keeps in `extra` under a name of the flat answer's is something else, and would
 # be read as the flat answer's own.
 _FLAT_NAMES: Final[Mapping[type, frozenset[str]]] = {
-    objects.model: frozenset(field.flat for field in objects.fields) for objects in ALL_OBJECTS
+    objects.model: frozenset(
+        {
+            *(field.flat for field in objects.fields),
+            *(iso_copy(field.flat) for field in objects.fields if field.check is date),
+        }
+    )
+    for objects in ALL_OBJECTS
 }
 _DATES: Final = frozenset(
     field.flat for objects in ALL_OBJECTS for field in objects.fields if field.check is date

@@ -14,6 +14,9 @@ from capillary_interactions._text.masking import repr_keys, repr_masked, show_co
 
 Json = Mapping[str, Any]
 
+# A published answer lists every SMS under both names.
+_MIRRORED, _MIRROR = "sms", "phone"
+
 
 def _extra_field() -> Any:
     return field(factory=dict, repr=repr_keys, hash=False)
@@ -35,11 +38,17 @@ class Message:
         sender: The address or number it came from (envelope answers only).
         subject: Its subject or text; may hold a one-time code.
         campaign_id: The campaign it belongs to, or None.
-        status: The state of delivery as the server names it (DELIVERED, OPENED, FAILED, ...).
+        status: The state of delivery as the server names it. Documented: DELIVERED, OPENED, SENT,
+            FAILED, SOFT_BOUNCED, NOT-DELIVERED, GTW_NOT_FOUND. Sibling calls also name CLICKED,
+            DELAYED_DELIVERY, NOT_DELIVERED, HARD_BOUNCED, BLOCKED, DND_BLOCKED, NDNC_BLOCKED,
+            CREDIT_LIMIT_EXCEEDED, RATE_LIMIT_EXCEEDED, TIMEOUT, RETRY_TIMEOUT, IN_GTW,
+            GTW_PROCESSED, HANDLER_NOT_FOUND, MARKED_SPAM, MARKED_UNSUBSCRIBED and UNKNOWN; there
+            may be more.
         sent_at: When it was sent.
         delivered_at: When it was delivered, or None.
         user_id: The user associated with it, or None.
-        extra: Fields that this version does not know, and dates that could not be read.
+        extra: Fields that this version does not know, dates that could not be read, and the copies
+            of dates in ISO 8601 (`sentDateISO`, `sent_timeISO`) that an answer may have.
     """
 
     id: int | None = None
@@ -152,7 +161,9 @@ class CustomerInteractions:
         name: The answer's own `name`. Documented as the customer's name; in every published
             example it is the network's ("capillary").
         interactions: One for each type of interaction, in the server's order.
-        warnings: What the server warns of, as it sent it.
+        warnings: What the server warns of, as it sent it: texts, codes, or objects with both. The
+            codes 91009 and 8069 mean that the answer is that of another customer, into whom the
+            one asked for was merged.
         customer: Who the customer is, where the answer names it.
         truncated: Whether the server counts more than could be fetched.
         extra: Fields that this version does not know.
@@ -167,7 +178,31 @@ class CustomerInteractions:
     _source: Json | None = _source_field()
 
     def messages(self) -> Iterator[tuple[Interaction, Message]]:
-        """Each message, with the interaction it belongs to."""
+        """Each message once, with the interaction it belongs to.
+
+        A server may list an SMS as `phone`, too, with the same id: it is left out there.
+        `interactions` is as the server sent it.
+        """
         for interaction in self.interactions:
-            for message in interaction.messages:
-                yield interaction, message
+            if interaction.name == _MIRROR:
+                listed = self._identities(_MIRRORED, interaction.network)
+                for message in interaction.messages:
+                    if _identity(message) not in listed:
+                        yield interaction, message
+            else:
+                for message in interaction.messages:
+                    yield interaction, message
+
+    def _identities(self, name: str, network: str | None) -> set[tuple[Any, ...]]:
+        return {
+            _identity(message)
+            for interaction in self.interactions
+            if interaction.name == name and interaction.network == network
+            for message in interaction.messages
+            if message.id is not None
+        }
+
+
+def _identity(message: Message) -> tuple[Any, ...]:
+    # The id alone might be that of another message, if each channel counted for itself.
+    return str(message.id), message.sent_at, message.subject

@@ -1,7 +1,9 @@
 """One customer's interactions as a table for a person, with nothing personal in it."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,6 +13,9 @@ from capillary_interactions._model.interactions import CustomerInteractions, Int
 from capillary_interactions._model.outcome import Found, Outcome
 from capillary_interactions._text.masking import mask, mask_subject, mask_text
 from capillary_interactions._text.wording import ending_label, format_duration, pluralise, zone_name
+
+# Of an answer for a customer who was merged into another: "retrieved survivor account".
+_MERGED: Final = frozenset({"91009", "8069"})
 
 
 def outcome_table(outcome: Outcome, *, show_codes: bool) -> RenderableType:
@@ -81,6 +86,12 @@ def _date(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def _warning_code(warning: Any) -> str:
+    code = warning.get("code") if isinstance(warning, Mapping) else warning
+    match = re.match(r"\s*(\d{4,5})\b", str(code), re.ASCII)
+    return match[1] if match else ""
+
+
 def _with_zone(moment: datetime | None) -> str:
     return "" if moment is None else f" {_date(moment)} {zone_name(moment)}"
 
@@ -94,5 +105,7 @@ def _further(customer: CustomerInteractions) -> Iterator[str]:
             yield f"{mask_text(interaction.name)}: {pluralise(len(interaction.locations), 'place')}"
     if customer.truncated:
         yield "truncated: Capillary counts more than it gave"
+    for code in sorted(_MERGED.intersection(map(_warning_code, customer.warnings))):
+        yield f"the answer is another customer's, into whom this one was merged ({code})"
     if customer.warnings:
         yield f"{pluralise(len(customer.warnings), 'warning')} from Capillary; see them with --json"

@@ -112,6 +112,20 @@ def test_shows_what_is_no_message() -> None:
         assert line in text
 
 
+@pytest.mark.parametrize(
+    "warning", [91009, "91009", "8069", {"code": 8069}, {"code": "91009", "message": "x"},
+                "91009: Retrieved survivor account"],
+)  # fmt: skip
+def test_says_that_the_answer_is_another_customer_s(warning: Any) -> None:
+    """Of a customer who was merged into another, whatever the warning is spelled like."""
+    text = _shown(_found(warnings=("x", warning)))
+
+    assert "the answer is another customer's, into whom this one was merged (" in text
+    assert "2 warnings from Capillary" in text
+    for other in (1017, "191009", "910091", None, ["91009"], {"message": "91009"}):
+        assert "merged" not in _shown(_found(warnings=(other,)))
+
+
 def test_says_that_there_is_nothing() -> None:
     """A known customer without interactions is no empty table."""
     assert "no interactions" in _shown(_found())

@@ -66,6 +66,31 @@ async def test_agrees_with_the_models(shape: str) -> None:
     assert list(seen.statuses) == [name for name, _ in statuses.most_common()]
 
 
+def test_counts_an_sms_that_is_listed_twice_once() -> None:
+    """As an SMS, in no matter which order it is listed."""
+    sent = {"id": 1, "subject": "Sale", "status": "CLICKED", "sentDate": "05-03-2024 10:00:00"}
+    twice = [answer(sent, name=name)["interaction"][0] for name in ("phone", "sms")]
+    seen = counted(*({"name": "capillary", "interaction": both} for both in (twice, twice[::-1])))
+
+    assert (seen.total, seen.customers) == (2, 2)
+    assert (seen.channels, seen.statuses) == ({("capillary", "sms"): 2}, {"CLICKED": 2})
+    assert seen.months == {(2024, 3): 2}
+
+
+def test_counts_months_as_dates_are_read() -> None:
+    """By a copy with an offset, and by the offset of another date of the answer."""
+    copy = {"sentDate": "01-04-2024 02:00:00", "sentDateISO": "2024-04-01T02:00:00+05:30"}
+    shown = {"deliveredTime": "2024-04-01T02:00:05+05:30", "sentDate": "01-04-2024 02:00:00"}
+
+    assert counted(answer(copy), answer(shown)).months == {(2024, 3): 2}
+
+
+def test_refuses_what_is_no_answer() -> None:
+    """As any other damage of a job's file."""
+    with pytest.raises(ValueError, match=r"^an answer cannot be read$"):
+        counted({"interaction": 5})
+
+
 def test_counts_what_is_left_out() -> None:
     """No status, no date, a date in no known spelling, no list, no name of a network."""
     seen = counted(

@@ -13,11 +13,20 @@ from .bodies import SAMPLES, ending, judged, read, sample
 ENDINGS = {
     "documented": "found",
     "envelope": "found",
+    "envelope_customers_warnings": "found",
     "envelope_old": "found",
     "flat_channels": "found",
+    "flat_phone_mirrors_sms": "found",
+    "error_authorization_unavailable": "again",
+    "error_customer_deleted": "not found",
+    "error_customers_not_found": "not found",
     "error_envelope_failed": "again",
     "error_envelope_not_found": "not found",
     "error_flat_not_found": "not found",
+    "error_no_access": "forbidden",
+    "error_token_endpoint_refused": "rejected",
+    "error_token_expired": "denied",
+    "error_token_invalid": "denied",
     "token": "unreadable",
 }
 
@@ -33,7 +42,7 @@ def test_end_as_documented(name: str, expected: str) -> None:
     assert ending(judged(sample(name))) == expected
 
 
-@pytest.mark.parametrize("name", ["documented", "flat_channels"])
+@pytest.mark.parametrize("name", ["documented", "flat_channels", "flat_phone_mirrors_sms"])
 def test_flat_ones_come_back_to_the_letter(name: str) -> None:
     """Read and written, they are what was sent, in the order in which it was sent."""
     sent = orjson.loads(sample(name))

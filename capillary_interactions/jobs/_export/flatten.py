@@ -153,11 +153,12 @@ class Flattener:
 
     def _messages(self, answer: CustomerInteractions) -> Iterator[tuple[Any, ...]]:
         answer_cells = self._answer(answer)
-        for interaction in answer.interactions:
-            cells = (*answer_cells, *self._interaction(interaction))
-            for message in interaction.messages:
-                yield (*cells, *self._message(message))
-        if not any(interaction.messages for interaction in answer.interactions):
+        current, cells = None, answer_cells
+        for interaction, message in answer.messages():
+            if interaction is not current:
+                current, cells = interaction, [*answer_cells, *self._interaction(interaction)]
+            yield (*cells, *self._message(message))
+        if current is None:
             yield (*answer_cells, *_NO_INTERACTION)
 
 

@@ -33,7 +33,7 @@ WIDE: Final = 900
 """The width of a drawing for a screen."""
 _AXIS_HEIGHT: Final = 44
 _LABEL_WIDTH: Final = 146
-_MAX_LABEL: Final = 18
+_MAX_LABEL: Final = 16
 _MIN_BAR: Final = 0.02  # of the longest
 _MAX_QUOTA: Final = 4.0  # times the highest rate
 _MAX_TICKS: Final = 8

@@ -7,13 +7,11 @@ from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
 
-from capillary_interactions._json.dates import make_date_parser
-from capillary_interactions._model.vocabulary import Network
+from capillary_interactions._json.reader import Reader, SchemaMismatch
 
 OTHERS: Final = "others"
 UNKNOWN: Final = "not given"
 
-_NETWORKS: Final = frozenset(Network)
 _MAX_KEYS: Final = 500
 _MAX_MONTHS: Final = 48
 _MONTHS_A_YEAR: Final = 12
@@ -65,7 +63,7 @@ class MessageCounter:
     """Counts the messages of one answer after the other; months are in the given time zone."""
 
     def __init__(self, zone: tzinfo) -> None:
-        self._parse = make_date_parser(zone)
+        self._reader = Reader(zone)
         self._channels: Counter[Channel] = Counter()
         self._statuses: Counter[str] = Counter()
         self._months: Counter[tuple[int, int]] = Counter()
@@ -74,27 +72,23 @@ class MessageCounter:
         self._undated = 0
 
     def add(self, answer: Mapping[str, Any]) -> None:
-        """Count an answer as a job stores it: as `to_jsonable` returns it, without nulls."""
+        """Count an answer as a job stores it; a `ValueError` if it is none."""
+        try:
+            customer = self._reader.read(answer)
+        except SchemaMismatch:
+            raise ValueError("an answer cannot be read") from None
         before = self._total
-        for interaction in answer["interaction"]:
-            messages = interaction.get("messageList")
-            if messages:
-                network = interaction.get("network") or _network(answer) or UNKNOWN
-                channel = (network, interaction["name"])
-                _count(self._channels, channel, (OTHERS, OTHERS), len(messages))
-                self._total += len(messages)
-                for message in messages:
-                    self._add(message)
+        for interaction, message in customer.messages():
+            channel = (interaction.network or UNKNOWN, interaction.name)
+            _count(self._channels, channel, (OTHERS, OTHERS))
+            _count(self._statuses, message.status or UNKNOWN, OTHERS)
+            self._total += 1
+            moment = message.sent_at
+            if moment is None:
+                self._undated += 1
+            else:
+                self._months[moment.year, moment.month] += 1
         self._customers += self._total > before
-
-    def _add(self, message: Mapping[str, Any]) -> None:
-        _count(self._statuses, message.get("status") or UNKNOWN, OTHERS)
-        sent = message.get("sentDate")
-        moment = None if sent is None else self._parse(sent)
-        if moment is None:
-            self._undated += 1
-        else:
-            self._months[moment.year, moment.month] += 1
 
     def counted(self) -> Messages:
         return Messages(
@@ -107,15 +101,9 @@ class MessageCounter:
         )
 
 
-def _network(answer: Mapping[str, Any]) -> str | None:
-    # As in `Reader`: only the name of a network is one.
-    name = answer.get("name")
-    return name if name in _NETWORKS else None
-
-
-def _count(counts: Counter[_Key], key: _Key, others: _Key, number: int = 1) -> None:
+def _count(counts: Counter[_Key], key: _Key, others: _Key) -> None:
     """Count, with a bound on the keys, which are the server's."""
-    counts[key if key in counts or len(counts) < _MAX_KEYS else others] += number
+    counts[key if key in counts or len(counts) < _MAX_KEYS else others] += 1
 
 
 def densest_months(months: Mapping[tuple[int, int], int]) -> MonthRange:

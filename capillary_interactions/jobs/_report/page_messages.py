@@ -26,7 +26,8 @@ from capillary_interactions.jobs._report.message_counts import (
     densest_months,
 )
 
-_MAX_BARS: Final = 12
+# The statuses that are documented, so that none of them is among the others.
+_MAX_BARS: Final = 24
 _MAX_MONTHS: Final = 12
 _DEFAULT_NETWORKS: Final = frozenset({Network.CAPILLARY.value, UNKNOWN})
 
