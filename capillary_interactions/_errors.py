@@ -2,6 +2,7 @@
 
 CapillaryError
 ├── ConfigurationError    a setting is wrong (also a ValueError)
+│   └── SettingsRefusedError    the API says so, for one customer after another
 ├── AuthenticationError   the credentials are refused
 ├── EndpointDownError     a stream's stop rule: nothing answers any more
 └── LookupFailedError     one outcome, unwrapped though it was not Found (`_model/outcome.py`)
@@ -41,6 +42,30 @@ class CapillaryError(Exception):
 
 class ConfigurationError(CapillaryError, ValueError):
     """A setting that cannot work; the message begins with the setting's name."""
+
+
+class SettingsRefusedError(ConfigurationError):
+    """The API refuses a setting, for one customer after another, so no lookup can succeed.
+
+    Attributes:
+        settings: Which settings are to be looked at.
+        consecutive: For how many different customers in a row.
+        reason: The reason of the last of them.
+        code: Its code, or None.
+    """
+
+    def __init__(self, settings: str, consecutive: int, reason: str, code: int | None) -> None:
+        super().__init__(settings, consecutive, reason, code)
+        self.settings = settings
+        self.consecutive = consecutive
+        self.reason = reason
+        self.code = code
+
+    def __str__(self) -> str:
+        return (
+            f"{self.settings} cannot be right: refused for {self.consecutive} different customers "
+            f"in a row, with no answer in between (last: {self.reason})"
+        )
 
 
 class AuthenticationError(CapillaryError):

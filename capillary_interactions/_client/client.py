@@ -1,7 +1,6 @@
 """The client: its parts put together, and little else."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -16,6 +15,7 @@ from capillary_interactions._client.credential_pool import (
     build_transport,
     max_pause,
 )
+from capillary_interactions._client.endings import LookupEndings
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.lifecycle import ClientLifecycle
 from capillary_interactions._client.lookup import LookupRunner, to_outcome, too_late
@@ -100,7 +100,7 @@ class InteractionsClient:
             Cache(config.cache_ttl) if config.cache_ttl else None
         )
         self._streams: WeakSet[OutcomeStream] = WeakSet()
-        self._endings: Counter[str] = Counter()
+        self._endings = LookupEndings(self._observers, self._pool.refused_settings)
         self._lifecycle = ClientLifecycle(config.rate)
 
     @property
@@ -204,6 +204,9 @@ class InteractionsClient:
         Raises:
             ConfigurationError: An argument cannot work.
             AuthenticationError: While iterating: the credentials are refused.
+            ConfigurationError: While iterating: the API refuses a setting (source, account_id,
+                organisation or till, API version) for 5 different customers in a row, 50 once the
+                client has had an answer. It comes after the outcomes of what was read before.
             EndpointDownError: While iterating: see `give_up_after`.
             RuntimeError: The client is closed, or in use by another event loop.
         """
@@ -228,6 +231,7 @@ class InteractionsClient:
             ordered=ordered,
             give_up_after=give_up_after,
             pages=self._pool.pages,
+            refused_settings=self._pool.refused_settings,
         )
         self._streams.add(stream)
         return stream
@@ -240,6 +244,8 @@ class InteractionsClient:
         """
         try:
             async with self.stream(queries, ordered=True) as outcomes:
+                # The caller gets all of them at once, each with its reason.
+                outcomes.stops_for_settings = False
                 return [outcome async for outcome in outcomes]
         except Exception:
             del queries  # a traceback would show what it holds
@@ -247,7 +253,7 @@ class InteractionsClient:
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""
-        return snapshot_of(self._pool.all, with_all_endings(self._endings))
+        return snapshot_of(self._pool.all, with_all_endings(self._endings.counts))
 
     async def _lookup_in_background(
         self,
@@ -294,16 +300,10 @@ class InteractionsClient:
             observers.fail_lookup(number, error)
             raise
         outcome = to_outcome(ended, query, item, loop.time() - started_at, sent)
-        return self._record_ending(outcome, number)
+        return self._endings.record(outcome, number)
 
     def _reject(self, rejected: Rejected) -> Outcome:
-        return self._record_ending(rejected, self._observers.start_lookup())
-
-    def _record_ending(self, outcome: Outcome, number: int) -> Outcome:
-        self._endings[outcome.ending] += 1
-        if self._observers.enabled():
-            self._observers.end_lookup(number, outcome)
-        return outcome
+        return self._endings.record(rejected, self._observers.start_lookup())
 
     async def _run_shared(self, state: LookupState) -> LookupState:
         query = state.query

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import ProxyPages
+from capillary_interactions._client.refused_settings import RefusedSettings
 from capillary_interactions._client.retry import Budget
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.clusters import other_hosts
@@ -43,6 +44,7 @@ class CredentialPool:
 
     Attributes:
         pages: Customers for whom pages came in place of answers, with any of the credentials.
+        refused_settings: Customers for whom the API has refused a setting, likewise.
         all: Every credential, in the order of the setting.
         usable: Those that are not disabled.
     """
@@ -51,6 +53,7 @@ class CredentialPool:
         self, credentials: tuple[CredentialState, ...], observers: Observers, advice: str = ""
     ) -> None:
         self.pages = ProxyPages()
+        self.refused_settings = RefusedSettings()
         self.all = self.usable = credentials
         self._observers = observers
         self._advice = advice

@@ -15,8 +15,9 @@ from capillary_interactions._client.refusal_evidence import (
     doubted,
     is_page,
 )
+from capillary_interactions._client.refused_settings import RefusedSettings
 from capillary_interactions._config.validation import check_seconds
-from capillary_interactions._errors import EndpointDownError, SettingsReason
+from capillary_interactions._errors import CapillaryError, EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions._text.tracebacks import clear
@@ -29,6 +30,8 @@ class OutcomeStream:
         tolerated: See `RefusalEvidence.is_believed`; more for a reader that keeps rejections by
             pages.
         waits_out: Whether its reader waits until pages that are no refusals go away.
+        stops_for_settings: Whether it ends where the API refuses a setting for one customer after
+            another; False for a reader that keeps these outcomes, or wants them all.
     """
 
     def __init__(
@@ -41,9 +44,12 @@ class OutcomeStream:
         ordered: bool,
         give_up_after: int | None,
         pages: ProxyPages,
+        refused_settings: RefusedSettings,
     ) -> None:
         self.tolerated = 1
         self.waits_out = False
+        self.stops_for_settings = True
+        self._refused_settings = refused_settings
         self._pages = pages
         self._work = work
         self._key = key
@@ -57,6 +63,7 @@ class OutcomeStream:
         self._breaker = CircuitBreaker(give_up_after)
         self._endings: Counter[str] = Counter()
         self._endpoint_down: EndpointDownError | None = None
+        self._settings_refused: CapillaryError | None = None
         self._entered = False
 
     async def __aenter__(self) -> Self:
@@ -79,6 +86,11 @@ class OutcomeStream:
             )
         try:
             return await self._fan_out.__anext__()
+        except StopAsyncIteration:
+            if self._settings_refused is not None and self._refused_settings.is_certain:
+                # All had been read by then.
+                raise self._settings_refused from None
+            raise
         except EndpointDownError as error:
             if error is not self._endpoint_down:
                 raise  # of the source, perhaps another stream
@@ -112,8 +124,8 @@ class OutcomeStream:
     async def _look_up_and_count(self, prepared: tuple[Any, Query | Rejected]) -> Outcome:
         item, query = prepared
         outcome = await self._work(query, item)
-        if isinstance(outcome, Rejected) and self._pages.are_everywhere():
-            self._stop_for(outcome)
+        if isinstance(outcome, Rejected):
+            self._check_rejected(outcome)
         self._endings[outcome.ending] += 1
         now = asyncio.get_running_loop().time()
         if not isinstance(outcome, Unavailable):
@@ -126,13 +138,23 @@ class OutcomeStream:
             self._fan_out.stop_reading(self._endpoint_down)
         return outcome
 
-    def _stop_for(self, rejected: Rejected) -> None:
-        """Raise, instead of rejecting one customer after another, what is about none of them.
+    def _check_rejected(self, rejected: Rejected) -> None:
+        """Stop, instead of rejecting one customer after another, for what is about none of them.
 
         Raises:
             AuthenticationError: Pages refuse all of them.
             EndpointDownError: Other pages have come in place of answers.
         """
+        if self._pages.are_everywhere():
+            self._stop_for(rejected)
+        if self.stops_for_settings:
+            error = self._refused_settings.stop_error(rejected)
+            if error is not None:
+                # What has been read still ends, and comes before the error.
+                self._settings_refused = error
+                self._fan_out.stop_reading(error)
+
+    def _stop_for(self, rejected: Rejected) -> None:
         if is_page(rejected):
             raise doubted(rejected, proven=True)
         if isinstance(rejected.reason, SettingsReason) and not self.waits_out:

@@ -49,6 +49,7 @@ class CodeMeaning:
             that every lookup ends the same. Its reason is then a `SettingsReason`.
         query_fields: Fields of a query that override the setting: a query that sets one of them is
             at fault itself.
+        settings: Which settings are to be looked at, where it is about these.
         query_fault: Whether what is asked is at fault (HTTP 400 in a web application).
         about_identifier: Whether the identifier is missing or invalid, which may also mean that
             the other version of the API spells it.
@@ -63,6 +64,7 @@ class CodeMeaning:
     text: str = ""
     misconfigured: bool = False
     query_fields: tuple[str, ...] = ()
+    settings: str = "base_url and api (--base-url, --api)"
     query_fault: bool = False
     about_identifier: bool = False
     throttled: bool = False
@@ -109,6 +111,7 @@ _WRONG_ORGANISATION: Final = CodeMeaning(
     "invalid organisation, child organisation or till",
     misconfigured=True,
     conclusive=False,
+    settings="the organisation or till of the credentials, or of attribution= and headers=",
     remedy="check the credentials, attribution= and headers=",
 )
 _WRONG_SOURCE: Final = CodeMeaning(
@@ -116,6 +119,7 @@ _WRONG_SOURCE: Final = CodeMeaning(
     "source or account id missing or invalid; check source and account_id",
     misconfigured=True,
     query_fields=("source", "account_id"),
+    settings="source and account_id (CAPILLARY_SOURCE, CAPILLARY_ACCOUNT_ID)",
 )
 _WRONG_IDENTIFIER: Final = CodeMeaning(
     ResultKind.REJECTED, "identifier missing or invalid", query_fault=True, about_identifier=True
@@ -125,6 +129,7 @@ _WRONG_PAGE: Final = CodeMeaning(
     "offset or limit out of range; check page_size, limit and offset",
     misconfigured=True,
     query_fields=("limit", "offset"),
+    settings="page_size (CAPILLARY_PAGE_SIZE)",
 )
 _UNFETCHED: Final = CodeMeaning(
     ResultKind.RETRYABLE, "the server was unable to fetch the data", vague=True
@@ -168,7 +173,12 @@ _ITEM: Final[Mapping[int, CodeMeaning]] = {
         ResultKind.REJECTED, "the identifier is read as several customers", query_fault=True
     ),
     # That header is one of the setting `headers`.
-    1061: CodeMeaning(ResultKind.REJECTED, "lookup header without its type", misconfigured=True),
+    1061: CodeMeaning(
+        ResultKind.REJECTED,
+        "lookup header without its type",
+        misconfigured=True,
+        settings="headers=",
+    ),
     **dict.fromkeys((1109, 8025, 8061, 8062, 8063, 8088, *range(91001, 91005)), _UNFETCHED),
     618: CodeMeaning(ResultKind.REJECTED, "customer marked as fraud", query_fault=True),
     # In a body these two are not what HTTP means by them.
@@ -254,6 +264,13 @@ def _overrides(query: Query, meaning: CodeMeaning) -> bool:
     return any(getattr(query, name) is not None for name in meaning.query_fields)
 
 
+def meaning_of_rejection(outcome: Rejected) -> CodeMeaning | None:
+    """What its code means, or its status where the code is in no table; None without both."""
+    code, status = outcome.code, outcome.status
+    meaning = None if code is None else BODY[Level.REQUEST].get(code)
+    return meaning_of_status(status) if meaning is None and status is not None else meaning
+
+
 def is_request_fault(outcome: Rejected) -> bool:
     """Whether the question is at fault, and not the settings.
 
@@ -263,10 +280,7 @@ def is_request_fault(outcome: Rejected) -> bool:
         return False
     if outcome.attempts == 0:
         return True
-    code, status = outcome.code, outcome.status
-    meaning = None if code is None else BODY[Level.REQUEST].get(code)
-    if meaning is None and status is not None:
-        meaning = meaning_of_status(status)
+    meaning = meaning_of_rejection(outcome)
     if meaning is None:
         return False
     return meaning.query_fault or _overrides(outcome.query, meaning)

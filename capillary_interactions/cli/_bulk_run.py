@@ -10,7 +10,11 @@ from attrs import frozen
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._errors import AuthenticationError, EndpointDownError
+from capillary_interactions._errors import (
+    AuthenticationError,
+    EndpointDownError,
+    SettingsRefusedError,
+)
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import StoppedEarlyError
 from capillary_interactions.cli._progress import display_notices, display_progress
@@ -19,6 +23,7 @@ from capillary_interactions.cli._summaries import ProgressState
 from capillary_interactions.jobs import CustomerList, JobError
 
 DRAIN: Final = 30.0
+_NO_STOP: Final = "take each for its customer's own: --give-up-after 0"
 
 
 @frozen(kw_only=True)
@@ -75,6 +80,8 @@ class BulkRun(ABC):
             self._stopped(f"the credentials are refused: {error}")
         except (EndpointDownError, StoppedEarlyError) as error:
             self._stopped(str(error))
+        except SettingsRefusedError as error:
+            self._stopped(f"{error}; correct it, or {_NO_STOP}")
         except JobError as error:
             if not error.begun:
                 raise

@@ -57,7 +57,8 @@ _STOP_OPTIONS: Final = (
         default=50,
         show_default=True,
         help="When N customers in a row had no answer, pause and ask for one now and then; "
-        "0 for never. With --out - stop.",
+        "0 for never. With --out - stop. With 0 the run does not stop either where the API refuses "
+        "a setting (source, account id, ...) for one customer after another.",
     ),
     click.option(
         "--patience",
@@ -90,6 +91,7 @@ class StopOptions:
             unanswered=self.unanswered,
             silence=None if self.unanswered is None else default.silence,
             give_up_after=self.patience,
+            refused_settings=self.unanswered is not None,
             rejected_share=None if self.accept_rejected else default.rejected_share,
         )
 

@@ -154,6 +154,8 @@ class Job:
             ListError: The list cannot be read, or not any further; the rows before are done.
             WrongListError: Too many of the first rows are rejected.
             AuthenticationError: The credentials are refused.
+            ConfigurationError: The API refuses a setting for one customer after another; see
+                `StopRules`.
             EndpointDownError: There has been no answer for too long.
         """
         options = RunOptions(

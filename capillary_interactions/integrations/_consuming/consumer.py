@@ -78,7 +78,8 @@ class Consumer(Generic[_M]):
             by its type. If it raises, the consumer stops with that.
         distrust_after: Endings in a row that a wrong setting explains and no event does (nothing
             is found at the address, or it answers something else), with no answer among them,
-            after which it stops; likewise events in a row for which `key` or `ordered_by` raises.
+            after which it stops; before any answer, 5 different customers are enough for whom the
+            API refuses a setting. Likewise events in a row for which `key` or `ordered_by` raises.
             Until then, for half a minute or until another event is answered (or `key` returns),
             such events are held. None takes each for the event's own fault.
 

@@ -38,6 +38,7 @@ from capillary_interactions.integrations._consuming.misconfiguration import (
     SETTINGS_ARE_WRONG,
     MisconfigurationGuard,
     suggests_misconfiguration,
+    suspected_settings,
 )
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
@@ -127,6 +128,7 @@ class MessageProcessor(Generic[_M]):
     ) -> None:
         self._client = client
         self._pages = client._pool.pages  # noqa: SLF001
+        self._refused_settings = client._pool.refused_settings  # noqa: SLF001
         self._key = key
         self._handle = handle
         self._redelivery_delay = redelivery_delay
@@ -199,7 +201,7 @@ class MessageProcessor(Generic[_M]):
         query = self._query(task)
         while True:
             outcome = await self._lookup(task.message, query)
-            if isinstance(outcome, Rejected) and self._pages.may_be_everywhere():
+            if isinstance(outcome, Rejected) and self._may_be_about_all(outcome):
                 self._lend_slot(task)
             if not await task.wait_for_predecessor():
                 return Return()
@@ -209,6 +211,11 @@ class MessageProcessor(Generic[_M]):
                 return settlement
             if await self._stopped_within(min(settlement.delay, _MAX_PAUSE)):
                 return Return()
+
+    def _may_be_about_all(self, outcome: Rejected) -> bool:
+        if self._pages.may_be_everywhere():
+            return True
+        return outcome.code is not None and self._refused_settings.doubts(outcome)
 
     def _query(self, task: MessageTask[_M]) -> Query | Identifier | InvalidMessage:
         invalid = task.invalid
@@ -242,7 +249,11 @@ class MessageProcessor(Generic[_M]):
         else:
             self._breaker.record_answer(now)
         if suggests_misconfiguration(outcome):
-            self._settings.record_failure(f"{outcome.ending}: {outcome.reason}", sure=everywhere)
+            self._settings.record_failure(
+                f"{outcome.ending}: {outcome.reason}",
+                sure=everywhere or self._refused_settings.stop_error(outcome) is not None,
+                settings=suspected_settings(outcome),
+            )
         elif isinstance(outcome, Found | NotFound) and not self._pages.may_be_everywhere():
             self._settings.record_success()
         return outcome

@@ -8,13 +8,12 @@ from capillary_interactions._client.circuit_breaker import BreakerState, Circuit
 from capillary_interactions._config.validation import check_count
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.outcome import Outcome, Rejected, Unreadable
-from capillary_interactions._protocol.codes import is_request_fault
+from capillary_interactions._protocol.codes import is_request_fault, meaning_of_rejection
 
 # After so long, a failure that no other event has explained is taken for the event's own.
 _EVIDENCE_TIMEOUT: Final = 30.0
 SETTINGS_ARE_WRONG: Final = (
-    "base_url and the other settings cannot be right: {count} lookups in a row ended as no "
-    "event explains (last: {last})"
+    "{settings} cannot be right: {count} lookups in a row ended as no event explains (last: {last})"
 )
 FUNCTIONS_ARE_WRONG: Final = (
     "key= or ordered_by= does not fit these events: it failed for {count} in a row (last: "
@@ -30,7 +29,8 @@ class MisconfigurationGuard:
 
     Args:
         max_failures: Failures in a row after which the settings are wrong; None for never.
-        problem: The error's text, with `{count}` and `{last}`.
+        problem: The error's text, with `{count}`, `{last}` and, in one about settings,
+            `{settings}`.
 
     Raises:
         ConfigurationError: `max_failures` is no count.
@@ -49,12 +49,13 @@ class MisconfigurationGuard:
         self._breaker.record_answer(asyncio.get_running_loop().time())
         self._wake()
 
-    def record_failure(self, failure: str, *, sure: bool = False) -> None:
+    def record_failure(self, failure: str, *, sure: bool = False, settings: str = "") -> None:
         """An event has failed as a wrong setting would make all of them fail.
 
         Args:
             failure: How.
             sure: Whether enough other events have shown that it is no event's own failure.
+            settings: Which settings it suggests to be wrong.
 
         Raises:
             ConfigurationError: The settings are wrong.
@@ -63,7 +64,9 @@ class MisconfigurationGuard:
             return
         self._breaker.record_failure(asyncio.get_running_loop().time())
         if sure or self._breaker.state is BreakerState.OPEN:
-            problem = self._problem.format(count=self._breaker.failures, last=failure)
+            problem = self._problem.format(
+                count=self._breaker.failures, last=failure, settings=settings
+            )
             raise ConfigurationError(
                 f"{problem}; distrust_after=None would make dead letters of these"
             )
@@ -90,6 +93,12 @@ class MisconfigurationGuard:
         # Only those that wait already: later ones wait for the next success.
         self._evidence.set()
         self._evidence = asyncio.Event()
+
+
+def suspected_settings(outcome: Rejected | Unreadable) -> str:
+    """Which settings would explain an ending."""
+    meaning = meaning_of_rejection(outcome) if isinstance(outcome, Rejected) else None
+    return "base_url and the other settings" if meaning is None else meaning.settings
 
 
 def suggests_misconfiguration(outcome: Outcome) -> TypeGuard[Rejected | Unreadable]:

@@ -117,6 +117,7 @@ class JobRun:
             fail=self._fail,
             proven=lambda: self._client._pool.proven,  # noqa: SLF001 - no contract of the client's
             pages=self._client._pool.pages,  # noqa: SLF001 - as above
+            refused_settings=self._client._pool.refused_settings,  # noqa: SLF001 - as above
         )
         self._writer = OutcomeWriter(self._write, self._fail, self._report_progress)
         self._reading = self._loop.create_task(self._read_list())
@@ -140,6 +141,7 @@ class JobRun:
             share=self._options.share,
         ) as self._stream:
             self._stream.tolerated, self._stream.waits_out = MAX_TOLERATED, True
+            self._stream.stops_for_settings = False
             if self._stopping:
                 self._stream.stop_reading()
             async for outcome in self._stream:

@@ -7,11 +7,13 @@ from typing import Final
 
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.refusal_evidence import ProxyPages, doubted, is_page
+from capillary_interactions._client.refused_settings import RefusedSettings, is_refused_setting
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions.jobs._run.stop_rules import (
     FirstAnswer,
     StopRules,
     Unanswered,
+    is_about_settings,
     is_unanswered,
 )
 from capillary_interactions.jobs._run.work_queue import Item, WorkQueue
@@ -38,6 +40,8 @@ class OutageHandler:
             itself are held until the next answer, too; if none comes, they are no outcomes, but
             for the few at the end of a list whose other customers were answered.
         pages: The customers who have met such a refusal since the last answer.
+        refused_settings: The customers for whom the API has refused a setting since the last
+            answer. They are held, too; if there are too many the run fails, and they stay open.
 
     Attributes:
         reason: Why nothing is looked up at the moment, or None.
@@ -54,6 +58,7 @@ class OutageHandler:
         fail: Callable[[Exception], None],
         proven: Callable[[], bool] = lambda: True,
         pages: ProxyPages | None = None,
+        refused_settings: RefusedSettings | None = None,
     ) -> None:
         self.reason: str | None = None
         self._rules = rules
@@ -64,6 +69,7 @@ class OutageHandler:
         self._fail = fail
         self._proven = proven
         self._pages = ProxyPages() if pages is None else pages
+        self._refused = RefusedSettings() if refused_settings is None else refused_settings
         self._held: deque[tuple[Item, Outcome]] = deque()
         self._first = FirstAnswer()
         self._loop = asyncio.get_running_loop()
@@ -81,6 +87,9 @@ class OutageHandler:
         """A lookup has ended."""
         if is_page(outcome):
             self._hold(item, outcome)
+            return
+        if self._is_refused_setting(outcome):
+            self._take_refused(item, outcome)
             return
         if not is_unanswered(outcome):
             self._answered(item, outcome)
@@ -101,6 +110,19 @@ class OutageHandler:
         if self._breaker.state is BreakerState.OPEN:
             self._pause(outcome)
 
+    def _is_refused_setting(self, outcome: Outcome) -> bool:
+        if not self._rules.refused_settings or is_about_settings(outcome):
+            return False
+        return is_refused_setting(outcome)
+
+    def _take_refused(self, item: Item, outcome: Outcome) -> None:
+        self._hold(item, outcome)
+        error = self._refused.stop_error(outcome)
+        if error is not None and not self._closed:
+            # All of them stay open, until the setting is right.
+            self._requeue_held()
+            self._fail(error)
+
     def _hold(self, item: Item, outcome: Outcome) -> None:
         self._held.append((item, outcome))
         self._queue.wake()
@@ -109,36 +131,44 @@ class OutageHandler:
 
     def flush_held(self) -> None:
         """Record what is held, but for refusals that may concern all customers."""
-        self._flush_held(pages=False)
+        self._flush_held(lambda outcome: is_page(outcome) or self._is_refused_setting(outcome))
 
     def _flush_answered(self) -> None:
         """Record what is held, but for refusals of requests later than the one answered now."""
+        self._held = self._flush_held(self._is_still_doubtful)
+
+    def _is_still_doubtful(self, outcome: Outcome) -> bool:
+        if is_page(outcome):
+            return self._pages.may_be_everywhere(outcome.query.identifier)
+        return self._is_refused_setting(outcome) and self._refused.doubts(outcome)
+
+    def _flush_held(self, excepted: Callable[[Outcome], bool]) -> deque[tuple[Item, Outcome]]:
+        """Record what is held, and return what is not to be recorded."""
         held, self._held = self._held, deque()
+        left: deque[tuple[Item, Outcome]] = deque()
         for item, outcome in held:
-            customer = outcome.query.identifier
-            if is_page(outcome) and self._pages.may_be_everywhere(customer):
-                self._held.append((item, outcome))
+            if excepted(outcome):
+                left.append((item, outcome))
             else:
                 self._record(item, outcome)
-
-    def _flush_held(self, *, pages: bool) -> None:
-        held, self._held = self._held, deque()
-        for item, outcome in held:
-            if pages or not is_page(outcome):
-                self._record(item, outcome)
+        return left
 
     def on_idle(self) -> None:
         """The queue is empty: if all lookups in progress are held, the run is at its end."""
         if self._queue.in_progress != len(self._held):
             return
-        proven = self._proven()
-        pages = [] if proven else [held for held in self._held if is_page(held[1])]
-        self._flush_held(pages=proven)
-        if len(pages) == 1:
-            # Only another customer's refusal would make it one of the credentials.
-            self._record(*pages[0])
-        elif pages:
-            self._fail(doubted(pages[-1][1]))
+        doubtful = self._flush_held(self._is_doubtful_at_end)
+        if len(doubtful) == 1:
+            # Only another customer's refusal would make it one of all.
+            self._record(*doubtful[0])
+        elif doubtful:
+            last = doubtful[-1][1]
+            self._fail(self._refused.error_at_end(last) or doubted(last))
+
+    def _is_doubtful_at_end(self, outcome: Outcome) -> bool:
+        if is_page(outcome):
+            return not self._proven()
+        return self._is_refused_setting(outcome) and not self._refused.answered
 
     async def aclose(self) -> None:
         """Send no more probes; unless the run pauses, what is held or still ends is an outcome."""

@@ -83,6 +83,7 @@ async def prepare(
         {**saved["settings"], "format": saved["format"] or format_},
         {**settings, "format": format_ or saved["format"]},
         saved["columns"] or (),
+        answered=settings == saved["settings"] or await thread(store.has_answers),
     )
     template, feed = template_from_settings(settings), None
     if customers is not None:

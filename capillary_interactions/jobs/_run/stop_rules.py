@@ -3,9 +3,9 @@
 import math
 from typing import Final, TypeGuard
 
-from attrs import frozen
+from attrs import field, frozen
 
-from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._config.validation import check_count, check_seconds, valid_type
 from capillary_interactions._errors import ConfigurationError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable
 
@@ -25,6 +25,12 @@ class StopRules:
 
     Refused credentials always stop a run at once.
 
+    A code about a setting (source, account id, organisation or till, API version) may come for
+    single customers, too, so the run ends for it once as many different ones in a row had one, with
+    no answer in between: 5 before the first answer of the run, 50 after it, and two where these
+    are the last of a list without any answer. All of them stay open. If others are answered first,
+    theirs are outcomes like any other.
+
     Args:
         unanswered: Lookups in a row without any answer after which the run pauses: it looks up
             only one customer now and then, until there is an answer; None for never.
@@ -35,6 +41,8 @@ class StopRules:
         rejected_share: If as large a share of the first `rejected_of` rows is rejected, the run
             stops; None for never.
         rejected_of: See there.
+        refused_settings: Whether the run ends where the API refuses a setting for one customer
+            after another; if not, each of them is rejected.
 
     Raises:
         ConfigurationError: One of them cannot work.
@@ -47,6 +55,7 @@ class StopRules:
     give_up_after: float = 3600.0
     rejected_share: float | None = 0.5
     rejected_of: int = 100
+    refused_settings: bool = field(default=True, validator=valid_type(bool))
 
     def __attrs_post_init__(self) -> None:
         if self.unanswered is not None:
@@ -114,7 +123,12 @@ class FirstAnswer:
 
 
 def is_about_settings(outcome: Outcome) -> bool:
-    """Whether the reason of an outcome is the settings or the deployment, not the customer."""
+    """Whether its reason is the deployment, or a setting that the API itself has not refused.
+
+    What the API refuses by a code is counted by `RefusedSettings`, by customers.
+    """
+    if isinstance(outcome, Rejected) and outcome.code is not None:
+        return False
     return isinstance(outcome, Unavailable | Rejected) and isinstance(
         outcome.reason, SettingsReason
     )

@@ -77,9 +77,11 @@ class RowStream:
             client: Its client.
             write: Takes a line, with its end.
             timeout: Seconds for one customer, or None.
-            give_up_after: Unavailable endings in a row that stop the run, or None.
+            give_up_after: Unavailable endings in a row that stop the run, or None. None also takes
+                each refusal of a setting for its own customer's.
 
         Raises:
+            ConfigurationError: The API refuses a setting for one customer after another.
             EndpointDownError: That number of lookups had no answer, or a setting must be wrong.
             ListError: The list cannot be read any further.
         """
@@ -89,21 +91,33 @@ class RowStream:
                 queries, key=lambda item: item[1], timeout=timeout, give_up_after=give_up_after
             ) as outcomes,
         ):
+            outcomes.stops_for_settings = give_up_after is not None
+            refused = client._pool.refused_settings  # noqa: SLF001 - no contract of the client's
+            doubts = refused.doubts if outcomes.stops_for_settings else None
             async for outcome in outcomes:
                 self._pending.append(outcome)
                 if self._first.is_wrong(outcome):
                     raise self._endpoint_down(outcome)
-                if not self._first.suspects(outcome):
-                    await self._flush(write)
+                if self._first.suspects(outcome):
+                    continue
+                await self._flush(write, doubts)
+            if doubts is not None and self._pending:
+                error = refused.error_at_end(self._pending[-1])
+                if error is not None:
+                    raise error
             await self._flush(write)
 
     def _endpoint_down(self, last: Outcome) -> EndpointDownError:
         reason = "" if isinstance(last, Found) else last.reason
         return EndpointDownError(self._first.in_a_row, reason, with_all_endings(self.endings))
 
-    async def _flush(self, write: Write) -> None:
+    async def _flush(self, write: Write, doubts: Callable[[Outcome], bool] | None = None) -> None:
+        """Write what has ended, but for what may turn out to be no outcome."""
         outcomes, self._pending = self._pending, []
         for outcome in outcomes:
+            if doubts is not None and doubts(outcome):
+                self._pending.append(outcome)
+                continue
             self.endings[outcome.ending] += 1
             if isinstance(outcome, Unavailable):
                 self.unanswered = outcome.reason

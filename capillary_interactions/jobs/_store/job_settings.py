@@ -30,6 +30,10 @@ _READING: Final = frozenset({"column", "delimiter", "encoding"})
 _ZONE_RULE: Final = "cluster_timezone"
 # What earlier versions did not store, and did in one way only.
 _NOT_STORED: Final[Mapping[str, Any]] = {"phone_region": None}
+# What was refused for one of these may be answered with another; no answer depends on them before.
+_CORRECTABLE: Final = frozenset(
+    {"base_url", "api", "source", "account_id", "page_size", "max_pages", "timezone"}
+)
 _HOW_TO_CONTINUE: Final = (
     "go on with the old settings, or give the new ones a job (and a result) of its own"
 )
@@ -90,7 +94,11 @@ def endpoint_identity(base_url: str) -> str:
 
 
 def compare_settings(
-    before: dict[str, Any], now: dict[str, Any], columns: Sequence[str] = ()
+    before: dict[str, Any],
+    now: dict[str, Any],
+    columns: Sequence[str] = (),
+    *,
+    answered: bool = True,
 ) -> str | None:
     """Compare the settings of a job with those of this run.
 
@@ -98,6 +106,8 @@ def compare_settings(
         before: Those of the job; what an earlier version did not store counts as equal.
         now: Those of this run.
         columns: The columns of the list, among which a name and a number may mean the same one.
+        answered: Whether a customer of the job has been answered; if none was, the settings of the
+            requests may be others.
 
     Returns:
         What differs in how the list is read, where its rows may be the same all the same; or None.
@@ -106,10 +116,11 @@ def compare_settings(
         JobChangedError: They differ; the text names them.
     """
     before = {**before, _ZONE_RULE: now.get(_ZONE_RULE), **_corrected_zone(before, now)}
+    correctable = frozenset[str]() if answered else _CORRECTABLE
     differing = [
         name
         for name, value in now.items()
-        if before.get(name, _NOT_STORED.get(name, value)) != value
+        if name not in correctable and before.get(name, _NOT_STORED.get(name, value)) != value
     ]
     if "phone_region" in differing and now.get("identifier", "mobile") != "mobile":
         differing.remove("phone_region")  # it is about phone numbers only

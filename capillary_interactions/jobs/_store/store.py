@@ -258,6 +258,11 @@ class Store:
         finally:
             self._connection.execute("COMMIT")
 
+    def has_answers(self) -> bool:
+        """Whether Capillary has answered for a customer, be it that they are unknown."""
+        endings = self.status().endings
+        return bool(endings["found"] or endings["not_found"])
+
     @_with_job_errors
     def report(self, limit: int) -> Report:
         """The job and its last run, with as many of the first and the last rows that failed."""

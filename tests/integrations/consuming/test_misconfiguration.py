@@ -58,6 +58,31 @@ async def test_stops_though_it_holds_fewer_than_it_needs_to_be_sure(in_flight: i
     assert consumer.report().rejected < 10
 
 
+_REFUSED: dict[str, Any] = {"errors": [{"status": False, "code": 8001, "message": "no source"}]}
+
+
+@pytest.mark.parametrize("in_flight", [1, 3, 16])
+async def test_stops_at_once_where_the_api_refuses_a_setting(in_flight: int) -> None:
+    """Five different customers are enough: no dead letter, and the error names the setting."""
+    events = messages(*(f"x-{number}" for number in range(200)))
+    async with client_of(FakeTransport(default=after(0.01, _REFUSED))) as client:
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=in_flight)
+        with pytest.raises(
+            ConfigurationError, match=r"^source and account_id .* 5 lookups in a row .*\(8001\)"
+        ):
+            await asyncio.wait_for(consumer.run(), 5.0)
+    report = consumer.report()
+    assert report == ConsumerReport(returned=report.returned)
+
+
+async def test_puts_aside_whom_a_setting_is_refused_for_once_others_are_answered() -> None:
+    """Nine of ten are answered: that one is a dead letter, and the others are not held up."""
+    names = [f"{'odd' if number % 10 == 3 else 'slow'}-{number}" for number in range(100)]
+    transport = answers_by_prefix(odd=after(0.01, _REFUSED))
+    report = await consumed(messages(*names), transport=transport, in_flight=8)
+    assert report == ConsumerReport(acknowledged=90, rejected=10)
+
+
 async def test_puts_aside_what_is_wrong_once_another_is_answered() -> None:
     """An answer proves the settings; the count begins anew."""
     names = [f"odd-{number}" for number in range(9)]
