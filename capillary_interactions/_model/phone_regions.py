@@ -70,7 +70,7 @@ def digits_in_region(value: str, region: str) -> str:
     Raises:
         ValueError: It cannot be a phone number; the message holds no digit.
     """
-    library = _library()
+    library, value = _library(), ascii_digits(value)
     reason = unreadable_reason(value)
     if reason is not None:
         raise ValueError(f"a customer's mobile {reason}")
@@ -90,7 +90,7 @@ def digits_in_region(value: str, region: str) -> str:
 
 
 def _number(value: str) -> str:
-    return ascii_digits(without_separators(without_scheme(without_marks(value))))
+    return without_separators(without_scheme(without_marks(value)))
 
 
 def _readings(value: str, region: str, library: ModuleType) -> "Iterator[PhoneNumber]":

@@ -106,7 +106,7 @@ class Identifier:
         """A customer by mobile number, with the country code.
 
         Raises:
-            InvalidMobileError: It is not written in digits. Its text names none of them.
+            ValueError: It is not written in digits; the text names none of them.
         """
         return cls(IdentifierName.MOBILE, value)
 

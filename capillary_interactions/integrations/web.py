@@ -130,8 +130,9 @@ def identified(name: str, value: str) -> Identifier:
         value: What the request says.
 
     Raises:
-        MalformedIdentifierError: The kind is unknown, or the value is blank or holds control
-            characters. `answer_failures`, or the plugin, answers it.
+        MalformedIdentifierError: The kind is unknown, the value is blank or holds control
+            characters, or a mobile is not written in digits. `answer_failures`, or the plugin,
+            answers it.
     """
     try:
         return Identifier(name, value)

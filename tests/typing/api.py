@@ -76,6 +76,9 @@ def ask() -> Query:
         Identifier.external_id("X1"),
         Identifier.card_number("1"),
         Identifier.card_external_id("1"),
+        Identifier.customer_id("554"),
+        Identifier.custom("wechat", "1"),
+        Identifier(IdentifierName.custom("wechat"), "1"),
         Identifier(IdentifierName.MOBILE, "919738522695"),
         Identifier("mobile", "919738522695"),
     ):
@@ -135,6 +138,7 @@ def configure(zone: tzinfo) -> ClientConfig:
         page_size=None,
         max_pages=20,
         timezone=zone,
+        phone_region="IN",
         single_flight=True,
         cache_ttl=0.0,
         max_body=8 * 1024 * 1024,
@@ -226,6 +230,7 @@ def end(outcome: Outcome) -> str:
     assert_type(outcome.elapsed, float)
     assert_type(outcome.waited, float)
     assert_type(outcome.request_id, str | None)
+    assert_type(outcome.sent_value, str | None)
     match outcome:
         case Found():
             assert_type(outcome.customer, CustomerInteractions)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from capillary_interactions import ConfigurationError
+from capillary_interactions import ConfigurationError, Identifier
 from capillary_interactions._protocol.messages import Response
-from capillary_interactions.integrations.consume import Consumer, ConsumerReport
+from capillary_interactions.integrations.consume import Consumer, ConsumerReport, consume
 from capillary_interactions.testing import FakeTransport, after, interactions
 from tests.integrations.consuming.fake_events import (
     Handler,
@@ -16,6 +16,7 @@ from tests.integrations.consuming.fake_events import (
     client_of,
     consumed,
     endless,
+    finite,
     key,
     messages,
 )
@@ -166,3 +167,18 @@ async def test_puts_aside_a_lonely_message_without_a_key_after_a_while() -> None
         assert message.settlements == [("reject", "no query can be made of it")]
         consumer.stop()
         await running
+
+
+async def test_puts_aside_a_number_that_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    """Among others it is a dead letter, whose log line says why and holds no digit of it."""
+
+    def mobile(message: Message) -> Identifier:
+        return Identifier.mobile(message.name)
+
+    events = messages(*(f"+91 90000 0000{number}" for number in range(5)), "97385x22695")
+    async with client_of(FakeTransport(default=interactions())) as client:
+        report = await consume(client, finite(events), key=mobile, handle=Handler())
+    assert report == ConsumerReport(acknowledged=5, rejected=1)
+    assert events[-1].settlements == [("reject", "no query can be made of it")]
+    assert "an event is rejected: a customer's mobile must be digits" in caplog.text
+    assert "22695" not in caplog.text
