@@ -120,6 +120,7 @@ async def _check_host(base_url: str) -> None:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
     import socket  # noqa: PLC0415
 
+    from capillary_interactions._config.clusters import other_hosts  # noqa: PLC0415
     from capillary_interactions._http.failure_reasons import unused_proxy  # noqa: PLC0415
 
     parts = urlsplit(base_url)
@@ -131,7 +132,9 @@ async def _check_host(base_url: str) -> None:
     except TimeoutError:
         return  # retries may help against a slow name server
     except (OSError, UnicodeError):
+        hosts = other_hosts(parts.hostname or "")
         raise StoppedEarlyError(
             f"the host {parts.hostname} does not resolve; look at --base-url "
             f"(CAPILLARY_BASE_URL) and at the network{unused_proxy(parts.scheme, os.environ)}"
+            f"{hosts and f'; {hosts}'}"
         ) from None

@@ -1,7 +1,10 @@
 """A host that is printed in some documents only: what is said where it fails."""
 
 import pickle
+import re
+import socket
 from typing import Any, Final
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -17,6 +20,8 @@ from capillary_interactions import (
     RetryPolicy,
     Unavailable,
 )
+from capillary_interactions.cli._exit_codes import StoppedEarlyError
+from capillary_interactions.cli._settings import ClientOptions, resolved_config
 from capillary_interactions.testing import FakeTransport
 
 TILL: Final = BasicAuth("till", "secret")
@@ -83,6 +88,14 @@ async def test_names_the_other_hosts_of_a_region() -> None:
         assert text in str(error), base_url
         assert "in your own account" in str(error)
         assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+
+
+async def test_names_them_before_a_command_sends_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line looks the name up once, first."""
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror))
+    with pytest.raises(StoppedEarlyError, match=re.escape(DOUBTED["sea"])):
+        async with resolved_config(ClientOptions(), config("sea")):
+            pass
 
 
 async def test_says_nothing_where_no_other_host_is_printed() -> None:

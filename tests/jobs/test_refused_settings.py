@@ -1,14 +1,22 @@
 """A job whose source is refused: no row is rejected for it, and it resumes with the right one."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from capillary_interactions import ConfigurationError, EndpointDownError, InteractionsClient
+from capillary_interactions import (
+    BasicAuth,
+    ClientConfig,
+    ConfigurationError,
+    EndpointDownError,
+    InteractionsClient,
+)
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, Report, StopRules
 from capillary_interactions.sandbox import SandboxProcess
+from capillary_interactions.testing import FakeTransport, after, interactions
 
 from .jobs_under_test import QUICK, lines_of, mobile, mobiles
 
@@ -17,6 +25,7 @@ REFUSED: Final[Any] = (
     {},
     {"errors": [{"status": False, "code": 8001, "message": "Invalid source"}]},
 )
+INVALID: Final[Any] = (200, {}, {"errors": [{"status": False, "code": 1015, "message": "no"}]})
 UNKNOWN_PATH: Final[Any] = (404, {}, b"")
 
 
@@ -140,6 +149,40 @@ async def test_stops_midway_where_fifty_in_a_row_are_refused(
     refuse(server, ())
     assert (await run(server, path, job_path)).status.endings["found"] == 300
     assert server.counts().received == 200
+
+
+async def test_rejects_meanwhile_who_is_at_fault_themselves(
+    server: SandboxProcess, tmp_path: Path, job_path: Path
+) -> None:
+    """An invalid identifier proves no source: it is recorded, and what is in doubt stays open."""
+    path = mobiles(tmp_path / "l.csv", range(60))
+    server.change(answers={mobile(n): REFUSED if n % 3 else INVALID for n in range(60)})
+    with pytest.raises(ConfigurationError, match="for 5 different"):
+        await run(server, path, job_path, in_flight=1)
+    assert set(await endings(job_path)) == {"rejected"}
+    assert {line["code"] for line in await lines_of(job_path)} == {1015}
+
+
+async def test_leaves_open_what_is_in_doubt_when_it_is_stopped(
+    tmp_path: Path, job_path: Path
+) -> None:
+    """Three are refused, and the fourth has not ended: none of them has an outcome."""
+    numbers = iter(range(4))
+    stopped = FakeTransport(
+        default=lambda _: REFUSED[2] if next(numbers) < 3 else after(60.0, interactions())
+    )
+    config = ClientConfig("https://api.example.test", BasicAuth("till", "password"))
+    customers = CustomerList(mobiles(tmp_path / "l.csv", range(4)), identifier="mobile")
+    async with (
+        InteractionsClient(config, transport=stopped) as client,
+        Job.open(job_path, customers) as job,
+    ):
+        running = asyncio.create_task(job.run(client))
+        async with asyncio.timeout(5.0):
+            while client.snapshot().endings["rejected"] < 3:
+                await asyncio.sleep(0.01)
+        job.stop(0.0)
+        assert (await running).status.done == 0
 
 
 async def test_takes_each_for_its_own_if_asked_to(
