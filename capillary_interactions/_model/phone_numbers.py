@@ -50,7 +50,8 @@ def without_marks(value: str) -> str:
     '+919738522695'
     """
     text = remove_invisible(value).strip()
-    return _NO_FRACTION.sub(r"\1", text) if "." in text else text
+    whole = _NO_FRACTION.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def without_separators(text: str) -> str:

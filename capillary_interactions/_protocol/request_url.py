@@ -69,7 +69,7 @@ def encode_query(
 def check_supported(query: Query, version: ApiVersion) -> None:
     """Raise a `ValueError` that explains what to do if this version of the call cannot ask that."""
     name = query.identifier.name
-    if "," in query.identifier.value or (name.is_custom and "," in name):
+    if "," in query.identifier.value or "," in name:
         # Siblings of both versions read commas as several customers, or several identifiers.
         raise ValueError(
             f"a customer's {name.label} must not hold a comma: the API could read it as several "

@@ -145,7 +145,8 @@ def unknown_hint(endings: Mapping[str, int], minimum: int = _MIN_UNKNOWN) -> str
         return None
     return (
         f"not_found: none of {unknown:,} customers is known; look whether the column, the kind of "
-        "identifier and the country code are the right ones"
+        "identifier and the country code are the right ones; phone_region= (--phone-region) adds a "
+        "country code"
     )
 
 

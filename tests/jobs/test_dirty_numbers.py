@@ -247,6 +247,9 @@ async def test_resumes_a_job_of_an_earlier_version(
     with closing(connect(job_path, read_only=True)) as connection:
         assert len(connection.execute(RESULTS_QUERY).fetchall()) == 1
     before = sandbox.counts.received
+    async with client_of(sandbox, phone_region=_REGION) as client, Job.open(job_path) as job:
+        with pytest.raises(JobChangedError, match="phone_region was not given and is IN"):
+            await job.run(client)
     report = await run_job(sandbox, path if with_list else None, job_path)
     assert report.complete
     assert sandbox.counts.received == before + 2

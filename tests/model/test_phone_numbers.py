@@ -75,6 +75,19 @@ def test_takes_off_what_is_never_part_of_a_number(spelling: str) -> None:
     assert digits_in_region(spelling, "IN") == _DIGITS
 
 
+@pytest.mark.parametrize("spelling", ["9738522.0955", "97385.22.0955", "97385220955.00"])
+def test_takes_off_zeros_only_where_they_are_a_fraction(spelling: str) -> None:
+    """Dots also stand between the parts of a number."""
+    assert digits_to_send(spelling) == "97385220955"
+
+
+def test_reads_a_long_text_in_linear_time() -> None:
+    """A cell may hold anything; a hundred thousand digits take no time, and are no number."""
+    for text in ("9" * 100_000, "9." * 50_000, "+" * 100_000, "\u200b9" * 50_000):
+        with pytest.raises(ValueError, match="a customer's mobile must "):
+            digits_in_region(text, "IN")
+
+
 @pytest.mark.parametrize("spelling", _TRUNK)
 def test_reads_what_people_of_a_region_write(spelling: str) -> None:
     """A trunk zero, 00, no country code, other digits and links need the region."""

@@ -57,6 +57,7 @@ _FOREIGN = [
     "throttled",
     "pyarrow",
     "matplotlib",
+    "phonenumbers",
     "pandas",
     "hypothesis",
     "uvloop",

@@ -32,7 +32,14 @@ def everything(recorded: RecordedTelemetry) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "who", [Identifier.mobile(MOBILE), Identifier.email("a.person@example.com")]
+    "who",
+    [
+        Identifier.mobile(MOBILE),
+        Identifier.mobile(f"+{MOBILE}"),
+        Identifier.email("a.person@example.com"),
+        # A caller may exchange the two.
+        Identifier.custom(MOBILE, "a.person@example.com"),
+    ],
 )
 @pytest.mark.parametrize("api", ["v1.1", "v2"])
 @pytest.mark.parametrize(
