@@ -174,8 +174,8 @@ def with_sent_value(query: dict[str, Any], sent_value: str | None) -> dict[str, 
     """A query as plain values, with the identifier as it was sent beside the given one."""
     if sent_value is None:
         return query
-    given = {name: query.pop(name) for name in ("identifierName", "identifierValue")}
-    return {**given, "sentValue": sent_value, **query}
+    identifier = {name: query.pop(name) for name in ("identifierName", "identifierValue")}
+    return {**identifier, "sentValue": sent_value, **query}
 
 
 def _query(value: Query) -> dict[str, Any]:

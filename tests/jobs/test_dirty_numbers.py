@@ -107,27 +107,27 @@ async def test_ends_as_the_clean_twin(tmp_path: Path) -> None:
         assert requests == 200
         for region in (None, _REGION):
             dirty, folder = list(_dirty(clean, region)), tmp_path / f"dirty {region}"
-            found, asked = await _results(sandbox, folder, dirty, phone_region=region)
+            lines, asked = await _results(sandbox, folder, dirty, phone_region=region)
             assert asked == requests
-            _compare(wanted, found, clean)
+            _compare(wanted, lines, clean)
             with (await exported(folder / "a.job", "out.csv")).open(newline="") as file:
                 cells = {int(row["row"]): row["mobile"] for row in csv.DictReader(file)}
             assert [cells[row] for row in range(1, 1001)] == dirty
 
 
-def _compare(wanted: list[dict[str, Any]], found: list[dict[str, Any]], clean: list[str]) -> None:
-    assert len(found) == 1000
+def _compare(wanted: list[dict[str, Any]], lines: list[dict[str, Any]], clean: list[str]) -> None:
+    assert len(lines) == 1000
     changed = 0
-    for before, after, number in zip(wanted, found, clean, strict=True):
+    for before, after, number in zip(wanted, lines, clean, strict=True):
         for name in ("row", "outcome", "answer", "reason", "code"):
             assert before.get(name) == after.get(name)
         assert before["query"] == {"identifierName": "mobile", "identifierValue": number}
-        given, sent = after["query"]["identifierValue"], after["query"].get("sentValue")
-        assert (sent or given) == number
-        assert sent != given
+        value, sent = after["query"]["identifierValue"], after["query"].get("sentValue")
+        assert (sent or value) == number
+        assert sent != value
         changed += sent is not None
     assert changed > 500
-    assert {line["outcome"] for line in found} == {"found", "not_found"}
+    assert {line["outcome"] for line in lines} == {"found", "not_found"}
 
 
 @pytest.mark.parametrize("region", [None, _REGION])

@@ -242,10 +242,10 @@ def test_keeps_a_custom_name(name: str) -> None:
     """Its text, in a pickle and a copy too; it is custom even with the name of a known type."""
     made = IdentifierName.custom(name)
 
-    for each in (made, carried(made), carried(Identifier.custom(name, "1")).name):
-        assert (each, each.value, each.parameter, each.is_custom) == (name, name, name, True)
-        assert each is not IdentifierName.MOBILE
-        assert _DIGITS[2:7] not in repr(each)
+    for kind in (made, carried(made), carried(Identifier.custom(name, "1")).name):
+        assert (kind, kind.value, kind.parameter, kind.is_custom) == (name, name, name, True)
+        assert kind is not IdentifierName.MOBILE
+        assert _DIGITS[2:7] not in repr(kind)
     assert carried(IdentifierName.MOBILE) is IdentifierName.MOBILE
 
 

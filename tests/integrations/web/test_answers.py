@@ -95,6 +95,7 @@ def test_tells_a_problem_without_anything_personal(make: Any) -> None:
         ("email", f"a.person@example.com\n{MOBILE}", "email must not hold control characters"),
         ("external_id", f"{MOBILE}\x00", "external_id must not hold control characters"),
         ("mobile", f"{MOBILE}\ud800", "must be valid Unicode"),
+        ("mobile", f"{MOBILE}x1", "mobile must be digits with the country code"),
         ("phone", MOBILE, "an identifier's name must be one of mobile, email"),
         (MOBILE, "mobile", "an identifier's name must be one of mobile, email"),
     ],
