@@ -122,5 +122,8 @@ class RefusedSettings:
         if meaning.kind is ResultKind.CREDENTIALS_REFUSED and not meaning.misconfigured:
             return AuthenticationError(f"{last.reason}, {SEVERAL}", last.status, last.code)
         return SettingsRefusedError(
-            meaning.settings, self._breaker.failures, str(last.reason), last.code
+            meaning.settings or "base_url (--base-url)",
+            self._breaker.failures,
+            str(last.reason),
+            last.code,
         )

@@ -49,7 +49,7 @@ class CodeMeaning:
             that every lookup ends the same. Its reason is then a `SettingsReason`.
         query_fields: Fields of a query that override the setting: a query that sets one of them is
             at fault itself.
-        settings: Which settings are to be looked at, where it is about these.
+        settings: Which settings are to be looked at, where it is about these; "" for the address.
         query_fault: Whether what is asked is at fault (HTTP 400 in a web application).
         about_identifier: Whether the identifier is missing or invalid, which may also mean that
             the other version of the API spells it.
@@ -64,7 +64,7 @@ class CodeMeaning:
     text: str = ""
     misconfigured: bool = False
     query_fields: tuple[str, ...] = ()
-    settings: str = "base_url and api (--base-url, --api)"
+    settings: str = ""
     query_fault: bool = False
     about_identifier: bool = False
     throttled: bool = False
@@ -93,6 +93,7 @@ _FORBIDDEN: Final = CodeMeaning(
     ResultKind.CREDENTIALS_REFUSED,
     "access refused",
     conclusive=False,
+    settings="the rights of the credentials (their access group)",
     remedy=(
         "the access group of an OAuth client needs the Customer resource (Read or Write), and a "
         "change of it takes an hour"
@@ -153,7 +154,13 @@ _EVERYWHERE: Final[Mapping[int, CodeMeaning]] = {
     505: CodeMeaning(ResultKind.REJECTED, "HTTP version not supported by the server"),
 }
 _WRONG_CALL: Final = dict.fromkeys(
-    (402, 404, 405, 406, 415), CodeMeaning(ResultKind.REJECTED, _CHECK, misconfigured=True)
+    (402, 404, 405, 406, 415),
+    CodeMeaning(
+        ResultKind.REJECTED,
+        _CHECK,
+        misconfigured=True,
+        settings="base_url and api (--base-url, --api)",
+    ),
 )
 
 _ITEM: Final[Mapping[int, CodeMeaning]] = {

@@ -98,7 +98,8 @@ class MisconfigurationGuard:
 def suspected_settings(outcome: Rejected | Unreadable) -> str:
     """Which settings would explain an ending."""
     meaning = meaning_of_rejection(outcome) if isinstance(outcome, Rejected) else None
-    return "base_url and the other settings" if meaning is None else meaning.settings
+    named = "" if meaning is None else meaning.settings
+    return named or "base_url and the other settings"
 
 
 def suggests_misconfiguration(outcome: Outcome) -> TypeGuard[Rejected | Unreadable]:

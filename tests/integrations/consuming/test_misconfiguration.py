@@ -76,6 +76,28 @@ async def test_stops_at_once_where_the_api_refuses_a_setting(in_flight: int) -> 
     assert report == ConsumerReport(returned=report.returned)
 
 
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        (4000, "the rights of the credentials"),
+        (8001, "source and account_id"),
+        (9999, "base_url and the other settings"),
+    ],
+)
+async def test_names_what_may_be_wrong(code: int, named: str) -> None:
+    """Also after answers, when ten in a row are needed."""
+    refused = {"errors": [{"status": False, "code": code, "message": "no"}]}
+    transport = answers_by_prefix(odd=after(0.02, refused))
+    events = messages(*(f"{'odd' if number else 'x'}-{number}" for number in range(200)))
+    async with client_of(transport) as client:
+        consumer = Consumer(client, endless(events), key=key, handle=Handler(), in_flight=16)
+        with pytest.raises(
+            ConfigurationError, match=f"^{named}.* cannot be right: 10 lookups .*({code})"
+        ):
+            await consumer.run()
+    assert consumer.report().rejected == 0
+
+
 async def test_puts_aside_whom_a_setting_is_refused_for_once_others_are_answered() -> None:
     """Nine of ten are answered: that one is a dead letter, and the others are not held up."""
     names = [f"{'odd' if number % 10 == 3 else 'slow'}-{number}" for number in range(100)]
