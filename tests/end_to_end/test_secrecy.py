@@ -99,8 +99,12 @@ def check(texts: list[str], *values: object) -> None:
             assert secret.lower() not in text.lower(), f"{secret!r} shows in {text[:300]!r}"
 
 
-def printable_parts(outcome: Outcome) -> Iterator[object]:
-    """Yield everything of an outcome that an application may print."""
+def printable_parts(outcome: Outcome | BaseException) -> Iterator[object]:
+    """Yield everything of an outcome, or of what was raised, that an application may print."""
+    if isinstance(outcome, BaseException):
+        assert isinstance(outcome, AuthenticationError)
+        yield from (outcome, "".join(traceback.format_exception(outcome)))
+        return
     yield from (outcome, outcome.query, outcome.query.identifier)
     if isinstance(outcome, Found):
         yield outcome.customer
@@ -145,7 +149,8 @@ async def test_shows_nothing_whatever_fails(
         config = config_for(sandbox.base_url, auth=auth, retry=retry, timeouts=timeouts)
         async with InteractionsClient(config) as client:
             outcomes = await asyncio.gather(
-                *(client.lookup(query, timeout=2.0) for query in QUERIES[: 1 if throttled else 3])
+                *(client.lookup(query, timeout=2.0) for query in QUERIES[: 1 if throttled else 3]),
+                return_exceptions=True,  # some faults are refusals of the credentials
             )
             values = [client, client.snapshot(), config, config.auth, auth]
             values += [client.snapshot().credentials]
