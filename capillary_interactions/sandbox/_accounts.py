@@ -16,13 +16,14 @@ import orjson
 
 from capillary_interactions.sandbox._counters import UNKNOWN_CREDENTIAL
 from capillary_interactions.sandbox._published_errors import CLIENT_REFUSED
+from capillary_interactions.sandbox._requests import ENTITY_TYPE_HEADER, ENTITY_TYPES
 from capillary_interactions.sandbox._responses import Answer
 
 _TOKEN_HEADER: Final = "X-CAP-API-OAUTH-TOKEN"  # noqa: S105 - the name of a header
 # Marks a token as issued once, however long ago.
 _ISSUED: Final = "sandbox-"
 
-Problem = Literal["credentials", "token_expired", "token_invalid"]
+Problem = Literal["credentials", "token_expired", "token_invalid", "attribution"]
 
 
 class Identification(NamedTuple):
@@ -59,6 +60,12 @@ class Accounts:
 
         A wrong password still counts for the account it names, and an expired token for its key.
         """
+        found = self._authenticate(headers, now)
+        if found.problem is None and headers.get(ENTITY_TYPE_HEADER, "TILL") not in ENTITY_TYPES:
+            return Identification(found.credential, "attribution")
+        return found
+
+    def _authenticate(self, headers: Mapping[str, str], now: float) -> Identification:
         authorization = headers.get("Authorization", "")
         username = self._accounts.get(authorization)
         if username is not None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from attrs import evolve
 
 from capillary_interactions.sandbox._accounts import Accounts, Problem
 from capillary_interactions.sandbox._broken_connections import (
@@ -32,14 +33,16 @@ from capillary_interactions.sandbox._faults import (
     throttled,
     unavailable,
 )
+from capillary_interactions.sandbox._openapi import PATH as OPENAPI_PATH
+from capillary_interactions.sandbox._openapi import description_bytes
 from capillary_interactions.sandbox._published_errors import token_expired, token_invalid
-from capillary_interactions.sandbox._requests import V1_1, V2
+from capillary_interactions.sandbox._requests import TOKEN_PATH, V1_1, V2
 from capillary_interactions.sandbox._responses import Answer, AnswerFormat, error_answer, look_up
 from capillary_interactions.sandbox._settings import SandboxSettings
 from capillary_interactions.sandbox._spelling import Spelling
 
-_TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 _CACHED: Final = 2048
+_METHODS: Final = {V1_1: "GET", V2: "GET", TOKEN_PATH: "POST", OPENAPI_PATH: "GET"}
 _REFUSING: Final = (401, 403)
 _WHAT_ANSWERS_DEPEND_ON: Final = attrgetter(
     *("seed", "unknown", "messages", "shape", "page_size", "ignore_offset", "phone_mirrors_sms"),
@@ -67,11 +70,13 @@ class RequestHandler:
         path, _, query = request.raw_path.partition("?")
         if request.method == "GET" and path in (V1_1, V2):
             return await self._interactions(request, path, query, now, reused=reused)
-        if request.method == "POST" and path == _TOKEN_PATH:
+        if request.method == "POST" and path == TOKEN_PATH:
             return self._token(await request.read(), now)
+        if request.method == "GET" and path == OPENAPI_PATH:
+            return self._respond(Answer(description_bytes()))
         self.counters.record_arrival(UNKNOWN_CREDENTIAL, now, None)
         self.counters.ended["answered"] += 1
-        return self._respond(error_answer(404, 404, "Requested resource does not exist"))
+        return self._respond(_no_such(path))
 
     async def _interactions(
         self, request: web.BaseRequest, path: str, query: str, now: float, *, reused: bool
@@ -116,6 +121,8 @@ class RequestHandler:
 
     def _refused(self, problem: Problem) -> Answer:
         status = self._settings.token_status
+        if problem == "attribution":
+            return error_answer(403, 91020, "Invalid entity type in the attribution headers")
         if status is None or problem == "credentials":
             return error_answer(401, 401, "Invalid credentials")
         if problem == "token_invalid":
@@ -189,6 +196,14 @@ class RequestHandler:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _no_such(path: str) -> Answer:
+    """404 for a path that is none, 405 for one that has another method."""
+    if path not in _METHODS:
+        return error_answer(404, 404, "Requested resource does not exist")
+    answer = error_answer(405, 405, "Method not allowed")
+    return evolve(answer, headers={"Allow": _METHODS[path]})
 
 
 def population(settings: SandboxSettings) -> Population:

@@ -3,6 +3,7 @@
 Written from the vendor's pages and not from the client's code, for it is here to judge that code.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
@@ -11,10 +12,11 @@ from attrs import field, frozen
 
 V1_1: Final = "/v1.1/customer/interaction"
 V2: Final = "/v2/customers/interaction"
+TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path
 
 NETWORKS: Final = ("facebook", "twitter", "foursquare", "capillary")
 
-_TYPES: Final = (
+TYPES: Final = (
     *("email", "emailbulk", "checkin", "like", "comment", "mention", "retweet", "tweet"),
     *("feedback", "whatsapp", "zalo", "line", "viber"),
     # Not in the tables of filters, but named by published answers.
@@ -24,11 +26,30 @@ _TYPES: Final = (
 _SIBLING_NAMES: Final = (
     *("externalId", "id", "cardNumber", "cardnumber", "cardExternalId", "wechat"),
 )
-_NAMES_V1_1: Final = (
+NAMES_V1_1: Final = (
     *("mobile", "email", "external_id", "card_number", "card_external_id"),
-    *("id", "user_id", *_SIBLING_NAMES),
+    *("id", *_SIBLING_NAMES),
 )
-_NAMES_V2: Final = ("mobile", "email", "external_id", *_SIBLING_NAMES)
+NAMES_V2: Final = ("mobile", "email", "external_id", *_SIBLING_NAMES)
+FLAGS: Final = (
+    *("card_details", "user_id", "included_all_user_group2"),
+    *("included_user_group2_loyalty_details", "fetch_type"),
+)
+"""Parameters of v1.1 that are true or false."""
+
+IDENTIFIER_PATTERN: Final = r"^[^,]*[^, \t\r\n][^,]*$"
+"""Something that is no space, and no comma."""
+
+MAX_ID: Final = 2**63 - 1
+MAX_PAGING: Final = 999_999_999
+
+ENTITY_TYPE_HEADER: Final = "X-CAP-API-ATTRIBUTION-ENTITY-TYPE"
+ENTITY_TYPES: Final = (
+    *("TILL", "STORE_CODE", "STORE_NAME", "STORE_EXTERNAL_ID", "STORE_EXTERNAL_ID_1"),
+    "STORE_EXTERNAL_ID_2",
+)
+
+_IDENTIFIER: Final = re.compile(IDENTIFIER_PATTERN)
 
 
 @frozen(kw_only=True)
@@ -59,20 +80,20 @@ class InvalidRequest:
 def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
     """What a query string asks of one of the two paths."""
     parameters = dict(parse_qsl(query, keep_blank_values=True))
-    name = _name_v1_1(parameters) if path == V1_1 else parameters.get("identifierName", "")
-    names = _NAMES_V1_1 if path == V1_1 else _NAMES_V2
+    paged = path == V1_1
+    name = _name_v1_1(parameters) if paged else parameters.get("identifierName", "")
+    names = NAMES_V1_1 if paged else NAMES_V2
     if not name:
         return InvalidRequest(code=1104, message="Invalid input: an identifier is mandatory")
     if name not in names:
         return InvalidRequest(code=400, message=f"identifierName must be one of {', '.join(names)}")
-    parameter = name if path == V1_1 else "identifierValue"
+    parameter = name if paged else "identifierValue"
     identifier = parameters.get(parameter, "")
-    if not identifier.strip():
+    if not _is_identifier(parameter, identifier) and "," not in identifier:
         return InvalidRequest(code=1104, message=f"Invalid input: {parameter} is mandatory")
-    problem = _problem(path, identifier, parameters)
+    problem = _problem(identifier, parameters) or (_problem_v1_1(parameters) if paged else None)
     if problem is not None:
         return InvalidRequest(code=400, message=problem, identifier=identifier)
-    paged = path == V1_1
     return ParsedRequest(
         name=name,
         identifier=identifier,
@@ -85,30 +106,39 @@ def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
 
 def _name_v1_1(parameters: Mapping[str, str]) -> str:
     # `email=a%40b.co` alone is published as well as `identifierName=email&email=...`.
-    return parameters.get("identifierName") or next(
-        (name for name in _NAMES_V1_1 if name in parameters), ""
-    )
+    if "identifierName" in parameters:
+        return parameters["identifierName"]
+    names = [name for name in NAMES_V1_1 if name in parameters]
+    usable = (name for name in names if _is_identifier(name, parameters[name]))
+    return next(usable, names[0] if names else "")
 
 
-def _problem(path: str, identifier: str, parameters: Mapping[str, str]) -> str | None:
-    network, type_ = parameters.get("network"), parameters.get("type")
-    if network is not None and network not in NETWORKS:
-        return f"network must be one of {', '.join(NETWORKS)}"
-    if type_ is not None and type_ not in _TYPES:
-        return f"type must be one of {', '.join(_TYPES)}"
-    return None if path == V2 else _problem_v1_1(identifier, parameters)
+def _is_identifier(parameter: str, text: str) -> bool:
+    if parameter == "id":
+        return _is_integer(text, MAX_ID) and int(text) > 0
+    return _IDENTIFIER.match(text) is not None
 
 
-def _problem_v1_1(identifier: str, parameters: Mapping[str, str]) -> str | None:
-    # A sibling of the v1.1 call reads a comma as several customers.
+def _problem(identifier: str, parameters: Mapping[str, str]) -> str | None:
+    # Siblings of the call read a comma as several customers.
     if "," in identifier:
         return "this call is for one customer: no comma in the identifier"
+    for name, values in (("network", NETWORKS), ("type", TYPES)):
+        if parameters.get(name, values[0]) not in values:
+            return f"{name} must be one of {', '.join(values)}"
+    return None
+
+
+def _problem_v1_1(parameters: Mapping[str, str]) -> str | None:
     if parameters.get("format", "json") != "json":
         return "the sandbox answers with format=json only"
     for name, minimum in (("limit", 1), ("offset", 0)):
         text = parameters.get(name)
-        if text is not None and not (_is_integer(text) and int(text) >= minimum):
+        if text is not None and not (_is_integer(text, MAX_PAGING) and int(text) >= minimum):
             return f"{name} must be a whole number of {minimum} or more"
+    for name in FLAGS:
+        if parameters.get(name, "false") not in ("true", "false"):
+            return f"{name} must be true or false"
     return None
 
 
@@ -117,6 +147,7 @@ def is_mobile(identifier: str) -> bool:
     return identifier.isascii() and identifier.isdecimal() and not identifier.startswith("00")
 
 
-def _is_integer(text: str) -> bool:
+def _is_integer(text: str, maximum: int) -> bool:
     # Python refuses to read numbers of some thousand digits, and raises.
-    return text.isascii() and text.isdecimal() and len(text) < 10  # noqa: PLR2004
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(maximum))
+    return digits and int(text) <= maximum

@@ -41,12 +41,18 @@ def basic(username: str = "sandbox", password: str = "sandbox") -> dict[str, str
     return {"Authorization": f"Basic {base64.b64encode(f'{username}:{digest}'.encode()).decode()}"}
 
 
-async def get(base_url: str, target: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """One GET on a connection of its own, so that aiohttp never sends it twice."""
+async def get(
+    base_url: str,
+    target: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "GET",
+) -> Reply:
+    """One request on a connection of its own, so that aiohttp never sends it twice."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
         session._retry_connection = False
         headers = basic() if headers is None else headers
-        async with session.get(base_url + target, headers=headers) as response:
+        async with session.request(method, base_url + target, headers=headers) as response:
             return Reply(response.status, response.headers, await response.read())
 
 

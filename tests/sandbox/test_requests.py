@@ -26,7 +26,6 @@ PAGE_EXAMPLE = (
         (V1_1, "mobile=%2B91+1", {"name": "mobile", "identifier": "+91 1"}),
         (V1_1, "card_number=1", {"name": "card_number", "identifier": "1"}),
         (V1_1, "card_external_id=1", {"name": "card_external_id", "identifier": "1"}),
-        (V1_1, "user_id=7", {"name": "user_id", "identifier": "7"}),
         (V1_1, "id=7", {"name": "id", "identifier": "7"}),
         (V1_1, "identifierName=email&mobile=1&email=2", {"name": "email", "identifier": "2"}),
         (
@@ -48,8 +47,8 @@ PAGE_EXAMPLE = (
         ),
         (
             V2,
-            "identifierName=external_id&identifierValue=a%2Cb&limit=x&offset=y&network=facebook",
-            {"name": "external_id", "identifier": "a,b", "network": "facebook"},
+            "identifierName=external_id&identifierValue=a%3Bb&limit=x&offset=y&network=facebook",
+            {"name": "external_id", "identifier": "a;b", "network": "facebook"},
         ),
     ],
 )
@@ -78,6 +77,11 @@ def test_reads(path: str, query: str, expected: dict[str, Any]) -> None:
         (V1_1, "mobile=1&limit=%D9%A3", 400, "limit must be", "1"),
         (V1_1, f"mobile=1&limit={'9' * 5_000}", 400, "limit must be", "1"),
         (V1_1, "mobile=1&offset=-1", 400, "offset must be a whole number of 0", "1"),
+        (V1_1, "user_id=7", 1104, "an identifier is mandatory", None),
+        (V1_1, "identifierName=&mobile=1", 1104, "an identifier is mandatory", None),
+        (V1_1, "mobile=1&user_id=7", 400, "user_id must be true or false", "1"),
+        *((V1_1, f"id={bad}", 1104, "id is mandatory", None) for bad in ("x", "0", "-1", 2**63)),
+        (V2, "identifierName=mobile&identifierValue=1,2", 400, "one customer", "1,2"),
         (V2, "", 1104, "an identifier is mandatory", None),
         (V2, "mobile=1", 1104, "an identifier is mandatory", None),
         (V2, "identifierName=mobile&mobile=1", 1104, "identifierValue is mandatory", None),
