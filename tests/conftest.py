@@ -1,20 +1,18 @@
 """What holds for every test."""
 
-import os
-import sys
+import gc
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
-# Hundreds of processes are started here: each would compile again all that it imports.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
-
 # Laws look at 40 examples here, and at 2,000 with `--hypothesis-profile=thorough`.
 settings.register_profile("suite", settings(), max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile("suite")
+
+# What is collected stays: nothing of it is garbage, and no later collection needs to look at it.
+gc.disable()
 
 # These repeat many times, or through the complete system, what others cover once; the tracer would
 # double what they cost.
@@ -70,3 +68,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("measures") is not None:
             item.add_marker(pytest.mark.no_cover)
             item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but not among the tests."""
+    gc.freeze()
+    gc.enable()

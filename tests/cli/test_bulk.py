@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
+from tests.tables import table
 
 from .program import Ran, invoke, json_lines
 from .terminal import shown
@@ -48,7 +49,7 @@ def test_gives_one_line_for_each_row(tmp_path: Path) -> None:
     assert "500 requests, 0 retries, 0 throttled" in ran.err
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "options"),
     [
         ("mobile\n919000000001\n919000000002\n", ()),
@@ -194,7 +195,7 @@ def test_refuses_arguments_that_cannot_be(tmp_path: Path, arguments: str, messag
     assert not (tmp_path / "out.jsonl").exists()
 
 
-@pytest.mark.parametrize(
+@table(
     ("env", "message"),
     [
         ({}, "CAPILLARY_BASE_URL is not set"),

@@ -15,6 +15,7 @@ import trustme
 from capillary_interactions import Snapshot
 from capillary_interactions.cli._descriptors import max_in_flight
 from capillary_interactions.cli._progress import Notices
+from tests.tables import table
 
 from .program import invoke, started
 from .workspace import Workspace
@@ -223,7 +224,7 @@ def test_says_once_that_the_servers_headers_slow_it_down() -> None:
         assert notices.lines(snapshot, NOON) == message
 
 
-@pytest.mark.parametrize(
+@table(
     ("in_flight", "limit", "open_now", "per_request", "expected"),
     [(200, 64, 10, 1, 38), (200, 64, 10, 2, 19), (32, 1024, 10, 1, 32), (5, 16, 10, 1, 1)],
 )

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import table
+
 from .program import environment
 
 _SLOW = ("aiohttp", "asyncio", "cattrs", "rich.console", "sqlite3", "importlib.metadata",
          "pyarrow", "matplotlib")  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "env"),
     [
         ("'--help'", {}),
@@ -27,7 +29,6 @@ _SLOW = ("aiohttp", "asyncio", "cattrs", "rich.console", "sqlite3", "importlib.m
             },
         ),
     ],
-    ids=["help", "help of a command", "Tab"],
 )
 def test_help_and_completion_import_nothing_slow(arguments: str, env: dict[str, str]) -> None:
     """Each Tab starts the program anew: it waits for click, and for next to nothing else."""

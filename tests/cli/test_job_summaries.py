@@ -8,6 +8,7 @@ import pytest
 
 from capillary_interactions.cli._summaries import job_summary, quote
 from capillary_interactions.jobs import JobStatus, Report, RunFigures
+from tests.tables import table
 
 from .workspace import Workspace
 
@@ -29,7 +30,7 @@ def _report(seconds: float, requests: int) -> Report:
     return Report(status=status, run=run, first_failures=(), last_failures=())
 
 
-@pytest.mark.parametrize(
+@table(
     ("seconds", "requests", "share"),
     [
         (0.1, 10, None),

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import orjson
-import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
+from tests.tables import table
 
 from .program import invoke, on_terminal
 from .terminal import shown
@@ -67,7 +67,7 @@ def test_masks_codes_in_json_if_asked_to(server: SandboxProcess, settings: dict[
     assert "****** is your code" in safe.out
 
 
-@pytest.mark.parametrize(
+@table(
     ("answer", "code", "outcome", "message"),
     [
         (
@@ -118,7 +118,7 @@ def test_stops_when_the_credentials_are_refused(settings: dict[str, str]) -> Non
     assert "hunter22" not in ran.err
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "message"),
     [
         (("lookup", "mobile", "  "), "must not be blank"),

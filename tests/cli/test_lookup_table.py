@@ -5,7 +5,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
-import pytest
 from rich.console import Console
 
 from capillary_interactions import (
@@ -22,6 +21,7 @@ from capillary_interactions import (
     Unavailable,
 )
 from capillary_interactions.cli._lookup_table import outcome_table
+from tests.tables import table
 
 _WHO = "919738522695"
 
@@ -65,7 +65,7 @@ def test_shows_each_message_with_nothing_personal_in_it() -> None:
         assert secret not in text
 
 
-@pytest.mark.parametrize(
+@table(
     ("zone", "heading", "date"),
     [
         (ZoneInfo("Asia/Kolkata"), "sent (Asia/Kolkata)", "2025-06-01 15:52"),
@@ -112,7 +112,7 @@ def test_shows_what_is_no_message() -> None:
         assert line in text
 
 
-@pytest.mark.parametrize(
+@table(
     "warning", [91009, "91009", "8069", {"code": 8069}, {"code": "91009", "message": "x"},
                 "91009: Retrieved survivor account"],
 )  # fmt: skip
@@ -131,7 +131,7 @@ def test_says_that_there_is_nothing() -> None:
     assert "no interactions" in _shown(_found())
 
 
-@pytest.mark.parametrize(
+@table(
     ("outcome", "message"),
     [
         (

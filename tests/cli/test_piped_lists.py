@@ -8,6 +8,7 @@ import pytest
 
 from capillary_interactions.jobs import MANY_UNKNOWN, unknown_hint
 from capillary_interactions.sandbox import SandboxProcess
+from tests.tables import table
 
 from .program import invoke, json_lines
 
@@ -67,7 +68,7 @@ def test_says_that_no_customer_of_a_list_is_known(
     assert "none of 4 customers is known" in ran.err
 
 
-@pytest.mark.parametrize(
+@table(
     ("endings", "least", "is_hint"),
     [
         ({"not_found": 100}, MANY_UNKNOWN, True),

@@ -9,6 +9,7 @@ import pytest
 
 from capillary_interactions.cli import _app, main
 from capillary_interactions.cli._app import app
+from tests.tables import table
 
 from .program import ended, invoke, started
 
@@ -20,7 +21,7 @@ def test_has_the_commands_that_are_documented() -> None:
     assert sorted(app.commands) == ["bulk", "demo", "jobs", "lookup", "sandbox"]
 
 
-@pytest.mark.parametrize("command", _COMMANDS, ids=lambda command: command.name)
+@table("command", _COMMANDS)
 def test_explains_every_command_and_option(command: click.Command) -> None:
     """Each says enough to use it."""
     assert command.help
@@ -30,7 +31,7 @@ def test_explains_every_command_and_option(command: click.Command) -> None:
             assert len(option.help) > 15
 
 
-@pytest.mark.parametrize("name", ["bulk", "demo", "lookup", "sandbox"])
+@table("name", ["bulk", "demo", "lookup", "sandbox"])
 def test_gives_help_with_an_example(name: str) -> None:
     """Help goes to standard output and is no error."""
     ran = invoke(name, "--help")
@@ -40,8 +41,8 @@ def test_gives_help_with_an_example(name: str) -> None:
     assert f"capillary-interactions {name}" in ran.out
 
 
-@pytest.mark.parametrize("name", ["bulk", "lookup"])
-@pytest.mark.parametrize("option", ["BASE_URL", "API", "RATE", "IN_FLIGHT", "TIMEOUT"])
+@table("name", ["bulk", "lookup"])
+@table("option", ["BASE_URL", "API", "RATE", "IN_FLIGHT", "TIMEOUT"])
 def test_names_the_variable_of_each_common_option(name: str, option: str) -> None:
     """What can be set in the environment is named where the option is."""
     assert f"CAPILLARY_{option}" in invoke(name, "--help").out
@@ -69,7 +70,7 @@ def test_tells_its_version() -> None:
     assert invoke("--version").out == f"capillary-interactions, version {version}\n"
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "message"),
     [
         (("nothing",), "No such command 'nothing'"),

@@ -9,6 +9,7 @@ from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._progress import display_progress, has_bar
 from capillary_interactions.cli._summaries import ProgressState
 from capillary_interactions.testing import run_without_waiting
+from tests.tables import table
 
 
 def test_says_a_line_a_minute_where_there_is_no_terminal(
@@ -39,7 +40,7 @@ class _Stream(io.StringIO):
         return self._terminal
 
 
-@pytest.mark.parametrize(
+@table(
     ("out", "err", "term", "data_on_stdout", "bar"),
     [
         (True, True, "xterm", False, True),

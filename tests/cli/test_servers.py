@@ -6,11 +6,11 @@ import signal
 import socket
 
 import orjson
-import pytest
 
 from capillary_interactions.cli._demo import sample_list, server_summary
 from capillary_interactions.cli._summaries import StreamSummary
 from capillary_interactions.sandbox import Counts
+from tests.tables import table
 
 from .program import ended, invoke, started
 
@@ -51,7 +51,7 @@ def test_says_that_a_port_is_taken() -> None:
     assert ran.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
+@table(
     "arguments",
     [
         ("sandbox", "--port", "70000"),

@@ -8,6 +8,7 @@ import pytest
 
 from capillary_interactions import ApiVersion, BasicAuth, ConfigurationError, OAuth, RateLimit
 from capillary_interactions.cli._settings import ClientOptions, network_config, with_secrets
+from tests.tables import table
 
 from .program import invoke
 
@@ -40,7 +41,7 @@ def test_takes_the_time_zone_of_the_option_the_environment_or_the_cluster() -> N
     assert network_config(given, named).timezone is UTC
 
 
-@pytest.mark.parametrize("command", ["lookup mobile 1", "bulk l.csv --identifier mobile"])
+@table("command", ["lookup mobile 1", "bulk l.csv --identifier mobile"])
 def test_refuses_an_unknown_time_zone(command: str) -> None:
     """On every command that asks, with a name that may be meant."""
     result = invoke(*command.split(), "--sandbox", "--timezone", "Kolkata")
@@ -61,7 +62,7 @@ def test_takes_an_option_before_the_environment() -> None:
     assert (config.in_flight, config.timeouts.total) == (3, 1.5)
 
 
-@pytest.mark.parametrize(
+@table(
     ("missing", "message"),
     [("CAPILLARY_BASE_URL", "CAPILLARY_BASE_URL is not set"), ("CAPILLARY_PASSWORD", "PASSWORD")],
 )
@@ -74,7 +75,7 @@ def test_names_the_variable_that_is_missing(missing: str, message: str) -> None:
 _ASKED_ALL = [("User name", False), ("Password", True)]
 
 
-@pytest.mark.parametrize(
+@table(
     ("environ", "asked", "auth"),
     [
         ({}, _ASKED_ALL, BasicAuth("typed", "typed")),
@@ -108,10 +109,8 @@ def test_asks_a_person_for_what_is_missing(
     assert network_config(ClientOptions(), complete).auth == auth
 
 
-@pytest.mark.parametrize(
-    "name", ["API", "RATE", "IN_FLIGHT", "TIMEOUT", "LOG_LEVEL", "BASE_URL", "PAGE_SIZE"]
-)
-@pytest.mark.parametrize("level", ["off", "debug"])
+@table("name", ["API", "RATE", "IN_FLIGHT", "TIMEOUT", "LOG_LEVEL", "BASE_URL", "PAGE_SIZE"])
+@table("level", ["off", "debug"])
 def test_repeats_no_variable(name: str, level: str) -> None:
     """A secret under the name of a setting is nowhere in what is said, tracebacks included."""
     secret = "S3cr3t-hunter2"
@@ -124,7 +123,7 @@ def test_repeats_no_variable(name: str, level: str) -> None:
     assert secret not in ran.err + ran.out
 
 
-@pytest.mark.parametrize("name", ["S3cr3t-hunter2", "919738522695", "a.person@example.com"])
+@table("name", ["S3cr3t-hunter2", "919738522695", "a.person@example.com"])
 def test_repeats_no_identifier_in_the_place_of_its_name(name: str) -> None:
     """Arguments in the wrong order are refused, and even a traceback tells neither."""
     ran = invoke("lookup", "--sandbox", "--log-level", "debug", name, "mobile")

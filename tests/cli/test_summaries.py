@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import pytest
-
 from capillary_interactions._text.wording import format_duration, pluralise
 from capillary_interactions.cli._exit_codes import code_of
 from capillary_interactions.cli._summaries import (
@@ -13,9 +11,10 @@ from capillary_interactions.cli._summaries import (
     status,
     stream_summary,
 )
+from tests.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("counted", "code"),
     [
         ({}, 0),
@@ -73,7 +72,7 @@ def test_sums_up_a_run_that_had_no_time() -> None:
     assert stream_summary(StreamSummary(), "x")[0] == "0 rows in 0 ms (0.0/s): none ended"
 
 
-@pytest.mark.parametrize(
+@table(
     ("state", "rate", "text"),
     [
         (
@@ -95,7 +94,7 @@ def test_says_how_far_it_is(state: ProgressState, rate: float, text: str) -> Non
     assert status(state, rate) == text
 
 
-@pytest.mark.parametrize(
+@table(
     ("seconds", "message"),
     [
         (0.004, "4 ms"),

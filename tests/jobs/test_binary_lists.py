@@ -13,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from capillary_interactions.jobs import ListError
+from tests.tables import table
 
 from .jobs_under_test import read
 
@@ -68,7 +69,7 @@ def test_reads_columns(
     assert batches[-1].format == name.split(".")[1]
 
 
-@pytest.mark.parametrize(
+@table(
     ("write", "given", "found"),
     [
         (_parquet, "parquet", "parquet"),
@@ -102,7 +103,7 @@ def test_knows_a_file_by_its_first_bytes(
         assert not file.closed
 
 
-@pytest.mark.parametrize("opening", [b"P\n1\n", b"PAR\n1\n", b"A\n1\n", b"\xff\xfe1\0\n\0"])
+@table("opening", [b"P\n1\n", b"PAR\n1\n", b"A\n1\n", b"\xff\xfe1\0\n\0"])
 def test_takes_nothing_else_for_one(opening: bytes) -> None:
     """Text may begin like that."""
     with piped(opening) as file:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.columns import detect_delimiter, find_column, unique_names
+from tests.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("names", "column", "place"),
     [
         (["id", "mobile"], None, 1),
@@ -27,7 +28,7 @@ def test_finds_the_column_that_is_meant(names: list[str], column: str | None, pl
     assert find_column(names, "mobile", column) == place
 
 
-@pytest.mark.parametrize(
+@table(
     ("names", "column", "message"),
     [
         (["id", "phone"], None, "no column named 'mobile', only: id, phone; choose one with"),
@@ -60,7 +61,7 @@ def test_masks_customers_in_what_it_takes_for_a_header() -> None:
     assert "person" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@table(
     ("header", "delimiter"),
     [
         ("id,mobile\n", ","),
@@ -77,7 +78,7 @@ def test_finds_what_separates_the_columns(header: str, delimiter: str) -> None:
     assert detect_delimiter(header, "mobile") == delimiter
 
 
-@pytest.mark.parametrize(
+@table(
     ("names", "expected"),
     [
         (["a", "b"], ["a", "b"]),

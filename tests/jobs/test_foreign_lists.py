@@ -9,6 +9,7 @@ from capillary_interactions import IdentifierName
 from capillary_interactions.jobs import CustomerList, ListError
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from tests.tables import table
 
 _1, _2 = "919000000001", "919000000002"
 _REJECTED = "-"
@@ -88,7 +89,7 @@ def test_asks_for_whom_another_program_has_written(content: bytes) -> None:
     assert _asked(content) == [_1, _2]
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "identifier", "asked"),
     [
         (b"mobile\n919000000001\n(1 row)\n", "mobile", [_1, _REJECTED]),
@@ -108,7 +109,7 @@ def test_rejects_what_a_program_has_left(content: bytes, identifier: str, asked:
     assert _asked(content, identifier) == asked
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "message"),
     [
         (b"Customer report,,,\n,,,\n,,,\nname,mobile,email,id\nA,919000000001,a@b.c,1\n", "names"),
@@ -154,7 +155,7 @@ def test_shows_the_beginning_of_a_long_title() -> None:
     assert len(str(raised.value)) < 1000
 
 
-@pytest.mark.parametrize("content", [b"919000000001 (A)\n", b"--\n1\n", b"mobile 919000000001\n"])
+@table("content", [b"919000000001 (A)\n", b"--\n1\n", b"mobile 919000000001\n"])
 def test_takes_lines_as_they_are_where_the_caller_says_so(content: bytes) -> None:
     """A format that is given ends all guessing."""
     assert len(_asked(content, format="lines")) == content.count(b"\n")

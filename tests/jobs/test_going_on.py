@@ -26,6 +26,7 @@ from capillary_interactions.jobs._store.job_settings import (
 )
 from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
+from tests.tables import table
 
 from .jobs_under_test import client_of, lines_of, mobile, mobiles, names, run_job, write_csv
 
@@ -36,7 +37,7 @@ def _settings(url: str = "eu", auth: Any = _AUTH, **options: Any) -> dict[str, A
     return job_settings(ClientConfig(url, auth, **options), {}, None, None)
 
 
-@pytest.mark.parametrize(
+@table(
     ("url", "identity"),
     [
         ("https://EU.api.capillarytech.com:443/", "https://eu.api.capillarytech.com"),
@@ -52,7 +53,7 @@ def test_identifies_an_endpoint(url: str, identity: str) -> None:
     assert endpoint_identity(ClientConfig(url, _AUTH).base_url) == identity
 
 
-@pytest.mark.parametrize(
+@table(
     ("before", "now", "difference"),
     [
         (
@@ -72,7 +73,7 @@ def test_names_what_differs(before: dict[str, Any], now: dict[str, Any], differe
         compare_settings(before, now)
 
 
-@pytest.mark.parametrize(
+@table(
     "now",
     [
         _settings(auth=BasicAuth("till", "another")),
@@ -152,7 +153,7 @@ class _Summer(tzinfo):
         return "Summer"
 
 
-@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kolkata"), timezone(timedelta(hours=5.5)),
+@table("zone", [UTC, ZoneInfo("Asia/Kolkata"), timezone(timedelta(hours=5.5)),
                                   timezone(timedelta(hours=5.5), "Asia/Kolkata")])  # fmt: skip
 def test_reads_the_zone_that_it_has_written(zone: tzinfo) -> None:
     """By its name, or its offset."""

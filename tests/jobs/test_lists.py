@@ -11,6 +11,7 @@ import zstandard
 
 from capillary_interactions.jobs import CustomerList, JobChangedError, ListError
 from capillary_interactions.jobs._lists.list_reader import Batch, ListReader, ReadPosition
+from tests.tables import table
 
 from .jobs_under_test import MOBILES, read
 
@@ -77,7 +78,7 @@ def test_reads_lines(tmp_path: Path, name: str, content: bytes) -> None:
     assert sum(batch.blank for batch in batches) == 1
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "reasons"),
     [
         (b"mobile,n\n,a\n", ["must not be blank"]),
@@ -135,7 +136,7 @@ def test_has_no_list_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "error"),
     [
         ({"encoding": "no-such"}, ListError),
@@ -150,7 +151,7 @@ def test_refuses_what_cannot_be(options: dict[str, Any], error: type[Exception])
         CustomerList("l.csv", **{"identifier": "mobile", **options})
 
 
-@pytest.mark.parametrize("known", [0, 1, 5, 200, 201, 2999, 3000])
+@table("known", [0, 1, 5, 200, 201, 2999, 3000])
 def test_goes_on_where_it_was(known: int) -> None:
     """A second reading gives what the first has not, blank lines counted once, the same digest."""
     content = b"mobile\n" + b"\n".join(b"%d\n" % n if n % 7 else b"%d" % n for n in range(3000))
@@ -171,7 +172,7 @@ def test_goes_on_where_it_was(known: int) -> None:
     assert sum(batch.blank for batch in rest) == blank - counted
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "whole", "message"),
     [
         (b"mobile\n1\n3\n", False, "its rows differ"),

@@ -8,6 +8,7 @@ import pytest
 
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.clean_text import clean_identifier
+from tests.tables import table
 
 from .jobs_under_test import read
 
@@ -21,7 +22,7 @@ def _asked(*values: str) -> list[tuple[str, bool]]:
     return [(value, True) for value in values]
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "cells", "blank"),
     [
         (
@@ -54,7 +55,7 @@ def test_rejects_a_row_that_may_be_shifted() -> None:
     assert _found("mobile,name\n1,A,x\n2,B\n") == [("1", False), ("2", True)]
 
 
-@pytest.mark.parametrize("lines_after", [3, 100])
+@table("lines_after", [3, 100])
 def test_loses_one_row_to_an_open_quote_among_rows_with_a_comma_more(lines_after: int) -> None:
     """Rows with empty cells more are rows, too, for a quote that swallows them."""
     rows = "".join(f"{n},x,\n" for n in range(1, lines_after))
@@ -62,13 +63,13 @@ def test_loses_one_row_to_an_open_quote_among_rows_with_a_comma_more(lines_after
     assert found == [("7", True), ("", False), *_asked(*map(str, range(1, lines_after)))]
 
 
-@pytest.mark.parametrize(
+@table(
     "first",
     ["sep=|", '"sep=|"', "\ufeffsep=|", '\ufeff"sep=|"', "SEP=|", "sep=||", "\n\nsep=|"],
 )
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("separator", ["|", ";", "\t", "^", "#", ","])
-@pytest.mark.parametrize("form", ["csv", None])
+@table("end", ["\n", "\r\n"])
+@table("separator", ["|", ";", "\t", "^", "#", ","])
+@table("form", ["csv", None])
 def test_takes_the_separator_that_a_spreadsheet_names(
     first: str, end: str, separator: str, form: Any
 ) -> None:
@@ -77,15 +78,15 @@ def test_takes_the_separator_that_a_spreadsheet_names(
     assert _found(text, format=form) == _asked("1", "2")
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("form", ["csv", None])
+@table("separator", [",", ";", "\t", "|"])
+@table("form", ["csv", None])
 def test_finds_what_separates_the_columns(separator: str, form: Any) -> None:
     """A bar, too; and two other separators inside the names change nothing."""
     text = f"a: b{separator}mobile{separator}c d\nx{separator}1{separator}y\n"
     assert _found(text, format=form) == _asked("1")
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "message"),
     [
         ("mobile^name\n919000000001^A\n", "give --delimiter"),
@@ -108,7 +109,7 @@ def test_refuses_an_only_column_that_is_none(content: str, message: str) -> None
         _found(content, format="csv")
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "column"),
     [
         ("phone\n919000000001\n", None),
@@ -124,14 +125,14 @@ def test_takes_an_only_column_that_is_one(content: str, column: str | None) -> N
     assert len(_found(content, format="csv", column=column)) == 1
 
 
-@pytest.mark.parametrize("content", ["# exported 2025\n1\n", "919000000001 A\n919000000002 B\n"])
+@table("content", ["# exported 2025\n1\n", "919000000001 A\n919000000002 B\n"])
 def test_refuses_lines_that_are_no_customers(content: str) -> None:
     """A comment or a table without known separators, in a list without a name that tells."""
     with pytest.raises(ListError, match="its first line"):
         _found(content)
 
 
-@pytest.mark.parametrize(
+@table(
     ("cell", "value"),
     [
         ("\u202a919000000001\u202c", "919000000001"),
@@ -162,8 +163,8 @@ def test_takes_off_what_is_never_part_of_an_identifier(cell: str, value: str) ->
     assert clean_identifier(cell) == value
 
 
-@pytest.mark.parametrize("cell", ["\u202a919000000001\u202c", "'919000000001", '="919000000001.0"'])
-@pytest.mark.parametrize("form", ["csv", "jsonl", "lines"])
+@table("cell", ["\u202a919000000001\u202c", "'919000000001", '="919000000001.0"'])
+@table("form", ["csv", "jsonl", "lines"])
 def test_asks_for_the_bare_number_in_every_format(cell: str, form: Any) -> None:
     """One customer is one, however it was copied; the cells stay as they are."""
     spelled = {
@@ -177,10 +178,8 @@ def test_asks_for_the_bare_number_in_every_format(cell: str, form: Any) -> None:
     assert cell in (kept.values() if form == "jsonl" else kept)
 
 
-@pytest.mark.parametrize(
-    "header", ["\u200bmobile", "\ufeff\ufeffmobile", "mobile\u00a0", "Mo\u00adbile\u200e"]
-)
-@pytest.mark.parametrize("form", ["csv", None])
+@table("header", ["\u200bmobile", "\ufeff\ufeffmobile", "mobile\u00a0", "Mo\u00adbile\u200e"])
+@table("form", ["csv", None])
 def test_finds_a_column_by_what_is_seen_of_its_name(header: str, form: Any) -> None:
     """A name with invisible characters in it looks like the right one, and is."""
     assert _found(f"{header},name\n1,A\n", format=form) == _asked("1")

@@ -22,6 +22,7 @@ from capillary_interactions.jobs._run import outage
 from capillary_interactions.jobs._run.job_run import JobRun
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.testing import FakeTransport, Response, interactions
+from tests.tables import table
 
 from .jobs_under_test import client_of, lines_of, mobile, mobiles, run_job
 
@@ -234,7 +235,7 @@ def test_doubles_the_time_between_probes() -> None:
     assert [rules.probe_delay(n) for n in (0, 1, 4, 5, 5000)] == [2.0, 4.0, 32.0, 60.0, 60.0]
 
 
-@pytest.mark.parametrize(
+@table(
     "settings",
     [
         {"unanswered": 0},

@@ -16,6 +16,7 @@ from capillary_interactions.jobs._lists import csv_quotes
 from capillary_interactions.jobs._lists.csv_rows import csv_rows
 from capillary_interactions.jobs._lists.rows import BadRow, ListFormat, Row
 from capillary_interactions.jobs._lists.text import lines
+from tests.tables import table
 
 from .jobs_under_test import csv_text, read
 
@@ -27,7 +28,7 @@ def _rows(text: str, **known: object) -> list[Row]:
     return [row for row in csv_rows(lines([text.encode()]), wanted) if row is not None]
 
 
-@pytest.mark.parametrize("length", [131_080, 700_000])
+@table("length", [131_080, 700_000])
 def test_reads_a_long_cell(length: int) -> None:
     """What stands in a long note is no customer, and the row has its own."""
     note = "x" * length + "\n919000000777,from the middle of a note\nz"
@@ -52,7 +53,7 @@ def test_reads_a_long_cell_whatever_others_do_to_the_limit() -> None:
         csv.field_size_limit(before)
 
 
-@pytest.mark.parametrize("lines_after", [1, 12, 2_999, 20_000])
+@table("lines_after", [1, 12, 2_999, 20_000])
 def test_loses_one_row_to_a_quote_that_is_never_closed(lines_after: int) -> None:
     """However many lines come after it, and they are rows."""
     text = 'mobile,n\n919000000001,"oops\n' + "".join(f"{n},x\n" for n in range(lines_after))
@@ -63,7 +64,7 @@ def test_loses_one_row_to_a_quote_that_is_never_closed(lines_after: int) -> None
     assert rows[-1].number == lines_after + 1
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         # The next quote opens a cell: the first line alone is wrong.
@@ -104,7 +105,7 @@ def test_keeps_the_text_of_what_it_cannot_read() -> None:
     ]
 
 
-@pytest.mark.parametrize(("prose", "last"), [(60, 63), (280_000, None)])
+@table(("prose", "last"), [(60, 63), (280_000, None)])
 def test_ends_a_list_whose_quotes_are_a_riddle(prose: int, last: int | None) -> None:
     """Many lines may be a note, or rows: neither is guessed, and megabytes are not kept."""
     text = 'mobile,n\n1,a\n2,"oops\n' + "a line of prose\n" * prose
@@ -115,7 +116,7 @@ def test_ends_a_list_whose_quotes_are_a_riddle(prose: int, last: int | None) -> 
         next(rows)
 
 
-@pytest.mark.parametrize("limit", [131_072, sys.maxsize])
+@table("limit", [131_072, sys.maxsize])
 def test_looks_no_further_than_a_cell_may_be_long(limit: int) -> None:
     """Whatever others have set for all of Python, a list is not read to its end for one quote."""
     taken = itertools.count()
@@ -147,7 +148,7 @@ def test_takes_no_quadratic_time_for_wrong_quotes(monkeypatch: pytest.MonkeyPatc
         assert "quotes" in str(error)  # noqa: PT017 - either is right
 
 
-@pytest.mark.parametrize("text", ['919,"a\n920,b\n', '919,"a\nb"\n920,b\n', '\n919,a\n920,"b"c\n'])
+@table("text", ['919,"a\n920,b\n', '919,"a\nb"\n920,b\n', '\n919,a\n920,"b"c\n'])
 def test_reads_quotes_of_a_list_without_a_header(text: str) -> None:
     """The first row is a row like every other."""
     rows = _rows(text, header=False, column="1")

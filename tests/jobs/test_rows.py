@@ -6,6 +6,7 @@ from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.customer_list import text_rows
 from capillary_interactions.jobs._lists.rows import Format, ListFormat, Row
 from capillary_interactions.jobs._lists.text import lines
+from tests.tables import table
 
 
 def _rows(text: str, format_: Format | None = None, column: str | None = None) -> list[Row | None]:
@@ -15,7 +16,7 @@ def _rows(text: str, format_: Format | None = None, column: str | None = None) -
     return [row and Row(row.number, row.value, row.reason) for row in rows]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("mobile\n1\n2\n", [Row(1, "1"), Row(2, "2")]),
@@ -42,7 +43,7 @@ def test_reads_csv(text: str, expected: list[Row | None]) -> None:
     assert _rows(text, "csv") == expected
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "value", "reason"),
     [
         ('{"mobile": "919"}', "919", None),
@@ -96,7 +97,7 @@ def test_reads_plain_lines() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "column", "expected"),
     [
         ('{"mobile": "919"}\n', None, [Row(1, "919")]),

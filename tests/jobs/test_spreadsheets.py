@@ -19,6 +19,7 @@ from capillary_interactions.jobs._export.spreadsheet_cells import (
     safe_text,
 )
 from capillary_interactions.sandbox import Sandbox
+from tests.tables import table
 
 from .jobs_under_test import client_of, mobile, write_csv
 
@@ -37,13 +38,13 @@ _PLAIN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", _MARKED)
+@table("text", _MARKED)
 def test_marks_what_a_spreadsheet_would_change(text: str) -> None:
     """By an apostrophe in front, which says that it is text."""
     assert safe_text(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", _PLAIN)
+@table("text", _PLAIN)
 def test_leaves_the_rest_alone(text: str) -> None:
     """A name is no formula, and a number that stays the same may be added up."""
     assert safe_text(text) == text
@@ -56,7 +57,7 @@ def test_marks_what_begins_behind_a_semicolon() -> None:
     assert safe_text("a\n+1") == "a\n'+1"
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "expected"),
     [(5, 5), (-5, -5), (10**12, "'1000000000000"), (0.015, 0.015), (True, True), (None, None)],
 )

@@ -23,6 +23,7 @@ from capillary_interactions._json.unstructure import mask_codes_in_json
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row, escape_unencodable
 from capillary_interactions.jobs._run.stream_rows import outcome_line, rejected_line
+from tests.tables import table
 
 _MOBILE = QueryTemplate(name=IdentifierName.MOBILE)
 
@@ -39,7 +40,7 @@ def test_asks_for_a_row_with_the_filters_of_the_list() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@table(
     ("row", "template", "said"),
     [
         (Row(1, ""), _MOBILE, "must not be blank"),
@@ -64,7 +65,7 @@ def test_rejects_what_could_be_read_as_several_customers(api: ApiVersion) -> Non
     assert "must not hold a comma" in (template.normalise(Row(1, "91,92"))[1] or "")
 
 
-@pytest.mark.parametrize(
+@table(
     "wrong",
     [
         {"name": IdentifierName.CARD_NUMBER, "api": ApiVersion.V2},
@@ -102,7 +103,7 @@ def test_writes_the_row_and_then_what_to_jsonable_gives() -> None:
     assert next(iter(orjson.loads(line))) == "row"
 
 
-@pytest.mark.parametrize("value", ["", "91,92", "\ud800", "a\nb"])
+@table("value", ["", "91,92", "\ud800", "a\nb"])
 def test_writes_a_rejected_row_with_as_much_of_its_query_as_there_is(value: str) -> None:
     """A row that was never sent has the keys of every other, and no time has passed."""
     template = QueryTemplate(name=IdentifierName.MOBILE, type=InteractionType.EMAIL)

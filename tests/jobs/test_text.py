@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.compression import read_chunks as unpacked_chunks
 from capillary_interactions.jobs._lists.text import check_encoding, lines
+from tests.tables import table
 
 
 @given(
@@ -33,7 +34,7 @@ def test_gives_the_lines_that_python_reads(text: str, cuts: list[int], marked: b
     assert list(lines(chunks)) == io.StringIO(text, newline="").readlines()
 
 
-@pytest.mark.parametrize(
+@table(
     ("chunks", "message"),
     [
         ([b"\0\1\2mobile"[:5]], "a binary file"),
@@ -70,7 +71,7 @@ def test_asks_for_bytes_only_when_the_lines_before_are_taken() -> None:
     assert asked == [0]
 
 
-@pytest.mark.parametrize(
+@table(
     ("encoding", "written"),
     [
         (None, "utf-8-sig"),
@@ -84,7 +85,7 @@ def test_asks_for_bytes_only_when_the_lines_before_are_taken() -> None:
         ("gb18030", "gb18030"),
     ],
 )
-@pytest.mark.parametrize("size", [1, 3, 1 << 16])
+@table("size", [1, 3, 1 << 16])
 def test_has_no_mark_in_its_first_line(encoding: str | None, written: str, size: int) -> None:
     """A byte-order mark is no part of a column's name, in any encoding, however slowly it comes."""
     mark = "" if written in {"utf-8-sig", "utf-16", "utf-32"} else "\ufeff"
@@ -106,7 +107,7 @@ def test_knows_big_ends() -> None:
         assert list(lines([mark + "a\nb".encode(encoding)])) == ["a\n", "b"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("encoding", "content", "position"),
     [
         (None, b"a\nb\nJos\xe9\nc\n", 8),
@@ -117,7 +118,7 @@ def test_knows_big_ends() -> None:
         ("cp1252", b"a\nb\nx\x81\n", 6),
     ],
 )
-@pytest.mark.parametrize("size", [1, 2, 5, 1 << 16])
+@table("size", [1, 2, 5, 1 << 16])
 def test_gives_the_lines_before_what_is_no_text(
     encoding: str | None, content: bytes, position: int, size: int
 ) -> None:
@@ -129,7 +130,7 @@ def test_gives_the_lines_before_what_is_no_text(
     assert found[1:] == ["b\n"]
 
 
-@pytest.mark.parametrize(
+@table(
     "name",
     [
         "no-such",
@@ -153,7 +154,7 @@ def test_refuses_an_encoding_that_no_text_is_in(name: str) -> None:
         check_encoding(name)
 
 
-@pytest.mark.parametrize("name", ["utf-7", "cp037", "iso2022_jp", "latin-1", "UTF8", "utf-8-sig"])
+@table("name", ["utf-7", "cp037", "iso2022_jp", "latin-1", "UTF8", "utf-8-sig"])
 def test_takes_every_encoding_of_text(name: str) -> None:
     """Also old ones."""
     assert list(lines(["mobile\n1\n".encode(name)], check_encoding(name))) == ["mobile\n", "1\n"]
@@ -169,7 +170,7 @@ def _checked(name: str) -> str | None:
         return None
 
 
-@pytest.mark.parametrize("name", sorted(filter(None, map(_checked, {*_TEXT_ENCODINGS, "hz"}))))
+@table("name", sorted(filter(None, map(_checked, {*_TEXT_ENCODINGS, "hz"}))))
 def test_reads_every_encoding_of_pythons_or_says_why_not(name: str) -> None:
     """However the bytes are cut, and whatever they are: lines, or one error of the list."""
     text, end = "mobile\n919\n".encode(name), "\n".encode(name)
@@ -184,10 +185,10 @@ def _cut(content: bytes, size: int) -> list[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)]
 
 
-@pytest.mark.parametrize("name", ["utf-16", "UTF16", "utf_16", "utf-32", "U32"])
-@pytest.mark.parametrize("order", ["le", "be"])
-@pytest.mark.parametrize("marked", [False, True])
-@pytest.mark.parametrize("size", [1, 3, 1000])
+@table("name", ["utf-16", "UTF16", "utf_16", "utf-32", "U32"])
+@table("order", ["le", "be"])
+@table("marked", [False, True])
+@table("size", [1, 3, 1000])
 def test_finds_the_order_of_bytes_where_no_mark_says_it(
     name: str, order: str, marked: bool, size: int
 ) -> None:
@@ -199,7 +200,7 @@ def test_finds_the_order_of_bytes_where_no_mark_says_it(
     assert "".join(lines(_cut(content, size), name)) == text
 
 
-@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@table("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_names_the_order_of_bytes_that_it_sees(name: str) -> None:
     """The message for UTF-16 or UTF-32 without a mark says which name will do."""
     with pytest.raises(ListError, match=f"without a mark; then give the encoding: {name},"):
@@ -217,7 +218,7 @@ def test_takes_no_quadratic_time_for_a_line_in_small_pieces() -> None:
     assert list(lines([*pieces, b"\n"])) == ["9" * 1_600_000 + "\n"]
 
 
-@pytest.mark.parametrize("content", [bytes(1 << 26), b"9\n" * (1 << 25)])
+@table("content", [bytes(1 << 26), b"9\n" * (1 << 25)])
 def test_unpacks_zstandard_a_little_at_a_time(content: bytes) -> None:
     """A few kilobytes that stand for hundreds of megabytes take no such memory."""
     packed = io.BytesIO(zstandard.compress(content))

@@ -13,6 +13,7 @@ from capillary_interactions.jobs._report.throughput import Throughput, throughpu
 from capillary_interactions.jobs._report.timeline import Slice, Timeline, joined
 from capillary_interactions.jobs._status import RunFigures
 from capillary_interactions.jobs._store.queries import TimedRun
+from tests.tables import table
 
 _NOON: Final = 1_800_000_000.0
 _DAY: Final = 86_400.0
@@ -113,7 +114,7 @@ def test_names_full_minutes_and_new_days() -> None:
     ][: len(ticks)]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@table(
     ("seconds", "multiple", "result"),
     [
         (0.0, 0.1, 0.1),
@@ -154,9 +155,7 @@ def test_shows_a_pause_as_what_it_is() -> None:
     assert rates[0] > 0.5 < rates[-1]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "grain"), [(4, 1.0), (40, 1.0), (70, 10.0), (400, 60.0), (40_000, 60.0)]
-)
+@table(("seconds", "grain"), [(4, 1.0), (40, 1.0), (70, 10.0), (400, 60.0), (40_000, 60.0)])
 def test_looks_for_the_slowest_of_what_there_are_several(seconds: float, grain: float) -> None:
     """Minutes, or shorter where the job was."""
     result = throughput(steady(_NOON, seconds, 2.0), [])

@@ -3,17 +3,17 @@
 import io
 
 import orjson
-import pytest
 
 from capillary_interactions import IdentifierName
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.rows import Row
 from capillary_interactions.jobs._lists.unusable_cells import NO_ADDRESS, NO_DIGITS
+from tests.tables import table
 
 from .jobs_under_test import read
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "value", "sent", "reason"),
     [
         ("mobile", "919000000001.0", "919000000001", None),

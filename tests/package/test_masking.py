@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -21,12 +20,13 @@ from capillary_interactions._text.masking import (
 )
 from capillary_interactions._text.one_time_codes import mask_codes
 from tests.examples import EMAIL, MOBILE, personal
+from tests.tables import table
 
 _LONGEST = 200
 _MEGABYTE = 2**20
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "masked"),
     [
         (None, "***"),
@@ -83,7 +83,7 @@ def test_a_mask_is_one_short_printable_line_without_digits_of_the_value(value: s
     assert mask(masked) == masked
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "masked"),
     [
         ("abc@x.919738522695", "a***@***"),
@@ -124,9 +124,7 @@ def test_never_spells_a_known_value_again(text: str, value: str) -> None:
         assert value not in mask_text(f"{text}{value}{text}", value)
 
 
-@pytest.mark.parametrize(
-    "value", [MOBILE, EMAIL, "Ext-42 b", "c:\\1\\g<0>", "(a|b)*+?[x]", "ü.é@ö"]
-)
+@table("value", [MOBILE, EMAIL, "Ext-42 b", "c:\\1\\g<0>", "(a|b)*+?[x]", "ü.é@ö"])
 def test_finds_a_known_value_in_any_spelling(value: str) -> None:
     """Upper and lower case, percent-encoded where that is given too, and with its line broken."""
     for spelled in (value, value.upper(), value.lower(), value.title(), quote(value, safe="")):
@@ -137,7 +135,7 @@ def test_finds_a_known_value_in_any_spelling(value: str) -> None:
     assert value not in mask_text(value.replace(" ", "\n"), value)
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "masked"),
     [
         ("", ""),
@@ -180,8 +178,8 @@ def _long_runs(text: str) -> list[str]:
     return [run for run in runs if len(run) >= 7]
 
 
-@pytest.mark.parametrize("given_as", [MOBILE, EMAIL, "external 42"])
-@pytest.mark.parametrize("place", [180, 195, 1980, 1990, 1999, 2000])
+@table("given_as", [MOBILE, EMAIL, "external 42"])
+@table("place", [180, 195, 1980, 1990, 1999, 2000])
 def test_holds_no_beginning_of_a_value_at_a_cut(place: int, given_as: str) -> None:
     """A long text is cut; a value that the cut goes through is not left as a stump."""
     text = ". " * (place // 2) + given_as + "x" * 3000
@@ -189,7 +187,7 @@ def test_holds_no_beginning_of_a_value_at_a_cut(place: int, given_as: str) -> No
     assert given_as[:7] not in mask_text(text, given_as)
 
 
-@pytest.mark.parametrize("value", [EMAIL, "external 42"])
+@table("value", [EMAIL, "external 42"])
 def test_leaves_no_stump_though_blanks_shrink_the_text(value: str) -> None:
     """Blanks that become one bring the place of the cut into what is shown."""
     for shift in range(len(value)):
@@ -198,9 +196,7 @@ def test_leaves_no_stump_though_blanks_shrink_the_text(value: str) -> None:
         assert value[:7] not in mask_text(text + " " * 100, value)
 
 
-@pytest.mark.parametrize(
-    "part", ["a", "a@", "@", "1", "1 ", "1-", "+", "?", " ", "\x00", "12345 ", "a.b:"], ids=ascii
-)
+@table("part", ["a", "a@", "@", "1", "1 ", "1-", "+", "?", " ", "\x00", "12345 ", "a.b:"])
 def test_takes_no_quadratic_time(part: str) -> None:
     """A megabyte takes milliseconds; at the square of that it would take hours."""
     # The smaller size comes first, so that a mistake is a failure and not an afternoon.
@@ -241,7 +237,7 @@ _SPELLINGS: Final = (
 )
 
 
-@pytest.mark.parametrize("spelled", _SPELLINGS, ids=ascii)
+@table("spelled", _SPELLINGS)
 def test_masks_a_number_in_any_spelling(spelled: str) -> None:
     """No run of four of its digits is left, whether it is known or not."""
     for known in ((), (MOBILE,), (spelled,)):
@@ -263,7 +259,7 @@ def test_holds_no_four_digits_in_a_row_of_any_number(number: str, data: st.DataO
         assert not [i for i in range(len(number) - 3) if number[i : i + 4] in left]
 
 
-@pytest.mark.parametrize(
+@table(
     "spelled",
     [
         "jane.doe+shop@example.com",
@@ -280,7 +276,6 @@ def test_holds_no_four_digits_in_a_row_of_any_number(number: str, data: st.DataO
         "jane doe shop example com",
         "jane.doe\u200b+shop@example.com",
     ],
-    ids=ascii,
 )
 def test_masks_a_known_address_in_any_spelling(spelled: str) -> None:
     """Encoded once or often, with other blanks, in other letters."""
@@ -290,11 +285,10 @@ def test_masks_a_known_address_in_any_spelling(spelled: str) -> None:
     assert "example" not in masked
 
 
-@pytest.mark.parametrize("size", [10_000, 100_000])
-@pytest.mark.parametrize(
+@table("size", [10_000, 100_000])
+@table(
     "part",
     ["1", "1 ", "1 - ", "a@", "%25", "&amp;", "\\", "\u0315\u0301", "a1-", "verif"],
-    ids=ascii,
 )
 def test_every_rule_takes_linear_time(part: str, size: int) -> None:
     """A hundred thousand characters take milliseconds; at the square they would take minutes."""
@@ -305,7 +299,7 @@ def test_every_rule_takes_linear_time(part: str, size: int) -> None:
     assert time.process_time() - began < 2
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "masked"),
     [
         ("482913 is your code", "****** is your code"),
@@ -407,7 +401,7 @@ def _runs(text: str) -> Iterator[bool]:
     return (at in inside for at in range(len(text)))
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "shown"),
     [
         ("Are you there?", "Are you there?"),

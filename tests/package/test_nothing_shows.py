@@ -5,8 +5,6 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Final, get_args
 
-import pytest
-
 import capillary_interactions
 from capillary_interactions import (
     AuthenticationError,
@@ -44,6 +42,7 @@ from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import Asked, FakeTransport
+from tests.tables import table
 
 _SECRET: Final = "correct horse battery"
 _DIGEST: Final = "202cb962ac59075b964b07152d234b70"
@@ -155,7 +154,7 @@ def _named(value: object) -> str:
     return type(value).__name__
 
 
-@pytest.mark.parametrize("value", [*_VALUES, *_INNER], ids=_named)
+@table("value", [*_VALUES, *_INNER])
 def test_shows_none_of_the_secrets_it_holds(value: object) -> None:
     """Neither by repr, nor by str, nor in a format, a list or a log record."""
     record = logging.LogRecord("x", logging.DEBUG, "x", 1, "%s %r", (value, value), None)
@@ -176,7 +175,7 @@ def test_leaves_no_public_value_out() -> None:
     assert {kind.__name__ for kind in (*get_args(Outcome), Snapshot, CredentialSnapshot)} <= seen
 
 
-@pytest.mark.parametrize("value", [_MESSAGE, _WHOLE, _QUERIES[0], _CONFIG], ids=_named)
+@table("value", [_MESSAGE, _WHOLE, _QUERIES[0], _CONFIG])
 def test_keeps_what_it_does_not_show(value: Any) -> None:
     """Masks are for people: what a program reads is whole (so the search above can fail)."""
     held = repr([getattr(value, name) for name in type(value).__annotations__ if name[0] != "_"])

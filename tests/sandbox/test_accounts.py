@@ -12,6 +12,7 @@ import pytest
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._accounts import Accounts
+from tests.tables import table
 
 from .asking import TOKEN, ask, basic, post, sample
 
@@ -130,7 +131,7 @@ def test_lets_tokens_expire() -> None:
     assert accounts.identify(oauth("other"), 1_000.0) == ("", "token_invalid")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
+@table("body", [b"", b"{", b"\xff"])
 def test_refuses_a_token_to_what_is_no_json(body: bytes) -> None:
     """A body that cannot be read names no client."""
     assert Accounts({}, {"k": "s"}).issue(body, now=0.0, ttl=60.0).status == 401

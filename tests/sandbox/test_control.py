@@ -11,11 +11,12 @@ from aiohttp import web
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._control import is_control
+from tests.tables import table
 
 from .asking import ask, get, post
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "remote", "expected"),
     [
         ("/_sandbox/counts", "127.0.0.1", True),

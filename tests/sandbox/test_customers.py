@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._customers import Population
+from tests.tables import table
 
 from .asking import ask, ask_v2
 
@@ -40,7 +41,7 @@ def test_has_other_customers_under_another_seed() -> None:
     assert same == 0
 
 
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
+@table("share", [0.0, 0.05, 0.5, 1.0])
 def test_does_not_know_the_share_that_was_asked_for(share: float) -> None:
     """The share of identifiers without a customer, within chance."""
     missing = sum(population(unknown=share).find(one) is None for one in IDENTIFIERS)
@@ -55,7 +56,7 @@ def test_changes_no_history_with_the_share() -> None:
             assert rarely == population(unknown=0.1).find(identifier)
 
 
-@pytest.mark.parametrize("number", [0, 1, 50, 120])
+@table("number", [0, 1, 50, 120])
 def test_gives_everybody_so_many_messages(number: int) -> None:
     """All of them e-mails, and nothing else but what is listed empty."""
     for identifier in IDENTIFIERS[:20]:
@@ -66,7 +67,7 @@ def test_gives_everybody_so_many_messages(number: int) -> None:
         )
 
 
-@pytest.mark.parametrize(
+@table(
     ("identifier", "mobile", "email"),
     [
         ("919738522695", "919738522695", None),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._requests import InvalidRequest, ParsedRequest, parse_request
+from tests.tables import table
 
 from .asking import V1_1, V2, get
 
@@ -18,7 +19,7 @@ PAGE_EXAMPLE = (
 )
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "query", "expected"),
     [
         (V1_1, PAGE_EXAMPLE, {"name": "mobile", "identifier": "91660499160", "type": "whatsapp"}),
@@ -57,7 +58,7 @@ def test_reads(path: str, query: str, expected: dict[str, Any]) -> None:
     assert parse_request(path, query) == ParsedRequest(**expected)
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "query", "code", "word", "identifier"),
     [
         (V1_1, "", 1104, "an identifier is mandatory", None),

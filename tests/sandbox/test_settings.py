@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from capillary_interactions import BasicAuth, OAuth, RateLimit
 from capillary_interactions.sandbox import FAULTS, Sandbox, SandboxProcess
 from capillary_interactions.sandbox._settings import SandboxSettings
+from tests.tables import table
 
 from .asking import ask
 
@@ -40,15 +41,15 @@ BAD: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "bad"), BAD)
-@pytest.mark.parametrize("kind", [Sandbox, SandboxProcess])
+@table(("name", "bad"), BAD)
+@table("kind", [Sandbox, SandboxProcess])
 def test_names_the_setting_that_cannot_be(kind: type[Any], name: str, bad: Any) -> None:
     """Where it is made, in both kinds of sandbox."""
     with pytest.raises(ValueError, match=rf"\b{name}\b"):
         kind(**{name: bad})
 
 
-@pytest.mark.parametrize(("name", "bad"), BAD)
+@table(("name", "bad"), BAD)
 def test_refuses_a_bad_change_and_keeps_what_was(name: str, bad: Any) -> None:
     """A change is checked like a beginning."""
     sandbox = Sandbox()
@@ -58,9 +59,7 @@ def test_refuses_a_bad_change_and_keeps_what_was(name: str, bad: Any) -> None:
     assert sandbox.to_json() == before
 
 
-@pytest.mark.parametrize(
-    "settings", [{"faults": {"fire": 0.1}}, {"script": ["fire"]}, {"token_script": ["fire"]}]
-)
+@table("settings", [{"faults": {"fire": 0.1}}, {"script": ["fire"]}, {"token_script": ["fire"]}])
 def test_names_every_fault_there_is(settings: dict[str, Any]) -> None:
     """A fault that is none is answered with those that are."""
     for kind in (Sandbox, SandboxProcess):
@@ -83,14 +82,14 @@ def test_refuses_an_answer_that_is_no_json() -> None:
         Sandbox(answers={"1": {"a": object()}})
 
 
-@pytest.mark.parametrize("name", ["host", "port", "accounts", "oauth"])
+@table("name", ["host", "port", "accounts", "oauth"])
 def test_keeps_what_cannot_change(name: str) -> None:
     """A port that is open stays where it is, and the accounts with it."""
     with pytest.raises(AttributeError):
         setattr(Sandbox(), name, getattr(Sandbox(), name))
 
 
-@pytest.mark.parametrize(
+@table(
     ("given_rate", "expected"),
     [
         ("50/1", (50, 1.0)),
@@ -106,9 +105,7 @@ def test_reads_a_rate(given_rate: Any, expected: tuple[int, float] | None) -> No
     assert Sandbox(rate=given_rate).rate == expected
 
 
-@pytest.mark.parametrize(
-    ("latency", "expected"), [(0, 0), (0.5, 0.5), ((0.1, 0.2), (0.1, 0.2)), ((0.3, 0.3), 0.3)]
-)
+@table(("latency", "expected"), [(0, 0), (0.5, 0.5), ((0.1, 0.2), (0.1, 0.2)), ((0.3, 0.3), 0.3)])
 def test_reads_a_latency(latency: Any, expected: object) -> None:
     """Seconds, or a pair to draw from."""
     assert Sandbox(latency=latency).latency == expected

@@ -12,6 +12,7 @@ from capillary_interactions.sandbox._customers import CustomerHistory, Populatio
 from capillary_interactions.sandbox._requests import NETWORKS, ParsedRequest
 from capillary_interactions.sandbox._shapes import SHAPES, Shape
 from capillary_interactions.sandbox._spelling import PLAIN
+from tests.tables import table
 
 from .asking import ask, ask_v2, sample
 
@@ -42,7 +43,7 @@ def write(shape: Shape, history: CustomerHistory, page: slice = WHOLE, **asked: 
     return orjson.loads(orjson.dumps(SHAPES[shape](history, question, page, PLAIN)))
 
 
-@pytest.mark.parametrize(
+@table(
     ("shape", "samples"),
     [
         ("flat", ["documented", "flat_channels"]),
@@ -209,7 +210,7 @@ async def test_never_pages_in_v2() -> None:
         assert ids(answer) == ids(sandbox.expected("1"))[:50]
 
 
-@pytest.mark.parametrize("shape", ["flat", "envelope", "envelope_old"])
+@table("shape", ["flat", "envelope", "envelope_old"])
 def test_gives_the_same_messages_in_every_shape(shape: Shape) -> None:
     """The shapes are spellings of one history."""
     for history in histories(40):
@@ -221,7 +222,7 @@ def test_gives_the_same_messages_in_every_shape(shape: Shape) -> None:
 SOCIAL = next(history for history in histories() if history.social)
 
 
-@pytest.mark.parametrize(
+@table(
     ("asked", "names"),
     [
         ({"type": "email"}, ["email"]),
@@ -241,8 +242,8 @@ def test_filters_in_the_flat_shape(asked: dict[str, Any], names: list[str]) -> N
     assert [one["name"] for one in answer["interaction"]] == names
 
 
-@pytest.mark.parametrize("network", [None, *NETWORKS])
-@pytest.mark.parametrize("kind", [None, "email", "tweet", "checkin"])
+@table("network", [None, *NETWORKS])
+@table("kind", [None, "email", "tweet", "checkin"])
 def test_filters_in_the_envelope(network: str | None, kind: str | None) -> None:
     """Only the networks and types that were asked for come back."""
     answer = write("envelope", SOCIAL, network=network, type=kind)

@@ -34,6 +34,7 @@ from capillary_interactions.testing import (
     message,
     run_without_waiting,
 )
+from tests.tables import table
 
 MOBILE = Identifier.mobile("919738522695")
 
@@ -62,7 +63,7 @@ def send(transport: FakeTransport, url: str = "http://a/b", timeout: float = 20.
 NOT_FOUND = {"errors": [{"status": False, "code": 8015, "message": "Customer not found"}]}
 
 
-@pytest.mark.parametrize(
+@table(
     ("answer", "ending"),
     [
         (interactions(email=[message(1)]), Found),
@@ -98,7 +99,7 @@ def test_answers_in_the_order_of_the_script_and_then_by_default() -> None:
     assert statuses == [500, 501, 502, 503, 418, 418]
 
 
-@pytest.mark.parametrize("error", [TransportError("gone"), asyncio.CancelledError(), OSError("x")])
+@table("error", [TransportError("gone"), asyncio.CancelledError(), OSError("x")])
 def test_raises_what_the_script_holds(error: BaseException) -> None:
     """An exception is raised as it is."""
     with pytest.raises(type(error)) as raised:
@@ -116,7 +117,7 @@ def test_asks_a_function_for_the_answer() -> None:
     assert orjson.loads(response.body) == {"you": "1+2"}
 
 
-@pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+@table("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
 def test_finds_headers_however_the_script_spells_them(name: str) -> None:
     """A cool-down asked for in any spelling is kept."""
     throttled = Response(status=429, headers={name: "30"})
@@ -141,7 +142,7 @@ def test_is_asked_again_after_the_time_that_the_server_asks_for() -> None:
     assert times[1] - times[0] >= 30
 
 
-@pytest.mark.parametrize(
+@table(
     ("seconds", "timeout", "late"),
     [(5.0, 4.9, True), (5.0, 5.1, False), (0.0, 1.0, False), (3600.0, 20.0, True)],
 )
@@ -234,7 +235,7 @@ def test_is_closed_with_the_client() -> None:
     assert transport.closed is True
 
 
-@pytest.mark.parametrize(
+@table(
     ("build", "expected"),
     [
         (interactions, []),

@@ -25,11 +25,12 @@ from capillary_interactions.testing import (
     unavailable,
     unreadable,
 )
+from tests.tables import table
 
 CUSTOMER = Identifier.mobile("919738522695")
 
 
-@pytest.mark.parametrize(
+@table(
     ("outcome", "type_"),
     [
         (found(), Found),
@@ -66,7 +67,7 @@ def test_refuses_a_body_that_is_none() -> None:
         found({"interaction": 5})
 
 
-@pytest.mark.parametrize("query", [CUSTOMER, Query(CUSTOMER)])
+@table("query", [CUSTOMER, Query(CUSTOMER)])
 def test_takes_the_fields_of_an_outcome(query: Any) -> None:
     """The query, as an identifier too, and the item that it was made from."""
     outcome = unavailable("busy", query=query, retry_after=7.0, attempts=3, elapsed=2.0)
