@@ -158,12 +158,16 @@ class OutageHandler:
         if self._queue.in_progress != len(self._held):
             return
         doubtful = self._flush_held(self._is_doubtful_at_end)
-        if len(doubtful) == 1:
-            # Only another customer's refusal would make it one of all.
-            self._record(*doubtful[0])
-        elif doubtful:
-            last = doubtful[-1][1]
-            self._fail(self._refused.error_at_end(last) or doubted(last))
+        error = self._error_at_end(doubtful[-1][1]) if len(doubtful) > 1 else None
+        if error is not None:
+            self._fail(error)
+            return
+        # Only another customer's refusal would make it one of all.
+        for item, outcome in doubtful:
+            self._record(item, outcome)
+
+    def _error_at_end(self, last: Outcome) -> Exception | None:
+        return doubted(last) if is_page(last) else self._refused.error_at_end(last)
 
     def _is_doubtful_at_end(self, outcome: Outcome) -> bool:
         if is_page(outcome):
