@@ -2,10 +2,10 @@
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import jsonschema_rs
 import orjson
@@ -46,6 +46,7 @@ def request_violations(
     *,
     body: bytes = b"",
     prefix: str = "",
+    extra: Collection[str] = (),
     lenient: bool = False,
 ) -> list[str]:
     """What is wrong with a request.
@@ -56,6 +57,7 @@ def request_violations(
         headers: All of them, by name in lower case.
         body: Of a POST.
         prefix: The part of the path before the API's own.
+        extra: Parameters that the query may have beside those that are described.
         lenient: Whether parameters may be repeated (the last one counts), or not be described.
     """
     parts = urlsplit(target)
@@ -65,7 +67,8 @@ def request_violations(
         return [f"{method} {path} is not described"]
     keys = ("paths", path, method.lower())
     found = [*_security_problems(operation, headers)]
-    found += _query_problems(operation, parts.query, keys, lenient=lenient)
+    query = _without(extra, parts.query)
+    found += _query_problems(operation, query, keys, lenient=lenient)
     found += _header_problems(operation, headers, keys)
     if "requestBody" in operation:
         schema = ("requestBody", "content", "application/json", "schema")
@@ -92,10 +95,15 @@ def _is_basic(header: str) -> bool:
     return scheme == "Basic" and re.fullmatch(r"[^:]+:[0-9a-f]{32}", text) is not None
 
 
+def _without(extra: Collection[str], query: str) -> str:
+    kept = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) not in extra]
+    return "&".join(kept)
+
+
 def _query_problems(
     operation: Mapping[str, Any], query: str, keys: tuple[str, ...], *, lenient: bool
 ) -> Iterator[str]:
-    pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    pairs = parse_qsl(query, keep_blank_values=True)
     values = dict(pairs)
     if len(values) != len(pairs) and not lenient:
         yield "a parameter is repeated"

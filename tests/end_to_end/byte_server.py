@@ -5,10 +5,12 @@ import base64
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
+
+from tests.described import request_violations
 
 # Closing with SO_LINGER on and a linger time of zero sends RST.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
@@ -51,6 +53,13 @@ class Received(NamedTuple):
         pair = base64.b64decode(self.headers["authorization"].removeprefix("Basic "))
         return pair.decode().partition(":")[0]
 
+    def violations(self, extra: Collection[str] = (), *, prefix: str = "") -> list[str]:
+        """What the OpenAPI description does not allow."""
+        method = self.head.partition(b" ")[0].decode()
+        return request_violations(
+            method, self.target, self.headers, body=self.body, extra=extra, prefix=prefix
+        )
+
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
 Behave = Callable[[Received, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -59,9 +68,13 @@ Behave = Callable[[Received, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 class ByteServer:
     """Listens on a loopback port and passes each request to a callback.
 
+    A test that has passed fails where a request is not one that the OpenAPI description allows.
+
     Args:
         behave: Writes the answer to a request, or does something worse.
         tls: For https.
+        described: Whether requests are compared with the description.
+        extra: Parameters that requests may have beside those that are described.
 
     Attributes:
         behave: The same; may be changed.
@@ -69,8 +82,17 @@ class ByteServer:
         connections: Number of connections accepted so far.
     """
 
-    def __init__(self, behave: Behave, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        behave: Behave,
+        *,
+        tls: ssl.SSLContext | None = None,
+        described: bool = True,
+        extra: Collection[str] = (),
+    ) -> None:
         self.behave = behave
+        self._described = described
+        self._extra = extra
         self._tls = tls
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
@@ -87,14 +109,17 @@ class ByteServer:
         self.base_url = f"{'http' if self._tls is None else 'https'}://127.0.0.1:{port}"
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Close the port and all connections."""
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        """Close the port and all connections, and judge what was received."""
         if self._server is not None:
             self._server.close()
         tasks = tuple(self._open)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if kind is None and self._described:
+            for request in self.received:
+                assert request.violations(self._extra) == [], request.target
 
     @property
     def open(self) -> int:

@@ -21,7 +21,7 @@ from .leaks import nothing_left
 
 async def test_stays_open() -> None:
     """Closing the client does not close the session."""
-    async with ByteServer(always(answer())) as server:
+    async with ByteServer(always(answer()), described=False) as server:
         config = ClientConfig(server.base_url, BasicAuth("till", "word"))
         async with nothing_left(), aiohttp.ClientSession() as session:
             for _ in range(2):

@@ -155,7 +155,7 @@ async def reason_by(base_url: str, **session: Any) -> tuple[str, int]:
 )  # fmt: skip
 async def test_names_a_proxy_that_does_not_connect(status: int, text: str, attempts: int) -> None:
     """A forward proxy's refusal is neither the API's nor "not HTTP"."""
-    async with ByteServer(always(answer(status, b""))) as server:
+    async with ByteServer(always(answer(status, b"")), described=False) as server:
         reason, made = await reason_by("https://api.example", proxy=server.base_url)
     assert reason.startswith(f"the proxy refuses to connect (HTTP {status})")
     assert text in reason

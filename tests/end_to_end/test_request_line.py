@@ -18,7 +18,7 @@ V2: Final = "/v2/customers/interaction"
 
 async def received(query: Query, **settings: object) -> Received:
     """The request that a lookup sends."""
-    async with ByteServer(always(answer())) as server:
+    async with ByteServer(always(answer()), extra=query.extra) as server:
         async with client_for(server.base_url, **settings) as client:
             assert isinstance(await client.lookup(query), Found)
         assert server.connections == len(server.received) == 1
@@ -82,10 +82,11 @@ async def test_encodes_a_query(query: Query, api: str, target: str) -> None:
 
 async def test_keeps_the_path_of_the_base_url() -> None:
     """A gateway may have put the API under a path of its own."""
-    async with ByteServer(always(answer())) as server:
+    async with ByteServer(always(answer()), described=False) as server:
         async with client_for(f"{server.base_url}/gate%20way/") as client:
             await client.lookup(Identifier.mobile("1"))
         assert server.received[0].target.startswith(f"/gate%20way{V1_1}?format=json&")
+        assert server.received[0].violations(prefix="/gate%20way") == []
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ async def test_shows_nothing_that_a_server_repeats(
     }[wrapped]
     complaint = answer(status, body.encode() if wrapped == "text" else orjson.dumps(body))
     values: list[object] = []
-    async with ByteServer(always(complaint)) as server:
+    async with ByteServer(always(complaint), extra=["x"]) as server:
         config = config_for(server.base_url, retry=RetryPolicy(attempts=1))
         async with InteractionsClient(config) as client:
             try:
@@ -207,7 +207,7 @@ async def test_shows_nothing_that_a_server_repeats(
 async def test_shows_no_token_that_a_server_gave(logged: list[str]) -> None:
     """Neither the token's answer nor the header that carries it is shown."""
     body = orjson.dumps({"data": {"accessToken": TOKEN, "ttlSeconds": 300}})
-    async with ByteServer(always(answer(200, body))) as server:
+    async with ByteServer(always(answer(200, body)), extra=["x"]) as server:
         config = config_for(server.base_url, auth=OAuth(KEY, SECRET))
         async with InteractionsClient(config) as client:
             outcome = await client.lookup(QUERIES[0])

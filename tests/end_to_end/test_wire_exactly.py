@@ -12,6 +12,7 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from capillary_interactions import BasicAuth, Found, Identifier, Query, Unavailable
+from tests.described import request_violations
 
 from .clients import client_for
 
@@ -91,6 +92,8 @@ async def test_gets_one_url_with_the_headers_of_a_till(
         "Content-Type": "application/json",
         "Authorization": f"Basic {pair}",
     }
+    headers = {name.lower(): text for name, text in call["headers"].items()}
+    assert request_violations("GET", url.removeprefix(BASE), headers) == []
     assert call["allow_redirects"] is False
     assert call["data"] is None
 
