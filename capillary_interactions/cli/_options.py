@@ -83,6 +83,15 @@ def _seconds(value: float | str) -> float:
     return check_seconds("the time", float(text))
 
 
+def _fault(value: str | tuple[str, float]) -> tuple[str, float]:
+    if isinstance(value, tuple):
+        return value
+    name, _, share = value.partition("=")
+    if not _DECIMAL.fullmatch(share) or float(share) > 1:
+        raise ValueError("it must be NAME=SHARE, with a share from 0 to 1")
+    return name, float(share)
+
+
 def _count(value: int | str) -> int:
     text = str(value).strip()
     if not re.fullmatch(r"[0-9]{1,18}", text):
@@ -92,6 +101,7 @@ def _count(value: int | str) -> int:
 
 RATE: Final = _Read("N/SECONDS", _rate)
 SECONDS: Final = _Read("SECONDS", _seconds)
+FAULT: Final = _Read("NAME=SHARE", _fault)
 COUNT: Final = _Read("N", _count)
 NAME: Final = Word([name.value for name in IdentifierName], case_sensitive=False)
 

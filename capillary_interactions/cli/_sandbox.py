@@ -1,7 +1,7 @@
 """The command `sandbox`: a pretend Capillary for other programs on this machine."""
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,7 +9,7 @@ from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors
-from capillary_interactions.cli._options import RATE, console_options
+from capillary_interactions.cli._options import FAULT, RATE, SECONDS, Word, console_options
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import write_out
 
@@ -48,13 +48,62 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds before each answer.",
 )
+@click.option(
+    "--fault",
+    "named",
+    type=FAULT,
+    multiple=True,
+    help="Share of one fault in place of --faults, such as code_498_200=0.01; may be repeated. A "
+    "name that is none lists them all.",
+)
+@click.option(
+    "--shape",
+    type=Word(["flat", "envelope", "envelope_old"]),
+    default="flat",
+    show_default=True,
+    help="Shape of the answers.",
+)
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    default="UTC",
+    show_default=True,
+    help="Time zone of dates without an offset, by its IANA name: Asia/Kolkata for an Asian "
+    "cluster.",
+)
+@click.option(
+    "--iso-fields", is_flag=True, help="A copy with the offset beside each of these dates."
+)
+@click.option("--phone-mirrors-sms", is_flag=True, help="List SMS as `phone`, too.")
+@click.option(
+    "--token-ttl",
+    type=SECONDS,
+    default=300.0,
+    show_default=True,
+    help="Seconds for which an OAuth token is good.",
+)
+@click.option(
+    "--token-status",
+    type=Word(["200", "401", "498"]),
+    help="HTTP status of the published body about an expired token (default: 401 with a list of "
+    "errors).",
+)
 @console_options
-def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, console: Console) -> int:
+def sandbox(
+    *,
+    rate: RateLimit,
+    faults: float,
+    named: tuple[tuple[str, float], ...],
+    token_status: str | None,
+    console: Console,
+    **settings: Any,
+) -> int:
     """Run a server that behaves like Capillary's API, until Ctrl-C.
 
     It prints the environment variables that let this command line, and every other program made
     with this library, use it. Its customers are computed from the identifier: the same one always
-    has the same interactions, and about one in twenty is unknown.
+    has the same interactions, and about one in twenty is unknown. It serves an OpenAPI description
+    at /openapi.json.
 
     \b
     Example:
@@ -62,8 +111,15 @@ def sandbox(*, port: int, rate: RateLimit, faults: float, latency: float, consol
     """  # noqa: D301 - click's own mark
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - no other command waits
 
+    if named and faults:
+        raise click.UsageError("--faults mixes faults, --fault names each: use one of them")
     with usage_errors(ValueError):
-        server = Sandbox(port=port, rate=rate, faults=faults, latency=latency)
+        server = Sandbox(
+            rate=rate,
+            faults=dict(named) or faults,
+            token_status=None if token_status is None else int(token_status),
+            **settings,
+        )
     run_async(_serve(server, rate, console))
     return 0
 
@@ -103,6 +159,8 @@ def _print_access(server: "Sandbox", rate: RateLimit, console: Console) -> None:
         "CAPILLARY_PASSWORD": password,
         "CAPILLARY_RATE": str(rate),
     }
+    if server.timezone != "UTC":
+        settings["CAPILLARY_TIMEZONE"] = server.timezone
     console.info(
         f"a sandbox listens at {server.base_url} until Ctrl-C; its quota is {rate} seconds"
     )

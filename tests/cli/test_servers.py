@@ -40,6 +40,25 @@ def test_serves_until_it_is_interrupted() -> None:
     assert "1 request: 1 answered" in server.err
 
 
+def test_serves_what_an_asian_cluster_may() -> None:
+    """Its settings reach the answers, and the zone the environment."""
+    options = ["--shape", "envelope", "--timezone", "Asia/Kolkata", "--iso-fields"]
+    options += ["--phone-mirrors-sms", "--token-ttl", "60", "--token-status", "498"]
+    with started("sandbox", *options, "--fault", "code_8109_200=1") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().decode() for _ in range(5)]
+        env = dict(re.findall(r"export (CAPILLARY_\w+)=(\S+)\n", "".join(lines)))
+
+        ran = invoke("lookup", "mobile", "919738522695", env=env)
+
+        process.send_signal(signal.SIGINT)
+        server = ended(process)
+
+    assert env["CAPILLARY_TIMEZONE"] == "Asia/Kolkata"
+    assert "8109" in orjson.loads(ran.out)["reason"]
+    assert "1 failed on purpose" in server.err
+
+
 def test_says_that_a_port_is_taken() -> None:
     """One line, in place of a server that cannot be reached."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -61,6 +80,14 @@ def test_says_that_a_port_is_taken() -> None:
         ("sandbox", "--faults", "nan"),
         ("sandbox", "--latency", "-1"),
         ("sandbox", "--latency", "inf"),
+        ("sandbox", "--shape", "round"),
+        ("sandbox", "--timezone", "Mars/Olympus"),
+        ("sandbox", "--token-ttl", "0"),
+        ("sandbox", "--token-status", "404"),
+        ("sandbox", "--fault", "hang"),
+        ("sandbox", "--fault", "hang=1.5"),
+        ("sandbox", "--fault", "fire=0.5"),
+        ("sandbox", "--fault", "hang=0.5", "--faults", "0.5"),
         ("demo", "--customers", "0"),
         ("demo", "--customers", "x"),
     ],

@@ -67,6 +67,13 @@ def test_shows_how_to_test(name: str) -> None:
     run(name)
 
 
+async def test_shows_the_sandbox() -> None:
+    """The block's faults reach its client."""
+    with SandboxProcess() as server:
+        await run("testing_sandbox")["survives_an_expired_token"](server)
+        assert server.counts().tokens_issued == 2
+
+
 async def _connect(
     requested: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:

@@ -5,6 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from attrs import fields
+
+from capillary_interactions.sandbox._settings import SandboxSettings
 
 from .readme import PACKAGE, READMES, ROOT, TEXTS
 
@@ -61,3 +64,11 @@ def test_benchmarks_are_listed() -> None:
 def test_the_front_page_is_short() -> None:
     """It is read before anything is installed."""
     assert len(TEXTS["README.md"].splitlines()) <= 220
+
+
+def test_settings_of_the_sandbox_are_listed() -> None:
+    """Each of them, and no other, in the first column of a row."""
+    readme = TEXTS["capillary_interactions/testing/README.md"]
+    rows = re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert listed == {field.name for field in fields(SandboxSettings)}
