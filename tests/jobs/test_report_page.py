@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import pytest
+from attrs import frozen
 
 from capillary_interactions import RateLimit
 from capillary_interactions._text.masking import mask
@@ -34,28 +35,43 @@ _CUSTOMERS = 60
 _DOWN: Final[tuple[int, dict[str, str], bytes]] = (503, {}, b"<html>down</html>")
 
 
-@pytest.fixture
-async def done(tmp_path: Path, job_path: Path) -> tuple[Page, Counter[str]]:
-    """The report of a job with every ending, and the messages of each status behind it."""
-    path = mobiles(tmp_path / "l.csv", [*range(_CUSTOMERS), 1, 2])
+@frozen
+class Done:
+    """A job with every ending: its report, and the messages of each status behind it."""
+
+    path: Path
+    written: str
+    page: Page
+    served: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """One job for all tests that only read."""
+    return asyncio.run(_done(tmp_path_factory.mktemp("done")))
+
+
+async def _done(folder: Path) -> Done:
+    path = mobiles(folder / "l.csv", [*range(_CUSTOMERS), 1, 2])
     path.write_text(path.read_text() + ",unnamed\n")
     served: Counter[str] = Counter()
     answers: dict[str, Any] = {
         mobile(3): _DOWN, mobile(4): {"interaction": 7}, mobile(5): (400, {}, b"{}"),
     }  # fmt: skip
     async with Sandbox(unknown=0.1, answers=answers) as sandbox:
-        await run_job(sandbox, path, job_path)
+        await run_job(sandbox, path, folder / "list.job")
         for number in set(range(_CUSTOMERS)) - {3, 4, 5}:
             answer = sandbox.expected(mobile(number)) or {"interaction": []}
             for interaction in answer["interaction"]:
                 served.update(each["status"] for each in interaction.get("messageList", ()))
-    return read_page(await report_of(job_path)), served
+    written = await report_of(folder / "list.job")
+    return Done(folder / "list.job", written, read_page(written), served)
 
 
-async def test_shows_the_job_in_figures(done: tuple[Page, Counter[str]], job_path: Path) -> None:
+async def test_shows_the_job_in_figures(done: Done) -> None:
     """The head and the table of endings say what `report()` says."""
-    page, _ = done
-    async with Job.open(job_path) as job:
+    page = done.page
+    async with Job.open(done.path) as job:
         report = await job.report()
     counted = {name: number for name, number in report.status.endings.items() if number}
 
@@ -71,22 +87,18 @@ async def test_shows_the_job_in_figures(done: tuple[Page, Counter[str]], job_pat
     assert "2 rows with the customer of an earlier row" in page.words
 
 
-async def test_counts_the_messages_of_each_customer_once(
-    done: tuple[Page, Counter[str]],
-) -> None:
+def test_counts_the_messages_of_each_customer_once(done: Done) -> None:
     """By status as they were served; by channel and by month they are as many."""
-    page, served = done
+    page, served = done.page, done.served
 
     assert page.counts("Messages by status") == served
     assert sum(page.counts("Messages by channel").values()) == served.total()
     assert sum(page.counts("Messages by month").values()) == served.total()
 
 
-async def test_tells_the_pace_slice_by_slice(
-    done: tuple[Page, Counter[str]], job_path: Path
-) -> None:
+def test_tells_the_pace_slice_by_slice(done: Done) -> None:
     """All lookups and their requests are in the slices, and in the seconds they are few of."""
-    page, _ = done
+    page = done.page
     rows = page.tables["Requests a second"][1:]
 
     assert sum(int(row[3]) for row in rows) == _CUSTOMERS
@@ -96,9 +108,9 @@ async def test_tells_the_pace_slice_by_slice(
     assert {row[6] for row in rows} == {"1,000,000.0"}
 
 
-async def test_shows_failures_as_the_summary_does(done: tuple[Page, Counter[str]]) -> None:
+def test_shows_failures_as_the_summary_does(done: Done) -> None:
     """Rows, masked customers, endings and reasons, in the order of the list."""
-    page, _ = done
+    page = done.page
     rows = page.tables["Rows that failed"][1:]
 
     assert [row[:3] for row in rows] == [
@@ -110,9 +122,9 @@ async def test_shows_failures_as_the_summary_does(done: tuple[Page, Counter[str]
     assert "503" in rows[0][3]
 
 
-async def test_says_of_every_drawing_what_it_shows(done: tuple[Page, Counter[str]]) -> None:
+def test_says_of_every_drawing_what_it_shows(done: Done) -> None:
     """Each has a title, and a description with the figures of the table beside it."""
-    page, served = done
+    page, served = done.page, done.served
     titles = {
         "Rows by how they ended", "Requests a second", "The slowest seconds",
         "Messages by channel", "Messages by status", "Messages by month",
@@ -123,10 +135,9 @@ async def test_says_of_every_drawing_what_it_shows(done: tuple[Page, Counter[str
         assert f"{number:,} {status}" in page.charts["Messages by status"]
 
 
-async def test_loads_and_runs_nothing(done: tuple[Page, Counter[str]], job_path: Path) -> None:
+def test_loads_and_runs_nothing(done: Done) -> None:
     """No script, no address, nothing fetched; not a customer in it."""
-    page, _ = done
-    written = job_path.with_name("report.html").read_text("utf-8")
+    page, written = done.page, done.written
 
     assert page.tags.isdisjoint({"script", "link", "img", "iframe", "object", "base", "a"})
     assert not re.search(r"https?:|//\w|@import|url\((?!#)|\bon\w+=|src=", written)
@@ -183,8 +194,8 @@ async def test_reads_a_job_that_is_half_done(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:
     """Open rows are among the endings, and the reason why it stopped is shown."""
-    customers = CustomerList(mobiles(tmp_path / "l.csv", range(300)), identifier="mobile")
-    sandbox.latency = 0.01
+    customers = CustomerList(mobiles(tmp_path / "l.csv", range(120)), identifier="mobile")
+    sandbox.latency = 0.05
     async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
         await job.run(client, progress=lambda so_far: job.stop(0) if so_far.asked else None)
         status = await job.status()
@@ -254,7 +265,7 @@ async def test_can_be_had_while_a_job_is_run(
 ) -> None:
     """The report is of one moment, and the run goes on."""
     sandbox.latency = 0.01
-    customers = CustomerList(mobiles(tmp_path / "l.csv", range(400)), identifier="mobile")
+    customers = CustomerList(mobiles(tmp_path / "l.csv", range(200)), identifier="mobile")
     async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
         run = asyncio.create_task(job.run(client))
         while sandbox.counts.answered < 20:
@@ -267,7 +278,7 @@ async def test_can_be_had_while_a_job_is_run(
     ended = page.counts("Rows by how they ended")
     ended.pop("still open", None)
 
-    assert 0 < sum(ended.values()) == sum(int(row[3]) for row in rows) <= 400
+    assert 0 < sum(ended.values()) == sum(int(row[3]) for row in rows) <= 200
 
 
 async def test_is_of_one_moment(
@@ -348,7 +359,7 @@ async def test_leaves_the_users_own_settings_alone(
 
 async def test_does_not_keep_answers(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
     """One pass over the outcomes, one answer at a time: as much memory for ten times as many."""
-    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(200)), job_path)
+    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(80)), job_path)
     with closing(sqlite3.connect(job_path)) as connection:
         connection.execute("UPDATE outcome SET answer = replace(answer, '\"interaction\"', ?)",
                            (f'"padding":"{"x" * 200_000}","interaction"',))  # fmt: skip

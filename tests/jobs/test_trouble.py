@@ -23,6 +23,7 @@ from capillary_interactions.jobs import (
     Progress,
 )
 from capillary_interactions.sandbox import Sandbox
+from tests.tables import table
 
 from .jobs_under_test import client_of, exported, lines_of, mobiles, names, run_job
 
@@ -62,13 +63,13 @@ def largest_file(size: int) -> Iterator[None]:
 
 async def test_survives_a_full_disk(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
     """A clear error, what was recorded is kept, and with room the job goes on."""
-    path = mobiles(tmp_path / "l.csv", range(1500))
+    path = mobiles(tmp_path / "l.csv", range(600))
     customers = CustomerList(path, identifier="mobile")
     sandbox.latency = 0.01
     async with client_of(sandbox) as client, Job.open(job_path, customers) as job:
         before = (await job.run(client, progress=lambda _: job.stop())).status.done
     # Room for a little more, and by far not for all.
-    size = (tmp_path / job_path.name).stat().st_size + 200_000
+    size = (tmp_path / job_path.name).stat().st_size + 100_000
     with (
         largest_file(size),
         pytest.raises(JobStoreError, match="make room and run the job again"),
@@ -76,20 +77,21 @@ async def test_survives_a_full_disk(sandbox: Sandbox, tmp_path: Path, job_path: 
         await run_job(sandbox, path, job_path)
     async with Job.open(job_path) as job:
         recorded = (await job.status()).done
-    assert 0 < before <= recorded < 1500
+    assert 0 < before <= recorded < 600
     received = sandbox.counts.received
     report = await run_job(sandbox, path, job_path)
     assert report.complete
-    assert report.run.asked == 1500 - recorded == sandbox.counts.received - received
-    assert len(await lines_of(job_path)) == 1500
+    assert report.run.asked == 600 - recorded == sandbox.counts.received - received
+    assert len(await lines_of(job_path)) == 600
 
 
-@pytest.mark.parametrize("name", ["o.jsonl", "o.csv.gz", "o.parquet", "o.sqlite"])
+@table("name", ["o.jsonl", "o.csv.gz", "o.parquet", "o.sqlite"])
 async def test_exports_nothing_rather_than_a_part(
     sandbox: Sandbox, tmp_path: Path, job_path: Path, name: str
 ) -> None:
     """A result for which there is no room leaves the old one alone."""
-    await run_job(sandbox, mobiles(tmp_path / "l.csv", range(450)), job_path)
+    if not names(tmp_path, "*.job"):
+        await run_job(sandbox, mobiles(tmp_path / "l.csv", range(450)), job_path)
     (tmp_path / name).write_text("old")
     with largest_file(40_000), pytest.raises(ExportError, match="cannot be written"):
         await exported(job_path, name)
@@ -186,7 +188,7 @@ async def test_leaves_another_database_alone(
 
 async def test_is_run_by_one_at_a_time(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
     """The second one is refused with a clear error, in this process and in another one."""
-    path = mobiles(tmp_path / "l.csv", range(100))
+    path = mobiles(tmp_path / "l.csv", range(40))
     sandbox.latency = 0.05
     started = asyncio.Event()
     customers = CustomerList(path, identifier="mobile")
@@ -200,7 +202,7 @@ async def test_is_run_by_one_at_a_time(sandbox: Sandbox, tmp_path: Path, job_pat
         for call in (second.run(client), second.retry()):
             with pytest.raises(JobInUseError, match="is being run already"):
                 await call
-        assert (await second.status()).rows == 100
+        assert (await second.status()).rows == 40
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -214,7 +216,7 @@ async def test_is_run_by_one_at_a_time(sandbox: Sandbox, tmp_path: Path, job_pat
     if not first.done():
         assert output.startswith(b"JobInUseError")
     assert (await first).complete
-    assert sandbox.counts.received == 100
+    assert sandbox.counts.received == 40
 
 
 async def test_is_free_again_after_a_death(

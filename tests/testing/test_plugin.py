@@ -7,11 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+
+from capillary_interactions import testing
+from capillary_interactions.testing import plugin
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 # Other plugins that happen to be here take longer to import than all of the tests.
-_OTHERS = ("cacheprovider", "faker", "hypothesispytest", "pytest_cov", "rerunfailures", "xdist")
+_OTHERS = (
+    "anyio",
+    "cacheprovider",
+    "faker",
+    "hypothesispytest",
+    "pytest_cov",
+    "rerunfailures",
+    "xdist",
+)
 _ALONE = tuple(f"-pno:{name}" for name in (*_OTHERS, "xdist.looponfail"))
 
 
@@ -47,7 +59,6 @@ from capillary_interactions.sandbox import Sandbox
 
 ports = []
 
-{mark}
 async def test_gives_a_started_sandbox(capillary_sandbox):
     assert isinstance(capillary_sandbox, Sandbox)
     async with InteractionsClient(capillary_sandbox.client_config()) as client:
@@ -55,24 +66,20 @@ async def test_gives_a_started_sandbox(capillary_sandbox):
     assert capillary_sandbox.counts.answered == 1
     ports.append(capillary_sandbox)
 
-{mark}
 async def test_gives_each_test_its_own_and_stops_it(capillary_sandbox):
     assert capillary_sandbox is not ports[0]
     assert ports[0]._runner is None
     assert capillary_sandbox.counts.received == 0
 
-{mark}
 @pytest.mark.capillary_sandbox(rate="50/1", faults=0.1)
 async def test_has_the_settings_of_its_marker(capillary_sandbox):
     assert (capillary_sandbox.rate, capillary_sandbox.faults) == ((50, 1.0), 0.1)
 
 @pytest.mark.capillary_sandbox(messages=3, unknown=0)
 class TestOfAClass:
-    {mark}
     async def test_has_the_settings_of_its_class(self, capillary_sandbox):
         assert capillary_sandbox.messages == 3
 
-    {mark}
     @pytest.mark.capillary_sandbox(messages=4)
     async def test_prefers_the_nearest_marker(self, capillary_sandbox):
         assert (capillary_sandbox.messages, capillary_sandbox.unknown) == (4, 0)
@@ -86,13 +93,12 @@ async def client(config):
     async with InteractionsClient(config) as client:
         yield client
 
-{mark}
 @pytest.mark.capillary_sandbox(unknown=0)
 async def test_serves_fixtures_of_the_users(client, capillary_sandbox):
     assert isinstance(await client.lookup(Identifier.mobile("1")), Found)
     assert capillary_sandbox.counts.answered == 1
 
-{mark_session}
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("number", [1, 2])
 async def test_serves_in_the_loop_of_the_session(capillary_sandbox, number):
     async with InteractionsClient(capillary_sandbox.client_config()) as client:
@@ -102,21 +108,20 @@ async def test_serves_in_the_loop_of_the_session(capillary_sandbox, number):
 """
 
 
-@pytest.mark.parametrize(("mode", "mark"), [("strict", "@pytest.mark.asyncio"), ("auto", "")])
-def test_serves_tests(run: Run, mode: str, mark: str) -> None:
-    """In both modes of pytest-asyncio, with warnings as errors and markers strict."""
-    tests = SERVED.replace("{mark}", mark).replace(
-        "{mark_session}", '@pytest.mark.asyncio(loop_scope="session")'
-    )
-    ran = run(tests, f"--asyncio-mode={mode}", "--strict-markers")
+def test_serves_tests(run: Run) -> None:
+    """In the automatic mode of pytest-asyncio, with warnings as errors and markers strict."""
+    ran = run(SERVED, "--asyncio-mode=auto", "--strict-markers")
     assert "8 passed" in ran.stdout, ran.stdout
     assert ran.returncode == 0
 
 
 LOOPS = """
 import asyncio
-import pytest
+import sys
 from capillary_interactions import Identifier, InteractionsClient
+
+def test_without_the_fixture():
+    assert "capillary_interactions.sandbox" not in sys.modules
 
 async def test_serves(capillary_sandbox):
     async with InteractionsClient(capillary_sandbox.client_config()) as client:
@@ -127,9 +132,9 @@ async def test_serves(capillary_sandbox):
 
 
 def test_serves_in_the_loop_that_the_project_chose(run: Run) -> None:
-    """A project whose tests share a loop is served in that loop."""
+    """A project whose tests share a loop is served in that loop, and no sooner than it asks."""
     ran = run(LOOPS, "--asyncio-mode=auto", "-o", "asyncio_default_test_loop_scope=session")
-    assert "1 passed" in ran.stdout, ran.stdout
+    assert "2 passed" in ran.stdout, ran.stdout
 
 
 WRONG = """
@@ -150,12 +155,18 @@ async def test_of_a_setting_without_a_name(capillary_sandbox): ...
 def test_of_no_coroutine(capillary_sandbox): ...
 
 @pytest.mark.asyncio
-async def test_that_passes(): ...
+@pytest.mark.capillary_sandbox(messages=3)
+async def test_that_passes(capillary_sandbox):
+    assert capillary_sandbox.messages == 3
+    assert capillary_sandbox.base_url
 """
 
 
 def test_reports_errors_in_one_line(run: Run) -> None:
-    """A bad marker and a test that is no coroutine are errors without a traceback."""
+    """A bad marker and a test that is no coroutine are errors without a traceback.
+
+    In the strict mode of pytest-asyncio, which serves a test that is right.
+    """
     ran = run(WRONG, "--asyncio-mode=strict", "-rE")
     assert "1 passed, 4 errors" in ran.stdout, ran.stdout
     for text in (
@@ -187,31 +198,18 @@ def test_says_what_to_install_without_pytest_asyncio(run: Run) -> None:
     assert "pip install 'pytest-asyncio>=1.0'" in ran.stdout
 
 
-QUIET = """
-import sys
-import pytest_asyncio
-from capillary_interactions.testing import plugin
-
-def test_without_the_fixture():
-    assert "capillary_interactions.sandbox" not in sys.modules
-
-def test_of_versions(request, monkeypatch):
-    plugins = request.config.pluginmanager
+def test_counts_an_old_pytest_asyncio_as_missing(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It breaks nothing where the fixture is not used."""
     for version, expected in (("0.23.8", False), ("1.0.0", True), ("2.1", True)):
         monkeypatch.setattr(pytest_asyncio, "__version__", version)
-        assert plugin._can_serve(plugins) is expected
-"""
+        assert plugin._can_serve(request.config.pluginmanager) is expected
 
 
-def test_leaves_a_run_alone_without_the_fixture(run: Run) -> None:
-    """It loads no sandbox, and an old pytest-asyncio counts as missing and breaks nothing."""
-    ran = run(QUIET)
-    assert "2 passed" in ran.stdout, ran.stdout
-
-
-def test_describes_its_marker(run: Run) -> None:
-    """`pytest --markers` shows how to pass settings."""
-    assert '@pytest.mark.capillary_sandbox(rate="50/1"' in run("", "--markers").stdout
+def test_describes_its_marker(request: pytest.FixtureRequest) -> None:
+    """`pytest --markers` shows how to pass settings: this is what it prints."""
+    assert 'capillary_sandbox(rate="50/1"' in "".join(request.config.getini("markers"))
 
 
 def test_costs_a_run_without_the_fixture_nothing() -> None:
@@ -230,15 +228,8 @@ def test_costs_a_run_without_the_fixture_nothing() -> None:
 
 def test_has_its_public_names_and_no_others() -> None:
     """Each is imported when it is first used."""
-    program = (
-        "import capillary_interactions.testing as testing\n"
-        "assert dir(testing) == sorted(testing.__all__)\n"
-        "assert all(getattr(testing, name).__module__ for name in testing.__all__ "
-        "if name != 'Answer')\n"
-        "assert not hasattr(testing, 'nothing')\n"
-        "from capillary_interactions.testing import *\n"
-        "print(FakeTransport.__name__, Answer)"
-    )
-    ran = python("-c", program)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("FakeTransport ")
+    imported: dict[str, object] = {}
+    exec("from capillary_interactions.testing import *", imported)  # noqa: S102 - a text of ours
+    public = getattr(testing, "__all__")  # noqa: B009 - not for type checkers
+    assert dir(testing) == sorted(public) == sorted(imported.keys() - {"__builtins__"})
+    assert not hasattr(testing, "nothing")
