@@ -17,12 +17,19 @@ from capillary_interactions.sandbox import SandboxProcess
 from .readme import BLOCKS, ROOT, TEXTS, run, set_environment
 
 
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxProcess]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxProcess]:
     """A sandbox in another process, as the blocks have event loops of their own."""
     with SandboxProcess(unknown=0, messages=3) as running:
-        set_environment(monkeypatch, running.base_url)
         yield running
+
+
+@pytest.fixture
+def sandbox(server: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> SandboxProcess:
+    """The same one, as if nothing had been asked, and the environment that names it."""
+    server.reset_counts()
+    set_environment(monkeypatch, server.base_url)
+    return server
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -67,11 +74,10 @@ def test_shows_how_to_test(name: str) -> None:
     run(name)
 
 
-async def test_shows_the_sandbox() -> None:
+async def test_shows_the_sandbox(sandbox: SandboxProcess) -> None:
     """The block's faults reach its client."""
-    with SandboxProcess() as server:
-        await run("testing_sandbox")["survives_an_expired_token"](server)
-        assert server.counts().tokens_issued == 2
+    await run("testing_sandbox")["survives_an_expired_token"](sandbox)
+    assert sandbox.counts().tokens_issued == 2
 
 
 async def _connect(

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import gzip
 import os
+import shutil
 import sqlite3
 import stat
 from collections import Counter
@@ -29,10 +30,23 @@ from .jobs_under_test import client_of, exported, lines_of, mobile, mobiles, nam
 CUSTOMERS = 60
 
 
-@pytest.fixture
-async def done(tmp_path: Path, job_path: Path) -> tuple[Path, Counter[str]]:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Counter[str]]:
     """A job that is done, and how many messages of each status the sandbox has served for it."""
-    path = mobiles(tmp_path / "l.csv", [*range(CUSTOMERS), 1, 2])
+    return asyncio.run(_original(tmp_path_factory.mktemp("done")))
+
+
+@pytest.fixture
+def done(original: tuple[Path, Counter[str]], tmp_path: Path) -> tuple[Path, Counter[str]]:
+    """A copy of it."""
+    job, served = original
+    shutil.copy(job.with_name("l.csv"), tmp_path)
+    return Path(shutil.copy(job, tmp_path)), served
+
+
+async def _original(folder: Path) -> tuple[Path, Counter[str]]:
+    job_path = folder / "list.job"
+    path = mobiles(folder / "l.csv", [*range(CUSTOMERS), 1, 2])
     path.write_text(path.read_text() + ",unnamed\n")
     served: Counter[str] = Counter()
     async with Sandbox(unknown=0.1) as sandbox:
