@@ -1,15 +1,15 @@
 """When the endpoint counts as down, when it is probed, and what closes the breaker."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
+from tests.tables import table
 
 CLOSED, OPEN, PROBING = BreakerState
 
 
-@pytest.mark.parametrize(
+@table(
     ("max_failures", "max_silence", "failures", "silence", "state"),
     [
         (5, 10.0, 0, 1e9, CLOSED),

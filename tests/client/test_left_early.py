@@ -22,6 +22,7 @@ from capillary_interactions._protocol.messages import Request
 from capillary_interactions.integrations.web import serving
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import Reply, Server, customer, customers, each, in_turn, now, others, settings
+from tests.tables import table
 
 
 class StopEverythingError(BaseException):
@@ -207,9 +208,9 @@ async def _iterated_later(error: type[BaseException], at: int) -> AsyncIterator[
         yield call(item)
 
 
-@pytest.mark.parametrize("where", ["source", "later", "key"])
-@pytest.mark.parametrize("at", [0, 1, 7, 19])
-@pytest.mark.parametrize("error", BARE)
+@table("where", ["source", "later", "key"])
+@table("at", [0, 1, 7, 19])
+@table("error", BARE)
 def test_raises_an_error_of_any_class_after_what_was_read(
     error: type[BaseException], at: int, where: str
 ) -> None:

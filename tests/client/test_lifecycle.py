@@ -14,6 +14,7 @@ from capillary_interactions.integrations.consume import consume
 from capillary_interactions.jobs import Job
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import Server, customer, customers, settings
+from tests.tables import table
 
 
 def client_of(server: Server, **changes: object) -> InteractionsClient:
@@ -132,7 +133,7 @@ async def _nothing() -> AsyncIterator[Any]:
         yield each
 
 
-@pytest.mark.parametrize(
+@table(
     "use",
     [
         lambda client: client.__aenter__(),

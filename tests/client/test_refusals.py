@@ -37,6 +37,7 @@ from tests.fakes import (
     response,
     settings,
 )
+from tests.tables import table
 
 PAGE = Response(status=403, body=b"<html>Access Denied. Reference 18.abc</html>")
 PAGE_401 = Response(status=401, body=b"<html>401 Authorization Required</html>")
@@ -49,7 +50,7 @@ def _blocking(*numbers: int, page: Response = PAGE) -> Callable[[Request], Reply
     return lambda request: page if asked(request)["mobile"] in blocked else interactions()
 
 
-@pytest.mark.parametrize(
+@table(
     ("refused", "others", "tolerated", "believed"),
     [
         (1, 0, 1, False),

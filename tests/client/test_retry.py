@@ -16,6 +16,7 @@ from capillary_interactions._client.retry import (
 )
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
+from tests.tables import table
 
 ASKED = "the server asks to wait 3700 s: busy"
 FAULT = AttemptResult(ResultKind.RETRYABLE, "HTTP 500", 500)
@@ -33,7 +34,7 @@ def _late(reason: str, retry_after: float | None = None) -> GiveUp:
     return GiveUp(f"no time for another attempt before the deadline: {reason}", retry_after)
 
 
-@pytest.mark.parametrize(
+@table(
     ("failure", "attempt", "time_left", "cool_down", "decision"),
     [
         (FAULT, 1, None, 0.0, Retry(0.25, 14)),
@@ -92,7 +93,7 @@ def test_stops_when_the_budget_is_spent() -> None:
     assert asked(THROTTLE) == Retry(0.0, 5)
 
 
-@pytest.mark.parametrize(("last_cost", "left"), [(0, 51), (5, 55), (14, 64), (80, 100)])
+@table(("last_cost", "left"), [(0, 51), (5, 55), (14, 64), (80, 100)])
 def test_gives_tokens_back_for_an_answer(last_cost: int, left: float) -> None:
     """One for a first try, what the last retry took for a later one, up to the capacity."""
     budget = Budget(100)

@@ -14,6 +14,7 @@ from capillary_interactions._client.single_flight import (
 )
 from capillary_interactions._pacing.deadline import Deadline
 from tests.fakes import now, others
+from tests.tables import table
 
 
 class _Result:
@@ -137,7 +138,7 @@ async def test_is_cancelled_when_the_last_deadline_passes() -> None:
     assert (now(), calls.ended) == (1.0, 0)
 
 
-@pytest.mark.parametrize(
+@table(
     ("first", "second", "later"),
     [(1.0, 2.0, 2.0), (2.0, 1.0, 2.0), (1.0, None, None), (None, 1.0, None), (None, None, None)],
 )

@@ -22,6 +22,7 @@ from capillary_interactions._errors import EndpointDownError
 from capillary_interactions._protocol.messages import Request
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, customer, customers, each, now, others, settings
+from tests.tables import table
 
 
 def client_of(server: Server, **changes: object) -> InteractionsClient:
@@ -128,7 +129,7 @@ async def test_does_not_give_up_while_an_answer_comes_now_and_then() -> None:
         assert len([outcome async for outcome in outcomes]) == 90
 
 
-@pytest.mark.parametrize("wrong", [{"in_flight": 0}, {"give_up_after": 0}, {"timeout": -1.0}])
+@table("wrong", [{"in_flight": 0}, {"give_up_after": 0}, {"timeout": -1.0}])
 def test_refuses_settings_that_cannot_work(wrong: dict[str, float]) -> None:
     """When the stream is made, with the name of the setting."""
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):

@@ -19,6 +19,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from tests.examples import AUTH, PASSWORD, URL, carried, config
+from tests.tables import table
 
 _OTHER = OAuth("key", "hush")
 
@@ -49,7 +50,7 @@ def test_has_the_documented_defaults() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@table(
     ("setting", "value", "expected"),
     [
         ("base_url", Cluster.ASIA, "https://apac.api.intouch.capillarytech.com"),
@@ -82,7 +83,7 @@ def test_keeps_each_setting(setting: str, value: Any, expected: object) -> None:
     assert (actual, type(actual)) == (expected, type(expected))
 
 
-@pytest.mark.parametrize(
+@table(
     ("setting", "wrong"),
     [
         ("base_url", ["", "mars", "https://u:hush@host.example", None]),
@@ -125,7 +126,7 @@ def test_refuses_a_page_size_where_there_are_no_pages() -> None:
     assert config(api="v1.1", page_size=50).page_size == 50
 
 
-@pytest.mark.parametrize("url", ["http://host.example", "HTTP://host.example", "http://10.0.0.1",
+@table("url", ["http://host.example", "HTTP://host.example", "http://10.0.0.1",
                                  "http://127.0.0.1.example.com"])  # fmt: skip
 def test_refuses_to_send_credentials_readable(url: str) -> None:
     """Plain http:// off this machine needs to be asked for; the message says how."""
@@ -135,7 +136,7 @@ def test_refuses_to_send_credentials_readable(url: str) -> None:
     assert config(base_url=url, allow_http=True).base_url == url
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"])
+@table("url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"])
 def test_lets_plain_http_stay_on_this_machine(url: str) -> None:
     """A sandbox needs no permission."""
     assert config(base_url=url).base_url == url

@@ -6,6 +6,7 @@ import pytest
 
 from capillary_interactions import BasicAuth, ConfigurationError, OAuth
 from tests.examples import carried
+from tests.tables import table
 
 _MD5_OF_123 = "202cb962ac59075b964b07152d234b70"
 
@@ -15,7 +16,7 @@ def test_digests_the_password_as_the_api_wants_it() -> None:
     assert BasicAuth("till.1", "123").md5() == _MD5_OF_123
 
 
-@pytest.mark.parametrize("digest", [_MD5_OF_123, _MD5_OF_123.upper()])
+@table("digest", [_MD5_OF_123, _MD5_OF_123.upper()])
 def test_takes_a_digest_in_place_of_the_password(digest: str) -> None:
     """Who knows only the digest is no worse off."""
     assert BasicAuth.from_md5("till.1", digest).md5() == _MD5_OF_123
@@ -32,7 +33,7 @@ def test_digests_the_utf_8_of_a_password() -> None:
     assert BasicAuth("till.1", "pässwörd").md5() == "12841e4ba5e37d2fbfc78458c6714ade"
 
 
-@pytest.mark.parametrize("digest", ["", "123", _MD5_OF_123[:-1], f"{_MD5_OF_123}0", "g" * 32,
+@table("digest", ["", "123", _MD5_OF_123[:-1], f"{_MD5_OF_123}0", "g" * 32,
                                     f"{_MD5_OF_123}\n", None, 5])  # fmt: skip
 def test_refuses_a_digest_of_another_form(digest: Any) -> None:
     """The message does not repeat what may be a password."""
@@ -42,7 +43,7 @@ def test_refuses_a_digest_of_another_form(digest: Any) -> None:
     assert "202cb" not in str(refused.value)
 
 
-@pytest.mark.parametrize("value", ["", " ", "hush\n", "hush\x00", "hush\udcff", None, 5])
+@table("value", ["", " ", "hush\n", "hush\x00", "hush\udcff", None, 5])
 def test_refuses_what_cannot_be_sent(value: Any) -> None:
     """Each part is checked, named and not repeated."""
     for name, make in (
@@ -63,7 +64,7 @@ def test_refuses_a_colon_in_a_user_name() -> None:
         BasicAuth("till:1", "x")
 
 
-@pytest.mark.parametrize("attribution", ["S1", ("S1",), ("A", "B", "C"), ["A", "B"], 5, {}])
+@table("attribution", ["S1", ("S1",), ("A", "B", "C"), ["A", "B"], 5, {}])
 def test_refuses_an_attribution_that_is_no_pair(attribution: Any) -> None:
     """The message shows what a pair looks like."""
     with pytest.raises(ConfigurationError, match=r'^OAuth\.attribution .*\("STORE_CODE", "S1"\)'):
@@ -76,7 +77,7 @@ def test_takes_an_attribution() -> None:
     assert OAuth("k", "s").attribution is None
 
 
-@pytest.mark.parametrize(
+@table(
     "credential",
     [
         BasicAuth("hush-till", "hush-password"),

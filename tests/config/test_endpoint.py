@@ -6,9 +6,10 @@ import pytest
 
 from capillary_interactions import Cluster, ConfigurationError
 from capillary_interactions._config.endpoint import is_loopback, to_base_url
+from tests.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "url"),
     [
         (Cluster.EUROPE, "https://eu.api.capillarytech.com"),
@@ -42,7 +43,7 @@ def test_means_a_url(value: Any, url: str) -> None:
     assert to_base_url(value) == url
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "reason"),
     [
         ("", "must begin with https:// and name a host"),
@@ -78,13 +79,13 @@ def test_refuses_what_requests_cannot_be_sent_to(value: Any, reason: str) -> Non
     assert refused.value.__cause__ is None
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])
+@table("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])
 def test_knows_this_machine(host: str) -> None:
     """Nothing sent there crosses a network."""
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize(
+@table(
     "host", ["", "example.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1",
              "::", "2130706433"],
 )  # fmt: skip

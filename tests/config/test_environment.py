@@ -18,6 +18,7 @@ from capillary_interactions import (
     Timeouts,
 )
 from tests.examples import AUTH, PASSWORD, URL
+from tests.tables import table
 
 _BASIC = {"CAPILLARY_USERNAME": "till.1", "CAPILLARY_PASSWORD": PASSWORD}
 _OAUTH = {"CAPILLARY_OAUTH_KEY": "key-1", "CAPILLARY_OAUTH_SECRET": "hush"}
@@ -34,7 +35,7 @@ def test_needs_a_url_and_a_credential_and_no_more() -> None:
     assert ClientConfig.from_env(_ENOUGH) == ClientConfig(URL, AUTH)
 
 
-@pytest.mark.parametrize(
+@table(
     ("variable", "text", "setting", "expected"),
     [
         ("BASE_URL", "https://host.example/", "base_url", "https://host.example"),
@@ -67,7 +68,7 @@ def test_reads_each_variable(variable: str, text: str, setting: str, expected: o
     assert getattr(made, setting) == expected
 
 
-@pytest.mark.parametrize(
+@table(
     ("variables", "credential"),
     [
         (_BASIC, AUTH),
@@ -80,7 +81,7 @@ def test_reads_each_type_of_credential(variables: dict[str, str], credential: ob
     assert ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu", **variables}).auth == credential
 
 
-@pytest.mark.parametrize(
+@table(
     ("variables", "reason"),
     [
         ({}, r"CAPILLARY_BASE_URL is not set .* eu, apac, asia, in, apac2, sea, us, "),
@@ -104,7 +105,7 @@ def test_says_what_is_missing_or_twice(variables: dict[str, str], reason: str) -
     assert not [text for text in ("hush", "key-1", PASSWORD, _MD5) if text in str(refused.value)]
 
 
-@pytest.mark.parametrize(
+@table(
     ("variable", "wrong"),
     [
         ("BASE_URL", ["mars", "http://host.example", "https://u:hush@host.example", "https://h?hush"]),
@@ -134,7 +135,7 @@ def test_names_a_variable_that_cannot_be_read(variable: str, wrong: list[str]) -
         assert "hush" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@table(
     ("variable", "setting", "value"),
     [
         ("BASE_URL", "base_url", "us"),
@@ -160,7 +161,7 @@ def test_needs_no_environment_where_all_is_passed() -> None:
     assert ClientConfig.from_env({}, base_url=URL, auth=AUTH) == ClientConfig(URL, AUTH)
 
 
-@pytest.mark.parametrize("variable", ["API", "RATE", "IN_FLIGHT", "SOURCE", "ALLOW_HTTP"])
+@table("variable", ["API", "RATE", "IN_FLIGHT", "SOURCE", "ALLOW_HTTP"])
 def test_counts_an_empty_variable_as_not_set(variable: str) -> None:
     """Many shells and compose files set what they do not know to nothing."""
     made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": ""})

@@ -14,6 +14,7 @@ from capillary_interactions import (
     RetryPolicy,
     Timeouts,
 )
+from tests.tables import table
 
 _NO_DURATION = [math.nan, math.inf, -math.inf, -1, -0.001, "1", None, True, [1], 1j]
 _NO_COUNT = [0, -1, 1.0, "1", None, True, math.nan]
@@ -29,7 +30,7 @@ def test_has_the_documented_defaults() -> None:
     assert (timeouts.total, timeouts.attempt, timeouts.connect) == (60.0, 20.0, 5.0)
 
 
-@pytest.mark.parametrize(
+@table(
     ("kind", "name", "wrong"),
     [
         (RateLimit, "rate.requests", _NO_COUNT),
@@ -71,13 +72,13 @@ def test_takes_any_finite_duration(value: float) -> None:
     assert RetryPolicy(wait_initial=0, wait_max=0, throttled_initial=0, budget=0).budget == 0
 
 
-@pytest.mark.parametrize(("requests", "burst"), [(1, 1), (10, 10), (1000, 1)])
+@table(("requests", "burst"), [(1, 1), (10, 10), (1000, 1)])
 def test_takes_a_burst_up_to_the_quota(requests: int, burst: int) -> None:
     """A burst of the whole quota is allowed, and so is a quota of one."""
     assert RateLimit(requests, 1.0, burst).burst == burst
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "limit"),
     [
         ("1000/60", RateLimit(1000, 60.0)),
@@ -98,7 +99,7 @@ def test_parses_what_it_formats(requests: int, per: float) -> None:
     assert RateLimit.parse(str(limit)) == limit
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     ["", "1000", "1000/", "/60", "-1/60", "1000/-60", "1e3/60", "1000/nan", "1000/inf",
      "\u0663/\u0661", "1000/60/2", "1_000/60", "9999999999/1", "0/60", "1000/0", "a/b"],

@@ -23,6 +23,7 @@ from capillary_interactions import (
 )
 from capillary_interactions.testing import FakeTransport
 from tests.examples import AUTH, IDENTIFIER, URL, config
+from tests.tables import table
 
 _PHONE: Final = "+6591234567"
 _EMAIL: Final = "a.person@example.com"
@@ -145,8 +146,8 @@ def test_repeats_no_long_number(name: str, make: Make, number: float) -> None:
     assert [error for error in refused if error and "6591234567" in _texts(error)] == []
 
 
-@pytest.mark.parametrize("telltale", _TELLTALES)
-@pytest.mark.parametrize("variable", _VARIABLES)
+@table("telltale", _TELLTALES)
+@table("variable", _VARIABLES)
 def test_repeats_no_variable(variable: str, telltale: str) -> None:
     """A secret under the name of a setting is refused by the name alone."""
     texts = [telltale, f"{telltale}/6/0", f"https://[{telltale}", f"https://h:{telltale}"]
@@ -159,7 +160,7 @@ def test_repeats_no_variable(variable: str, telltale: str) -> None:
     assert [error for error in refused if error and telltale in _texts(error)] == []
 
 
-@pytest.mark.parametrize(
+@table(
     ("make", "description"),
     [
         (lambda: RateLimit.parse("1000:60"), "not '1000:60'"),

@@ -12,11 +12,12 @@ import pytest
 from capillary_interactions import ClientConfig, Cluster, ConfigurationError
 from capillary_interactions._config.time_zones import named_zone
 from tests.examples import AUTH
+from tests.tables import table
 
 _KOLKATA = ZoneInfo("Asia/Kolkata")
 
 
-@pytest.mark.parametrize(
+@table(
     ("base_url", "zone"),
     [
         ("eu", UTC),
@@ -53,7 +54,7 @@ def test_counts_what_is_given() -> None:
     assert attrs.evolve(config, timezone=None).timezone is _KOLKATA
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "suggestion"),
     [
         ("asia/kolkata", "not 'asia/kolkata'; did you mean Asia/Kolkata?"),

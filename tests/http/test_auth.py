@@ -26,6 +26,7 @@ from capillary_interactions.events import TokenRefreshed
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, Watch, customer, now, response, settings
 from tests.json.bodies import sample
+from tests.tables import table
 
 MD5_OF_123 = "202cb962ac59075b964b07152d234b70"
 CLIENT = OAuth("key", "secret", attribution=("STORE_CODE", "S1"))
@@ -88,7 +89,7 @@ def _refusal(reason: str, status: int, code: int | None = None) -> AttemptResult
     return AttemptResult(ResultKind.CREDENTIALS_REFUSED, reason, status, code)
 
 
-@pytest.mark.parametrize(
+@table(
     ("credential", "pair"),
     [
         (BasicAuth("till.1", "123"), f"till.1:{MD5_OF_123}"),
@@ -323,7 +324,7 @@ async def test_leaves_no_refresh_behind() -> None:
     assert endpoint.server.under_way == 0
 
 
-@pytest.mark.parametrize(
+@table(
     ("answer", "meaning"),
     [
         (response(token("abc", 60)), Token("abc", 60.0)),

@@ -4,18 +4,17 @@ import errno
 import socket
 import ssl
 
-import pytest
-
 from capillary_interactions._http import failure_reasons as causes
 from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency
 from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
+from tests.tables import table
 
 
 def _oserror(number: int) -> OSError:
     return OSError(number, "an address")
 
 
-@pytest.mark.parametrize(
+@table(
     ("error", "said"),
     [
         (_oserror(errno.EMFILE), "too many open files"),
@@ -40,7 +39,7 @@ def test_knows_what_this_machine_lacks(error: Exception, said: str | None) -> No
     assert found is None if said is None else said in (found or "")
 
 
-@pytest.mark.parametrize(
+@table(
     ("error", "said"),
     [
         (_oserror(errno.ECONNREFUSED), "Connection refused"),
@@ -56,7 +55,7 @@ def test_says_it_in_the_systems_words(error: OSError, said: str) -> None:
     assert causes.system(error) == said
 
 
-@pytest.mark.parametrize(
+@table(
     ("code", "said"),
     [(9, "clock"), (10, "expired"), (18, "self-signed"), (19, "SSL_CERT_FILE"),
      (20, "SSL_CERT_FILE"), (62, "another host name"), (64, "base_url"), (23, "SSL_CERT_FILE")],
@@ -72,7 +71,7 @@ def test_names_what_is_wrong_with_a_certificate(code: int, said: str) -> None:
     assert "secret" not in found
 
 
-@pytest.mark.parametrize(
+@table(
     ("reason", "said", "settled"),
     [
         ("WRONG_VERSION_NUMBER", "does not speak TLS", True),
@@ -97,7 +96,7 @@ def test_names_why_a_handshake_failed(reason: str, said: str, *, settled: bool) 
     assert "secret" not in words
 
 
-@pytest.mark.parametrize(
+@table(
     ("environ", "said"),
     [
         ({}, ""),

@@ -4,7 +4,8 @@ import codecs
 import encodings
 
 import orjson
-import pytest
+
+from tests.tables import table
 
 from .bodies import ending, flat, judged, read, reason
 
@@ -18,7 +19,7 @@ BY_STATUS = {
 GOOD = '{"name": "J\u00e9r\u00f4me \u20ac", "interaction": []}'
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         HTML,
@@ -58,14 +59,14 @@ def test_of_a_page_are_not_shown() -> None:
     assert "moment" not in reason(judged(HTML, 503))
 
 
-@pytest.mark.parametrize("status", [429, 503, 500, 200])
+@table("status", [429, 503, 500, 200])
 def test_that_are_no_json_keep_what_the_header_asks(status: int) -> None:
     """A CDN's page says in its headers when to come back."""
     verdict = judged(HTML, status, {"retry-after": "7"})
     assert verdict.retry_after == 7.0
 
 
-@pytest.mark.parametrize(
+@table(
     ("charset", "body"),
     [
         (None, GOOD.encode()),
@@ -97,7 +98,7 @@ def test_are_read_to_the_letter_in_a_named_charset() -> None:
     assert verdict == judged(answer.encode())
 
 
-@pytest.mark.parametrize(
+@table(
     ("charset", "body"),
     [
         ("utf-8", GOOD.encode("windows-1252")),
@@ -147,14 +148,14 @@ def test_with_a_key_twice_are_read_by_the_last() -> None:
     assert read(body) == read(flat())
 
 
-@pytest.mark.parametrize("number", [b"1" + b"0" * 30, b"-1" + b"0" * 30, b"1e400", b"1E5"])
+@table("number", [b"1" + b"0" * 30, b"-1" + b"0" * 30, b"1e400", b"1E5"])
 def test_with_a_huge_number_are_no_answer(number: bytes) -> None:
     """A number beyond what JSON readers agree on is never rounded into an id."""
     body = b'{"interaction": [{"name": "a", "count": 1, "messageList": [{"id": %b}]}]}' % number
     assert ending(judged(body)) in {"unreadable", "again"}
 
 
-@pytest.mark.parametrize(
+@table(
     "around",
     [
         b"%b",
@@ -167,7 +168,7 @@ def test_with_a_huge_number_are_no_answer(number: bytes) -> None:
         b'{"response": {"customer": {"interactions": {"network": %b}, "x": %b}}}',
     ],
 )
-@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"status":', b"}")])
+@table(("opening", "closing"), [(b"[", b"]"), (b'{"status":', b"}")])
 def test_that_are_nested_deep_have_an_ending(around: bytes, opening: bytes, closing: bytes) -> None:
     """As deep as the reader of JSON goes, wherever that is; deeper than Python's own recursion."""
     deep = opening * 1015 + b"1" + closing * 1015

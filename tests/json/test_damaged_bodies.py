@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from capillary_interactions import to_jsonable
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
+from tests.tables import table
 
 from .bodies import ending, flat, flat_messages, judged
 from .strategies import FLAT_ANSWERS
@@ -32,7 +33,7 @@ def subject(verdict: AttemptResult) -> Any:
     return message.subject
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "expected"),
     [
         (with_field(r'"subject": "Sale \ud83d"'), "Sale \ufffd"),
@@ -69,7 +70,7 @@ def subject(verdict: AttemptResult) -> Any:
         ((MESSAGE % '"subject": "\u20ac"').encode("utf-32-be"), "\u20ac"),
     ],
 )
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+@table("content_type", ["application/json", "text/plain", None])
 def test_one_odd_character_costs_no_history(
     body: bytes, expected: str, content_type: str | None
 ) -> None:
@@ -81,8 +82,8 @@ def test_one_odd_character_costs_no_history(
     assert written == orjson.dumps(json.loads(written, parse_constant=pytest.fail))
 
 
-@pytest.mark.parametrize("charset", ["utf-16", "utf-16le", "UTF-16BE", "utf-8", "latin-1", "x-y"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
+@table("charset", ["utf-16", "utf-16le", "UTF-16BE", "utf-8", "latin-1", "x-y"])
+@table("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
 def test_the_bytes_say_how_wide_their_characters_are(charset: str, encoding: str) -> None:
     """Whatever the header names, with or without a byte-order mark."""
     body = (MESSAGE % '"subject": "ok"').encode(encoding)
@@ -90,7 +91,7 @@ def test_the_bytes_say_how_wide_their_characters_are(charset: str, encoding: str
     assert subject(verdict) == "ok"
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         b'{"interaction": [],}',
@@ -115,9 +116,7 @@ def test_whole_but_broken_json_is_unreadable(body: bytes) -> None:
     assert ending(judged(body, 503, JSON_TYPE)) == "again"
 
 
-@pytest.mark.parametrize(
-    "text", [r'{"interaction": [{"name": "\u20ac", "x": [true, -1.5e3]}], "y": null}']
-)
+@table("text", [r'{"interaction": [{"name": "\u20ac", "x": [true, -1.5e3]}], "y": null}'])
 def test_json_that_breaks_off_is_asked_for_again(text: str) -> None:
     """Wherever it was cut: another attempt may bring the whole."""
     for end in range(1, len(text)):
@@ -125,7 +124,7 @@ def test_json_that_breaks_off_is_asked_for_again(text: str) -> None:
         assert ending(verdict) == "again", text[:end]
 
 
-@pytest.mark.parametrize("body", [b"<html>{</html>", b"Service unavailable", b"null,", b"\0\0"])
+@table("body", [b"<html>{</html>", b"Service unavailable", b"null,", b"\0\0"])
 def test_what_does_not_begin_like_json_is_asked_for_again(body: bytes) -> None:
     """A proxy's page, even where it says that it is JSON."""
     assert ending(judged(body, headers=JSON_TYPE)) == "again"

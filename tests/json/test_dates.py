@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from capillary_interactions._json.dates import (
     parse_any_spelling,
 )
 from capillary_interactions._json.reader import Reader
+from tests.tables import table
 
 from .bodies import envelope_message, flat_messages, read
 
@@ -50,7 +50,7 @@ def nearly_dates(draw: st.DrawFn) -> str:
     return text
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("09-06-2023 14:05:20", datetime(2023, 6, 9, 14, 5, 20, tzinfo=UTC)),
@@ -77,7 +77,7 @@ def test_reads_every_known_spelling(text: str, expected: datetime) -> None:
     assert found.tzinfo is UTC
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "45837-06-15 02:56:40",
@@ -101,13 +101,13 @@ def test_reads_every_known_spelling(text: str, expected: datetime) -> None:
         "2023-06-02 09:24:40" + " " * 10_000,
     ],
 )
-@pytest.mark.parametrize("zone", [UTC, KOLKATA], ids=str)
+@table("zone", [UTC, KOLKATA])
 def test_gives_none_for_what_is_no_date(text: str, zone: tzinfo) -> None:
     """A spelling that is not known and a moment that no datetime holds are alike."""
     assert make_date_parser(zone)(text) is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "zone"),
     [
         ("9999-12-31 23:59:59", ZoneInfo("America/New_York")),
@@ -174,13 +174,12 @@ def test_spells_day_first_without_loss() -> None:
     assert format_day_first(moment) == "2023-06-02T09:24:40.000005Z"
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         flat_messages({"sentDate": "02-06-2023 09:24:40", "deliveredTime": "2023-06-02T09:24:40Z"}),
         envelope_message(sent_time="2023-06-02 09:24:40", delivered_time="2023-06-02T09:24:40Z"),
     ],
-    ids=["flat", "envelope"],
 )
 def test_are_in_the_configured_zone(body: object) -> None:
     """A date without a zone is of that zone; one with a zone keeps its moment and moves there."""

@@ -22,6 +22,7 @@ from capillary_interactions._json.fields import (
     number,
     string,
 )
+from tests.tables import table
 
 from .bodies import envelope, envelope_message, enveloped, flat, flat_messages, mismatch, read
 
@@ -58,8 +59,8 @@ NO_STRINGS: tuple[tuple[object, str], ...] = (
 )
 
 
-@pytest.mark.parametrize("field", ["id", "campaignId", "userId"])
-@pytest.mark.parametrize(("value", "found"), NO_INTEGERS)
+@table("field", ["id", "campaignId", "userId"])
+@table(("value", "found"), NO_INTEGERS)
 def test_names_the_message_whose_number_is_none(field: str, value: object, found: str) -> None:
     """The path is the server's, with the places counted from 0, and the kinds are in words."""
     good = {"id": 1}
@@ -69,8 +70,8 @@ def test_names_the_message_whose_number_is_none(field: str, value: object, found
     assert wrong.reason == f"{wrong.path}: expected an integer, found {found}"
 
 
-@pytest.mark.parametrize("field", ["receiver", "sender", "subject", "status"])
-@pytest.mark.parametrize(("value", "found"), NO_STRINGS)
+@table("field", ["receiver", "sender", "subject", "status"])
+@table(("value", "found"), NO_STRINGS)
 def test_names_the_message_whose_text_is_none(field: str, value: object, found: str) -> None:
     """A number is not turned into a text."""
     wrong = mismatch(
@@ -81,8 +82,8 @@ def test_names_the_message_whose_text_is_none(field: str, value: object, found: 
     assert wrong.reason == f"{wrong.path}: expected a string, found {found}"
 
 
-@pytest.mark.parametrize("field", ["sentDate", "deliveredTime"])
-@pytest.mark.parametrize(("value", "found"), NO_STRINGS)
+@table("field", ["sentDate", "deliveredTime"])
+@table(("value", "found"), NO_STRINGS)
 def test_names_the_message_whose_date_is_no_text(field: str, value: object, found: str) -> None:
     """A date is odd when its text is, and wrong when it is no text at all."""
     wrong = mismatch(flat_messages({field: value}))
@@ -91,7 +92,7 @@ def test_names_the_message_whose_date_is_no_text(field: str, value: object, foun
     assert wrong.reason == f"{wrong.path}: expected a date in a string, found {found}"
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "path", "expected", "found"),
     [
         (flat_messages(SECRET), "interaction[0].messageList[0]", "an object", "a string"),
@@ -193,8 +194,8 @@ def test_names_what_is_wrong_and_where(
     assert wrong.reason == f"{path}: expected {expected}, found {found}"
 
 
-@pytest.mark.parametrize("value", [SECRET, [SECRET], {SECRET: SECRET}])
-@pytest.mark.parametrize(
+@table("value", [SECRET, [SECRET], {SECRET: SECRET}])
+@table(
     "body",
     [
         lambda value: flat_messages({"id": value}),
@@ -214,7 +215,7 @@ def test_never_tells_the_value(body: Callable[[object], object], value: object) 
     assert SECRET not in repr(wrong)
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "expected"),
     [(5, 5), ("5", 5), ("-7", -7), ("007", 7), (2**63, 2**63), (str(2**64 - 1), 2**64 - 1)],
 )
@@ -224,7 +225,7 @@ def test_takes_whole_numbers_and_their_decimal_spelling(value: object, expected:
     assert read(envelope_message(id=value)).interactions[0].messages[0].id == expected
 
 
-@pytest.mark.parametrize("none", [-1, "-1", None])
+@table("none", [-1, "-1", None])
 def test_reads_minus_one_as_none(none: object) -> None:
     """A campaign or a user of -1 is no campaign and no user; an id of -1 stays one."""
     ((_, flat_one),) = read(
@@ -236,7 +237,7 @@ def test_reads_minus_one_as_none(none: object) -> None:
         assert (message.id, message.campaign_id, message.user_id) == (-1, None, None)
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "expected"),
     [(22, 22.0), (22.23, 22.23), ("22.23", 22.23), ("-0.5", -0.5), ("7", 7.0)],
 )
@@ -248,7 +249,7 @@ def test_takes_numbers_and_their_decimal_spelling(value: object, expected: float
     assert isinstance(place.lat, float)
 
 
-@pytest.mark.parametrize(
+@table(
     "value", [True, "²", "1e3", "nan", "inf", ".5", "5.", float("inf"), float("nan"), 2**64, [], {}]
 )
 def test_takes_no_number_that_json_has_not(value: object) -> None:

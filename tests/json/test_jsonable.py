@@ -27,6 +27,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._model.interactions import Location
 from capillary_interactions._protocol.paging import with_truncated
+from tests.tables import table
 
 from .bodies import QUERY, envelope, flat, flat_messages, read
 from .generations import as_envelope, as_flat, as_old_envelope
@@ -197,7 +198,7 @@ ASKED = {"identifierName": "mobile", "identifierValue": "919738522695"}
 TIMES = {"attempts": 2, "elapsed": 0.5, "waited": 0.1}
 
 
-@pytest.mark.parametrize(
+@table(
     ("outcome", "expected"),
     [
         (Found(customer=read(flat()), **COMMON), {"outcome": "found", "answer": flat()}),
@@ -272,7 +273,7 @@ def test_writes_plain_values_as_they_are() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}, QUERY.identifier.__class__])
+@table("value", [object(), b"bytes", {1, 2}, QUERY.identifier.__class__])
 def test_refuses_what_has_no_json_form(value: object) -> None:
     """With its type, and without what is in it."""
     with pytest.raises(TypeError, match=f"a {type(value).__name__} has no JSON form here"):

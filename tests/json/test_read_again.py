@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 import orjson
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import CustomerInteractions, to_jsonable
 from capillary_interactions._json.fields import SchemaMismatch
+from tests.tables import table
 
 from .bodies import READER, envelope, envelope_message
 
@@ -99,7 +99,7 @@ def _nested(levels: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize("levels", range(58, 66))
+@table("levels", range(58, 66))
 def test_is_an_answer_however_deep_its_unknown_fields_are(levels: int) -> None:
     """What is read from an envelope at all is not too deep where a flat answer has it."""
     for body in (

@@ -10,13 +10,14 @@ from capillary_interactions._model.interactions import Location
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Response
+from tests.tables import table
 
 from .bodies import MOBILE, SAMPLES, judged, sample
 
 SECRETS = ("d29yZA", "919738522695", "a.person@example.com")
 
 
-@pytest.mark.parametrize(
+@table(
     "value",
     [
         Request(
@@ -41,7 +42,6 @@ SECRETS = ("d29yZA", "919738522695", "a.person@example.com")
             ),
         ),
     ],
-    ids=lambda value: type(value).__name__,
 )
 def test_shows_no_secret(value: object) -> None:
     """Neither its repr nor its text, alone or inside another value."""
@@ -62,7 +62,7 @@ def test_shows_no_one_time_code() -> None:
     assert "482913" not in repr(judged(sample("flat_channels")))
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+@table("path", sorted(SAMPLES.glob("*.json")))
 def test_shows_nobody_of_a_whole_answer(path: object) -> None:
     """However an answer ends, its verdict shows no address and no number in full."""
     assert hasattr(path, "read_bytes")

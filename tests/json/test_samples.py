@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 import orjson
-import pytest
 
 from capillary_interactions import Customer, to_jsonable
 from capillary_interactions._protocol.codes import ResultKind
+from tests.tables import table
 
 from .bodies import SAMPLES, ending, judged, read, sample
 
@@ -36,13 +36,13 @@ def test_are_all_in_the_table() -> None:
     assert {path.stem for path in SAMPLES.glob("*.json")} == set(ENDINGS)
 
 
-@pytest.mark.parametrize(("name", "expected"), ENDINGS.items())
+@table(("name", "expected"), ENDINGS.items())
 def test_end_as_documented(name: str, expected: str) -> None:
     """Served with a 200, each has its one ending."""
     assert ending(judged(sample(name))) == expected
 
 
-@pytest.mark.parametrize("name", ["documented", "flat_channels", "flat_phone_mirrors_sms"])
+@table("name", ["documented", "flat_channels", "flat_phone_mirrors_sms"])
 def test_flat_ones_come_back_to_the_letter(name: str) -> None:
     """Read and written, they are what was sent, in the order in which it was sent."""
     sent = orjson.loads(sample(name))

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import to_jsonable
 from capillary_interactions._protocol.codes import ResultKind
+from tests.tables import table
 
 from .bodies import enveloped, flat, judged, mismatch, read, sample
 from .strategies import LETTERS
@@ -23,7 +23,7 @@ def response(**fields: Any) -> dict[str, Any]:
     return {"response": {"status": {"success": "true", "code": "200"}, **fields}}
 
 
-@pytest.mark.parametrize(
+@table(
     "fields",
     [
         {"customer": CUSTOMER},
@@ -46,7 +46,7 @@ def test_keeps_what_is_beside_the_customer() -> None:
     assert beside.extra == {"customers": {"customer": [], "x": "y"}}
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "path", "expected", "found"),
     [
         ({"customers": {"customer": [CUSTOMER, CUSTOMER]}}, "customers.customer", "one customer",
@@ -72,7 +72,7 @@ def test_says_what_is_no_single_customer(
     assert result.reason.endswith(f"expected {expected}, found {found}")
 
 
-@pytest.mark.parametrize(
+@table(
     ("sent", "expected"),
     [
         ({"warning": ["1017", 91009]}, ("1017", 91009)),
@@ -152,7 +152,7 @@ def _listed(name: str, *messages: dict[str, Any], **more: Any) -> dict[str, Any]
 ONE = {"id": 1, "subject": "a", "sentDate": "05-03-2024 10:00:00"}
 
 
-@pytest.mark.parametrize(
+@table(
     ("phone", "sms", "kept"),
     [
         (_listed("phone", ONE), _listed("sms", ONE), 1),

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from capillary_interactions import Customer, to_jsonable
+from tests.tables import table
 
 from .bodies import (
     ending,
@@ -24,7 +23,7 @@ for _ in range(100):
     DEEP = [DEEP]
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         {},
@@ -78,7 +77,7 @@ def test_proves_itself_or_is_unreadable(body: object) -> None:
     assert ending(judged(body)) == "unreadable"
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "path", "found"),
     [
         ({"interaction": None}, "interaction", "null"),
@@ -106,9 +105,7 @@ def test_tells_what_is_missing(body: object, path: str, found: str) -> None:
     assert wrong.reason.endswith(f", found {found}")
 
 
-@pytest.mark.parametrize(
-    ("body", "found"), [([], "a list"), (None, "null"), ({}, "an object with neither")]
-)
+@table(("body", "found"), [([], "a list"), (None, "null"), ({}, "an object with neither")])
 def test_tells_of_a_body_with_neither_shape(body: object, found: str) -> None:
     """There is no path to the whole."""
     wrong = mismatch(body)
@@ -118,7 +115,7 @@ def test_tells_of_a_body_with_neither_shape(body: object, found: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [flat(), {"interaction": []}, envelope(), enveloped({}), enveloped({"network": None})],
 )
@@ -143,7 +140,7 @@ def test_takes_null_for_absent_where_nothing_is_required() -> None:
     assert to_jsonable(read(body)) == flat({"name": "email", "count": 0, "messageList": [{}]})
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "network"),
     [
         ("capillary", "capillary"),
@@ -212,7 +209,7 @@ def test_keeps_the_text_of_odd_dates_and_reads_the_rest() -> None:
     assert to_jsonable(read(body)) == body
 
 
-@pytest.mark.parametrize("nothing", NOTHING)
+@table("nothing", NOTHING)
 def test_reads_the_words_for_nothing_in_the_envelope_only(nothing: object) -> None:
     """There, "null" and "" are none; in the flat shape a text is a text."""
     fields = ("id", "sender", "reciever", "subject", "status", "sent_time", "campaign_id")
@@ -223,7 +220,7 @@ def test_reads_the_words_for_nothing_in_the_envelope_only(nothing: object) -> No
     assert (message.subject, message.receiver) == (nothing, nothing)
 
 
-@pytest.mark.parametrize("nothing", NOTHING)
+@table("nothing", NOTHING)
 def test_reads_the_words_for_nothing_in_place_of_lists(nothing: object) -> None:
     """Each of the envelope's lists may be nothing at all."""
     empty = {"type": "a", "messages": nothing, "surveys": nothing, "locs": {"loc": nothing}}
@@ -234,7 +231,7 @@ def test_reads_the_words_for_nothing_in_place_of_lists(nothing: object) -> None:
     assert read(enveloped({"network": [network]})).interactions == ()
 
 
-@pytest.mark.parametrize("nothing", NOTHING)
+@table("nothing", NOTHING)
 def test_counts_by_itself_where_the_envelope_does_not(nothing: object) -> None:
     """A count that is not given is that of what is there."""
     messages = {"message": [{"id": 1}, {"id": 2}]}
@@ -244,7 +241,7 @@ def test_counts_by_itself_where_the_envelope_does_not(nothing: object) -> None:
     assert interaction.count == 2
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "receiver"),
     [
         ({"reciever": "a@b.co"}, "a@b.co"),
@@ -298,7 +295,7 @@ def test_tells_who_the_customer_is() -> None:
     assert answer.customer == Customer(id=41, mobile="919", extra={"tier": "gold"})
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         flat(deep=DEEP),

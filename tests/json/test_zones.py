@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import orjson
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from capillary_interactions import CustomerInteractions, Message, to_jsonable
 from capillary_interactions._json.dates import format_day_first, format_iso, make_date_parser
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._protocol.paging import with_truncated
+from tests.tables import table
 
 from .bodies import envelope_message, flat_messages, read
 from .generations import as_envelope, as_flat
@@ -59,7 +59,7 @@ def both_shapes(sent: str, delivered: str | None = None, **more: str) -> Iterato
         yield build(fields) if build is flat_messages else build(**fields)
 
 
-@pytest.mark.parametrize(
+@table(
     ("texts", "zone", "sent_at", "delivered_at"),
     [
         # The copy counts before everything else, in any offset.
@@ -143,7 +143,7 @@ def test_believes_a_zone_that_explains_every_offset() -> None:
         assert sent_at == at(9)
 
 
-@pytest.mark.parametrize(
+@table(
     ("more", "expected"),
     [
         ({}, "00:30"),

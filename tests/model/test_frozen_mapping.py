@@ -12,13 +12,14 @@ from capillary_interactions import Query, to_jsonable
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._protocol.request_url import encode_query
 from tests.examples import IDENTIFIER, carried, config
+from tests.tables import table
 
 _QUERY = Query(IDENTIFIER, extra={"a": "1"})
 _CONFIG = config(headers={"X-A": "hush"})
 _MAPPINGS = (_QUERY.extra, _CONFIG.headers)
 
 
-@pytest.mark.parametrize("held", _MAPPINGS)
+@table("held", _MAPPINGS)
 def test_cannot_be_changed(held: Any) -> None:
     """No method of a dict that would change it is there, and no item can be put or taken."""
     before = dict(held)
@@ -44,7 +45,7 @@ def test_reads_like_the_dict_it_was_made_from(content: dict[str, str]) -> None:
     assert held != {**content, "?!": "1"}
 
 
-@pytest.mark.parametrize("value", [_QUERY, _CONFIG])
+@table("value", [_QUERY, _CONFIG])
 def test_lets_its_owner_travel(value: Any) -> None:
     """Through pickles, copies and changes of another field."""
     for back in (carried(value), copy.copy(value), copy.deepcopy(value), attrs.evolve(value)):
@@ -53,7 +54,7 @@ def test_lets_its_owner_travel(value: Any) -> None:
     assert attrs.evolve(value, source="INSTORE") != value
 
 
-@pytest.mark.parametrize("held", _MAPPINGS)
+@table("held", _MAPPINGS)
 def test_travels_by_itself(held: Any) -> None:
     """As what it is."""
     for back in (carried(held), copy.copy(held), copy.deepcopy(held)):

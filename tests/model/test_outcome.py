@@ -24,6 +24,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._model.outcome import ENDINGS, with_all_endings
 from tests.examples import IDENTIFIER, MOBILE, carried
+from tests.tables import table
 
 _COMMON: Mapping[str, Any] = {
     "query": Query(IDENTIFIER, type="whatsapp"),
@@ -51,13 +52,13 @@ def test_is_a_closed_union_of_five() -> None:
     assert ENDINGS == ("found", "not_found", "rejected", "unreadable", "unavailable")
 
 
-@pytest.mark.parametrize("outcome", _ALL, ids=ENDINGS)
+@table("outcome", _ALL)
 def test_tells_what_every_outcome_tells(outcome: Outcome) -> None:
     """The common fields, whatever the ending."""
     assert {name: getattr(outcome, name) for name in _COMMON} == dict(_COMMON)
 
 
-@pytest.mark.parametrize(
+@table(
     ("kind", "fields"),
     [
         (Found, {"customer"}),
@@ -72,7 +73,7 @@ def test_has_the_fields_of_its_ending(kind: type[Any], fields: set[str]) -> None
     assert {each.name for each in attrs.fields(kind)} - set(_COMMON) == fields
 
 
-@pytest.mark.parametrize("outcome", _ALL, ids=ENDINGS)
+@table("outcome", _ALL)
 def test_travels_whole(outcome: Outcome) -> None:
     """A pickle of an outcome holds every field, the body and the item too."""
     arrived = carried(outcome)
@@ -81,7 +82,7 @@ def test_travels_whole(outcome: Outcome) -> None:
     assert type(arrived) is type(outcome)
 
 
-@pytest.mark.parametrize("outcome", _ALL, ids=ENDINGS)
+@table("outcome", _ALL)
 def test_is_frozen(outcome: Outcome) -> None:
     """An outcome is a value to look at twice."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
@@ -93,7 +94,7 @@ def test_gives_the_answer_when_unwrapped() -> None:
     assert Found(customer=_WHOLE, **_COMMON).unwrap() is _WHOLE
 
 
-@pytest.mark.parametrize("outcome", _FAILED, ids=ENDINGS[1:])
+@table("outcome", _FAILED)
 def test_raises_itself_when_unwrapped(
     outcome: NotFound | Rejected | Unreadable | Unavailable,
 ) -> None:
@@ -125,7 +126,7 @@ def test_is_matched_by_five_cases() -> None:
     assert [_web_status(outcome) for outcome in _ALL] == [200, 404, 502, 502, 503]
 
 
-@pytest.mark.parametrize(
+@table(
     ("raised", "text"),
     [
         (CapillaryError("no"), "no"),
@@ -162,9 +163,7 @@ def test_keeps_counts_of_its_own() -> None:
     assert raised.counts == {"found": 1}
 
 
-@pytest.mark.parametrize(
-    "kind", [ConfigurationError, AuthenticationError, EndpointDownError, LookupFailedError]
-)
+@table("kind", [ConfigurationError, AuthenticationError, EndpointDownError, LookupFailedError])
 def test_has_one_root(kind: type[Exception]) -> None:
     """One `except` catches whatever this library raises; a setting's error is a ValueError too."""
     assert issubclass(kind, CapillaryError)

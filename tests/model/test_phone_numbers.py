@@ -12,6 +12,7 @@ from capillary_interactions._model.phone_numbers import digits_to_send
 from capillary_interactions._model.phone_regions import digits_in_region
 from capillary_interactions._model.query import InvalidMobileError
 from tests.examples import carried, config
+from tests.tables import table
 
 _DIGITS = "919738522695"
 # What is never part of a number, as people, web pages, chats and programs write it.
@@ -67,7 +68,7 @@ _NONE = (
 )
 
 
-@pytest.mark.parametrize("spelling", _CLEAN)
+@table("spelling", _CLEAN)
 def test_takes_off_what_is_never_part_of_a_number(spelling: str) -> None:
     """The value stays as it was given; the digits are what is sent, with a region and without."""
     assert Identifier.mobile(spelling).value == spelling
@@ -75,7 +76,7 @@ def test_takes_off_what_is_never_part_of_a_number(spelling: str) -> None:
     assert digits_in_region(spelling, "IN") == _DIGITS
 
 
-@pytest.mark.parametrize("spelling", ["9738522.0955", "97385.22.0955", "97385220955.00"])
+@table("spelling", ["9738522.0955", "97385.22.0955", "97385220955.00"])
 def test_takes_off_zeros_only_where_they_are_a_fraction(spelling: str) -> None:
     """Dots also stand between the parts of a number."""
     assert digits_to_send(spelling) == "97385220955"
@@ -88,14 +89,14 @@ def test_reads_a_long_text_in_linear_time() -> None:
             digits_in_region(text, "IN")
 
 
-@pytest.mark.parametrize("spelling", _TRUNK)
+@table("spelling", _TRUNK)
 def test_reads_what_people_of_a_region_write(spelling: str) -> None:
     """A trunk zero, 00, no country code, other digits and links need the region."""
     assert Identifier.mobile(spelling).value == spelling
     assert digits_in_region(spelling, "IN") == _DIGITS
 
 
-@pytest.mark.parametrize("spelling", _TRUNK[8:])
+@table("spelling", _TRUNK[8:])
 def test_asks_for_a_region_where_digits_are_not_ascii(spelling: str) -> None:
     """Without one they are not sent, and the text says which settings read them."""
     with pytest.raises(ValueError, match="phone_region=") as refused:
@@ -105,7 +106,7 @@ def test_asks_for_a_region_where_digits_are_not_ascii(spelling: str) -> None:
     assert not any(map(str.isdigit, str(refused.value)))
 
 
-@pytest.mark.parametrize("spelling", _NONE)
+@table("spelling", _NONE)
 def test_refuses_where_it_is_made_what_no_region_reads(spelling: str) -> None:
     """No digit is in the text; the way on is; and the customer that was meant is masked."""
     with pytest.raises(InvalidMobileError, match=r"^a customer's mobile must ") as refused:
@@ -122,7 +123,7 @@ def test_refuses_where_it_is_made_what_no_region_reads(spelling: str) -> None:
     assert Identifier.custom("mobile", spelling).value == spelling
 
 
-@pytest.mark.parametrize("rounded", ["9.19739E+11", "9,19739e+11", "91E10", "-9.E+11"])
+@table("rounded", ["9.19739E+11", "9,19739e+11", "91E10", "-9.E+11"])
 def test_names_what_a_spreadsheet_has_rounded(rounded: str) -> None:
     """Its digits are lost; the reason is its own."""
     with pytest.raises(ValueError, match="a spreadsheet's rounding of a long number") as refused:
@@ -131,7 +132,7 @@ def test_names_what_a_spreadsheet_has_rounded(rounded: str) -> None:
     assert not any(map(str.isdigit, str(refused.value)))
 
 
-@pytest.mark.parametrize(
+@table(
     ("number", "digits"),
     [
         # The page's own example is possible, and not valid.
@@ -152,7 +153,7 @@ def test_changes_only_what_is_valid(number: str, digits: str) -> None:
     assert digits_in_region(number, "IN") == digits
 
 
-@pytest.mark.parametrize("number", ["12", "112", "00", "+9738522695", "9" * 20, "\uff11\uff12"])
+@table("number", ["12", "112", "00", "+9738522695", "9" * 20, "\uff11\uff12"])
 def test_refuses_what_cannot_be_a_number(number: str) -> None:
     """Too short, too long, or of no country; the text holds no digit."""
     with pytest.raises(ValueError, match="must be a phone number, of region IN") as refused:
@@ -161,9 +162,7 @@ def test_refuses_what_cannot_be_a_number(number: str) -> None:
     assert not any(map(str.isdigit, str(refused.value)))
 
 
-@pytest.mark.parametrize(
-    "number", ["tel:+919738522695;ext=12", "tel:9738522695;ext=12;phone-context=+91"]
-)
+@table("number", ["tel:+919738522695;ext=12", "tel:9738522695;ext=12;phone-context=+91"])
 def test_refuses_an_extension(number: str) -> None:
     """No message is sent to one."""
     with pytest.raises(ValueError, match="must not have an extension"):
@@ -222,7 +221,7 @@ def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
         config(phone_region="IN")
 
 
-@pytest.mark.parametrize("region", ["XX", "India", "", "001", 91, _DIGITS])
+@table("region", ["XX", "India", "", "001", 91, _DIGITS])
 def test_refuses_a_region_that_is_none(region: object) -> None:
     """With what was meant, unless that is personal."""
     with pytest.raises(ConfigurationError, match=r"^phone_region must be a region's") as refused:
@@ -237,7 +236,7 @@ def test_reads_a_region_in_either_case() -> None:
     assert config().phone_region is None
 
 
-@pytest.mark.parametrize("name", ["mobile", "wechat", "id", "customer_id", "91 97385 22695"])
+@table("name", ["mobile", "wechat", "id", "customer_id", "91 97385 22695"])
 def test_keeps_a_custom_name(name: str) -> None:
     """Its text, in a pickle and a copy too; it is custom even with the name of a known type."""
     made = IdentifierName.custom(name)
@@ -249,7 +248,7 @@ def test_keeps_a_custom_name(name: str) -> None:
     assert carried(IdentifierName.MOBILE) is IdentifierName.MOBILE
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\n", "type", "limit", "identifierValue", 5, None])
+@table("name", ["", " ", "a\n", "type", "limit", "identifierValue", 5, None])
 def test_refuses_a_custom_name_that_means_something_else(name: object) -> None:
     """A parameter of another meaning would be sent twice."""
     with pytest.raises(ValueError, match=r"^an identifier's name must "):

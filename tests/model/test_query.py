@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from capillary_interactions import Identifier, IdentifierName, InteractionType, Network, Query
 from tests.examples import EMAIL, IDENTIFIER, MOBILE, carried, identifiers, personal, sendable
+from tests.tables import table
 
 _TIES = {
     InteractionType.CHECKIN: {Network.FOURSQUARE, Network.FACEBOOK},
@@ -31,7 +32,7 @@ _EVERYTHING: Mapping[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
+@table(
     ("make", "name"),
     [
         (Identifier.mobile, "mobile"),
@@ -50,10 +51,8 @@ def test_makes_each_kind_of_identifier(make: Callable[[str], Identifier], name: 
     assert Identifier(name, "554") == made
 
 
-@pytest.mark.parametrize(
-    "value", ["", " ", "\n", "12\n34", "12\x0034", "\ud800", None, 919738522695]
-)
-@pytest.mark.parametrize("name", IdentifierName)
+@table("value", ["", " ", "\n", "12\n34", "12\x0034", "\ud800", None, 919738522695])
+@table("name", IdentifierName)
 def test_refuses_an_identifier_that_is_none(name: IdentifierName, value: Any) -> None:
     """The message names the kind and never holds the value."""
     with pytest.raises(ValueError, match=f"^a customer's {name.value} must ") as refused:
@@ -63,7 +62,7 @@ def test_refuses_an_identifier_that_is_none(name: IdentifierName, value: Any) ->
     assert MOBILE not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["phone", "MOBILE", "", None, 5, "id"])
+@table("name", ["phone", "MOBILE", "", None, 5, "id"])
 def test_names_the_kinds_of_identifier(name: Any) -> None:
     """A kind that is not documented is refused with those that are."""
     with pytest.raises(ValueError, match=r"^an identifier's name must be one of ") as refused:
@@ -99,8 +98,8 @@ def test_takes_texts_for_the_enums() -> None:
     assert query.type is InteractionType.TWEET
 
 
-@pytest.mark.parametrize("network", Network)
-@pytest.mark.parametrize("kind", [*InteractionType, InteractionType.custom("sms")])
+@table("network", Network)
+@table("kind", [*InteractionType, InteractionType.custom("sms")])
 def test_ties_a_type_to_its_networks(kind: InteractionType, network: Network) -> None:
     """A type of another network is refused with its own; every other pair is let through."""
     if network in _TIES.get(kind, set(Network)):
@@ -112,13 +111,13 @@ def test_ties_a_type_to_its_networks(kind: InteractionType, network: Network) ->
     assert all(right.value in str(refused.value) for right in _TIES[kind])
 
 
-@pytest.mark.parametrize("kind", _TIES)
+@table("kind", _TIES)
 def test_lets_a_type_stand_without_a_network(kind: InteractionType) -> None:
     """Without a network there is nothing to contradict."""
     assert Query(IDENTIFIER, type=kind).network is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("setting", "value", "reason"),
     [
         ("network", "myspace", "network must be one of facebook, twitter, foursquare, capillary"),
@@ -157,7 +156,7 @@ def test_refuses_a_parameter_where_it_is_made(setting: str, value: Any, reason: 
         Query(IDENTIFIER, **{setting: value})
 
 
-@pytest.mark.parametrize(
+@table(
     "name",
     ["format", "source", "accountId", "identifierName", "identifierValue", "mobile", "email",
      "external_id", "card_number", "card_external_id", "id", "network", "type", "limit", "offset"],
@@ -168,7 +167,7 @@ def test_keeps_its_own_parameters_out_of_extra(name: str) -> None:
         Query(IDENTIFIER, extra={name: "x"})
 
 
-@pytest.mark.parametrize("value", [MOBILE, None, ("mobile", MOBILE)])
+@table("value", [MOBILE, None, ("mobile", MOBILE)])
 def test_needs_an_identifier(value: Any) -> None:
     """A bare number is refused with the way to say it, and not repeated."""
     with pytest.raises(ValueError, match=r"Identifier\.mobile") as refused:
@@ -220,7 +219,7 @@ def test_equals_itself_made_again(identifier: Identifier, parameters: dict[str, 
     assert arrived.type is None or isinstance(arrived.type, InteractionType)
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         {"identifier": Identifier.mobile("91660499160")},
@@ -237,7 +236,7 @@ def test_differs_in_any_parameter(change: dict[str, Any]) -> None:
     assert attrs.evolve(query, **change) != query
 
 
-@pytest.mark.parametrize("value", [MOBILE, EMAIL, "X1", "XTERNAL-00042"])
+@table("value", [MOBILE, EMAIL, "X1", "XTERNAL-00042"])
 def test_masks_its_identifier(value: str) -> None:
     """Neither repr nor str of an identifier or a query holds the value; both name its kind."""
     identifier = Identifier.external_id(value)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from capillary_interactions import ApiVersion, IdentifierName, InteractionType, Network
 from capillary_interactions._model.vocabulary import check_text, parse_enum
 from tests.examples import EMAIL, MOBILE, carried, sendable
+from tests.tables import table
 
 
 def test_are_the_documented_identifiers() -> None:
@@ -39,13 +40,13 @@ def test_are_the_two_versions() -> None:
     assert list(ApiVersion) == ["v1.1", "v2"]
 
 
-@pytest.mark.parametrize("value", [Network.TWITTER, "twitter"])
+@table("value", [Network.TWITTER, "twitter"])
 def test_takes_a_member_or_its_text(value: object) -> None:
     """A string is as good as the enum's member."""
     assert parse_enum(Network, value, "network") is Network.TWITTER
 
 
-@pytest.mark.parametrize("value", ["Twitter", "TWITTER", " twitter", "", 3, None, b"twitter"])
+@table("value", ["Twitter", "TWITTER", " twitter", "", 3, None, b"twitter"])
 def test_names_what_is_accepted(value: object) -> None:
     """Anything else is refused, and the message lists what would do."""
     with pytest.raises(ValueError, match=r"^network must be one of ") as refused:
@@ -54,7 +55,7 @@ def test_names_what_is_accepted(value: object) -> None:
     assert all(name.value in str(refused.value) for name in Network)
 
 
-@pytest.mark.parametrize("value", [MOBILE, EMAIL, f"+{MOBILE}", "91 97385 22695"])
+@table("value", [MOBILE, EMAIL, f"+{MOBILE}", "91 97385 22695"])
 def test_masks_an_identifier_that_stands_in_the_place_of_a_word(value: str) -> None:
     """Arguments in the wrong order do not put a customer into an exception's text."""
     with pytest.raises(ValueError, match=rf"not a string of {len(value)} characters$") as refused:
@@ -63,7 +64,7 @@ def test_masks_an_identifier_that_stands_in_the_place_of_a_word(value: str) -> N
     assert value not in str(refused.value)
 
 
-@pytest.mark.parametrize("value", ["facebok", "Twitter", " CAPILLARY"])
+@table("value", ["facebok", "Twitter", " CAPILLARY"])
 def test_shows_a_word_with_a_typing_error(value: str) -> None:
     """What is nearly an accepted value is no secret, and is repeated."""
     with pytest.raises(ValueError, match=f"not '{value}'$"):
@@ -76,7 +77,7 @@ def test_lets_any_visible_text_through(text: str) -> None:
     check_text(text, "this")
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "reason"),
     [
         (None, "must be a string, not a NoneType"),
@@ -124,8 +125,8 @@ def test_takes_any_name_for_a_custom_type(name: str) -> None:
     assert copy.deepcopy(custom) == custom
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize("kind", [InteractionType.custom("sms"), InteractionType.WHATSAPP])
+@table("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@table("kind", [InteractionType.custom("sms"), InteractionType.WHATSAPP])
 def test_pickles_by_every_protocol(kind: InteractionType, protocol: int) -> None:
     """Types travel between processes, whichever protocol carries them."""
     back = carried(kind, protocol)
@@ -133,14 +134,14 @@ def test_pickles_by_every_protocol(kind: InteractionType, protocol: int) -> None
     assert (kind, InteractionType) == (back, type(back))
 
 
-@pytest.mark.parametrize("kind", InteractionType)
+@table("kind", InteractionType)
 def test_gives_the_known_member_where_there_is_one(kind: InteractionType) -> None:
     """A custom type by a known name is the known type, and stays itself in a pickle."""
     assert InteractionType.custom(kind.value) is kind
     assert carried(kind) is kind
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\nb", "\ud800", 5])
+@table("name", ["", "  ", "a\nb", "\ud800", 5])
 def test_refuses_a_custom_type_that_cannot_be_sent(name: str) -> None:
     """A custom type is free, but no less checked than any other text."""
     with pytest.raises(ValueError, match=r"^an interaction type must"):

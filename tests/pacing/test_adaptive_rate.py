@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
+from tests.tables import table
 
 
 def test_starts_open_at_the_configured_rate() -> None:
@@ -13,7 +14,7 @@ def test_starts_open_at_the_configured_rate() -> None:
     assert (limits.pause(0.0), limits.current_rate(0.0)) == (0.0, 50.0)
 
 
-@pytest.mark.parametrize(("hint", "pause"), [(2.0, 2.0), (0.25, 0.25), (10**12, 3600.0)])
+@table(("hint", "pause"), [(2.0, 2.0), (0.25, 0.25), (10**12, 3600.0)])
 def test_pauses_as_long_as_the_server_asked(hint: float, pause: float) -> None:
     """Retry-After counts, up to the longest pause of the setting."""
     limits = AdaptiveRate(50.0, max_pause=3600.0)
@@ -21,7 +22,7 @@ def test_pauses_as_long_as_the_server_asked(hint: float, pause: float) -> None:
     assert limits.blocked_until == 100.0 + pause
 
 
-@pytest.mark.parametrize("hint", [None, 0.0])
+@table("hint", [None, 0.0])
 def test_doubles_its_own_pause_from_two_seconds_to_sixty(hint: float | None) -> None:
     """Without a hint of any use, each further refusal doubles the pause."""
     limits = AdaptiveRate(50.0)
@@ -74,7 +75,7 @@ def test_does_not_cut_for_a_single_refusal() -> None:
     assert limits.rate == pytest.approx(35)
 
 
-@pytest.mark.parametrize(("configured", "floor"), [(50.0, 0.5), (0.1, 0.1)])
+@table(("configured", "floor"), [(50.0, 0.5), (0.1, 0.1)])
 def test_never_falls_below_half_a_request_a_second(configured: float, floor: float) -> None:
     """Nor below what is configured, where that is less."""
     limits = AdaptiveRate(configured)

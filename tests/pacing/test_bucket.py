@@ -1,11 +1,11 @@
 """The arithmetic of the leaky bucket, and its parameters for a quota."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
 from capillary_interactions._pacing.bucket import Bucket, bucket_parameters
+from tests.tables import table
 
 LIMITS = st.builds(
     lambda requests, per, part: RateLimit(
@@ -47,7 +47,7 @@ def test_wastes_at_most_a_twentieth(requests: int, per: float) -> None:
     assert bucket_parameters(RateLimit(requests, per)).rate * per >= 0.95 * requests
 
 
-@pytest.mark.parametrize(
+@table(
     ("limit", "burst"),
     [
         (RateLimit(1000, 60), 10),
@@ -69,7 +69,7 @@ def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
     assert admitted == burst
 
 
-@pytest.mark.parametrize(
+@table(
     ("limit", "room"),
     [
         (RateLimit(1_000, 60.0, burst=10), 0),
@@ -78,7 +78,6 @@ def test_lets_a_burst_through_at_once(limit: RateLimit, burst: int) -> None:
         (RateLimit(1_000, 1.0, burst=10), 4),
         (RateLimit(200, 1.0, burst=2), 0),
     ],
-    ids=str,
 )
 def test_leaves_room_for_what_a_busy_server_reads_in_one_piece(limit: RateLimit, room: int) -> None:
     """Beside the burst, at more than a hundred a second, and never more than half of it."""

@@ -14,6 +14,7 @@ from capillary_interactions._pacing.bucket import bucket_parameters
 from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions.testing import run_without_waiting
+from tests.tables import table
 
 
 async def _send_times(
@@ -41,9 +42,7 @@ def _busiest(times: list[float], per: float) -> int:
     return max(bisect_right(times, start + per) - index for index, start in enumerate(times))
 
 
-@pytest.mark.parametrize(
-    ("limit", "opening"), [(RateLimit(100, 1.0), 0.15), (RateLimit(200, 1.0), 0.3)], ids=str
-)
+@table(("limit", "opening"), [(RateLimit(100, 1.0), 0.15), (RateLimit(200, 1.0), 0.3)])
 def test_do_not_pile_up_behind_slow_connections(limit: RateLimit, opening: float) -> None:
     """The first thirty open connections, the others find them open: the quota holds."""
     delays = [opening] * 30 + [0.0] * (2 * limit.requests)
@@ -71,7 +70,7 @@ def test_keep_to_the_bucket_when_sent(limit: RateLimit, parts: list[float]) -> N
             assert count <= figures.send_capacity + figures.rate * (end - start) + 1e-6
 
 
-@pytest.mark.parametrize("max_delay", [0.03, 0.15, 0.4])
+@table("max_delay", [0.03, 0.15, 0.4])
 def test_lose_next_to_nothing_where_each_opens_a_connection(max_delay: float) -> None:
     """A server that keeps no connection alive: nearly the complete rate is used."""
     limit = RateLimit(100, 1.0)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-import pytest
-
 from capillary_interactions._protocol.codes import ResultKind
 from tests.json.bodies import ending, envelope, enveloped, flat, judged, reason
+from tests.tables import table
 
 Spelling = Callable[[int], dict[str, Any]]
 
@@ -96,7 +95,7 @@ def _rows() -> Iterator[tuple[str, int, str]]:
 LEVELS = {"request": REQUEST, "errors": ERRORS, "item": ITEM}
 
 
-@pytest.mark.parametrize(("level", "code", "expected"), list(_rows()))
+@table(("level", "code", "expected"), list(_rows()))
 def test_in_a_body_with_200_mean(level: str, code: int, expected: str) -> None:
     """Each code that a body may say, in each spelling of each level, is never an answer."""
     for name, spelling in LEVELS[level].items():
@@ -123,7 +122,7 @@ NOTHING_SAID = (
 )
 
 
-@pytest.mark.parametrize(("status", "expected"), HTTP.items())
+@table(("status", "expected"), HTTP.items())
 def test_of_http_mean(status: int, expected: str) -> None:
     """A status speaks alone where the body does not."""
     for body in NOTHING_SAID:
@@ -132,14 +131,14 @@ def test_of_http_mean(status: int, expected: str) -> None:
         assert f"HTTP {status}" in reason(result)
 
 
-@pytest.mark.parametrize("status", HTTP)
-@pytest.mark.parametrize("body", [flat(), envelope()], ids=["flat", "envelope"])
+@table("status", HTTP)
+@table("body", [flat(), envelope()])
 def test_of_http_outweigh_an_answer(status: int, body: object) -> None:
     """What comes with a failed status is no answer, whatever it looks like."""
     assert ending(judged(body, status)) == HTTP[status]
 
 
-@pytest.mark.parametrize("status", [402, 404, 405, 406, 415])
+@table("status", [402, 404, 405, 406, 415])
 def test_of_a_wrong_call_say_what_to_check(status: int) -> None:
     """In HTTP and at request level."""
     assert "check base_url and api" in reason(judged(b"", status))
@@ -167,8 +166,8 @@ SPECIFIC = {
 }
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 500, 502, 503])
-@pytest.mark.parametrize(("code", "expected"), SPECIFIC.items())
+@table("status", [200, 400, 401, 403, 404, 500, 502, 503])
+@table(("code", "expected"), SPECIFIC.items())
 def test_of_the_item_win_over_the_request_and_http(status: int, code: int, expected: str) -> None:
     """The customer's own code decides, under every request code and every status."""
     for spelling, around in product(("item_status", "boolean"), (500, 400, 429, 1012, 200)):
@@ -177,16 +176,16 @@ def test_of_the_item_win_over_the_request_and_http(status: int, code: int, expec
         assert ending(judged(body, status)) == expected, (spelling, around)
 
 
-@pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 502, 503])
-@pytest.mark.parametrize(("code", "expected"), SPECIFIC.items())
+@table("status", [200, 400, 403, 404, 500, 502, 503])
+@table(("code", "expected"), SPECIFIC.items())
 def test_of_the_errors_win_over_the_request_and_http(status: int, code: int, expected: str) -> None:
     """So does the code of an entry of `errors`."""
     body = ERRORS["errors"](code) | REQUEST["response.status"](500)
     assert ending(judged(body, status)) == expected
 
 
-@pytest.mark.parametrize("status", [200, 400, 404, 500, 502])
-@pytest.mark.parametrize("code", [401, 403, 429, 408, 1044, 404])
+@table("status", [200, 400, 404, 500, 502])
+@table("code", [401, 403, 429, 408, 1044, 404])
 def test_of_the_request_win_over_http(status: int, code: int) -> None:
     """What the request's status says is closer to the matter than HTTP's."""
     expected = ending(judged(REQUEST["response.status"](code)))
@@ -194,15 +193,15 @@ def test_of_the_request_win_over_http(status: int, code: int) -> None:
         assert ending(judged(spelling(code), status)) == expected
 
 
-@pytest.mark.parametrize("status", [200, 400, 404, 500])
-@pytest.mark.parametrize("spelling", [*ERRORS, *ITEM])
+@table("status", [200, 400, 404, 500])
+@table("spelling", [*ERRORS, *ITEM])
 def test_that_are_not_listed_are_a_named_failure(status: int, spelling: str) -> None:
     """A code with `success: false` is rejected with code and message, under a bare 500 too."""
     result = judged((ERRORS | ITEM)[spelling](9876), status)
     assert (ending(result), result.code, result.status) == ("rejected", 9876, status)
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "expected"), [(401, "denied"), (403, "forbidden"), (502, "again"), (503, "again")]
 )
 def test_that_are_not_listed_lose_to_a_telling_status(status: int, expected: str) -> None:
@@ -210,7 +209,7 @@ def test_that_are_not_listed_lose_to_a_telling_status(status: int, expected: str
     assert ending(judged(ERRORS["errors"](9876), status)) == expected
 
 
-@pytest.mark.parametrize("body", [*BODY.values(), lambda _: flat()])
+@table("body", [*BODY.values(), lambda _: flat()])
 def test_of_a_quota_are_felt_whatever_the_body_says(body: Spelling) -> None:
     """HTTP's 429 quiets everybody, even where one customer is known to be missing."""
     result = judged(body(1012), 429, {"retry-after": "2"})
@@ -223,7 +222,7 @@ def test_of_a_refused_token_outweigh_all_requests_have_failed() -> None:
         assert ending(judged(REQUEST["response.status"](500), status)) == "denied"
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "status"),
     [
         (
@@ -263,8 +262,8 @@ def test_of_access_become_a_rejection_where_the_credentials_are_good() -> None:
     assert (rejected.reason, rejected.status) == (refusal.reason, 403)
 
 
-@pytest.mark.parametrize("success", ["true", "TRUE", True, None])
-@pytest.mark.parametrize("code", [200, "200", 1000, "1000", 201])
+@table("success", ["true", "TRUE", True, None])
+@table("code", [200, "200", 1000, "1000", 201])
 def test_of_success_let_the_answer_through(success: object, code: object) -> None:
     """At every level, as a word and as a boolean, or by the code alone."""
     status = {"success": success, "code": code}
@@ -274,7 +273,7 @@ def test_of_success_let_the_answer_through(success: object, code: object) -> Non
     assert ending(judged({**flat(), "status": status})) == "found"
 
 
-@pytest.mark.parametrize("status", [0, 1, 200, 500, "ok", "active", None, [], {}])
+@table("status", [0, 1, 200, 500, "ok", "active", None, [], {}])
 def test_of_nothing_known_are_no_failure(status: object) -> None:
     """A `status` beside an answer that says neither true nor false is an unknown field."""
     assert ending(judged({**flat(), "status": status})) == "found"
@@ -287,7 +286,7 @@ def test_of_the_item_may_succeed_in_a_failed_request() -> None:
     assert ending(judged(body)) == "found"
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "expected"),
     [
         ({"response": {"status": {"success": "false"}}}, "again"),
@@ -305,9 +304,7 @@ def test_that_are_missing_leave_a_failure(body: object, expected: str) -> None:
     assert ending(judged(body)) == expected
 
 
-@pytest.mark.parametrize(
-    "code", [True, 1012.0, "1012.0", "²", "1012 ", -1012, 10**6, "1234567", [1012], {}]
-)
+@table("code", [True, 1012.0, "1012.0", "²", "1012 ", -1012, 10**6, "1234567", [1012], {}])
 def test_are_integers_or_their_decimal_spelling(code: object) -> None:
     """What is no code is not shown as one: it may be a phone number."""
     result = judged({"errors": [{"status": False, "code": code, "message": "no"}]})
@@ -322,8 +319,8 @@ def test_that_say_only_that_it_failed_lose_to_another_one() -> None:
     assert (ending(result), result.code) == ("not found", 8015)
 
 
-@pytest.mark.parametrize("code", [401, "498", 1012, 4000, 8001])
-@pytest.mark.parametrize("customers", [{}, {"customers": None}, {"customer": None}])
+@table("code", [401, "498", 1012, 4000, 8001])
+@table("customers", [{}, {"customers": None}, {"customer": None}])
 def test_of_failures_outweigh_success_where_no_customer_comes(
     code: object, customers: dict[str, Any]
 ) -> None:
@@ -346,7 +343,7 @@ def test_of_several_customers_are_not_read() -> None:
     assert ending(judged(body)) == "unreadable"
 
 
-@pytest.mark.parametrize("body", [{"errorCode": 0}, {"errorCode": None, "errorMessage": ""}])
+@table("body", [{"errorCode": 0}, {"errorCode": None, "errorMessage": ""}])
 def test_of_no_error_are_none(body: dict[str, Any]) -> None:
     """Names of errors beside an answer, without any."""
     assert ending(judged({**flat(), **body})) == "found"

@@ -5,20 +5,20 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from capillary_interactions._protocol.headers import Wait, asked_wait, retry_after
 from tests.json.bodies import NOW
+from tests.tables import table
 
 MERGED = CIMultiDict([("Retry-After", "7"), ("Retry-After", "9")])
 EPOCH = int(NOW.timestamp())
 HEADER = st.text(max_size=60) | st.text(alphabet="0123456789.-+eENnaA, :GMTonWedJn", max_size=40)
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("0", 0.0),
@@ -74,7 +74,7 @@ def test_reads_either_form_of_retry_after(text: str, expected: float) -> None:
     assert retry_after(text, NOW) == expected
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         None,
@@ -140,11 +140,10 @@ def _at(moment: datetime) -> str:
     return format_datetime(moment, usegmt=True)
 
 
-@pytest.mark.parametrize("skew", [0, 600, -600, 86400 * 365, -86400 * 365, 86400 * 9999])
-@pytest.mark.parametrize(
+@table("skew", [0, 600, -600, 86400 * 365, -86400 * 365, 86400 * 9999])
+@table(
     "spelling",
     [_at, datetime.isoformat, lambda then: str(int(then.timestamp()))],
-    ids=["HTTP date", "ISO 8601", "epoch"],
 )
 def test_reads_a_moment_by_the_clock_that_wrote_it(
     skew: int, spelling: Callable[[datetime], str]
@@ -155,7 +154,7 @@ def test_reads_a_moment_by_the_clock_that_wrote_it(
     assert asked_wait(headers, NOW) == Wait(30.0)
 
 
-@pytest.mark.parametrize(
+@table(
     ("headers", "expected"),
     [
         ({"date": _at(NOW - timedelta(seconds=50)), "age": "50"}, 30.0),
@@ -172,9 +171,7 @@ def test_knows_a_date_that_is_not_the_time(headers: dict[str, str], expected: fl
     assert asked_wait({**headers, "retry-after": then}, NOW) == Wait(expected)
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Retry-After": "7"}, {"RETRY-AFTER": 7}, {"retry-after": 7.0}, MERGED]
-)
+@table("headers", [{"Retry-After": "7"}, {"RETRY-AFTER": 7}, {"retry-after": 7.0}, MERGED])
 def test_finds_the_header_however_a_transport_keeps_it(headers: Any) -> None:
     """In any case, as a number too, and the first of several lines."""
     assert asked_wait(headers, NOW) == Wait(7.0)

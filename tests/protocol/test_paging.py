@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from capillary_interactions._protocol.paging import (
 )
 from capillary_interactions.testing import FakeTransport, run_without_waiting
 from tests.json.bodies import envelope, flat, read
+from tests.tables import table
 
 Server = Callable[[int, int], dict[str, Any]]
 
@@ -135,9 +135,7 @@ def test_without_end_are_asked_for_up_to_the_limit() -> None:
     assert ids(found(outcome)) == list(range(10))
 
 
-@pytest.mark.parametrize(
-    ("messages", "size", "requests"), [(0, 50, 1), (49, 50, 1), (50, 50, 2), (120, 50, 3)]
-)
+@table(("messages", "size", "requests"), [(0, 50, 1), (49, 50, 1), (50, 50, 2), (120, 50, 3)])
 def test_are_as_many_as_it_takes(messages: int, size: int, requests: int) -> None:
     """Three for 120 messages, and one further look where the last page was full."""
     body = flat(
@@ -221,7 +219,7 @@ def test_fill_in_what_the_first_did_not_tell() -> None:
     assert merge(merged, page) == (merged, False)
 
 
-@pytest.mark.parametrize(
+@table(
     ("messages", "count", "size", "expected"),
     [(0, 0, 2, None), (1, 1, 2, None), (2, 2, 2, 12), (1, 3, 2, 12), (3, 3, 2, 12)],
 )

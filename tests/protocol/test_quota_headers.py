@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -16,6 +15,7 @@ from capillary_interactions._protocol.quota_headers import (
     slowing,
 )
 from tests.json.bodies import NOW
+from tests.tables import table
 
 EPOCH = int(NOW.timestamp())
 TEXT = st.text(max_size=60) | st.text(alphabet='0123456789.-rtwq=;,"msh: GMT', max_size=80)
@@ -37,7 +37,7 @@ def _quota(
     )
 
 
-@pytest.mark.parametrize(
+@table(
     ("headers", "expected"),
     [
         (_legacy("12", "30"), [_quota(12, 30)]),
@@ -133,7 +133,7 @@ def test_reads_every_line_of_a_header() -> None:
     assert policies(headers, NOW) == (_quota(999, 60, 1000, 60), _quota(3, 900, 5000, 3600))
 
 
-@pytest.mark.parametrize("skew", [600, -600, 365 * 86400, -365 * 86400])
+@table("skew", [600, -600, 365 * 86400, -365 * 86400])
 def test_reads_a_reset_by_the_clock_that_wrote_it(skew: int) -> None:
     """With a server's clock ten minutes or a year off, a window still ends when it ends."""
     there = NOW + timedelta(seconds=skew)
@@ -141,7 +141,7 @@ def test_reads_a_reset_by_the_clock_that_wrote_it(skew: int) -> None:
     assert policies(headers, NOW) == (_quota(12, 40, rounded=2),)
 
 
-@pytest.mark.parametrize(
+@table(
     "headers",
     [
         {},
@@ -193,7 +193,7 @@ def test_never_fails_on_what_a_gateway_sends(
     assert left_over is None or (left_over.remaining >= 0 < left_over.reset)
 
 
-@pytest.mark.parametrize(
+@table(
     ("quotas", "rate", "expected"),
     [
         # A window of a second, as full as it gets: what is left is all that is needed.

@@ -2,12 +2,12 @@
 
 from urllib.parse import quote
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import Identifier, Query
 from tests.json.bodies import ending, judged, reason
+from tests.tables import table
 
 LONGEST = 400
 MOBILES = st.from_regex(r"\+?[1-9][0-9]{9,13}", fullmatch=True)
@@ -60,7 +60,7 @@ def test_never_hold_the_identifier(
             assert value.lower() not in result.reason.lower()
 
 
-@pytest.mark.parametrize(
+@table(
     "personal",
     [
         "447000000002",
@@ -70,7 +70,7 @@ def test_never_hold_the_identifier(
         "B.Person+tag@mail.example.co.in",
     ],
 )
-@pytest.mark.parametrize("status", [200, 404, 500])
+@table("status", [200, 404, 500])
 def test_never_hold_anybody_elses_number_or_address(personal: str, status: int) -> None:
     """A server may repeat what it found instead of what was asked."""
     for body in _bodies(f"Merged with <{personal}>, see there"):
@@ -97,7 +97,7 @@ def test_are_one_short_line(message: str) -> None:
             assert said.isprintable()
 
 
-@pytest.mark.parametrize("message", ["x" * 10**6, "a@" * 40_000, "1 " * 40_000, "?" * 40_000])
+@table("message", ["x" * 10**6, "a@" * 40_000, "1 " * 40_000, "?" * 40_000])
 def test_are_one_short_line_of_a_long_text(message: str) -> None:
     """However long the server's text is."""
     for body in _bodies(message):
@@ -113,7 +113,7 @@ def test_repeat_what_the_server_says_otherwise() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@table(
     "message",
     ["Too many requests", "TOO MANY REQUESTS.", ""],
 )
@@ -139,7 +139,7 @@ def test_repeat_a_message_that_names_the_quota() -> None:
     )
 
 
-@pytest.mark.parametrize("count", ["100000000000000000000000", "-99999999999999999999999", "1e300"])
+@table("count", ["100000000000000000000000", "-99999999999999999999999", "1e300"])
 def test_call_a_number_that_is_too_large_so(count: str) -> None:
     """What JSON's reader makes of a long integer has no fraction."""
     body = f'{{"interaction": [{{"name": "email", "count": {count}}}]}}'.encode()
@@ -148,7 +148,7 @@ def test_call_a_number_that_is_too_large_so(count: str) -> None:
     )
 
 
-@pytest.mark.parametrize("message", [5, None, ["919738522695"], {"mobile": "919738522695"}, ""])
+@table("message", [5, None, ["919738522695"], {"mobile": "919738522695"}, ""])
 def test_leave_out_a_message_that_is_no_text(message: object) -> None:
     """Nothing is spelled out that might be anything."""
     result = judged({"errors": [{"status": False, "code": 1012, "message": message}]})

@@ -18,6 +18,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._protocol.request_url import PATHS, check_supported, encode_query
 from tests.examples import IDENTIFIER, MOBILE, one_value, sendable
+from tests.tables import table
 
 _V1_1, _V2 = ApiVersion.V1_1, ApiVersion.V2
 _ONLY_V1_1 = [
@@ -76,7 +77,7 @@ def test_keeps_the_order_of_v2() -> None:
     )
 
 
-@pytest.mark.parametrize("name", IdentifierName)
+@table("name", IdentifierName)
 def test_names_the_identifier_twice_in_v1_1(name: IdentifierName) -> None:
     """The kind is both a value and a parameter's name."""
     spelled = encode_query(Query(Identifier(name, "554")), _V1_1)
@@ -85,9 +86,9 @@ def test_names_the_identifier_twice_in_v1_1(name: IdentifierName) -> None:
     assert f"format=json&identifierName={parameter}&{parameter}=554" == spelled
 
 
-@pytest.mark.parametrize("version", ApiVersion)
-@pytest.mark.parametrize("own", [None, "OWN"])
-@pytest.mark.parametrize("client", [None, "CLIENT"])
+@table("version", ApiVersion)
+@table("own", [None, "OWN"])
+@table("client", [None, "CLIENT"])
 def test_prefers_its_own_source_and_account(
     version: ApiVersion, own: str | None, client: str | None
 ) -> None:
@@ -100,7 +101,7 @@ def test_prefers_its_own_source_and_account(
     assert [own or client] * 2 == [sent.get("source"), sent.get("accountId")]
 
 
-@pytest.mark.parametrize("version", ApiVersion)
+@table("version", ApiVersion)
 def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
     """The way out for types that this library does not know."""
     query = Query(IDENTIFIER, type=InteractionType.custom("missed_call & more"))
@@ -108,7 +109,7 @@ def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
     assert encode_query(query, version).endswith("&type=missed_call%20%26%20more")
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "spelled"),
     [
         ("a b", "a%20b"),
@@ -124,7 +125,7 @@ def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
         ("\u2028", "%E2%80%A8"),
     ],
 )
-@pytest.mark.parametrize("version", ApiVersion)
+@table("version", ApiVersion)
 def test_percent_encodes(version: ApiVersion, value: str, spelled: str) -> None:
     """Everything but the unreserved characters of RFC 3986, as UTF-8."""
     if value.strip():
@@ -193,7 +194,7 @@ def _check_spelled(spelled: str, pairs: list[tuple[str, str]]) -> None:
     assert re.fullmatch("(?:[A-Za-z0-9_.~=&-]|%[0-9A-F]{2})*", spelled)
 
 
-@pytest.mark.parametrize("name", _ONLY_V1_1)
+@table("name", _ONLY_V1_1)
 def test_refuses_what_v2_lacks_and_names_what_it_has(name: IdentifierName) -> None:
     """A version without cards and ids says so, and what it accepts; any name can be sent."""
     assert encode_query(Query(Identifier.custom(name.value, MOBILE)), _V2) == (
@@ -208,7 +209,7 @@ def test_refuses_what_v2_lacks_and_names_what_it_has(name: IdentifierName) -> No
     check_supported(query, _V1_1)
 
 
-@pytest.mark.parametrize("paging", [{"limit": 5}, {"offset": 0}])
+@table("paging", [{"limit": 5}, {"offset": 0}])
 def test_refuses_paging_in_v2(paging: dict[str, int]) -> None:
     """What would silently do nothing is an error."""
     query = Query(IDENTIFIER, limit=paging.get("limit"), offset=paging.get("offset"))
@@ -218,8 +219,8 @@ def test_refuses_paging_in_v2(paging: dict[str, int]) -> None:
     check_supported(query, _V1_1)
 
 
-@pytest.mark.parametrize("name", [*IdentifierName, IdentifierName.custom("wechat")])
-@pytest.mark.parametrize("version", ApiVersion)
+@table("name", [*IdentifierName, IdentifierName.custom("wechat")])
+@table("version", ApiVersion)
 def test_refuses_a_comma(name: IdentifierName, version: ApiVersion) -> None:
     """Siblings read it as several customers, so it is never sent; nor is it shown."""
     query = Query(Identifier(name, f"{MOBILE},91660499160"))
@@ -229,14 +230,14 @@ def test_refuses_a_comma(name: IdentifierName, version: ApiVersion) -> None:
     assert MOBILE not in str(no.value)
 
 
-@pytest.mark.parametrize("version", ApiVersion)
+@table("version", ApiVersion)
 def test_refuses_a_comma_in_a_name(version: ApiVersion) -> None:
     """A page of v2 reads it as several identifiers."""
     with pytest.raises(ValueError, match="must not hold a comma"):
         encode_query(Query(Identifier.custom("mobile,email", "a@b.co")), version)
 
 
-@pytest.mark.parametrize(
+@table(
     ("identifier", "v1_1", "v2"),
     [
         (Identifier.customer_id("554"), "identifierName=id&id=554", None),
