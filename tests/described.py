@@ -11,6 +11,7 @@ import jsonschema_rs
 import orjson
 
 from capillary_interactions.sandbox._openapi import description
+from capillary_interactions.sandbox._requests import NAMES_V1_1, V1_1
 
 DESCRIPTION: Final = description()
 
@@ -69,6 +70,7 @@ def request_violations(
     found = [*_security_problems(operation, headers)]
     query = _without(extra, parts.query)
     found += _query_problems(operation, query, keys, lenient=lenient)
+    found += _identifier_problems(query) if path == V1_1 else ()
     found += _header_problems(operation, headers, keys)
     if "requestBody" in operation:
         schema = ("requestBody", "content", "application/json", "schema")
@@ -110,10 +112,7 @@ def _query_problems(
     for place, parameter in enumerate(operation.get("parameters", ())):
         if parameter["in"] != "query":
             continue
-        if parameter.get("explode"):
-            sent: Any = {name: values.pop(name) for name in _members(parameter) & values.keys()}
-            sent = {name: _typed(text, name == "id") for name, text in sent.items()}
-        elif parameter["name"] in values:
+        if parameter["name"] in values:
             numeric = parameter["schema"].get("type") in ("integer", "boolean")
             sent = _typed(values.pop(parameter["name"]), numeric)
         elif parameter.get("required"):
@@ -127,9 +126,12 @@ def _query_problems(
         yield from (f"{name} is not described" for name in values)
 
 
-def _members(parameter: Mapping[str, Any]) -> set[str]:
-    """The names that an exploded object has in a query."""
-    return {name for choice in parameter["schema"]["anyOf"] for name in choice["properties"]}
+def _identifier_problems(query: str) -> Iterator[str]:
+    """What OpenAPI cannot say of v1.1: there is an identifier, and it is the one named."""
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    named = {values["identifierName"]} if "identifierName" in values else {*NAMES_V1_1}
+    if not named & values.keys():
+        yield "the identifier is missing"
 
 
 def _typed(text: str, numeric: bool) -> Any:

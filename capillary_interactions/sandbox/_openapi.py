@@ -58,39 +58,26 @@ _SHARED_PARAMETERS: Final = (
 )
 
 
-def _identifier_v1_1() -> Json:
-    """The identifier under its own name, with or without `identifierName` before it.
-
-    OpenAPI has no other way to say "one of these parameters" than one exploded object.
-    """
+def _identifiers_v1_1() -> list[Json]:
+    """An optional parameter for each identifier: OpenAPI has no "one of these parameters"."""
     schemas = dict.fromkeys(NAMES_V1_1, _IDENTIFIER) | {
         "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
     }
-    choices = [
-        {
-            "type": "object",
-            "title": name,
-            "properties": {"identifierName": {"const": name}, name: schema},
-            "required": [name],
-        }
-        for name, schema in schemas.items()
+    names = {"type": "string", "enum": [*NAMES_V1_1]}
+    which = "Which of the following parameters names the customer; that one is mandatory then."
+    one = "The customer; one of these parameters is mandatory."
+    return [
+        _query("identifierName", names, which, example="mobile"),
+        _query("mobile", schemas.pop("mobile"), one, example="91660499160"),
+        *(_query(name, schema, one) for name, schema in schemas.items()),
     ]
-    return _query(
-        "identifier",
-        {"type": "object", "anyOf": choices},
-        "Who: the parameter has the name of the identifier; `identifierName` may say it, too.",
-        required=True,
-        style="form",
-        explode=True,
-        examples={"mobile": {"value": {"identifierName": "mobile", "mobile": "91660499160"}}},
-    )
 
 
 def _parameters_v1_1() -> list[Json]:
     paging = {"type": "integer", "maximum": MAX_PAGING}
     return [
         _query("format", {"type": "string", "enum": ["json"]}, "How the answer is written."),
-        _identifier_v1_1(),
+        *_identifiers_v1_1(),
         *_SHARED_PARAMETERS,
         _query("limit", {**paging, "minimum": 1}, "Records a page, 50 by default."),
         _query("offset", {**paging, "minimum": 0}, "Records to skip, 0 by default."),

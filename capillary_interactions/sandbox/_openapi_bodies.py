@@ -35,7 +35,9 @@ _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _NUMBER_OR_TEXT: Final[Json] = {"type": ["integer", "string"], "pattern": "^-?[0-9]*$|^null$"}
 _DECIMAL_OR_TEXT: Final[Json] = {"type": ["number", "string"]}
 _COUNT_OR_TEXT: Final[Json] = {"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+$"}
-_BOOLEAN_OR_TEXT: Final[Json] = {"enum": [True, False, "true", "false"]}
+_BOOLEAN_OR_TEXT: Final[Json] = {
+    "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]
+}
 _CODE: Final[Json] = {"type": ["integer", "string"], "pattern": "^[0-9]+$"}
 _OFFSET: Final = "(Z|[+-][0-9]{2}:[0-9]{2})$"
 _CLOCK: Final = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
@@ -108,7 +110,12 @@ SCHEMAS: Final[Mapping[str, Json]] = {
     ),
     "Succeeded": {
         **_STATUS,
-        "properties": {**_STATUS["properties"], "success": {"enum": [True, "true"]}},
+        "properties": {
+            **_STATUS["properties"],
+            "success": {
+                "anyOf": [{"type": "boolean", "const": True}, {"type": "string", "const": "true"}]
+            },
+        },
         "required": ["success"],
     },
     "EnvelopeCustomer": _object(
@@ -176,7 +183,7 @@ SCHEMAS: Final[Mapping[str, Json]] = {
     "ErrorList": _object(
         "errors",
         errors={
-            **_list(_object("code message", status={"const": False}, code=_CODE, message=_TEXT)),
+            **_list(_object("code message", status={"type": "boolean"}, code=_CODE, message=_TEXT)),
             "minItems": 1,
         },
     ),

@@ -89,9 +89,11 @@ def parse_request(path: str, query: str) -> ParsedRequest | InvalidRequest:
         return InvalidRequest(code=400, message=f"identifierName must be one of {', '.join(names)}")
     parameter = name if paged else "identifierValue"
     identifier = parameters.get(parameter, "")
-    if not _is_identifier(parameter, identifier) and "," not in identifier:
-        return InvalidRequest(code=1104, message=f"Invalid input: {parameter} is mandatory")
-    problem = _problem(identifier, parameters) or (_problem_v1_1(parameters) if paged else None)
+    others = [one for one in parameters if one in NAMES_V1_1] if paged else []
+    for one in (parameter, *others):
+        if (invalid := _invalid_identifier(one, parameters.get(one, ""))) is not None:
+            return invalid
+    problem = _problem(parameters) or (_problem_v1_1(parameters) if paged else None)
     if problem is not None:
         return InvalidRequest(code=400, message=problem, identifier=identifier)
     return ParsedRequest(
@@ -108,21 +110,21 @@ def _name_v1_1(parameters: Mapping[str, str]) -> str:
     # `email=a%40b.co` alone is published as well as `identifierName=email&email=...`.
     if "identifierName" in parameters:
         return parameters["identifierName"]
-    names = [name for name in NAMES_V1_1 if name in parameters]
-    usable = (name for name in names if _is_identifier(name, parameters[name]))
-    return next(usable, names[0] if names else "")
+    return next((name for name in NAMES_V1_1 if name in parameters), "")
 
 
-def _is_identifier(parameter: str, text: str) -> bool:
-    if parameter == "id":
-        return _is_integer(text, MAX_ID) and int(text) > 0
-    return _IDENTIFIER.match(text) is not None
-
-
-def _problem(identifier: str, parameters: Mapping[str, str]) -> str | None:
+def _invalid_identifier(parameter: str, text: str) -> InvalidRequest | None:
     # Siblings of the call read a comma as several customers.
-    if "," in identifier:
-        return "this call is for one customer: no comma in the identifier"
+    if "," in text:
+        message = "this call is for one customer: no comma in the identifier"
+        return InvalidRequest(code=400, message=message, identifier=text)
+    is_id = parameter == "id"
+    if (_is_integer(text, MAX_ID) and int(text) > 0) if is_id else _IDENTIFIER.match(text):
+        return None
+    return InvalidRequest(code=1104, message=f"Invalid input: {parameter} is mandatory")
+
+
+def _problem(parameters: Mapping[str, str]) -> str | None:
     for name, values in (("network", NETWORKS), ("type", TYPES)):
         if parameters.get(name, values[0]) not in values:
             return f"{name} must be one of {', '.join(values)}"

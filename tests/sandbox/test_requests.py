@@ -28,6 +28,9 @@ PAGE_EXAMPLE = (
         (V1_1, "card_number=1", {"name": "card_number", "identifier": "1"}),
         (V1_1, "card_external_id=1", {"name": "card_external_id", "identifier": "1"}),
         (V1_1, "id=7", {"name": "id", "identifier": "7"}),
+        (V1_1, "identifierName=wechat&wechat=7", {"name": "wechat", "identifier": "7"}),
+        (V1_1, "mobile=1&user_id=true", {"name": "mobile", "identifier": "1"}),
+        (V2, "identifierName=id&identifierValue=7", {"name": "id", "identifier": "7"}),
         (V1_1, "identifierName=email&mobile=1&email=2", {"name": "email", "identifier": "2"}),
         (
             V1_1,
@@ -80,6 +83,8 @@ def test_reads(path: str, query: str, expected: dict[str, Any]) -> None:
         (V1_1, "mobile=1&offset=-1", 400, "offset must be a whole number of 0", "1"),
         (V1_1, "user_id=7", 1104, "an identifier is mandatory", None),
         (V1_1, "identifierName=&mobile=1", 1104, "an identifier is mandatory", None),
+        (V1_1, "mobile=&email=2", 1104, "mobile is mandatory", None),
+        (V1_1, "email=2&mobile=1,2", 400, "one customer", "1,2"),
         (V1_1, "mobile=1&user_id=7", 400, "user_id must be true or false", "1"),
         *((V1_1, f"id={bad}", 1104, "id is mandatory", None) for bad in ("x", "0", "-1", 2**63)),
         (V2, "identifierName=mobile&identifierValue=1,2", 400, "one customer", "1,2"),
