@@ -1,5 +1,7 @@
 """Real brokers on free loopback ports, each for as long as a block lasts."""
 
+import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -14,7 +16,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from benchmarks.servers.rabbitmq_home import scripts_without_plugins
+
 _START: Final = 60.0
+_FIRST_PORT: Final = 20_000
+_PORTS: Final = 12_000
 _PLACES: Final = "/usr/sbin:/usr/local/sbin:/usr/lib/rabbitmq/bin"
 _PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
     "redis": ("redis-server", "apt-get install redis-server"),
@@ -28,7 +34,13 @@ KINDS: Final = tuple(_PROGRAMS)
 NEW_NATS: Final = "nats of PyPI"
 _GUARD: Final = str(Path(__file__).with_name("kill_with_parent.py"))
 _RABBITMQ: Final = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-_MEMORY: Final = "vm_memory_high_watermark.absolute = 512MB\ndisk_free_limit.absolute = 10MB\n"
+_CONFIG: Final = """\
+vm_memory_high_watermark.absolute = 512MB
+disk_free_limit.absolute = 10MB
+load_definitions = {definitions}
+"""
+VIRTUAL_HOSTS: Final = ("/", *map(str, range(8)))
+"""Those of RabbitMQ's, which have nothing in common."""
 
 
 def program(kind: str) -> str | None:
@@ -99,9 +111,14 @@ def _kafka(home: Path) -> Iterator[str]:
 @contextmanager
 def _rabbitmq(home: Path) -> Iterator[str]:
     port, distribution, names = free_port(), free_port(), free_port()
-    (home / "rabbitmq.conf").write_text(_MEMORY)
+    definitions = home / "definitions.json"
+    definitions.write_text(json.dumps(_definitions()))
+    (home / "rabbitmq.conf").write_text(_CONFIG.format(definitions=definitions))
+    for name in ("names", "rabbitmq"):
+        (home / name).mkdir()
     environment = {
         "HOME": str(home),
+        "RABBITMQ_SCRIPTS_DIR": str(scripts_without_plugins(Path(_RABBITMQ), home / "rabbitmq")),
         "RABBITMQ_NODENAME": f"test-{port}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
@@ -114,6 +131,8 @@ def _rabbitmq(home: Path) -> Iterator[str]:
         "RABBITMQ_PID_FILE": str(home / "pid"),
         "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            # Its schedulers would spin for a while whenever they have nothing to do.
+            "+sbwt none +sbwtdcpu none +sbwtdio none "
             f"-setcookie {secrets.token_hex(8)} -kernel inet_dist_use_interface {{127,0,0,1}}"
         ),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -123,12 +142,20 @@ def _rabbitmq(home: Path) -> Iterator[str]:
     }
     # One of our own, for the one that RabbitMQ starts would outlive it.
     epmd = [shutil.which("epmd") or "epmd", "-address", "127.0.0.1", "-port", str(names)]
-    (home / "names").mkdir()
     with (
         running(epmd, home / "names", names),
         running([_RABBITMQ], home, port, environment),
     ):
         yield f"127.0.0.1:{port}"
+
+
+def _definitions() -> dict[str, object]:
+    every = {"configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "users": [{"name": "guest", "password": "guest", "tags": "administrator"}],
+        "vhosts": [{"name": name} for name in VIRTUAL_HOSTS],
+        "permissions": [{"user": "guest", "vhost": name, **every} for name in VIRTUAL_HOSTS],
+    }
 
 
 _STARTS: Final[Mapping[str, Callable[[Path], AbstractContextManager[str]]]] = {
@@ -182,7 +209,12 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of this machine that is free at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of this machine that is free at the moment.
+
+    Not one of those that the system gives to connections: a broker may bind it seconds later.
+    """
+    while True:
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

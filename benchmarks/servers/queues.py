@@ -30,7 +30,7 @@ _GROUP: Final = "interactions"
 BATCH: Final = 8
 # After a second a reader that was killed has lost its events; the session of Kafka's needs more.
 _LOST: Final = 1.0
-_SESSION: Final = 1500
+_SESSION: Final = 1000
 
 
 class Queue(Protocol):
@@ -192,7 +192,7 @@ class RabbitQueue:
 
     def __init__(self, address: str, name: str) -> None:
         self.name = name
-        self._url = f"amqp://guest:guest@{address}/"
+        self._url = f"amqp://guest:guest@{address}"
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[aio_pika.abc.AbstractConnection]:

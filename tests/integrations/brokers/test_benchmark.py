@@ -4,12 +4,12 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from signal import SIGTERM, Signals
 from typing import Any
 
 import pytest
 
 from benchmarks import consumers
+from benchmarks._consumer_chain import Interrupted
 from benchmarks.consumers import Pressure, main
 
 
@@ -31,12 +31,10 @@ def test_fails_where_a_consumer_does(
     def broker(*_: Any) -> Iterator[str]:
         yield "nowhere"
 
-    def interrupted(*given: Any, **_: Any) -> Counter[str]:
-        number: Signals = given[3]
+    def interrupted(*_: Any, **__: Any) -> Interrupted:
         if fault == "lost":
             raise RuntimeError("2 are lost")
-        twice = number != SIGTERM or fault == "repeated"
-        return Counter({"1": 2 if twice else 1})
+        return Interrupted(handled=Counter({"1": 2}), repeated=int(fault == "repeated"))
 
     async def pressed(*_: Any, **__: Any) -> Pressure:
         held = 25 if fault == "hoarded" else 24

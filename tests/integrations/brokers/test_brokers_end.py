@@ -13,13 +13,19 @@ import pytest
 from benchmarks.servers.brokers import KINDS, missing, program, running
 
 _ROOT = Path(__file__).parents[3]
-_END_TIMEOUT = 10.0
+_TIMEOUT = 20.0
+# What shows that it runs: RabbitMQ listens seconds later only.
+_PROCESSES = {
+    "redis": "redis-server",
+    "nats": "nats-server",
+    "rabbitmq": "erl_child_setup",
+    "kafka": "tansu",
+}
 _STARTER = """
 import sys
 from pathlib import Path
 from benchmarks.servers.brokers import broker
-with broker(sys.argv[1], Path(sys.argv[2])) as address:
-    print(address, flush=True)
+with broker(sys.argv[1], Path(sys.argv[2])):
     sys.stdin.read()
 """
 
@@ -29,15 +35,8 @@ def _started(kind: str, home: Path) -> "subprocess.Popen[str]":
         [sys.executable, "-c", _STARTER, kind, str(home)],
         cwd=_ROOT,
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def _listens(address: str) -> bool:
-    host, _, port = address.strip().partition(":")
-    with socket.socket() as probe:
-        return probe.connect_ex((host, int(port))) == 0
 
 
 def _living_in(home: Path) -> list[str]:
@@ -51,7 +50,7 @@ def _living_in(home: Path) -> list[str]:
 
 
 def _becomes_true(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + _END_TIMEOUT
+    until = time.monotonic() + _TIMEOUT
     while not true():
         if time.monotonic() > until:
             return False
@@ -62,16 +61,12 @@ def _becomes_true(true: Callable[[], bool]) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc for what is left")
 @pytest.mark.parametrize("kind", KINDS)
 def test_ends_with_the_process_that_started_it(kind: str, tmp_path: Path) -> None:
-    """By SIGKILL, which leaves no time to tidy up: its port closes and no part of it lives on."""
+    """By SIGKILL, which leaves no time to tidy up: no part of it lives on."""
     if program(kind) is None:
         pytest.skip(missing(kind))
     with _started(kind, tmp_path) as starter:
-        assert starter.stdout is not None
-        address = starter.stdout.readline()
-        assert _listens(address)
-        assert _living_in(tmp_path)
+        assert _becomes_true(lambda: _PROCESSES[kind] in _living_in(tmp_path))
         starter.kill()
-    assert _becomes_true(lambda: not _listens(address))
     assert _becomes_true(lambda: not _living_in(tmp_path)), _living_in(tmp_path)
 
 
@@ -95,4 +90,4 @@ def test_says_why_it_does_not_start(tmp_path: Path) -> None:
         running(["sh", "-c", "echo no room for a broker; exit 1"], tmp_path, 1),
     ):
         pass
-    assert time.monotonic() - began < _END_TIMEOUT
+    assert time.monotonic() - began < _TIMEOUT

@@ -76,7 +76,7 @@ async def _nats(address: str) -> AsyncIterator[_Bus]:
 
 @asynccontextmanager
 async def _rabbit(address: str) -> AsyncIterator[_Bus]:
-    url = f"amqp://guest:guest@{address}/"
+    url = f"amqp://guest:guest@{address}"
     async with await aio_pika.connect(url) as connection, connection.channel() as channel:
         await channel.queue_delete("customers")
 

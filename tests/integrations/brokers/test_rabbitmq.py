@@ -23,7 +23,7 @@ async def connection(
     """A connection, and a source that does not wait long for anything."""
     monkeypatch.setattr(rabbitmq, "_CHECK_INTERVAL", 0.02)
     monkeypatch.setattr(rabbitmq, "_RETURN_DELAY", 0.02)
-    async with await aio_pika.connect(f"amqp://guest:guest@{address('rabbitmq')}/") as opened:
+    async with await aio_pika.connect(f"amqp://guest:guest@{address('rabbitmq')}") as opened:
         yield opened
 
 
