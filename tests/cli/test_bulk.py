@@ -151,7 +151,7 @@ def test_refuses_a_list_that_is_none(tmp_path: Path, content: str | bytes, messa
 _WHOLE = "{list} --identifier mobile --out {out}"
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "message"),
     [
         ("{list} --identifier mobile", "Missing option '--out'"),

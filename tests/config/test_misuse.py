@@ -98,9 +98,7 @@ def _short(number: float) -> str:
     return "long" if number > 10**100 else str(number)
 
 
-each_setting: Final = pytest.mark.parametrize(
-    ("name", "make"), [pytest.param(*each, id=each[0]) for each in _settings()]
-)
+each_setting: Final = table(("name", "make"), _settings())
 
 
 _VARIABLES: Final = (
@@ -125,7 +123,7 @@ def _texts(error: BaseException) -> str:
     return "\n".join([*parts, *traceback.format_exception_only(error)])
 
 
-@pytest.mark.parametrize("telltale", _TELLTALES)
+@table("telltale", _TELLTALES)
 @each_setting
 def test_repeats_nothing_that_may_be_personal(name: str, make: Make, telltale: str) -> None:
     """Neither in the text, nor in the exceptions behind it, whatever the type of the argument."""
@@ -136,7 +134,7 @@ def test_repeats_nothing_that_may_be_personal(name: str, make: Make, telltale: s
     assert [error for error in refused if error and telltale in _texts(error)] == []
 
 
-@pytest.mark.parametrize("number", [_NUMBER, -_NUMBER, float(_NUMBER), 10**5000], ids=_short)
+@table("number", [_NUMBER, -_NUMBER, float(_NUMBER), 10**5000], ids=_short)
 @each_setting
 def test_repeats_no_long_number(name: str, make: Make, number: float) -> None:
     """A phone number may be passed as a number, too."""

@@ -24,7 +24,7 @@ def _gzipped(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "content", "options"),
     [
         ("l.csv", AS_TABLE.encode(), {}),
@@ -100,7 +100,7 @@ def test_says_why_a_row_cannot_be_asked(content: bytes, reasons: list[str | None
         assert (reason or "") in (row.reason or "")
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "content", "options", "message"),
     [
         ("l.csv", b"a,b\n1,2\n", {}, "no column named 'mobile', only: a, b"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from capillary_interactions.jobs import ListError
+from tests.tables import table
 
 from .jobs_under_test import read
 
@@ -32,7 +33,7 @@ def _tar() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "message"),
     [
         (f"[\n  {_ROW},\n  {_ROW}\n]\n".encode(), "JSON array; .* jq"),
@@ -55,7 +56,7 @@ def _tar() -> bytes:
         (b"Obj\x01\x04\x16avro", "Avro"),
     ],
 )
-@pytest.mark.parametrize("name", ["l.csv", "l.json", "l.xls", "l.csv.gz"])
+@table("name", ["l.csv", "l.json", "l.xls", "l.csv.gz"])
 def test_names_another_kind_of_file(
     tmp_path: Path, content: bytes, message: str, name: str
 ) -> None:
@@ -66,7 +67,7 @@ def test_names_another_kind_of_file(
         read(path)
 
 
-@pytest.mark.parametrize("opening", ["{\n", '{"customers": [\n'])
+@table("opening", ["{\n", '{"customers": [\n'])
 def test_names_json_over_several_lines(tmp_path: Path, opening: str) -> None:
     """Not row by row, each of them rejected."""
     (tmp_path / "l.json").write_text(f'{opening}"mobile": "1"\n}}\n')
@@ -74,7 +75,7 @@ def test_names_json_over_several_lines(tmp_path: Path, opening: str) -> None:
         read(tmp_path / "l.json")
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "PAR1,mobile\nx,1\n",

@@ -38,7 +38,7 @@ async def new_token(sandbox: Sandbox) -> str:
     return str(reply.json["data"]["accessToken"])
 
 
-@pytest.mark.parametrize(
+@table(
     ("headers", "status"),
     [
         (encoded(f"till:{MD5_OF_123}"), 200),
@@ -90,7 +90,7 @@ async def test_lets_in_by_token() -> None:
         assert sandbox.counts.received == len(sandbox.arrivals("sandbox-key")) == 2
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         {},
@@ -113,7 +113,7 @@ async def test_refuses_a_token(body: object) -> None:
         assert (sandbox.counts.refused, sandbox.counts.tokens_issued) == (1, 0)
 
 
-@pytest.mark.parametrize(("ttl", "header"), [(300.0, 300), (0.2, 1), (1.5, 2)])
+@table(("ttl", "header"), [(300.0, 300), (0.2, 1), (1.5, 2)])
 async def test_says_how_long_a_token_is_good(ttl: float, header: int) -> None:
     """Whole seconds, rounded up."""
     async with Sandbox(token_ttl=ttl) as sandbox:
@@ -175,7 +175,7 @@ def test_counts_a_wrong_password_for_the_account_it_names() -> None:
     assert accounts.identify(encoded(f"till:{digest}"), 0) == ("till", None)
 
 
-@pytest.mark.parametrize("status", [None, 200, 401, 498])
+@table("status", [None, 200, 401, 498])
 async def test_reports_a_token_as_published(status: int | None) -> None:
     """Expired, revoked and never issued, with the status that is set; passwords as ever."""
     async with Sandbox(token_status=status, token_ttl=0) as sandbox:

@@ -62,7 +62,7 @@ async def test_is_in_no_count() -> None:
         assert sandbox.counts == before
 
 
-@pytest.mark.parametrize(
+@table(
     ("question", "arguments", "answer"),
     [
         ("received_for", {"identifier": "1"}, 2),
@@ -91,7 +91,7 @@ async def test_answers(question: str, arguments: dict[str, Any], answer: object)
     }.get(question, ([], 2, 0.05))
 
 
-@pytest.mark.parametrize(
+@table(
     ("question", "body", "status", "word"),
     [
         ("shutdown", {}, 404, "received_for"),
@@ -125,7 +125,7 @@ async def test_takes_nothing_but_post() -> None:
 _PAGE = {"Origin": "https://evil.example"}
 
 
-@pytest.mark.parametrize(
+@table(
     ("headers", "status"),
     [
         ({}, 200),
@@ -160,7 +160,7 @@ async def test_takes_nothing_from_a_web_page(headers: dict[str, str], status: in
         assert sandbox.unknown == (0.5 if status == 200 else 0.05)
 
 
-@pytest.mark.parametrize(
+@table(
     "name",
     [
         "_handler",
@@ -183,7 +183,7 @@ async def test_changes_nothing_but_settings(name: str) -> None:
         assert name in reply.json["error"]
 
 
-@pytest.mark.parametrize("body", [{"port": 1}, [], 5, "x", {"unknown": "much"}, {"answers": 5}])
+@table("body", [{"port": 1}, [], 5, "x", {"unknown": "much"}, {"answers": 5}])
 async def test_names_what_is_wrong_with_a_change(body: Any) -> None:
     """In place of an error of the server's own."""
     async with Sandbox() as sandbox:

@@ -12,6 +12,7 @@ import pytest
 
 from capillary_interactions.sandbox import FAULTS, MIXED_FAULTS, Sandbox
 from capillary_interactions.sandbox._faults import pick_fault
+from tests.tables import table
 
 from .asking import ask, get, read_wire, sample
 
@@ -19,7 +20,7 @@ JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 
 
-@pytest.mark.parametrize(
+@table(
     ("fault", "status", "content_type", "retry_after"),
     [
         ("error_500", 500, JSON, None),
@@ -50,7 +51,7 @@ async def test_answers_with(
         assert (await ask(sandbox.base_url, "1")).json == sandbox.expected("1")
 
 
-@pytest.mark.parametrize(
+@table(
     ("fault", "status", "published"),
     [
         ("code_498_200", 200, "error_token_expired"),
@@ -94,7 +95,7 @@ def _skeleton(value: Any) -> Any:
     return [_skeleton(held) for held in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (0.2, "1"), (0, "0"), (None, None)])
+@table(("seconds", "header"), [(7, "7"), (0.2, "1"), (0, "0"), (None, None)])
 async def test_throttles_on_purpose_as_the_setting_says(
     seconds: float | None, header: str | None
 ) -> None:
@@ -104,7 +105,7 @@ async def test_throttles_on_purpose_as_the_setting_says(
     assert (reply.status, reply.headers.get("Retry-After")) == (429, header)
 
 
-@pytest.mark.parametrize("fault", ["malformed_json", "html_200", "empty_200", "html_502"])
+@table("fault", ["malformed_json", "html_200", "empty_200", "html_502"])
 async def test_sends_what_is_no_json(fault: str) -> None:
     """These bodies cannot be read as JSON."""
     async with Sandbox(unknown=0, script=[fault]) as sandbox:
@@ -113,7 +114,7 @@ async def test_sends_what_is_no_json(fault: str) -> None:
         orjson.loads(reply.body)
 
 
-@pytest.mark.parametrize("shape", ["flat", "envelope", "envelope_old"])
+@table("shape", ["flat", "envelope", "envelope_old"])
 async def test_sends_wrong_types_in_every_shape(shape: str) -> None:
     """A count that is a word breaks every shape."""
     async with Sandbox(unknown=0, script=["wrong_types"], shape=shape) as sandbox:  # type: ignore[arg-type]
@@ -145,9 +146,7 @@ async def test_says_failure_inside_a_success() -> None:
     assert (status["success"], status["code"]) == ("false", 500)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "header"), [(0, "0"), (0.2, "1"), (1.0, "1"), (1.5, "2"), (30, "30")]
-)
+@table(("seconds", "header"), [(0, "0"), (0.2, "1"), (1.0, "1"), (1.5, "2"), (30, "30")])
 async def test_asks_for_whole_seconds(seconds: float, header: str) -> None:
     """Fractions are rounded up, and zero is possible."""
     script = ["error_503_retry_after"]
@@ -193,7 +192,7 @@ async def test_cuts_a_chunked_answer() -> None:
     assert not body.endswith(b"0\r\n\r\n")
 
 
-@pytest.mark.parametrize("fault", ["reset_before", "reset_mid_body", "truncated", "cut_chunked"])
+@table("fault", ["reset_before", "reset_mid_body", "truncated", "cut_chunked"])
 async def test_fails_a_client_of_aiohttp(fault: str) -> None:
     """What is wrong on the wire is an error of the client, never an answer."""
     async with Sandbox(unknown=0, script=[fault]) as sandbox:

@@ -13,7 +13,6 @@ from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -27,6 +26,7 @@ from capillary_interactions.sandbox._responses import Answer, AnswerFormat, look
 from capillary_interactions.sandbox._shapes import SHAPES
 from capillary_interactions.sandbox._spelling import Spelling
 from tests.described import body_violations, request_violations
+from tests.tables import table
 
 from .asking import SAMPLES, TOKEN, V1_1, V2, basic, get, post
 
@@ -50,7 +50,7 @@ async def test_is_served_and_valid() -> None:
     OpenAPIV31SpecValidator(reply.json).validate()
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+@table("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 async def test_has_one_method_a_path(method: str) -> None:
     """405, with the method that is right."""
     async with Sandbox() as sandbox:
@@ -61,7 +61,7 @@ async def test_has_one_method_a_path(method: str) -> None:
         assert sandbox.received_for("1") == 0
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+@table("path", sorted(SAMPLES.glob("*.json")))
 def test_describes_each_published_body(path: Path) -> None:
     """Those of the token endpoint, and those of both calls."""
     body, status = path.read_bytes(), HTTP_STATUS.get(path.stem, 200)
@@ -88,7 +88,7 @@ def spellings() -> Iterator[AnswerFormat]:
             yield AnswerFormat(shape=shape, phone_mirrors_sms=True, spelling=spelling)
 
 
-@pytest.mark.parametrize("unknown", [0.0, 1.0])
+@table("unknown", [0.0, 1.0])
 def test_describes_each_body_of_the_sandbox(unknown: float) -> None:
     """Found, not found and invalid, in each shape, of customers enough to meet every oddity."""
     population = Population(seed=0, unknown=unknown, messages=None)
@@ -114,7 +114,7 @@ def test_describes_each_failure_of_the_sandbox() -> None:
     assert body_violations(V1_1, "get", 200, RESPONSE_FAULTS["wrong_types"](answer).body)
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         {},
@@ -135,7 +135,7 @@ def test_describes_no_other_body(body: dict[str, Any]) -> None:
         assert body_violations(V1_1, "get", 200, orjson.dumps(body))
 
 
-@pytest.mark.parametrize(
+@table(
     "target",
     [
         PAGE_EXAMPLE,
@@ -153,7 +153,7 @@ def test_describes_each_published_request(target: str) -> None:
     assert request_violations("GET", f"/gate{target}", TILL, prefix="/gate") == []
 
 
-@pytest.mark.parametrize(
+@table(
     ("method", "target", "headers"),
     [
         ("POST", PAGE_EXAMPLE, TILL),

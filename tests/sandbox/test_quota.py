@@ -3,12 +3,12 @@
 import asyncio
 import itertools
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._counters import Quota, most_in_any_window
+from tests.tables import table
 
 from .asking import ask, basic, get
 
@@ -60,7 +60,7 @@ async def test_says_when_a_slot_is_free() -> None:
         assert reply.json["errors"][0]["code"] == 429
 
 
-@pytest.mark.parametrize(("retry_after", "header"), [(None, None), (7, "7"), (0, "0"), (0.5, "1")])
+@table(("retry_after", "header"), [(None, None), (7, "7"), (0, "0"), (0.5, "1")])
 async def test_says_what_it_was_told_to_say(retry_after: float | None, header: str | None) -> None:
     """None leaves the header out, a number is sent."""
     async with Sandbox(rate=(1, 30), retry_after=retry_after) as sandbox:

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,7 +128,7 @@ def test_has_a_word_for_every_query_string(path: str, query: str) -> None:
         assert asked.message
 
 
-@pytest.mark.parametrize(
+@table(
     ("shape", "query", "level", "code"),
     [
         ("flat", "mobile=", "errors", 1104),
@@ -159,7 +158,7 @@ async def test_refuses_on_the_wire(shape: Any, query: str, level: str, code: int
     assert said[level] == code
 
 
-@pytest.mark.parametrize(
+@table(
     "target", ["/", "/v1.1/customer/interactions", "/v2/customers", "/v1.1/customer/interaction/"]
 )
 async def test_knows_no_other_path(target: str) -> None:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from capillary_interactions.sandbox import Sandbox
+from tests.tables import table
 
 from .asking import V1_1, ask, basic, get
 
@@ -69,7 +70,7 @@ async def test_writes_an_ipv6_address_in_brackets() -> None:
         pytest.skip("this machine has no IPv6")
 
 
-@pytest.mark.parametrize("latency", [0.03, (0.03, 0.04)])
+@table("latency", [0.03, (0.03, 0.04)])
 async def test_takes_its_time(latency: Any) -> None:
     """An answer is as late as it is set to be; a refusal comes at once."""
     async with Sandbox(latency=latency) as sandbox:
@@ -101,7 +102,7 @@ CANNED: list[tuple[Any, int, str, bytes, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("canned", "status", "content_type", "body", "expected"), CANNED)
+@table(("canned", "status", "content_type", "body", "expected"), CANNED)
 async def test_gives_a_canned_answer(
     canned: Any, status: int, content_type: str, body: bytes, expected: object
 ) -> None:
@@ -135,7 +136,7 @@ async def test_sends_the_headers_of_a_canned_answer() -> None:
     assert (headers["Retry-After"], headers["X-Mine"]) == ("7", "yes")
 
 
-@pytest.mark.parametrize(("status", "refused"), [(200, 0), (404, 0), (401, 1), (403, 1)])
+@table(("status", "refused"), [(200, 0), (404, 0), (401, 1), (403, 1)])
 async def test_counts_canned_refusals_as_refused(status: int, refused: int) -> None:
     """A canned 401 or 403 is one, and everything else is an answer."""
     async with Sandbox(answers={"1": (status, {}, {})}) as sandbox:

@@ -187,7 +187,7 @@ async def test_changes_shape_and_answers_while_it_runs() -> None:
         assert (await ask(sandbox.base_url, "1")).json == {"mine": True}
 
 
-@pytest.mark.parametrize(
+@table(
     ("settings", "auth"),
     [
         ({}, BasicAuth("sandbox", "sandbox")),

@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import orjson
-import pytest
 
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._customers import CustomerHistory, Population
@@ -128,7 +127,7 @@ def _lists(value: Any) -> list[list[Any]]:
     return []
 
 
-@pytest.mark.parametrize("shape", ["envelope", "envelope_old"])
+@table("shape", ["envelope", "envelope_old"])
 async def test_says_success_and_whom_in_the_envelope(shape: Shape) -> None:
     """Status, customer and networks stand where they are published."""
     async with Sandbox(shape=shape, unknown=0) as sandbox:
@@ -140,9 +139,7 @@ async def test_says_success_and_whom_in_the_envelope(shape: Shape) -> None:
     assert answer["customer"]["interactions"]["network"]
 
 
-@pytest.mark.parametrize(
-    ("shape", "code"), [("flat", 8015), ("envelope", 1012), ("envelope_old", "1012")]
-)
+@table(("shape", "code"), [("flat", 8015), ("envelope", 1012), ("envelope_old", "1012")])
 async def test_says_that_nobody_is_there(shape: Shape, code: int | str) -> None:
     """An unknown customer is a failure inside a 200, with the published code."""
     async with Sandbox(shape=shape, unknown=1) as sandbox:
@@ -162,7 +159,7 @@ def ids(answer: Any) -> list[int]:
     return [sent["id"] for sent in emails["messageList"]]
 
 
-@pytest.mark.parametrize(
+@table(
     ("parameters", "page"),
     [
         ({}, slice(0, 50)),

@@ -4,11 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
-
 from capillary_interactions.sandbox import Sandbox
 from capillary_interactions.sandbox._customers import Population
 from capillary_interactions.sandbox._shapes import Shape
+from tests.tables import table
 
 from .asking import V2, ask, ask_v2, get, sample
 
@@ -100,7 +99,7 @@ async def test_moves_surveys_and_check_ins_into_the_zone() -> None:
     assert b'"time":"2025-3-1 17:03:23"' in written
 
 
-@pytest.mark.parametrize("shape", ["flat", "envelope"])
+@table("shape", ["flat", "envelope"])
 async def test_lists_sms_as_phone_too(shape: Shape) -> None:
     """The very same messages, ids included; other customers get no `phone` from it."""
     async with Sandbox(unknown=0) as sandbox:
@@ -112,7 +111,7 @@ async def test_lists_sms_as_phone_too(shape: Shape) -> None:
         assert messages(sandbox.expected(WHO), "phone")
 
 
-@pytest.mark.parametrize(
+@table(
     ("customers", "shape", "unwrap"),
     [
         (None, "envelope", lambda response: response["customer"]),
@@ -150,7 +149,7 @@ async def test_gives_warnings_where_they_are_published() -> None:
         assert item["warnings"] == {"warning": {**merged, "code": "91009"}}
 
 
-@pytest.mark.parametrize("names", [(), ("X-Cap-Requestid",), ("X-CAP-REQUEST-ID",), None])
+@table("names", [(), ("X-Cap-Requestid",), ("X-CAP-REQUEST-ID",), None])
 async def test_names_a_request_under_either_header(names: tuple[str, ...] | None) -> None:
     """One id for both; both by default, and one, the other or none where asked."""
     settings: dict[str, Any] = {} if names is None else {"request_id_headers": names}
@@ -164,7 +163,7 @@ async def test_names_a_request_under_either_header(names: tuple[str, ...] | None
             assert len(set(sent.values())) == min(len(sent), 1)
 
 
-@pytest.mark.parametrize(
+@table(
     ("mobile", "found"),
     [
         ("919738522695", True),
