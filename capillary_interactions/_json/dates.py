@@ -6,7 +6,6 @@ and days), and ISO 8601 with or without an offset.
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
@@ -47,14 +46,13 @@ def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> DateParser:
         doubting: Whether the function raises `ZoneInDoubtError`.
     """
     from_iso = datetime.fromisoformat
-    is_doubtful = _doubts(zone) if doubting else None
 
     def read(text: str) -> datetime | None:
         moment = parse_date(text)
         if moment is None:
             return None
         normalised = in_zone(moment, zone)
-        if is_doubtful is not None and normalised is not None and is_doubtful(text, moment):
+        if doubting and normalised is not None and _is_doubtful(text, moment, normalised):
             raise ZoneInDoubtError
         return normalised
 
@@ -76,16 +74,12 @@ def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> DateParser:
     return read_utc if zone is UTC else read
 
 
-def _doubts(zone: tzinfo) -> Callable[[str, datetime], bool]:
-    """Whether a date in a text puts the zone in doubt."""
-
-    def is_doubtful(text: str, moment: datetime) -> bool:
-        if moment.tzinfo is None:
-            local = moment.replace(tzinfo=zone)
-            return local.utcoffset() != local.replace(fold=1).utcoffset()
-        return shows_offset(text, moment) and not agrees(moment, zone)
-
-    return is_doubtful
+def _is_doubtful(text: str, moment: datetime, normalised: datetime) -> bool:
+    """Whether a date, as it is in a text and in the zone, puts the zone in doubt."""
+    if moment.tzinfo is None:
+        return normalised.utcoffset() != normalised.replace(fold=1).utcoffset()
+    differs = normalised.utcoffset() != moment.utcoffset()
+    return differs and shows_offset(text, moment)
 
 
 def shows_offset(text: str, moment: datetime) -> bool:
@@ -113,7 +107,7 @@ def parse_date(text: str) -> datetime | None:
 def _parse_published(text: str) -> datetime | None:
     """The date in a text that is exactly as published, by the parser in C; else None."""
     size = len(text)
-    with suppress(ValueError):
+    try:
         if size == 19 and text[10::3] == " ::":  # noqa: PLR2004
             if text[2] == "-":
                 return datetime.fromisoformat(f"{text[6:10]}{text[2:6]}{text[:2]}{text[10:]}")
@@ -121,6 +115,8 @@ def _parse_published(text: str) -> datetime | None:
                 return datetime.fromisoformat(text)
         elif (size, text[4::3]) in _ISO_FORMS:
             return datetime.fromisoformat(text)
+    except ValueError:
+        pass
     return None
 
 

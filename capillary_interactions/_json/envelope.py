@@ -43,6 +43,7 @@ _WRAPPERS: Final = {
     if field.envelope is not None and field.wrapper is not None
 }
 # Names that are read elsewhere, so that they are not unknown.
+_READ_OF_RESPONSE: Final = frozenset({"status", "customer", "warnings"})
 _READ_APART: Final = {CUSTOMER: frozenset({"interactions", "item_status"})}
 
 _Network = tuple[dict[str, Any], tuple[Interaction, ...]]
@@ -72,12 +73,7 @@ def _read_answer(
         who = _read_customer(customer)
     except SchemaMismatch as error:
         raise error.prefixed(path) from None
-    extra |= unknown_fields(response, frozenset({"status", "customer", "warnings", "customers"}))
-    beside = response.get("customers")
-    if isinstance(beside, dict) and path != "customer":
-        beside = unknown_fields(beside, frozenset({"customer"}))
-    if beside:
-        extra["customers"] = beside
+    extra |= _unknown_of_response(response, batch=path != "customer")
     unknown = [rest for rest, _ in networks if rest]
     if unknown:
         extra["network"] = unknown
@@ -106,20 +102,29 @@ def _only_customer(response: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return path, sent
 
 
+def _unknown_of_response(response: dict[str, Any], *, batch: bool) -> dict[str, Any]:
+    if not batch:
+        return unknown_fields(response, _READ_OF_RESPONSE)
+    unknown = unknown_fields(response, _READ_OF_RESPONSE | {"customers"})
+    beside = unknown_fields(response["customers"], frozenset({"customer"}))
+    return {**unknown, "customers": beside} if beside else unknown
+
+
 def _read_warnings(response: dict[str, Any], customer: dict[str, Any]) -> tuple[Any, ...]:
     """What the server warns of: at a place of its own, in the request's status, in the item's."""
     places = (response, response.get("status"), customer.get("item_status"))
-    return tuple(
-        checked_depth(warning)
+    listed = [
+        warning
         for place in places
-        for warning in _listed_warnings(place)
+        if isinstance(place, dict) and "warnings" in place
+        for warning in _listed_warnings(place["warnings"])
         if warning not in (None, "", "null", [], {})
-    )
+    ]
+    return tuple(map(checked_depth, listed))
 
 
-def _listed_warnings(place: Any) -> list[Any]:
-    """The warnings at `warnings.warning`, where one may stand without a list."""
-    warnings = place.get("warnings") if isinstance(place, dict) else None
+def _listed_warnings(warnings: Any) -> list[Any]:
+    """The warnings of an object with a `warning`, which may be one without a list."""
     if isinstance(warnings, dict) and "warning" in warnings:
         warnings = warnings["warning"]
     return warnings if isinstance(warnings, list) else [warnings]
