@@ -12,17 +12,18 @@ from capillary_interactions import (
     RetryPolicy,
     Unavailable,
 )
-from capillary_interactions.sandbox import Sandbox, SandboxProcess
+from capillary_interactions.sandbox import Sandbox
+from tests.tables import table
 
 from .clients import UNLIMITED, mobiles
 
 
 @pytest.mark.no_cover  # hundreds of lookups, which other tests cover
-@pytest.mark.parametrize(("lookups", "credentials"), [(600, 1), (300, 2)])
+@table(("lookups", "credentials"), [(250, 1), (250, 2)])
 async def test_costs_a_bounded_number_of_retries(lookups: int, credentials: int) -> None:
     """Hundreds of lookups cost one request each, and about forty more for each credential."""
     accounts = {f"till{number}": "word" for number in range(credentials)}
-    async with SandboxProcess(faults={"error_500": 1.0}, accounts=accounts) as sandbox:
+    async with Sandbox(faults={"error_500": 1.0}, accounts=accounts) as sandbox:
         auth = tuple(BasicAuth(*account) for account in accounts.items())
         # The default budget; only the waits are shorter.
         retry = RetryPolicy(wait_initial=0.01, wait_max=0.1, throttled_initial=0.01)
@@ -34,7 +35,7 @@ async def test_costs_a_bounded_number_of_retries(lookups: int, credentials: int)
         ):
             endings = [outcome async for outcome in outcomes]
             left = [state.retry_budget for state in client.snapshot().credentials]
-        counts = sandbox.counts()
+        counts = sandbox.counts
     assert len(endings) == lookups
     assert all(isinstance(outcome, Unavailable) for outcome in endings)
     assert {outcome.status for outcome in endings if isinstance(outcome, Unavailable)} == {500}

@@ -12,6 +12,7 @@ import pytest
 
 from capillary_interactions import InteractionsClient, Unavailable
 from capillary_interactions.sandbox import SandboxProcess
+from tests.tables import table
 
 from .byte_server import ByteServer, Received, answer
 from .clients import CUSTOMER, UNLIMITED, client_for
@@ -28,7 +29,7 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield process
 
 
-@pytest.mark.parametrize("way", WAYS)
+@table("way", WAYS, ids=lambda way: way.__name__)
 async def test_leaves_no_task_and_no_connection(
     way: Callable[[InteractionsClient], Awaitable[None]], sandbox: SandboxProcess
 ) -> None:
@@ -40,7 +41,7 @@ async def test_leaves_no_task_and_no_connection(
         async with nothing_left(connections=True):
             await way(client)
         received = sandbox.counts().received
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.01)
         assert sandbox.counts().received == received
 
 

@@ -5,24 +5,25 @@ from collections import Counter
 import pytest
 
 from capillary_interactions import Found, InteractionsClient, NotFound, to_jsonable
-from capillary_interactions.sandbox import MIXED_FAULTS, Sandbox, SandboxProcess
+from capillary_interactions.sandbox import MIXED_FAULTS, Sandbox
+from tests.tables import table
 
 from .clients import MANY_ATTEMPTS, UNLIMITED, mobiles
 
 
 @pytest.mark.no_cover  # hundreds of lookups, which other tests cover
-@pytest.mark.parametrize(("lookups", "ordered"), [(400, False), (100, True)])
+@table(("lookups", "ordered"), [(150, False), (100, True)])
 async def test_finds_every_known_customer(lookups: int, ordered: bool) -> None:
     """Each lookup has one outcome, none twice, none wrong."""
     customers = mobiles(lookups)
-    async with SandboxProcess(faults=0.3, fault_retry_after=0, seed=4) as sandbox:
+    async with Sandbox(faults=0.3, fault_retry_after=0, seed=4) as sandbox:
         config = sandbox.client_config(rate=UNLIMITED, retry=MANY_ATTEMPTS)
         async with (
             InteractionsClient(config) as client,
             client.stream(customers, ordered=ordered) as outcomes,
         ):
             endings = [outcome async for outcome in outcomes]
-        counts = sandbox.counts()
+        counts = sandbox.counts
     assert Counter(outcome.item for outcome in endings) == Counter(customers)
     if ordered:
         assert [outcome.item for outcome in endings] == customers
@@ -39,7 +40,7 @@ async def test_finds_every_known_customer(lookups: int, ordered: bool) -> None:
     assert 0.25 * lookups < counts.faulted < 0.7 * lookups
 
 
-@pytest.mark.parametrize("fault", MIXED_FAULTS)
+@table("fault", MIXED_FAULTS)
 async def test_survives_each_fault_twice_in_a_row(fault: str) -> None:
     """Each of the mixed faults passes on a retry."""
     async with Sandbox(script=[fault, fault], unknown=0, fault_retry_after=0) as sandbox:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from capillary_interactions import Found, InteractionsClient, Outcome, Unavailable
+from tests.tables import table
 
 from .byte_server import ByteServer, Received, always, answer
 from .clients import CUSTOMER, client_for, mobiles
@@ -58,9 +59,7 @@ SPELLINGS: Final = (
     Spelling("broken date", "Wed, 99 Xyz 2015 99:99:99 GMT", None),
     Spelling("empty", "", None),
 )
-all_spellings: Final = pytest.mark.parametrize(
-    "spelling", SPELLINGS, ids=lambda spelling: spelling.name
-)
+all_spellings: Final = table("spelling", SPELLINGS, ids=lambda spelling: spelling.name)
 
 
 def answer_with(status: int, spelling: Spelling) -> bytes:
@@ -81,7 +80,7 @@ async def look_up(client: InteractionsClient) -> tuple[Outcome, float]:
 
 
 @all_spellings
-@pytest.mark.parametrize("status", [500, 503])
+@table("status", [500, 503])
 async def test_bounds_a_failure(spelling: Spelling, status: int) -> None:
     """A lookup does not wait past its deadline; without a hint it retries at once."""
     async with ByteServer(always(answer_with(status, spelling))) as server, nothing_left():

@@ -13,6 +13,7 @@ from capillary_interactions import (
     Rejected,
     Unavailable,
 )
+from tests.tables import table
 
 from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for, mobiles
@@ -45,7 +46,7 @@ async def look_up(served: bytes, **settings: Any) -> tuple[Outcome, int]:
         return outcome, len(server.received)
 
 
-@pytest.mark.parametrize("status", statuses(201, 300))
+@table("status", statuses(201, 300))
 async def test_retries_an_empty_success(status: int) -> None:
     """204 and the like have no answer; the next request may get one."""
     outcome, requests = await look_up(answer(status, b""))
@@ -54,7 +55,7 @@ async def test_retries_an_empty_success(status: int) -> None:
     assert outcome.reason == f"HTTP {status} with an empty body"
 
 
-@pytest.mark.parametrize("status", statuses(300, 400))
+@table("status", statuses(300, 400))
 async def test_rejects_a_redirect(status: int) -> None:
     """The setting is wrong, and stays wrong."""
     outcome, requests = await look_up(answer(status, b"", "Location: http://127.0.0.1:1/"))
@@ -63,7 +64,7 @@ async def test_rejects_a_redirect(status: int) -> None:
     assert "redirects are not followed; check base_url" in outcome.reason
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "body"),
     [
         *((status, b"") for status in statuses(400, 600)),
@@ -85,7 +86,7 @@ async def test_ends_a_failure(status: int, body: bytes) -> None:
     assert body or ("check base_url and api" in outcome.reason) is (status in MISCONFIGURED)
 
 
-@pytest.mark.parametrize(("status", "body"), [(401, b""), (401, DENIED), (403, DENIED)])
+@table(("status", "body"), [(401, b""), (401, DENIED), (403, DENIED)])
 async def test_raises_where_credentials_were_never_accepted(status: int, body: bytes) -> None:
     """It concerns the whole program, so it is no outcome."""
     async with ByteServer(always(answer(status, body))) as server, nothing_left():
@@ -96,7 +97,7 @@ async def test_raises_where_credentials_were_never_accepted(status: int, body: b
     assert raised.value.status == status
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "body"),
     [(403, b""), *((status, page) for status in CREDENTIAL_STATUSES for page in PAGES)],
 )
@@ -124,7 +125,7 @@ async def test_blames_credentials_for_a_page_only_at_a_second_customer(
         assert isinstance(await client.lookup(second), Rejected)
 
 
-@pytest.mark.parametrize(("status", "raises"), [(401, True), (403, False)])
+@table(("status", "raises"), [(401, True), (403, False)])
 async def test_distinguishes_a_forbidden_customer_from_forbidden_credentials(
     status: int, raises: bool
 ) -> None:
