@@ -7,7 +7,7 @@ import pytest
 
 from capillary_interactions import BasicAuth, Found, InteractionsClient, RateLimit, Unavailable
 from capillary_interactions._http.session_pool import _Connector
-from capillary_interactions.sandbox import SandboxProcess
+from capillary_interactions.sandbox import Sandbox
 
 from .byte_server import ByteServer, Received, answer
 from .clients import MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
@@ -15,13 +15,13 @@ from .clients import MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
 pytestmark = pytest.mark.measures
 
 PER_SECOND: Final = 200
-THROTTLED: Final = answer(429, b"", "Retry-After: 2")
+THROTTLED: Final = answer(429, b"", "Retry-After: 1")
 # Requests sent before the refusal arrived are received up to this much later.
-SENT_BEFORE: Final = 0.15
+SENT_BEFORE: Final = 0.4
 
 
 async def test_pauses_a_crowd_for_as_long_as_the_server_asked() -> None:
-    """Nothing arrives for two seconds, and then all the rest, at the rate and in no burst."""
+    """Nothing arrives for a second, and then all the rest, at the rate and in no burst."""
     loop, refused = asyncio.get_running_loop(), list[float]()
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
@@ -41,14 +41,14 @@ async def test_pauses_a_crowd_for_as_long_as_the_server_asked() -> None:
     assert sum(outcome.attempts for outcome in outcomes) == len(server.received) == 65
     (since,) = refused
     after = [request.at - since for request in server.received if request.at > since]
-    assert not [at for at in after if SENT_BEFORE < at < 1.99]
-    late = [at for at in after if at >= 1.99]
+    assert not [at for at in after if SENT_BEFORE < at < 0.99]
+    late = [at for at in after if at >= 0.99]
     assert len(late) > 20
     # At the rate: no faster in all, and never many at once.
     assert late[-1] - late[0] >= 0.8 * (len(late) - 1) / PER_SECOND
     assert max(sum(at <= other < at + 0.05 for other in late) for at in late) <= 20
     waited = [outcome.waited for outcome in outcomes]
-    assert max(waited) >= 1.9
+    assert max(waited) >= 0.9
 
 
 async def test_wakes_requests_that_are_still_connecting(
@@ -63,16 +63,16 @@ async def test_wakes_requests_that_are_still_connecting(
         return await connect(self, *arguments, **options)
 
     monkeypatch.setattr(_Connector, "_create_connection", slowly)
-    async with SandboxProcess(rate="1/60", unknown=0) as sandbox:
+    async with Sandbox(rate="1/60", unknown=0) as sandbox:
         async with InteractionsClient(sandbox.client_config(rate=UNLIMITED)) as client:
             lookups = (client.lookup(mobile, timeout=5.0) for mobile in mobiles(100))
             outcomes = await asyncio.gather(*lookups)
             snapshot = client.snapshot()
-        counts = sandbox.counts()
+        counts = sandbox.counts
     refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
     assert len(refused) == 99
     assert all(outcome.retry_after is not None for outcome in refused)
-    assert max(outcome.elapsed for outcome in refused) < 2.0
+    assert max(outcome.elapsed for outcome in refused) < 4.0
     assert counts.received == snapshot.requests == sum(outcome.attempts for outcome in outcomes)
 
 

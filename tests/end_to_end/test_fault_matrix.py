@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from capillary_interactions import Found, Identifier, Outcome, Timeouts, Unavailable
+from tests.tables import table
 
 from .broken_connections import BODIES, CONNECTIONS, FRAMES, SHORT, Row
 from .byte_server import ByteServer, Received, acting
@@ -16,7 +17,7 @@ ROWS: Final = (*CONNECTIONS, *FRAMES, *BODIES)
 # Large answers take time, and smaller rows take the same path.
 LARGE: Final = ("10 MiB", "bomb", "endless", "nested")
 REPEATED: Final = tuple(row for row in ROWS if not any(part in row.name for part in LARGE))
-ROUNDS: Final = 10
+ROUNDS: Final = 4
 
 
 def check(outcome: Outcome, row: Row) -> None:
@@ -33,7 +34,7 @@ def check(outcome: Outcome, row: Row) -> None:
         assert outcome.status == row.status
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@table("row", ROWS, ids=lambda row: row.name)
 async def test_ends_as_the_matrix_says(row: Row) -> None:
     """One lookup against a server that does the same to each request."""
     async with ByteServer(acting(row.act)) as server, nothing_left():
@@ -51,7 +52,7 @@ async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.measures
-@pytest.mark.parametrize("attempt_timeout", [SHORT, 5.0])
+@table("attempt_timeout", [SHORT, 5.0])
 async def test_leaves_nothing_over_many_rounds(attempt_timeout: float) -> None:
     """Each row ends the same every time, beside any other, and no descriptor stays open."""
     numbers = [

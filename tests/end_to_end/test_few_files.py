@@ -15,7 +15,7 @@ from capillary_interactions.sandbox import SandboxProcess
 from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for, mobiles
 
-CUSTOMERS = 120
+CUSTOMERS = 60
 REASON = "too many open files: lower --in-flight or raise ulimit -n"
 
 

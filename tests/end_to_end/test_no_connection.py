@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from capillary_interactions import Found, InteractionsClient, Outcome, Timeouts, Unavailable
+from tests.tables import table
 
 from .byte_server import ByteServer, always, answer
 from .clients import CUSTOMER, client_for, mobiles
@@ -108,9 +109,9 @@ def check(outcome: Outcome, reason: str) -> None:
     assert "127.0.0.1" not in outcome.reason
 
 
-@pytest.mark.parametrize(("target", "connect", "reason"), ROWS)
+@table(("target", "connect", "reason"), ROWS)
 async def test_is_unavailable(target: Target, connect: float, reason: str) -> None:
-    """At most three attempts, a reason without the address, and no leak of fifty lookups."""
+    """At most three attempts, a reason without the address, and no leak of twenty lookups."""
     timeouts = Timeouts(connect=connect)
     async with (
         target() as base_url,
@@ -119,7 +120,7 @@ async def test_is_unavailable(target: Target, connect: float, reason: str) -> No
     ):
         outcome = await client.lookup(CUSTOMER)
         assert outcome.elapsed < 2.0
-        for ended in (outcome, *await client.lookup_all(mobiles(50))):
+        for ended in (outcome, *await client.lookup_all(mobiles(20))):
             check(ended, reason)
 
 
@@ -148,7 +149,7 @@ async def reason_by(base_url: str, **session: Any) -> tuple[str, int]:
     return outcome.reason, outcome.attempts
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "text", "attempts"),
     [(407, "it wants credentials", 1), (403, "it does not allow this host or port", 1),
      (405, "it does not allow CONNECT", 1), (502, "(HTTP 502)", 3)],

@@ -14,6 +14,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions.sandbox import Sandbox
+from tests.tables import table
 
 from .byte_server import Behave, ByteServer, Received, answer
 from .clients import CUSTOMER, MANY_ATTEMPTS, UNLIMITED, client_for, mobiles
@@ -78,7 +79,7 @@ async def test_replaces_a_token_that_expires_early() -> None:
     assert (first.attempts, second.attempts) == (1, 2)
 
 
-@pytest.mark.parametrize(
+@table(
     "auth", [OAuth("sandbox-key", "wrong"), OAuth("unknown", "x"), BasicAuth("sandbox", "wrong")]
 )
 async def test_raises_where_credentials_are_refused(auth: OAuth | BasicAuth) -> None:
@@ -104,9 +105,13 @@ async def test_refreshes_once_and_then_raises() -> None:
         assert [bool(request.body) for request in server.received] == [True, False, True, False]
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_retries_a_token_endpoint_that_fails(status: int) -> None:
+async def test_retries_a_token_endpoint_that_fails() -> None:
     """A failing token endpoint is retryable, not a refusal."""
+    await asyncio.gather(*map(check_retries_of_a_token, (429, 500, 503)))
+
+
+async def check_retries_of_a_token(status: int) -> None:
+    """Check that the third request for a token is the one that gets it."""
     failure = answer(status, b"")
     async with ByteServer(serving(failure, failure, answer(200, TOKEN))) as server:
         async with client_for(server.base_url, auth=AUTH, retry=MANY_ATTEMPTS) as client:
@@ -160,7 +165,7 @@ async def test_rarely_retries_a_refused_key() -> None:
         assert sandbox.counts.refused <= 3
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"data": {"accessToken": ""}}', b"<html>"])
+@table("body", [b"{}", b'{"data": {"accessToken": ""}}', b"<html>"])
 async def test_retries_an_answer_without_a_token(body: bytes) -> None:
     """It is no refusal, so it is an outcome, and its reason says what is missing."""
     async with (

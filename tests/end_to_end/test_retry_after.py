@@ -137,10 +137,10 @@ async def test_sends_little_into_a_storm() -> None:
     """Where everything is throttled, a crowd sends only its running requests, and ends at once."""
     async with ByteServer(always(answer(429, b"", "Retry-After: 30"))) as server, nothing_left():
         async with client_for(server.base_url, in_flight=16) as client:
-            lookups = (client.lookup(mobile, timeout=LIMIT) for mobile in mobiles(500))
+            lookups = (client.lookup(mobile, timeout=5.0) for mobile in mobiles(200))
             outcomes = await asyncio.gather(*lookups)
             snapshot = client.snapshot()
         assert snapshot.throttled == len(server.received) <= 16
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert sum(outcome.attempts for outcome in outcomes) == len(server.received)
-    assert max(outcome.elapsed for outcome in outcomes) < LIMIT
+    assert max(outcome.elapsed for outcome in outcomes) < 4.0
