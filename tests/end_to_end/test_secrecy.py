@@ -85,7 +85,7 @@ async def logged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
     handler, root = Recorder(), logging.getLogger()
     loop = asyncio.get_running_loop()
     # Where a callback was made is a matter of source lines only, which take long to find.
-    monkeypatch.setattr(asyncio.constants, "DEBUG_STACK_DEPTH", 1)
+    monkeypatch.setattr("asyncio.constants.DEBUG_STACK_DEPTH", 1)
     # In place of pytest's handlers, which format every record, too.
     monkeypatch.setattr(root, "handlers", [handler])
     monkeypatch.setattr(root, "level", logging.DEBUG)
