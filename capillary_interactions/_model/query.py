@@ -72,6 +72,12 @@ def _to_identifier_name(value: IdentifierName | str) -> IdentifierName:
     return parse_enum(IdentifierName, value, "an identifier's name")
 
 
+def _name_compared(name: IdentifierName) -> tuple[str, bool]:
+    # A custom name is another than the known one with the same text: their values, or even their
+    # names, may be sent differently.
+    return name.value, name.is_custom
+
+
 @constructed_bare
 @frozen
 class Identifier:
@@ -88,7 +94,8 @@ class Identifier:
             is not written in digits.
     """
 
-    name: IdentifierName = field(converter=_to_identifier_name)
+    # Out of the hash, which the value makes nearly unique.
+    name: IdentifierName = field(converter=_to_identifier_name, eq=_name_compared, hash=False)
     value: str = field(repr=repr_masked)
 
     @value.validator
@@ -146,7 +153,8 @@ class Identifier:
         """A customer by a type of identifier that this version does not know.
 
         Name and value are sent as they are, in both versions of the API: "wechat" or "cardNumber",
-        which siblings of the v2 call know, or "mobile" for a number that must not be changed.
+        which siblings of the v2 call know, or "mobile" for a number that must not be changed. It is
+        unequal to a known type's identifier, which may be sent differently.
         """
         return cls(IdentifierName.custom(name), value)
 

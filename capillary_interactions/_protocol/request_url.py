@@ -106,8 +106,8 @@ def sent_query(query: Query, version: ApiVersion, region: str | None = None) -> 
     sent = digits_to_send(value) if region is None else _digits_in_region(value, region)
     if sent == value:
         return query
-    # Custom, so that it is not changed again: of a number's digits alone the region is not known.
-    return evolve(query, identifier=Identifier.custom(identifier.name.value, sent))
+    # Equal to that of the digits themselves, so that all spellings of a number share one request.
+    return evolve(query, identifier=Identifier(IdentifierName.MOBILE, sent))
 
 
 def _digits_in_region(value: str, region: str) -> str:

@@ -89,6 +89,37 @@ async def test_changes_nothing_else(
     assert shared.received_for(sent) == before + 1
 
 
+@pytest.mark.parametrize("settings", [{}, {"single_flight": False, "cache_ttl": 60.0}])
+@pytest.mark.parametrize(
+    ("known", "custom", "sent"),
+    [
+        # The names are sent differently: id=554 and customer_id=554.
+        (Identifier.customer_id("554"), Identifier.custom("customer_id", "554"), ("554", "554")),
+        (
+            Identifier.mobile(f"+{MOBILE}"),
+            Identifier.custom("mobile", f"+{MOBILE}"),
+            (MOBILE, f"+{MOBILE}"),
+        ),
+    ],
+)
+async def test_shares_no_request_with_a_custom_name(
+    shared: Sandbox,
+    settings: dict[str, Any],
+    known: Identifier,
+    custom: Identifier,
+    sent: tuple[str, str],
+) -> None:
+    """A custom name may be the text of a known one, whose identifier is sent differently."""
+    before = shared.counts.received
+    async with _client(shared, **settings) as client:
+        outcomes = await client.lookup_all([known, custom])
+        assert shared.counts.received == before + 2
+        for identifier, outcome in zip((known, custom), outcomes, strict=True):
+            assert outcome.query.identifier == identifier
+    assert known != custom
+    assert [o.sent_value or o.query.identifier.value for o in outcomes] == list(sent)
+
+
 async def test_rejects_a_number_that_cannot_be_one(shared: Sandbox) -> None:
     """An outcome without a request; the reason names no digit, the item is the caller's."""
     before = shared.counts.received
