@@ -4,7 +4,7 @@ from benchmarks._cancellation_scenes import play
 from tests.tables import table
 
 
-@table("first", range(0, 48, 8))
+@table("first", range(0, 24, 8))
 def test_leaves_nothing_whatever_is_cancelled_when(first: int) -> None:
     """Places, turns, tasks and shared calls are free again, quota and deadlines were kept."""
     wrong = {seed: played.wrong for seed in range(first, first + 8) if (played := play(seed)).wrong}

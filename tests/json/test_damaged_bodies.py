@@ -7,7 +7,6 @@ from typing import Any, Final
 import orjson
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from capillary_interactions import to_jsonable
 from capillary_interactions._protocol.attempt_result import AttemptResult
@@ -147,10 +146,12 @@ def test_more_objects_than_a_history_has_are_unreadable() -> None:
     assert ending(judged(flat(x=[[]] * 60_000))) == "found"
 
 
-@settings(max_examples=30, deadline=None)
-@given(FLAT_ANSWERS, st.sampled_from(["utf-8", "utf-16", "utf-16-be", "utf-32"]))
-def test_an_answer_is_the_same_in_every_encoding(body: dict[str, Any], encoding: str) -> None:
+@settings(max_examples=12, deadline=None)
+@given(FLAT_ANSWERS)
+def test_an_answer_is_the_same_in_every_encoding(body: dict[str, Any]) -> None:
     """Read from its bytes alone, with something behind it or not."""
-    coded = json.dumps(body, ensure_ascii=False).encode(encoding)
-    assert judged(coded) == judged(body)
-    assert judged(coded + b"\0\0\0\0") == judged(body)
+    whole = judged(body)
+    for encoding in ("utf-8", "utf-16", "utf-16-be", "utf-32"):
+        coded = json.dumps(body, ensure_ascii=False).encode(encoding)
+        assert judged(coded) == whole
+        assert judged(coded + b"\0\0\0\0") == whole

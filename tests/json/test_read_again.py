@@ -60,7 +60,7 @@ def _again(found: CustomerInteractions) -> CustomerInteractions:
     return READER.read(orjson.loads(orjson.dumps(to_jsonable(found))))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(envelopes())
 @example(
     envelope(
