@@ -92,12 +92,15 @@ class LookupRunner:
         offset = next_offset(page, page, 0, size)
         if offset is None:
             return result
-        return await self._fetch_remaining_pages(state, page, offset, size)
+        merged = Pages(page)
+        result = await self._fetch_remaining_pages(state, merged, offset, size)
+        if result.customer is None or not merged.show_offset:
+            return result
+        return _answer(await off_loop(self.sender.reader.read_merged, result.customer))
 
     async def _fetch_remaining_pages(
-        self, state: LookupState, page: CustomerInteractions, offset: int, size: int
+        self, state: LookupState, pages: Pages, offset: int, size: int
     ) -> AttemptResult:
-        pages = Pages(page)
         for _ in range(self.config.max_pages - 1):
             query = evolve(state.query, limit=self.config.page_size, offset=offset)
             result = await self._fetch_page(state, query)

@@ -8,6 +8,8 @@ from capillary_interactions._json.dates import ZoneInDoubtError
 from capillary_interactions._json.envelope import envelope_reader
 from capillary_interactions._json.fields import ObjectReader, SchemaMismatch, json_type_name
 from capillary_interactions._json.flat import flat_reader
+from capillary_interactions._json.structure import set_frozen
+from capillary_interactions._json.unstructure import to_jsonable
 from capillary_interactions._json.zones import DateReader, answer_offset, read_with_offset
 from capillary_interactions._model.interactions import CustomerInteractions
 
@@ -29,6 +31,13 @@ class Reader:
     def __init__(self, timezone: tzinfo) -> None:
         self.read: Final = _make_reader(timezone)
 
+    def read_merged(self, answer: CustomerInteractions) -> CustomerInteractions:
+        """An answer of several pages, with the dates of all pages read as those of one answer."""
+        try:
+            return self.read(to_jsonable(answer))
+        except SchemaMismatch:  # pragma: no cover - what is written can be read
+            return answer
+
 
 def _make_reader(timezone: tzinfo) -> ObjectReader[CustomerInteractions]:
     read_quickly = _answer_reader(DateReader(timezone, doubting=True))
@@ -39,7 +48,9 @@ def _make_reader(timezone: tzinfo) -> ObjectReader[CustomerInteractions]:
         except ZoneInDoubtError:
             pass  # read again outside of this block, so that a mismatch has no other cause
         with read_with_offset(answer_offset(body, timezone)):
-            return _answer_reader(DateReader(timezone))(body)
+            answer = _answer_reader(DateReader(timezone))(body)
+        set_frozen(answer, "_shows_offset", True)
+        return answer
 
     return read
 

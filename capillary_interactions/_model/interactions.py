@@ -176,6 +176,9 @@ class CustomerInteractions:
     truncated: bool = False
     extra: Json = _extra_field()
     _source: Json | None = _source_field()
+    # Whether the answer shows an offset that is not its reader's, so that dates of other pages may
+    # have to be read with it.
+    _shows_offset: bool = field(init=False, default=False, repr=False, eq=False)
 
     def messages(self) -> Iterator[tuple[Interaction, Message]]:
         """Each message once, with the interaction it belongs to.

@@ -72,6 +72,8 @@ class Pages:
 
     def __init__(self, first: CustomerInteractions) -> None:
         self.merged = first
+        # Whether a page shows the offset of its dates, which those of other pages may not.
+        self.show_offset = first._shows_offset  # noqa: SLF001
         self._interactions: dict[_Key, Interaction] = {}
         # The messages seen, by the name of the interaction, and the surveys and locations, by the
         # key of the interaction and the field.
@@ -82,6 +84,7 @@ class Pages:
     def add(self, page: CustomerInteractions) -> bool:
         """Merge a further page; whether it added anything."""
         merged = self.merged
+        self.show_offset |= page._shows_offset  # noqa: SLF001
         if not self._interactions:
             self._index(merged)
         added = [self._merge_interaction(*keyed) for keyed in _keyed(page.interactions)]

@@ -45,9 +45,11 @@ def headline(outcome: Outcome) -> str:
 
 def interaction_counts(customer: CustomerInteractions) -> str:
     """Which interactions there are, and how many of each."""
+    once = {id(interaction) for interaction, _ in customer.messages()}
     counts = [
         f"{mask_text(interaction.name)} {interaction.count:,}"
         f"{_on(interaction.network, customer.name)}"
+        f"{' (the SMS again)' if interaction.messages and id(interaction) not in once else ''}"
         for interaction in customer.interactions
     ]
     return ", ".join(counts) or "no interactions"

@@ -126,6 +126,15 @@ def test_says_that_the_answer_is_another_customer_s(warning: Any) -> None:
         assert "merged" not in _shown(_found(warnings=(other,)))
 
 
+def test_lists_an_sms_once() -> None:
+    """That a server lists as `phone`, too: the counts are the server's, with a remark."""
+    phone = attrs.evolve(_SMS, name="phone")
+    text = _shown(_found(name="capillary", interactions=(phone, _SMS)))
+
+    assert "phone 1 (the SMS again), sms 1\n" in text
+    assert text.count("is your code") == 1
+
+
 def test_says_that_there_is_nothing() -> None:
     """A known customer without interactions is no empty table."""
     assert "no interactions" in _shown(_found())

@@ -110,6 +110,23 @@ async def test_are_the_instants_of_europe_where_no_zone_is_configured(
     assert list(compress(asia, shows)) == list(compress(europe, shows))
 
 
+async def test_are_the_instants_of_europe_on_every_page(sandbox: SandboxProcess) -> None:
+    """A page without a delivery is of the same answer as those that show the offset."""
+    tables = []
+    for settings in ({}, {"timezone": "Asia/Kolkata", "delivered_offset": True}):
+        sandbox.change(**{**_EUROPE, "shape": "flat", "messages": 12, "page_size": 1, **settings})
+        config = sandbox.client_config(rate=RateLimit(1_000_000, 1.0), page_size=1)
+        async with InteractionsClient(config) as client:
+            customer = (await client.lookup(Identifier.mobile(_WHO[1]))).unwrap()
+        again = Reader(UTC).read(to_jsonable(customer))
+        assert again == customer
+        tables.append([_dates(message) for _, message in customer.messages()])
+    sandbox.change(messages=None, page_size=50)
+
+    assert tables[0] == tables[1]
+    assert {delivered is None for _, _, delivered in tables[0]} == {True, False}
+
+
 @pytest.mark.parametrize("shape", ["flat", "envelope"])
 async def test_are_the_instants_of_europe_in_exported_tables(
     sandbox: SandboxProcess, tmp_path: Path, shape: str

@@ -137,7 +137,9 @@ def test_believes_a_zone_that_explains_every_offset() -> None:
     winter = {"id": 2, "sentDate": "05-03-2024 10:00:00"}
     odd = {"id": 3, "deliveredTime": "2024-03-05T10:00:05+05:30"}
 
-    for messages in ((summer, winter), (summer, winter, odd)):
+    late = {"id": 4, "deliveredTime": "2024-03-05T10:00:05+02:00"}
+
+    for messages in ((summer, winter), (summer, winter, odd), (summer, winter, late)):
         answer = read(flat_messages(*messages), reader=READERS[BERLIN])
         (sent_at,) = (one.sent_at for _, one in answer.messages() if one.id == 2)
         assert sent_at == at(9)
