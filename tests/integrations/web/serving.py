@@ -46,8 +46,6 @@ class Served:
 def environment(base_url: str, **settings: str) -> dict[str, str]:
     """What an operator would set."""
     return {
-        **os.environ,
-        "PYTHONPATH": str(_ROOT),
         "CAPILLARY_BASE_URL": base_url,
         "CAPILLARY_USERNAME": "sandbox",
         "CAPILLARY_PASSWORD": "sandbox",
@@ -61,7 +59,7 @@ async def elsewhere(application: str, base_url: str, **settings: str) -> AsyncIt
     """Serve an application by uvicorn's command line, for as long as the block lasts."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", application, "--port", "0", "--backlog", "1024"),
-        env=environment(base_url, **settings),
+        env={**os.environ, "PYTHONPATH": str(_ROOT), **environment(base_url, **settings)},
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
     )
@@ -89,13 +87,14 @@ async def _read(served: Served) -> None:
 
 @asynccontextmanager
 async def here(app: Any) -> AsyncIterator[aiohttp.ClientSession]:
-    """An application under a server in this process, and a session that asks it."""
+    """An application under a server in this process, and a session with connections at will."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.001)
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector) as session:
         yield session
     server.should_exit = True
     await task

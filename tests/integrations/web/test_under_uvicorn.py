@@ -1,4 +1,4 @@
-"""A FastAPI application under a real uvicorn in another process, asked from this one."""
+"""A FastAPI application under a real uvicorn; in another process where that is to end."""
 
 import asyncio
 import signal
@@ -8,21 +8,20 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from .serving import Served, elsewhere
+from .app import app
+from .serving import elsewhere, environment, here
 from .upstream import ANSWER, BUSY, Upstream
 
 
 @asynccontextmanager
 async def application(
-    upstream: Upstream, **settings: str
-) -> AsyncIterator[tuple[Served, aiohttp.ClientSession]]:
-    """The application, and a session with as many connections as a test likes."""
-    connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        elsewhere("tests.integrations.web.app:app", upstream.base_url, **settings) as served,
-        aiohttp.ClientSession(served.base_url, connector=connector) as session,
-    ):
-        yield served, session
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """The application, and a session that asks it."""
+    for name, value in environment(upstream.base_url, **settings).items():
+        monkeypatch.setenv(name, value)
+    async with here(app) as session:
+        yield session
 
 
 async def answer(session: aiohttp.ClientSession, path: str) -> tuple[int, bytes]:
@@ -31,12 +30,13 @@ async def answer(session: aiohttp.ClientSession, path: str) -> tuple[int, bytes]
         return response.status, await response.read()
 
 
-async def test_asks_once_for_a_hundred_who_ask_at_once() -> None:
+async def test_asks_once_for_a_hundred_who_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One customer, a hundred requests in the air, one request upstream."""
-    async with Upstream() as upstream, application(upstream) as (_, session):
+    async with Upstream() as upstream, application(upstream, monkeypatch) as session:
+        _, before = await answer(session, "/started")
         upstream.gate.clear()
         asking = [asyncio.create_task(answer(session, "/customers/1")) for _ in range(100)]
-        while await answer(session, "/started") != (200, b"100"):
+        while (await answer(session, "/started"))[1] != b"%d" % (int(before) + 100):
             await asyncio.sleep(0.005)
         upstream.gate.set()
         answers = await asyncio.gather(*asking)
@@ -46,19 +46,21 @@ async def test_asks_once_for_a_hundred_who_ask_at_once() -> None:
 
 
 @pytest.mark.parametrize(("ttl", "requests"), [("30", 1), ("0", 3)])
-async def test_asks_once_within_a_page_view(ttl: str, requests: int) -> None:
+async def test_asks_once_within_a_page_view(
+    ttl: str, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With `cache_ttl` set the parts of a page share one answer; by default each asks anew."""
     async with (
         Upstream() as upstream,
-        application(upstream, CAPILLARY_CACHE_TTL=ttl) as (_, session),
+        application(upstream, monkeypatch, CAPILLARY_CACHE_TTL=ttl) as session,
     ):
         assert await answer(session, "/view/1") == (200, b"[1,1,1]")
         assert upstream.received == requests
 
 
-async def test_answers_503_at_once_while_it_cools_down() -> None:
+async def test_answers_503_at_once_while_it_cools_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the seconds to wait; no handler hangs until its deadline, nothing is sent upstream."""
-    async with Upstream() as upstream, application(upstream) as (_, session):
+    async with Upstream() as upstream, application(upstream, monkeypatch) as session:
         upstream.gate.clear()
         # Some are in the air when the refusal comes; the others ask after it.
         asking = [
@@ -82,7 +84,11 @@ async def test_answers_503_at_once_while_it_cools_down() -> None:
 
 async def test_loses_no_response_that_had_begun() -> None:
     """SIGTERM in the middle: what waits for an answer gets it, what streams goes on to its end."""
-    async with Upstream() as upstream, application(upstream) as (served, session):
+    async with (
+        Upstream() as upstream,
+        elsewhere("tests.integrations.web.app:app", upstream.base_url) as served,
+        aiohttp.ClientSession(served.base_url) as session,
+    ):
         async with session.get("/all/50") as streaming:
             first = await streaming.content.readline()
             upstream.gate.clear()
