@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-import time
 from collections import Counter
 from typing import Final
 
@@ -15,26 +14,34 @@ from capillary_interactions import (
     RateLimit,
     events,
 )
+from capillary_interactions._http.transport import Transport
 
 LIMIT: Final = RateLimit(50, 1.0)
 RULE: Final = Rule(kind="sliding log", requests=100_000, per=1.0, takes=0.02)
 _TILLS: Final = tuple(BasicAuth(f"till{number}", "secret") for number in range(3))
 
 
+def _now() -> float:
+    # The event loop's clock, so that it may be simulated.
+    return asyncio.get_running_loop().time()
+
+
 async def _pull(client: InteractionsClient, share: float | None, counts: list[float]) -> None:
     async with client.stream(customers(), share=share) as outcomes:
         async for _ in outcomes:
-            counts.append(time.monotonic())  # noqa: PERF401 - each one as it comes
+            counts.append(_now())  # noqa: PERF401 - each one as it comes
 
 
-async def lookups_beside_a_stream(base_url: str, seconds: float) -> tuple[list[float], int]:
+async def lookups_beside_a_stream(
+    base_url: str, seconds: float, transport: Transport | None = None
+) -> tuple[list[float], int]:
     """How long single lookups waited while a stream took all it could get, and its outcomes."""
     streamed, waits = list[float](), list[float]()
-    async with client_of(base_url, LIMIT) as client:
+    async with client_of(base_url, LIMIT, transport=transport) as client:
         stream = asyncio.create_task(_pull(client, None, streamed))
-        until = time.monotonic() + seconds
+        until = _now() + seconds
         number = 0
-        while time.monotonic() < until:
+        while _now() < until:
             await asyncio.sleep(0.25)
             outcome = await client.lookup(Identifier.email(f"c{number}@example.com"))
             waits.append(outcome.waited)
@@ -44,10 +51,12 @@ async def lookups_beside_a_stream(base_url: str, seconds: float) -> tuple[list[f
     return waits, len(streamed)
 
 
-async def stream_under_a_flood(base_url: str, seconds: float) -> tuple[int, int]:
+async def stream_under_a_flood(
+    base_url: str, seconds: float, transport: Transport | None = None
+) -> tuple[int, int]:
     """Outcomes of a stream, and of lookups of which there are always a hundred waiting."""
     streamed, looked_up = list[float](), Counter[str]()
-    async with client_of(base_url, LIMIT) as client:
+    async with client_of(base_url, LIMIT, transport=transport) as client:
 
         async def flood(one: int) -> None:
             number = 0
@@ -66,10 +75,12 @@ async def stream_under_a_flood(base_url: str, seconds: float) -> tuple[int, int]
     return len(streamed), looked_up["found"]
 
 
-async def stream_with_a_share(base_url: str, share: float, seconds: float) -> float:
+async def stream_with_a_share(
+    base_url: str, share: float, seconds: float, transport: Transport | None = None
+) -> float:
     """The part of the client's rate that a stream with a share uses, alone on the client."""
     streamed = list[float]()
-    async with client_of(base_url, LIMIT) as client:
+    async with client_of(base_url, LIMIT, transport=transport) as client:
         stream = asyncio.create_task(_pull(client, share, streamed))
         await asyncio.sleep(seconds)
         stream.cancel()
@@ -78,7 +89,7 @@ async def stream_with_a_share(base_url: str, share: float, seconds: float) -> fl
 
 
 async def several_credentials(
-    base_url: str, seconds: float, throttled: int | None
+    base_url: str, seconds: float, throttled: int | None, transport: Transport | None = None
 ) -> tuple[list[int], list[float]]:
     """Requests of each credential, and its cool-down, with one of them refused at the start."""
     sent = Counter[int]()
@@ -88,11 +99,11 @@ async def several_credentials(
             sent[event.credential] += 1
 
     config = client_of(base_url, LIMIT, auth=_TILLS).config
-    async with InteractionsClient(config, observers=[watch]) as client:
+    async with InteractionsClient(config, observers=[watch], transport=transport) as client:
         if throttled is not None:
             # As its answer would: the pace of that credential hears of a refusal.
             await client.lookup(Identifier.mobile("919000000001"))
-            client._pool.all[throttled].on_throttled(time.monotonic(), 60.0)  # noqa: SLF001
+            client._pool.all[throttled].on_throttled(_now(), 60.0)  # noqa: SLF001
         stream = asyncio.create_task(_pull(client, None, []))
         await asyncio.sleep(seconds)
         pauses = [one.cool_down for one in client.snapshot().credentials]

@@ -13,6 +13,7 @@ from capillary_interactions import (
     InteractionsClient,
     RateLimit,
 )
+from capillary_interactions._http.transport import Transport
 from capillary_interactions.events import Observer
 
 
@@ -23,12 +24,17 @@ def customers(most: int | None = None) -> Iterator[Identifier]:
 
 
 def client_of(
-    base_url: str, limit: RateLimit, *, observers: Iterable[Observer] = (), **settings: Any
+    base_url: str,
+    limit: RateLimit,
+    *,
+    observers: Iterable[Observer] = (),
+    transport: Transport | None = None,
+    **settings: Any,
 ) -> InteractionsClient:
     """A client that keeps 64 requests in flight where the rate allows."""
     usual = {"auth": BasicAuth("till", "secret"), "in_flight": 64}
     config = ClientConfig(base_url, rate=limit, **{**usual, **settings})
-    return InteractionsClient(config, observers=observers)
+    return InteractionsClient(config, observers=observers, transport=transport)
 
 
 def burst_of(limit: RateLimit) -> int:

@@ -1,7 +1,7 @@
 """Is the promise kept at a real nginx, and could this machine have done more?
 
-python -m benchmarks._nginx_trial REQUESTS PER BURST SECONDS prints the figures of one setting as
-JSON: for a process of its own, in which nothing else runs or is traced.
+python -m benchmarks._nginx_trial SECONDS prints the figures of the settings as JSON: for a process
+of its own, in which nothing else runs or is traced.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ _SHORT: Final = (RateLimit(10, 1.0), RateLimit(100, 1.0), RateLimit(1_000, 1.0))
 
 # A limit that is never reached, and for how long a machine is asked what it can do.
 _NONE: Final = RateLimit(1_000_000, 1.0)
-_TRIAL: Final = 0.5
+_TRIAL: Final = 0.3
 
 
 @frozen(kw_only=True)
@@ -67,10 +67,17 @@ def _server(rate: int, burst: int) -> Iterator[Nginx]:
         yield server
 
 
-def _held_back(limit: RateLimit, seconds: float) -> tuple[int, int, float]:
-    """What `through_nginx` gives, at an nginx of the same rate and burst."""
-    with _server(round(limit.requests / limit.per), burst_of(limit)) as server:
-        return asyncio.run(through_nginx(server, limit, seconds))
+async def _held_back(limits: Sequence[RateLimit], seconds: float) -> list[tuple[int, int, float]]:
+    """What `through_nginx` gives, each at an nginx of the same rate and burst, at the same time."""
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(_server(round(limit.requests / limit.per), burst_of(limit)))
+            for limit in limits
+        ]
+        trials = zip(servers, limits, strict=True)
+        return await asyncio.gather(
+            *(through_nginx(server, limit, seconds) for server, limit in trials)
+        )
 
 
 def _able() -> float:
@@ -80,19 +87,26 @@ def _able() -> float:
         return share_used([one.at for one in server.arrivals()], 1.0, skip=0.0)
 
 
-def _figures(limit: RateLimit, seconds: float) -> Figures:
+def _figures(seconds: float) -> list[Figures]:
     before = _able()
-    requests, refused, share = _held_back(limit, seconds)
-    return Figures(requests=requests, refused=refused, share=share, able=min(before, _able()))
+    *slow, fast = NGINX
+    seen = [
+        *asyncio.run(_held_back(slow, seconds)),
+        *asyncio.run(_held_back([fast], seconds)),
+    ]
+    able = min(before, _able())
+    return [
+        Figures(requests=requests, refused=refused, share=share, able=able)
+        for requests, refused, share in seen
+    ]
 
 
-def in_own_process(limit: RateLimit, seconds: float) -> Figures:
-    """The figures of a setting, from a process that does nothing else."""
-    numbers = (limit.requests, limit.per, burst_of(limit), seconds)
-    command = [sys.executable, "-m", "benchmarks._nginx_trial", *map(str, numbers)]
+def in_own_process(seconds: float) -> list[Figures]:
+    """The figures of `NGINX`, from a process that does nothing else."""
+    command = [sys.executable, "-m", "benchmarks._nginx_trial", str(seconds)]
     root = Path(__file__).parents[1]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout
-    return Figures(**json.loads(output))
+    return [Figures(**figures) for figures in json.loads(output)]
 
 
 def print_nginx(seconds: float) -> None:
@@ -101,7 +115,7 @@ def print_nginx(seconds: float) -> None:
     print("|---|---|---|---|---|")
     for limit in _interleaved():
         rate, burst = round(limit.requests / limit.per), burst_of(limit)
-        requests, refused, share = _held_back(limit, seconds)
+        ((requests, refused, share),) = asyncio.run(_held_back([limit], seconds))
         print(
             f"| {rate}r/s, burst={burst} nodelay | {limit}, burst {burst} "
             f"| {requests} | {refused} | {share:.1%} |",
@@ -116,10 +130,8 @@ def _interleaved() -> Iterator[RateLimit]:
 
 
 def main() -> None:
-    """Measure one setting, and print its figures as JSON."""
-    requests, per, burst, seconds = sys.argv[1:]
-    limit = RateLimit(int(requests), float(per), burst=int(burst))
-    print(json.dumps(asdict(_figures(limit, float(seconds)))))
+    """Measure the settings, and print their figures as JSON."""
+    print(json.dumps([asdict(figures) for figures in _figures(float(sys.argv[1]))]))
 
 
 if __name__ == "__main__":

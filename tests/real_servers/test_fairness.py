@@ -1,61 +1,61 @@
-"""Sharing of the rate at a real server: lookups beside streams, shares, several credentials."""
+"""Sharing of the rate on a simulated clock: lookups beside streams, shares, several credentials.
 
-import asyncio
-from collections.abc import Iterator
+`python -m benchmarks.quota --turns` measures the same at a real server.
+"""
 
-import pytest
+from typing import Final
 
 from benchmarks._fairness import (
     LIMIT,
-    RULE,
     lookups_beside_a_stream,
     several_credentials,
     stream_under_a_flood,
     stream_with_a_share,
 )
-from benchmarks.servers.rate_limited import limited
+from capillary_interactions.testing import (
+    FakeTransport,
+    after,
+    interactions,
+    run_without_waiting,
+)
 
-pytestmark = pytest.mark.measures
+_URL: Final = "https://api.example.com"
+_SECONDS: Final = 5.0
 
 
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    """A server that refuses nothing and answers after 20 ms."""
-    with limited({"turns": RULE}) as server:
-        yield server.url("turns")
+def _server() -> FakeTransport:
+    """One that refuses nothing and answers after 20 ms."""
+    return FakeTransport(default=after(0.02, interactions()))
 
 
-async def test_a_lookup_goes_ahead_of_a_stream(base_url: str) -> None:
+def test_a_lookup_goes_ahead_of_a_stream() -> None:
     """It waits for about one slot, with 64 items of the stream waiting; the stream continues."""
-    waits, streamed = await lookups_beside_a_stream(base_url, 2.0)
-    assert sorted(waits)[len(waits) // 2] <= 3 * LIMIT.per / LIMIT.requests
-    assert streamed >= 0.5 * 2.0 * LIMIT.requests
+    waits, streamed = run_without_waiting(lookups_beside_a_stream(_URL, _SECONDS, _server()))
+    assert max(waits) <= 2 * LIMIT.per / LIMIT.requests
+    assert streamed >= 0.8 * _SECONDS * LIMIT.requests
 
 
-async def test_a_stream_keeps_its_tenth_under_a_flood_of_lookups(base_url: str) -> None:
+def test_a_stream_keeps_its_tenth_under_a_flood_of_lookups() -> None:
     """A hundred lookups are waiting at any time, and every tenth slot is the stream's."""
-    streamed, looked_up = await stream_under_a_flood(base_url, 2.5)
+    streamed, looked_up = run_without_waiting(stream_under_a_flood(_URL, _SECONDS, _server()))
     # The last of its requests may not have ended yet.
     assert streamed + 1 >= (streamed + looked_up) // 10
     assert streamed <= 0.2 * looked_up
 
 
-async def test_a_stream_keeps_to_its_share(base_url: str) -> None:
+def test_a_stream_keeps_to_its_share() -> None:
     """It uses no more than its share of the rate, and not much less."""
-    shares = (0.8, 0.25)
-    used = await asyncio.gather(*(stream_with_a_share(base_url, share, 2.0) for share in shares))
-    for share, part in zip(shares, used, strict=True):
-        assert 0.75 * share <= part <= 1.05 * share
+    for share in (0.8, 0.25):
+        used = run_without_waiting(stream_with_a_share(_URL, share, _SECONDS, _server()))
+        assert 0.9 * share <= used <= 1.02 * share
 
 
-async def test_several_credentials_send_at_the_sum_of_their_rates(base_url: str) -> None:
+def test_several_credentials_send_at_the_sum_of_their_rates() -> None:
     """Three of them, and when one is cooling down, the other two as before."""
-    (all_three, _), (sent, pauses) = await asyncio.gather(
-        several_credentials(base_url, 2.0, None), several_credentials(base_url, 2.0, 1)
-    )
-    # Compared with each other, as a busy machine slows all of them; one alone is slower.
-    assert sum(all_three) >= 1.5 * 2.0 * LIMIT.requests
-    assert min(all_three) >= 0.75 * max(all_three)
+    all_three, _ = run_without_waiting(several_credentials(_URL, _SECONDS, None, _server()))
+    sent, pauses = run_without_waiting(several_credentials(_URL, _SECONDS, 1, _server()))
+    assert sum(all_three) >= 0.9 * 3 * _SECONDS * LIMIT.requests
+    assert min(all_three) >= 0.9 * max(all_three)
     assert [pause > 0 for pause in pauses] == [False, True, False]
     assert sent[1] <= 2
-    assert min(sent[0], sent[2]) >= 0.75 * min(all_three)
+    assert min(sent[0], sent[2]) >= 0.9 * min(all_three)
