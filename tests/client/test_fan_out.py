@@ -71,7 +71,7 @@ def fan_out(
     return FanOut(work, source, prepare=_same, concurrency=concurrency, ordered=ordered)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(0, 5), max_size=40),
     st.integers(1, 7),

@@ -12,7 +12,7 @@ from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, busiest, customer, customers, now, settings
 
-SECONDS = 20.0
+SECONDS = 10.0
 
 
 def _tighten(client: InteractionsClient, number: int) -> None:

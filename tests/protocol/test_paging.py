@@ -94,7 +94,7 @@ def ids(answer: CustomerInteractions) -> list[int | None]:
     return [message.id for _, message in answer.messages()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(whole=histories(), size=st.integers(1, 15), overlap=st.integers(0, 3))
 @example(whole=flat(warnings=[]), size=1, overlap=0)
 def test_of_any_size_are_the_whole(whole: dict[str, Any], size: int, overlap: int) -> None:
@@ -109,7 +109,7 @@ def test_of_any_size_are_the_whole(whole: dict[str, Any], size: int, overlap: in
     assert longest // size <= requests <= (longest + overlap) // size + 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(whole=histories(), size=st.integers(1, 4))
 def test_from_a_server_that_ignores_offset_end(whole: dict[str, Any], size: int) -> None:
     """The second page brings nothing new, so it is the last; what is short is marked."""

@@ -41,7 +41,7 @@ def _bodies(message: str) -> list[object]:
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(identifier=IDENTIFIERS, before=AROUND, after=AROUND, status=st.sampled_from([200, 404, 500]))
 @example(Identifier.external_id("AB-\\1\\g<0>"), "", "", 200)
 @example(Identifier.external_id("AB-" + "X" * 3000), "y" * 300, "", 200)
@@ -86,7 +86,7 @@ def test_never_hold_a_query_string() -> None:
     assert "/v1.1/customer?***" in said
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(message=st.text(max_size=300))
 def test_are_one_short_line(message: str) -> None:
     """Whatever the server's text holds."""
