@@ -15,8 +15,9 @@ import pytest
 
 from capillary_interactions.sandbox import Counts, Sandbox, SandboxProcess
 from capillary_interactions.sandbox import _process as process_module
+from capillary_interactions.sandbox._settings import SandboxSettings
 
-from .asking import V1_1, ask, basic
+from .asking import TOKEN, V1_1, ask, basic, post
 
 SETTINGS: dict[str, Any] = {"unknown": 0.0, "messages": 3, "seed": 5, "retry_after": None}
 
@@ -76,6 +77,41 @@ async def test_changes_while_it_runs(fresh: SandboxProcess) -> None:
     assert (throttled.status, throttled.headers["Retry-After"]) == (429, "7")
     fresh.change(rate=None, shape="flat", retry_after=...)
     assert ((await ask(fresh.base_url, "2")).status, fresh.expected("2")) == (404, None)
+
+
+async def test_changes_how_answers_are_written(fresh: SandboxProcess) -> None:
+    """The settings of clusters and versions, and back to the default of each."""
+    written = {
+        "shape": "envelope",
+        "customers": "list",
+        "timezone": "Asia/Kolkata",
+        "iso_fields": True,
+        "warnings": ["1017"],
+        "item_warnings": [{"code": 91009}],
+        "request_id_headers": ["X-CAP-REQUEST-ID"],
+        "phone_mirrors_sms": True,
+        "delivered_offset": True,
+        "token_status": 498,
+        "token_script": ["code_320001_200"],
+    }
+    fresh.change(**written)
+    reply = await ask(fresh.base_url, "1")
+    bad = await ask(fresh.base_url, "1", headers={"X-CAP-API-OAUTH-TOKEN": "x"})
+    key = {"key": "sandbox-key", "secret": "sandbox-secret"}
+    tokens = [(await post(fresh.base_url, TOKEN, key)).json["data"] for _ in range(2)]
+    fresh.inject_token("html_502")
+    broken = await post(fresh.base_url, TOKEN, key)
+    default = SandboxSettings()
+    fresh.change(**{name: getattr(default, name) for name in written})
+
+    assert {name for name in reply.headers if name.startswith("X-")} == {"X-CAP-REQUEST-ID"}
+    [customer] = reply.json["response"]["customers"]["customer"]
+    assert customer["item_status"]["warnings"] == {"warning": [{"code": 91009}]}
+    assert reply.json["response"]["status"]["warnings"] == {"warning": ["1017"]}
+    assert b'+05:30"' in reply.body
+    assert (bad.status, tokens[0], broken.status) == (498, None, 502)
+    assert tokens[1]["accessToken"]
+    assert (await ask(fresh.base_url, "1")).json == Sandbox(**SETTINGS).expected("1")
 
 
 def test_refuses_a_bad_change(fresh: SandboxProcess) -> None:
