@@ -16,9 +16,11 @@ from .leaks import nothing_left
 
 pytestmark = pytest.mark.measures
 
-LIMIT: Final = 0.9
+LIMIT: Final = 1.4
 """Timeout of a lookup in seconds: less than any header here asks for, if it asks for a wait."""
 
+SOON: Final = 1.2
+"""What ends at once has ended by then, on a machine where others work, too; in seconds."""
 
 DATE: Final = "a date"
 
@@ -94,7 +96,7 @@ async def test_bounds_a_failure(spelling: Spelling, status: int) -> None:
     assert outcome.retry_after == (
         spelling.seconds if spelling.seconds is None else pytest.approx(spelling.seconds, abs=10)
     )
-    assert took < 0.5
+    assert took < SOON
 
 
 @all_spellings
@@ -108,7 +110,7 @@ async def test_pauses_the_credential(spelling: Spelling) -> None:
         assert outcome.attempts == len(server.received) == 1
     assert isinstance(outcome, Unavailable)
     assert outcome.status in (429, None)
-    assert took < 0.5
+    assert took < SOON
     # The default pause is two seconds; none is longer than the policy allows.
     expected = min(spelling.seconds or 2.0, 3600.0)
     assert pause == pytest.approx(expected, abs=10 if spelling.name == "date" else 0.6)
@@ -116,7 +118,7 @@ async def test_pauses_the_credential(spelling: Spelling) -> None:
     assert isinstance(again, Unavailable)
     assert again.attempts == 0
     assert again.retry_after == pytest.approx(pause, abs=0.5)
-    assert again.elapsed < 0.5
+    assert again.elapsed < SOON
 
 
 async def test_waits_at_least_as_long_as_a_failure_asks() -> None:
