@@ -54,7 +54,7 @@ class Partition(RuleBasedStateMachine):
 
 
 TestPartition = Partition.TestCase
-TestPartition.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPartition.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 
 
 def test_refuses_a_position_that_does_not_rise() -> None:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks._consumer_scenes import play
 from capillary_interactions.testing import run_without_waiting
 
-_FIXED = range(60)
+_FIXED = range(30)
 
 
 @pytest.mark.parametrize("seed", [*_FIXED, None])
