@@ -155,11 +155,11 @@ async def test_shows_nothing_whatever_fails(
         # Throttling pauses for seconds, and one refusal is enough.
         throttled = fault is not None and fault.startswith("throttle")
         retry = RetryPolicy(attempts=1) if throttled else TWO_ATTEMPTS
-        timeouts = Timeouts(attempt=0.05 if fault in ("hang", "slow_body") else 5.0)
+        timeouts = Timeouts(attempt=0.3 if fault in ("hang", "slow_body") else 5.0)
         config = config_for(sandbox.base_url, auth=auth, retry=retry, timeouts=timeouts)
         async with InteractionsClient(config) as client:
             outcomes = await asyncio.gather(
-                *(client.lookup(query, timeout=2.0) for query in QUERIES[: 1 if throttled else 3]),
+                *(client.lookup(query, timeout=10.0) for query in QUERIES[: 1 if throttled else 3]),
                 return_exceptions=True,  # some faults are refusals of the credentials
             )
             values = [client, client.snapshot(), config, config.auth, auth]
