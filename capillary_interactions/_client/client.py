@@ -144,15 +144,12 @@ class InteractionsClient:
             steps.push_async_callback(self._single_flight.cancel_all)
 
     async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
-        """One customer's interactions, or why there are none.
+        """One customer's interactions, or why there are none: one of the five endings.
 
         Args:
             query: Whom, and what of theirs.
             timeout: Seconds it may take altogether: waiting for quota, retries and all. By default
                 `config.timeouts.total`; `math.inf` for no limit.
-
-        Returns:
-            One of the five endings; `outcome.unwrap()` gives the answer or raises.
 
         Raises:
             ValueError: The query cannot be asked with these settings, or the timeout is none.
@@ -165,6 +162,8 @@ class InteractionsClient:
             try:
                 sent = sent_query(parsed, self._config.api, self._config.phone_region)
             except InvalidMobileError as error:
+                if self._config.phone_region is None:
+                    raise  # with that setting it may be a number
                 return self._reject(Rejected(query=parsed, item=query, reason=str(error)))
             return await self._look_up(parsed, sent, query, limit, interactive=True)
         except Exception as error:

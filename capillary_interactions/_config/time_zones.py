@@ -19,6 +19,7 @@ from capillary_interactions._text.masking import describe_value
 _FIXED: Final[Mapping[str, tzinfo]] = {
     INDIAN_TIME: timezone(timedelta(hours=5, minutes=30), INDIAN_TIME),
 }
+_DIGIT: Final = re.compile(r"\d")
 _CITY: Final = re.compile(r"[A-Za-z]{1,12}/[A-Za-z_-]{1,30}", re.ASCII)
 
 
@@ -64,6 +65,8 @@ def _similar(name: str, names: set[str]) -> list[str]:
     """At most two names that may be meant: in other capitals, the city alone, or misspelt."""
     import difflib  # noqa: PLC0415
 
+    if _DIGIT.search(name):
+        return []  # an offset, whose sign is reversed in the names that have one (Etc/GMT+5)
     by_key = {known.lower(): known for known in sorted(names)}
     key = name.strip().lower().replace(" ", "_")
     if key in by_key:

@@ -27,7 +27,9 @@ ROUNDED: Final = (
     "must not be a spreadsheet's rounding of a long number (in scientific notation, with an E), "
     "whose digits are lost: have the column written as text"
 )
-_AS_GIVEN: Final = 'Identifier.custom("mobile", ...) sends anything as it is'
+_AS_GIVEN: Final = (
+    'Identifier.custom("mobile", ...) (--custom-identifier mobile) sends anything as it is'
+)
 _NOT_DIGITS: Final = (
     "must be digits with the country code: a leading plus, spaces, hyphens, dots and brackets are "
     f"taken off, phone_region= reads trunk zeros and other digits, {_AS_GIVEN}"

@@ -57,7 +57,7 @@ def _check_text(_: object, attribute: _Attribute, value: object) -> None:
 
 
 class InvalidMobileError(ValueError):
-    """A text that no setting could make a phone number of; a stream rejects it with its item.
+    """A text of which no phone number can be made; a stream rejects it with its item.
 
     Attributes:
         identifier: The customer that was meant, whose repr is masked.

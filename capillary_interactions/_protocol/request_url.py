@@ -95,23 +95,25 @@ def sent_query(query: Query, version: ApiVersion, region: str | None = None) -> 
         region: The region whose spellings of phone numbers are read, or None.
 
     Raises:
-        InvalidMobileError: With a region, it cannot be a phone number.
-        ValueError: Without one, it is not written in ASCII digits; or see `check_supported`.
+        InvalidMobileError: With a region, it cannot be a phone number; without one, it is not
+            written in ASCII digits.
+        ValueError: See `check_supported`.
     """
     check_supported(query, version)
     identifier = query.identifier
     value = identifier.value
     if identifier.name is not IdentifierName.MOBILE or (region is None and is_bare(value)):
         return query
-    sent = digits_to_send(value) if region is None else _digits_in_region(value, region)
+    sent = _digits_of(identifier, region)
     if sent == value:
         return query
     # Equal to that of the digits themselves, so that all spellings of a number share one request.
     return evolve(query, identifier=Identifier(IdentifierName.MOBILE, sent))
 
 
-def _digits_in_region(value: str, region: str) -> str:
+def _digits_of(mobile: Identifier, region: str | None) -> str:
+    value = mobile.value
     try:
-        return digits_in_region(value, region)
+        return digits_to_send(value) if region is None else digits_in_region(value, region)
     except ValueError as error:
-        raise InvalidMobileError(str(error)) from None
+        raise InvalidMobileError(str(error), mobile) from None

@@ -26,9 +26,11 @@ from capillary_interactions._model.outcome import (
     Unavailable,
     Unreadable,
 )
-from capillary_interactions._model.query import Identifier
+from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
+from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._protocol.codes import is_request_fault
+from capillary_interactions._protocol.request_url import check_supported
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._text.masking import mask, mask_text
 from capillary_interactions.events import Observer
@@ -130,32 +132,41 @@ def identified(name: str, value: str) -> Identifier:
         value: What the request says.
 
     Raises:
-        MalformedIdentifierError: The kind is unknown, the value is blank or holds control
-            characters, or a mobile is not written in digits. `answer_failures`, or the plugin,
-            answers it.
+        MalformedIdentifierError: The kind is unknown, the value is blank or holds a comma or
+            control characters, or a mobile is not written in digits. `answer_failures`, or the
+            plugin, answers it.
     """
     try:
-        return Identifier(name, value)
+        identifier = Identifier(name, value)
+        # That of all names: the other version has no fewer.
+        check_supported(Query(identifier), ApiVersion.V1_1)
     except ValueError as error:
         # Its text never holds the value. The masked value may hold what JSON cannot.
         raise MalformedIdentifierError(str(error), mask_text(mask(value))) from None
+    return identifier
 
 
 # What an application's own code raises for a customer, and `answer_to_failure` has an answer for.
-Failure: TypeAlias = LookupFailedError | MalformedIdentifierError | AuthenticationError
+Failure: TypeAlias = (
+    LookupFailedError | MalformedIdentifierError | InvalidMobileError | AuthenticationError
+)
 FAILURES: Final[tuple[type[Failure], ...]] = get_args(Failure)
 
 
 def answer_to_failure(failed: Failure) -> HttpAnswer:
     """The HTTP answer for a failure, for every framework.
 
-    What `unwrap` raises is as its outcome has it, and what `identified` raises is 422. Refused
-    credentials are 502: the request is not at fault, and the client has logged them.
+    What `unwrap` raises is as its outcome has it, and what `identified` raises is 422, as is a
+    mobile in other digits that `lookup` refuses without a `phone_region`. Refused credentials are
+    502: the request is not at fault, and the client has logged them.
     """
     if isinstance(failed, LookupFailedError):
         return answer_to(failed.outcome)
     if isinstance(failed, AuthenticationError):
         return _problem(HTTPStatus.BAD_GATEWAY, _NO_SOURCE, {})
+    if isinstance(failed, InvalidMobileError):
+        given = "" if failed.identifier is None else failed.identifier.value
+        failed = MalformedIdentifierError(str(failed), mask_text(mask(given)))
     return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(failed), {"given": failed.given})
 
 

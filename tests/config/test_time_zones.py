@@ -63,6 +63,9 @@ def test_counts_what_is_given() -> None:
         ("Asia/Kolkatta", "did you mean Asia/Kolkata?"),
         ("Asia", "such as Asia/Kolkata"),
         ("+05:30", "such as Asia/Kolkata"),
+        # Etc/GMT+5 is five hours behind UTC.
+        ("GMT+5", "such as Asia/Kolkata"),
+        ("GMT+5:30", "such as Asia/Kolkata"),
         ("../../etc/passwd", "such as Asia/Kolkata"),
         ("", "such as Asia/Kolkata"),
         ("\0", "such as Asia/Kolkata"),

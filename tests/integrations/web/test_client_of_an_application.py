@@ -107,6 +107,23 @@ def test_serves_starlette() -> None:
     assert "91973852269" not in malformed.text
 
 
+def test_answers_each_number_that_a_visitor_types() -> None:
+    """Also what only `lookup` can refuse, as it depends on the region: never 500."""
+    typed = {
+        "\uff19\uff17\uff13\uff18\uff15\uff12\uff12\uff16\uff19\uff15": "phone_region=",
+        "tel:97385-22695": "phone_region=",
+        "9738522695,9738522696": "must not hold a comma",
+        "97385x22695": "must be digits",
+    }
+    with TestClient(_application(), raise_server_exceptions=False) as web:
+        for mobile, part in typed.items():
+            answer = web.get("/", params={"mobile": mobile})
+            assert (mobile, answer.status_code) == (mobile, 422)
+            assert part in answer.json()["detail"]
+            assert mobile not in answer.json()["given"]
+            assert "38522" not in answer.text
+
+
 def test_names_the_lifespan_that_is_missing() -> None:
     """Instead of an attribute that means nothing to a reader."""
     web = TestClient(_application())  # not entered, so that no lifespan runs
