@@ -90,7 +90,7 @@ def _read_answer(
 def _only_customer(response: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The customer and its path; sibling calls for several have it at `customers.customer`."""
     batch = response.get("customers")
-    if response.get("customer") is not None or not isinstance(batch, dict):
+    if not (_is_empty(response.get("customer")) and isinstance(batch, dict)):
         return "customer", _require_object(response, "customer")
     path, sent = "customers.customer", batch.get("customer", MISSING)
     if isinstance(sent, list):

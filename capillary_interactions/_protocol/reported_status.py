@@ -82,8 +82,9 @@ def _reported_statuses(body: Mapping[str, Any]) -> Iterator[ReportedStatus]:
 
 def _customer(response: Mapping[str, Any]) -> Mapping[str, Any]:
     """The one customer of an answer, who stands elsewhere in batch siblings of the call."""
-    if "customer" in response:
-        return _object(response["customer"])
+    customer = response.get("customer")
+    if isinstance(customer, dict):
+        return customer
     customers = _object(response.get("customers")).get("customer")
     if isinstance(customers, list) and len(customers) == 1:
         customers = customers[0]

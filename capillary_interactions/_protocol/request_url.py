@@ -80,7 +80,7 @@ def check_supported(query: Query, version: ApiVersion) -> None:
             accepted = ", ".join(n for n in IdentifierName if n not in _ONLY_V1_1)
             raise ValueError(
                 f"API v2 has no {name.value}; it accepts {accepted} (or use v1.1); "
-                "Identifier.custom(...) sends any other name"
+                "Identifier.custom(...) (--custom-identifier) sends any other name"
             )
         if query.limit is not None or query.offset is not None:
             raise ValueError("API v2 documents no paging: leave out limit and offset, or use v1.1")

@@ -31,6 +31,8 @@ def response(**fields: Any) -> dict[str, Any]:
         {"customers": {"customer": [CUSTOMER]}},
         {"customer": CUSTOMER, "customers": None},
         {"customer": None, "customers": {"customer": [CUSTOMER]}},
+        {"customer": "null", "customers": {"customer": [CUSTOMER]}},
+        {"customer": "", "customers": {"customer": CUSTOMER}},
     ],
 )
 def test_reads_the_one_customer_wherever_it_is(fields: dict[str, Any]) -> None:

@@ -335,6 +335,14 @@ def test_of_failures_outweigh_success_where_no_customer_comes(
     assert ending(judged(nothing)) not in {"found", "unreadable"}
 
 
+@table("nothing", [None, "null", ""])
+def test_of_the_customer_beside_an_empty_place_are_read(nothing: object) -> None:
+    """The envelope's marks for nothing, where the customer of other answers is."""
+    body = _among([_item_status(1012)])
+    body["response"]["customer"] = nothing
+    assert (ending(judged(body)), judged(body).code) == ("not found", 1012)
+
+
 def test_of_several_customers_are_not_read() -> None:
     """Which of them was asked for, the answer does not say."""
     status = {"success": "true", "code": 200}
