@@ -111,8 +111,10 @@ async def test_ends_as_the_clean_twin(tmp_path: Path) -> None:
             assert asked == requests
             _compare(wanted, lines, clean)
             with (await exported(folder / "a.job", "out.csv")).open(newline="") as file:
-                cells = {int(row["row"]): row["mobile"] for row in csv.DictReader(file)}
-            assert [cells[row] for row in range(1, 1001)] == dirty
+                rows = {int(row["row"]): row for row in csv.DictReader(file)}
+            ordered = [rows[number] for number in range(1, 1001)]
+            assert [row["mobile"] for row in ordered] == dirty
+            assert [row["sent_identifier"] for row in ordered] == clean
 
 
 def _compare(wanted: list[dict[str, Any]], lines: list[dict[str, Any]], clean: list[str]) -> None:
@@ -145,6 +147,11 @@ async def test_rejects_what_is_no_number_and_keeps_its_row(
     for line in lines:
         assert not any(map(str.isdigit, line.get("reason", "")))
     assert "spreadsheet's rounding" in lines[1]["reason"]
+    with (await exported(tmp_path / "x" / "a.job", "out.csv")).open(newline="") as file:
+        sent = {row["identifier"]: row["sent_identifier"] for row in csv.DictReader(file)}
+    assert list(sent.values()) == ["" if cell in _BAD else cell for cell in cells[:11]] + [
+        cells[11] if region is None else ""
+    ]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class Column:
 _ROW: Final = (Column("row", "integer"),)
 _OUTCOME: Final[tuple[Column, ...]] = (
     Column("identifier", "text"),
+    Column("sent_identifier", "text"),
     Column("outcome", "text"),
     Column("reason", "text"),
     Column("http_status", "integer"),
@@ -179,8 +180,11 @@ def _masked(text: str | None) -> str | None:
 
 
 def _outcome(result: ResultRow, reason: str | None) -> tuple[Any, ...]:
+    # In every row that was requested, so that rows can be grouped by it.
+    sent = (result.sent_value or result.value) if result.attempts else None
     return (
         result.value,
+        sent,
         result.ending,
         reason,
         result.status,
