@@ -13,7 +13,7 @@ from typing import Final
 
 from capillary_interactions._text.wording import pluralise
 
-NOT_THE_API: Final = " by a proxy or firewall, not by the API"
+NOT_THE_API: Final = ", said by a proxy or firewall, not by the API"
 
 
 class SettingsReason(str):

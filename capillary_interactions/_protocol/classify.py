@@ -21,12 +21,14 @@ from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import NOT_JSON, Broken, parse_body
 from capillary_interactions._protocol.codes import (
     BODY,
+    MAX_MESSAGE_READ,
     OTHER_VERSION,
     UNAUTHORISED,
     CodeMeaning,
     Level,
     ResultKind,
     is_about_settings,
+    is_unauthorised,
     meaning_of_code,
     meaning_of_page,
     meaning_of_status,
@@ -43,12 +45,8 @@ from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._text.masking import mask_text
 
 _MAX_BODY_KEPT: Final = 2048
-# A message may be megabytes long, and only its beginning is read.
-_MAX_MESSAGE_READ: Final = 2000
 # The codes of Capillary; those below repeat what HTTP's statuses mean.
 _FIRST_OWN_CODE: Final = 1000
-# The vendor: "try again after some time". The code for it is not always there.
-_UNAUTHORISED: Final = re.compile(r"authori[sz]ation status (?:is )?unavailable", re.IGNORECASE)
 _ORIGIN: Final = re.compile(r"https?://[\w.-]{1,200}(?::\d{1,5})?(?=[/?#]|\Z)", re.ASCII)
 _REFUSED: Final = frozenset({401, 498})
 # Statuses that may be about the query.
@@ -110,7 +108,7 @@ def _classify_failure(
         reason = f"HTTP {status}{_prefixed(': ', meaning.text)}"
     else:
         meaning = meaning_of_code(failure.code, failure.level)
-        if _is_unauthorised(failure.message):
+        if is_unauthorised(failure.message):
             meaning = UNAUTHORISED
         reason = meaning.text
     reason = f"{reason}{_describe(failure, query, reason)}"
@@ -150,7 +148,7 @@ def _classify_by_status(response: Response, body: Any, query: Query, wait: Wait)
         meaning = meaning_of_page(status, page)
     message = body.get("message") if isinstance(body, dict) else None
     said = message if isinstance(message, str) else page
-    if not _is_final(status) and _is_unauthorised(said):
+    if not _is_final(status) and is_unauthorised(said):
         meaning = UNAUTHORISED
     reason = (
         f"HTTP {status}{what}{_prefixed(': ', meaning.text)}{_redirect_target(response, query)}"
@@ -215,11 +213,11 @@ def _status_decides(reported: ReportedStatus, status: int) -> bool:
     if reported.code is None or reported.code not in BODY[reported.level]:
         # Even a code that is not listed names a failure, where a bare 500 names none.
         named = reported.code is not None and reported.level is not Level.REQUEST
-        unnamed = _is_unauthorised(reported.message)
+        unnamed = is_unauthorised(reported.message)
         return status >= 400 and not (named and status == 500) and not unnamed  # noqa: PLR2004
     # "All requests have failed" is the message for a refused token, too.
     generic = reported.level is Level.REQUEST and reported.code < _FIRST_OWN_CODE
-    return status in _REFUSED and generic and not _is_unauthorised(reported.message)
+    return status in _REFUSED and generic and not is_unauthorised(reported.message)
 
 
 def _is_final(status: int) -> bool:
@@ -228,13 +226,9 @@ def _is_final(status: int) -> bool:
     return status == 429 or 300 <= status < 400  # noqa: PLR2004
 
 
-def _is_unauthorised(text: str) -> bool:
-    return _UNAUTHORISED.search(text, 0, _MAX_MESSAGE_READ) is not None
-
-
 def _new_information(message: str, query: Query, before: str) -> str:
     """A message, unless the text before it already ends with it."""
-    short = len(message) <= _MAX_MESSAGE_READ
+    short = len(message) <= MAX_MESSAGE_READ
     # As whole words, as a message "1" is not in "HTTP 401".
     repeated = short and f" {before}".lower().endswith(f" {message.strip(' .!')}".lower())
     return "" if repeated else _masked(message, query)

@@ -211,6 +211,16 @@ HTTP: Final[Mapping[int, CodeMeaning]] = {
 
 SUCCESS: Final = frozenset({*range(200, 300), 1000})
 
+# The vendor: "try again after some time". The code for it is not always there.
+_UNAUTHORISED: Final = re.compile(r"authori[sz]ation status (?:is )?unavailable", re.IGNORECASE)
+# A message may be megabytes long, and only its beginning is read.
+MAX_MESSAGE_READ: Final = 2000
+
+
+def is_unauthorised(text: str) -> bool:
+    """Whether a text says what 4001 means, which passes, whatever the status beside it is."""
+    return _UNAUTHORISED.search(text, 0, MAX_MESSAGE_READ) is not None
+
 
 def meaning_of_status(status: int) -> CodeMeaning:
     """What an HTTP status means, the unlisted ones too."""

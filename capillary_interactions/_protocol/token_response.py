@@ -10,7 +10,7 @@ import orjson
 from attrs import field, frozen
 
 from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions._protocol.codes import ResultKind
+from capillary_interactions._protocol.codes import ResultKind, is_unauthorised
 from capillary_interactions._protocol.headers import asked_wait
 from capillary_interactions._protocol.messages import Response
 
@@ -61,15 +61,16 @@ def read_token(response: Response) -> Token | AttemptResult:
     """What the answer to a request for a token means.
 
     Only the API itself can refuse a key: JSON with the code for it, or without any code and with a
-    status that means so, or a bare 401. Another code, a page of a proxy, or an answer without a
-    token, may pass.
+    status that means so, or a bare 401. Another code, "authorization status unavailable", a page
+    of a proxy, or an answer without a token, may pass.
     """
     status, answer = response.status, _parsed(response.body)
     codes = tuple(_codes(answer))
     if _INVALID_KEY in codes:
         return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status, _INVALID_KEY)
     api_refuses = answer is not _NOT_JSON and not codes and status in _REFUSING
-    if api_refuses or (status == _UNAUTHORISED and not response.body):
+    passes = api_refuses and is_unauthorised(response.body.decode("latin-1"))
+    if (api_refuses and not passes) or (status == _UNAUTHORISED and not response.body):
         return AttemptResult(ResultKind.CREDENTIALS_REFUSED, _REFUSED, status)
     data = answer.get("data") if isinstance(answer, dict) and status < 300 else None  # noqa: PLR2004
     if isinstance(data, dict) and _is_token(data.get("accessToken")):

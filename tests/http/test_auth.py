@@ -35,6 +35,8 @@ REFUSED = "the OAuth key and secret are refused"
 NO_TOKEN = "no OAuth token: HTTP 200 without a usable data.accessToken"
 OTHER_CODE = "no OAuth token: HTTP {} without a usable data.accessToken (code {})"
 PAGE = "no OAuth token: HTTP {} with a body that is not JSON"
+UNUSABLE = "no OAuth token: HTTP {} without a usable data.accessToken"
+UNAUTHORISED = b'{"message": "Authorization status unavailable!"}'
 
 
 def token(text: str = "token", seconds: object = 300) -> dict[str, object]:
@@ -359,6 +361,10 @@ async def test_leaves_no_refresh_behind() -> None:
         (
             Response(status=401, body=sample("error_token_invalid")),
             _failure(OTHER_CODE.format(401, 401), 401),
+        ),
+        *(
+            (Response(status=status, body=UNAUTHORISED), _failure(UNUSABLE.format(status), status))
+            for status in (400, 401, 403)
         ),
         (Response(status=401), _refusal(REFUSED, 401)),
         (Response(status=403, body=b'\xef\xbb\xbf{"a": 1}'), _refusal(REFUSED, 403)),
