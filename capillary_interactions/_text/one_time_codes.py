@@ -25,7 +25,9 @@ _RUN: Final = re.compile(rf"[{_DIGITS}](?:[{_BETWEEN}]{{0,3}}[{_DIGITS}]){{2,}}"
 _UNSPACED: Final = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 )
-_TOKEN: Final = re.compile(rf"[^\W_{_UNSPACED}]+(?:[-\u2010-\u2015][^\W_{_UNSPACED}]+)*")
+# As texts set groups of such a code apart, "A7K-92Q", "A7.K9.2Q"; blanks are between words, too.
+_JOINERS: Final = r"-._\u00ad\u00b7\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff"
+_TOKEN: Final = re.compile(rf"[^\W_{_UNSPACED}]+(?:[{_JOINERS}][^\W_{_UNSPACED}]+)*")
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _MIN_CODE: Final = 3
