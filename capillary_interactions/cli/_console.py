@@ -53,7 +53,7 @@ class Console:
     def logging(self, level: str) -> Iterator[None]:
         """Print the library's log lines, from a level on."""
         handler = _ConsoleHandler(self)
-        before = _LOGGER.level, _LOGGER.propagate
+        level_before, propagate_before = _LOGGER.level, _LOGGER.propagate
         _LOGGER.addHandler(handler)
         _LOGGER.setLevel(_NEVER if level == "off" else level.upper())
         _LOGGER.propagate = False
@@ -61,7 +61,9 @@ class Console:
             yield
         finally:
             _LOGGER.removeHandler(handler)
-            _LOGGER.level, _LOGGER.propagate = before
+            # Not by the attribute: a logger remembers which levels were off.
+            _LOGGER.setLevel(level_before)
+            _LOGGER.propagate = propagate_before
 
 
 class _ConsoleHandler(logging.Handler):

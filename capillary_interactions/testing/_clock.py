@@ -14,7 +14,7 @@ _NANOSECOND: Final = 1e-9
 _MAX_ITERATIONS: Final = 100
 # Seconds for which the clock stands at most when nothing but a thread runs: that may itself wait
 # for a timer.
-_MAX_THREAD_WAIT: Final = 1.0
+_MAX_THREAD_WAIT: Final = 5.0
 
 
 class _JumpingSelector(selectors.DefaultSelector):

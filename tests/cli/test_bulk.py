@@ -326,6 +326,19 @@ def test_shows_nobody_in_its_words(server: SandboxProcess, settings: dict[str, s
     assert [type(each) for each in handlers] == [logging.NullHandler]
 
 
+def test_leaves_the_logging_of_its_process_as_it_was(
+    server: SandboxProcess, settings: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the library logs is off while a command runs, and on again afterwards."""
+    logger = logging.getLogger("capillary_interactions")
+    with caplog.at_level(logging.DEBUG, logger.name):
+        server.change(faults=0.3)
+        assert len(_stream(stdin="\n".join(_numbers(20)), env=settings).lines()) == 20
+        assert not caplog.records
+        logger.debug("afterwards")
+    assert [record.message for record in caplog.records] == ["afterwards"]
+
+
 def test_draws_a_bar_on_a_terminal(tmp_path: Path) -> None:
     """How far, how fast, how long, and what came, while it runs; then the summary."""
     path = _list(tmp_path, "mobile\n" + "\n".join(_numbers(20)) + "\n")
