@@ -32,9 +32,9 @@ from capillary_interactions._model.interactions import (
     Survey,
 )
 
-# Takes the server's name of the field; `date` takes a parser first, and what checks objects a
-# reader of them.
-_Check = Callable[[Any], Any]
+# Takes the server's name of the field; `date` takes a parser before it, and what checks objects
+# takes a reader of them first.
+_Check = Callable[..., Any]
 
 
 @frozen

@@ -6,6 +6,7 @@ collapsed to the object itself, `reciever`, line breaks around an address.
 
 from collections.abc import Mapping
 from datetime import UTC
+from functools import partial
 from typing import Any, Final
 
 from capillary_interactions._json.answer_fields import (
@@ -237,6 +238,7 @@ def _structure_fn(
         hooks,
         also=_READ_APART.get(objects, frozenset()),
         dates=dates.of(objects, envelope=True),
+        quick=dates.doubting,
     )
 
 
@@ -244,7 +246,7 @@ def _hook(field: Field, dates: DateReader) -> FieldHook:
     if field.objects is not None and field.wrapper is not None:
         return _wrapped_list(field.wrapper, _object_reader(field.objects, dates))
     check = field.envelope_check or field.check
-    hook = _lenient(date(dates.parser()) if check is date else check)
+    hook = _lenient(partial(date, dates.parser()) if check is date else check)
     return required(hook) if field.required else hook
 
 

@@ -176,23 +176,20 @@ def boolean_or_string(key: str) -> StructureHook:
     return read
 
 
-def date(parse: DateParser) -> FieldHook:
+def date(parse: DateParser, key: str) -> StructureHook:
     """A date; one that cannot be read raises `UnparsedDateError`, so that its text is kept."""
 
-    def at(key: str) -> StructureHook:
-        def read(value: Any, _: Any) -> datetime | None:
-            if value.__class__ is str:
-                moment = parse(value)
-                if moment is None:
-                    raise UnparsedDateError(key)
-                return moment
-            if value is None:
-                return None
-            raise SchemaMismatch(key, "a date in a string", json_type_name(value))
+    def read(value: Any, _: Any) -> datetime | None:
+        if value.__class__ is str:
+            moment = parse(value)
+            if moment is None:
+                raise UnparsedDateError(key)
+            return moment
+        if value is None:
+            return None
+        raise SchemaMismatch(key, "a date in a string", json_type_name(value))
 
-        return read
-
-    return at
+    return read
 
 
 def nested(read_one: ObjectReader[T]) -> FieldHook:

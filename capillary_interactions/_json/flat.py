@@ -1,5 +1,6 @@
 """How is a flat answer read: `{"name": ..., "interaction": [...]}`?"""
 
+from functools import partial
 from typing import Any, Final
 
 from capillary_interactions._json.answer_fields import ANSWER, Field, ObjectFields
@@ -43,7 +44,9 @@ def flat_reader(
 
 def _object_reader(objects: ObjectFields, dates: DateReader) -> ObjectReader[Any]:
     hooks = {field.name: (field.flat, _hook(field, dates)) for field in objects.fields}
-    return make_structure_fn(objects.model, hooks, keep_source=True, dates=dates.of(objects))
+    return make_structure_fn(
+        objects.model, hooks, keep_source=True, dates=dates.of(objects), quick=dates.doubting
+    )
 
 
 def _hook(field: Field, dates: DateReader) -> FieldHook:
@@ -51,7 +54,7 @@ def _hook(field: Field, dates: DateReader) -> FieldHook:
     if field.objects is not None:
         hook = field.check(_object_reader(field.objects, dates))
     elif field.check is date:
-        hook = date(dates.parser())
+        hook = partial(date, dates.parser())
     if field.required:
         return required(hook)
     return hook if field.default is None else with_default(field.default, hook)

@@ -45,9 +45,12 @@ def _make_reader(timezone: tzinfo) -> ObjectReader[CustomerInteractions]:
     def read(body: Any) -> CustomerInteractions:
         try:
             return read_quickly(body)
+        except SchemaMismatch:
+            offset = None
         except ZoneInDoubtError:
-            pass  # read again outside of this block, so that a mismatch has no other cause
-        with read_with_offset(answer_offset(body, timezone)):
+            offset = answer_offset(body, timezone)
+        # Outside of that block, so that a mismatch has no other cause.
+        with read_with_offset(offset):
             answer = _answer_reader(DateReader(timezone))(body)
         set_frozen(answer, "_shows_offset", True)
         return answer

@@ -12,20 +12,18 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from capillary_interactions._json.fields import (
     MISSING,
-    FieldHook,
     ObjectReader,
     SchemaMismatch,
     StructureHook,
     UnparsedDateError,
     json_type_name,
 )
+from capillary_interactions._json.usual import Fields, make_usual_reader
 
 if TYPE_CHECKING:
     from capillary_interactions._json.zones import ObjectDates
 
 _T = TypeVar("_T")
-
-Fields = Mapping[str, tuple[str, FieldHook]]
 
 # The hooks name the path themselves, so cattrs' own, slower account of errors is not needed.
 _CONVERTER: Final = Converter(detailed_validation=False)
@@ -46,6 +44,7 @@ def make_structure_fn(
     also: frozenset[str] = frozenset(),
     keep_source: bool = False,
     dates: "ObjectDates | None" = None,
+    quick: bool = False,
 ) -> ObjectReader[_T]:
     """A function that reads a JSON object into a model.
 
@@ -55,10 +54,26 @@ def make_structure_fn(
         also: Names that the caller reads by itself, so that they are not kept in `extra`.
         keep_source: Whether the value remembers the object that it was read from.
         dates: What completes its dates, where it has copies of them, or in any case.
+        quick: Whether usual objects are read by a function of their own; of several mismatches in
+            an object, it may then be another one that is raised.
     """
+    known = also.union(key for key, _ in fields.values())
+    careful = _make_careful_fn(model, fields, known, keep_source=keep_source, dates=dates)
+    if not quick:
+        return careful
+    return make_usual_reader(model, fields, careful, known, keep_source=keep_source)
+
+
+def _make_careful_fn(
+    model: type[_T],
+    fields: Fields,
+    known: frozenset[str],
+    *,
+    keep_source: bool,
+    dates: "ObjectDates | None",
+) -> ObjectReader[_T]:
     hooks = {key: field(key) for key, field in fields.values()}
     read = make_dict_structure_fn(model, _CONVERTER, **_overrides(model, fields, hooks))
-    known = frozenset(hooks) | also
     is_known = known.issuperset
     levels = _MAX_WRITTEN_DEPTH if keep_source else _MAX_DEPTH
     lacks_copies = frozenset(() if dates is None else dates.copies).isdisjoint

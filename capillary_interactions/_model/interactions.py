@@ -28,8 +28,13 @@ def _source_field() -> Any:
     return field(init=False, default=None, repr=False, eq=False)
 
 
+class _Model:
+    # Inherited, so that a class with a model's slots has its layout, too; see `_json/usual.py`.
+    __slots__ = ("__weakref__",)
+
+
 @frozen(kw_only=True)
-class Message:
+class Message(_Model):
     """One message to a customer.
 
     Attributes:
@@ -65,7 +70,7 @@ class Message:
 
 
 @frozen(kw_only=True)
-class Survey:
+class Survey(_Model):
     """One survey sent to a customer.
 
     Attributes:
@@ -89,7 +94,7 @@ class Survey:
 
 
 @frozen(kw_only=True)
-class Location:
+class Location(_Model):
     """One place where a customer checked in.
 
     Attributes:
@@ -107,7 +112,7 @@ class Location:
 
 
 @frozen(kw_only=True)
-class Interaction:
+class Interaction(_Model):
     """All interactions of one type with a customer.
 
     Attributes:
@@ -138,7 +143,7 @@ class Interaction:
 
 
 @frozen(kw_only=True)
-class Customer:
+class Customer(_Model):
     """The customer, as Capillary knows them (envelope answers only)."""
 
     id: int | None = field(default=None, repr=lambda value: repr_masked(_text(value)))
@@ -154,7 +159,7 @@ def _text(value: int | None) -> str | None:
 
 
 @frozen(kw_only=True)
-class CustomerInteractions:
+class CustomerInteractions(_Model):
     """Everything Capillary knows about one customer's interactions.
 
     Attributes:

@@ -304,7 +304,7 @@ def test_reads_a_text_as_the_integer_that_python_reads_or_not_at_all(value: str)
 def test_names_the_field_of_an_odd_date() -> None:
     """Its text is kept under that name."""
     with pytest.raises(UnparsedDateError) as caught:
-        date(make_date_parser(UTC))("sentDate")("yesterday", None)
+        date(make_date_parser(UTC), "sentDate")("yesterday", None)
     assert caught.value.key == "sentDate"
 
 

@@ -1,0 +1,133 @@
+"""How is an object read quickly, if its fields are all known and of the types that are usual?
+
+By a function that is written for its model. Whatever is not usual is left to the careful function,
+that of cattrs, so that this one alone decides what is valid and what a mismatch is.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from capillary_interactions._json.fields import (
+    FieldHook,
+    ObjectReader,
+    SchemaMismatch,
+    UnparsedDateError,
+    date,
+    integer,
+    nullable_id,
+    string,
+)
+
+_T = TypeVar("_T")
+
+# From the model's name of a field to the server's name and the check.
+Fields = Mapping[str, tuple[str, FieldHook]]
+
+# What the hooks of a message's fields do with values of the usual types, written out: calling them
+# would take longer than all the rest. Other hooks are called.
+_WRITTEN_OUT: Final[Mapping[Any, tuple[str, ...]]] = {
+    integer: ("elif type({value}) is not int: return careful(sent)",),
+    nullable_id: (
+        "elif type({value}) is not int: return careful(sent)",
+        "elif {value} == -1: {value} = None",
+    ),
+    string: ("elif type({value}) is not str: return careful(sent)",),
+    date: (
+        "elif type({value}) is not str: return careful(sent)",
+        "else:",
+        "  {value} = parse_{name}({value})",
+        "  if {value} is None: return careful(sent)",
+    ),
+}
+_CALLED: Final = ("else: {value} = check_{name}({value}, None)",)
+
+
+def make_usual_reader(
+    model: type[Any],
+    fields: Fields,
+    careful: ObjectReader[_T],
+    known: frozenset[str],
+    *,
+    keep_source: bool,
+) -> ObjectReader[_T]:
+    """A function that reads usual objects, and leaves others to `careful`.
+
+    It may raise another `SchemaMismatch` than `careful` does, if there are several in an object.
+
+    Args:
+        model: An attrs class with `extra` and `_source`.
+        fields: Its fields. To a check null must be the same as nothing, and be read as None, an
+            empty tuple or False, unless it is refused.
+        careful: Reads any object.
+        known: The names of usual objects.
+        keep_source: Whether the value remembers the object that it was read from.
+    """
+    names: dict[str, Any] = {
+        "careful": careful,
+        "is_known": known.issuperset,
+        "new": object.__new__,
+        "twin": _mutable_twin(model),
+        "model": model,
+        "UnparsedDateError": UnparsedDateError,
+        **{f"default_{field.name}": field.default for field in attrs.fields(model)},
+        **{f"check_{name}": hook(key) for name, (key, hook) in fields.items()},
+        **{
+            f"parse_{name}": hook.args[0]
+            for name, (_, hook) in fields.items()
+            if isinstance(hook, partial)
+        },
+    }
+    values = {field.name: f"default_{field.name}" for field in attrs.fields(model)}
+    values |= {name: f"field_{name}" for name in fields} | {"extra": "{}"}
+    values |= {"_source": "sent"} if keep_source else {}
+    exec("\n".join(_lines(fields, values)), names)  # noqa: S102 - from this package's tables alone
+    read: ObjectReader[_T] = names["read"]
+    return read
+
+
+def _lines(fields: Fields, values: Mapping[str, str]) -> Iterator[str]:
+    """The function's source."""
+    yield from (
+        "def read(sent):",
+        "  if sent.__class__ is not dict: return careful(sent)",
+        "  get = sent.get",
+        "  absent = 0",
+        "  try:",
+    )
+    for name, (key, hook) in fields.items():
+        yield from (f"    {line}" for line in _read_lines(name, key, hook))
+    yield from (
+        "  except UnparsedDateError: return careful(sent)",
+        # Only where a name is not known, or a value is null.
+        f"  if len(sent) + absent != {len(fields)} and not is_known(sent): return careful(sent)",
+        "  result = new(twin)",
+        *(f"  result.{name} = {value}" for name, value in values.items()),
+        "  result.__class__ = model",
+        "  return result",
+    )
+
+
+def _read_lines(name: str, key: str, hook: FieldHook) -> Iterator[str]:
+    value = f"field_{name}"
+    yield f"{value} = get({key!r})"
+    try:
+        absent = hook(key)(None, None)
+    except SchemaMismatch:
+        yield f"if {value} is None: return careful(sent)"
+    else:
+        yield f"if {value} is None: absent += 1; {value} = {absent!r}"
+    lines = _WRITTEN_OUT.get(hook.func if isinstance(hook, partial) else hook, _CALLED)
+    yield from (line.format(value=value, name=name) for line in lines)
+
+
+def _mutable_twin(model: type[Any]) -> type[Any]:
+    """A class with a model's layout, to whose instances attributes can be assigned.
+
+    Then such an instance is made one of the model's by its `__class__`: 0.5 µs a message. With the
+    `__init__` that attrs writes for a frozen class, which calls `object.__setattr__` for each
+    attribute, it takes 2.0 µs, and with that for one that is not frozen 0.9 µs.
+    """
+    return type(model.__name__, model.__bases__, {"__slots__": model.__slots__})
