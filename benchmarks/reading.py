@@ -59,8 +59,9 @@ def _measure(works: Mapping[str, Work]) -> dict[str, list[float]]:
 
 def _instructions(sample: str, name: str) -> float:
     """Thousands of instructions for each call: those of a longer run less those of a shorter."""
-    few, many = (_count(sample, name, calls) for calls in (100, 900))
-    return (many - few) / 800 / 1000
+    # Starting Python takes two billion, and not always the same number.
+    few, many = (_count(sample, name, calls) for calls in (200, 5200))
+    return (many - few) / 5000 / 1000
 
 
 def _count(sample: str, name: str, calls: int) -> int:
