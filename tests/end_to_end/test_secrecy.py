@@ -88,11 +88,13 @@ async def logged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
     monkeypatch.setattr("asyncio.constants.DEBUG_STACK_DEPTH", 1)
     # In place of pytest's handlers, which format every record, too.
     monkeypatch.setattr(root, "handlers", [handler])
-    monkeypatch.setattr(root, "level", logging.DEBUG)
+    level = root.level
+    root.setLevel(logging.DEBUG)  # not by the attribute: loggers remember which levels were off
     loop.set_debug(True)
     loop.slow_callback_duration = 0.0
     yield handler.texts
     loop.set_debug(False)
+    root.setLevel(level)
 
 
 def check(texts: list[str], *values: object) -> None:

@@ -56,7 +56,8 @@ parent.tell({
     charts: charts.map(chart => chart.getAttribute("class")),
     outside: texts.filter(({box}) => box.left < 0 || box.right > innerWidth).map(t => t.text),
     wide: [...document.querySelectorAll(".ranked .wide")].filter(
-        around => around.scrollWidth > around.clientWidth).length,
+        around => around.scrollWidth > around.clientWidth).map(
+        around => around.querySelector("caption").textContent),
     smallest: Math.min(...texts.map(({box}) => box.height)),
 });
 </script>"""
@@ -213,7 +214,8 @@ def test_fits(seen: Seen, width: int) -> None:
     assert by_width["needed"] <= width
     assert by_width["crossing"] == []
     assert by_width["outside"] == []
-    assert by_width["wide"] == 0
+    # How long its durations are is a matter of this machine; it scrolls where they are too long.
+    assert [text for text in by_width["wide"] if not text.startswith("The slowest")] == []
     assert by_width["smallest"] >= 10
     pace = "wide" if width > 760 else "narrow"
     assert [each.split()[1] for each in by_width["charts"]] == [
