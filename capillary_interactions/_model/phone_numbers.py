@@ -20,6 +20,8 @@ _PLUS: Final = ("+", "\ufe62", "\uff0b")
 # https://www.rfc-editor.org/rfc/rfc3966
 _TEL: Final = re.compile(r"tel:(?://)?", re.IGNORECASE)
 _ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.IGNORECASE)
+# After an area code, in Germany, Austria, Slovakia; two of them are those of a date.
+_SLASH: Final = re.compile(r"([\d)\]])\s?[/\uff0f]\s?(?=\d)")
 # As programs write whole numbers of a column with gaps.
 _NO_FRACTION: Final = re.compile(r"(\+?\d{7,})\.0+")
 
@@ -36,7 +38,7 @@ _NOT_DIGITS: Final = (
 )
 _NEEDS_REGION: Final = (
     "must be ASCII digits with the country code; phone_region= (CAPILLARY_PHONE_REGION, "
-    f"--phone-region) reads other digits and tel: links, {_AS_GIVEN}"
+    f"--phone-region) reads other digits, a slash and tel: links, {_AS_GIVEN}"
 )
 
 
@@ -63,6 +65,16 @@ def without_separators(text: str) -> str:
     '+919738522695'
     """
     return _SEPARATORS.sub("", text)
+
+
+def without_slash(text: str) -> str:
+    """A number without the slash after its area code.
+
+    >>> without_slash("030/1234567"), without_slash("31/12/2024")
+    ('0301234567', '31/12/2024')
+    """
+    joined, slashes = _SLASH.subn(r"\1", text)
+    return joined if slashes == 1 else text
 
 
 def without_plus(number: str) -> str:
@@ -94,7 +106,8 @@ def unreadable_reason(value: str) -> str | None:
     text = without_marks(value)
     if _ROUNDED.fullmatch(text):
         return ROUNDED
-    digits = without_plus(without_separators(without_scheme(text))).replace(",", "")
+    number = without_separators(without_slash(without_scheme(text)))
+    digits = without_plus(number).replace(",", "")
     return None if digits.isdecimal() else _NOT_DIGITS
 
 

@@ -18,6 +18,7 @@ from capillary_interactions._model.phone_numbers import (
     without_plus,
     without_scheme,
     without_separators,
+    without_slash,
 )
 from capillary_interactions._text.masking import describe_value
 
@@ -90,7 +91,7 @@ def digits_in_region(value: str, region: str) -> str:
 
 
 def _number(value: str) -> str:
-    return without_separators(without_scheme(without_marks(value)))
+    return without_separators(without_slash(without_scheme(without_marks(value))))
 
 
 def _readings(value: str, region: str, library: ModuleType) -> "Iterator[PhoneNumber]":

@@ -44,7 +44,7 @@ _IN_INDIA: Final = (
     "tel:+91-{}",
 )
 _FULL_WIDTH: Final = str.maketrans("0123456789", "".join(map(chr, range(0xFF10, 0xFF1A))))
-_BAD: Final = ("97385x22695", "9.19739E+11", "12 ext 3", "n/a", "97385/22695")
+_BAD: Final = ("97385x22695", "9.19739E+11", "12 ext 3", "n/a", "97385/226/95")
 
 
 def _national(number: int) -> str:
