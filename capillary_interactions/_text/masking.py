@@ -30,7 +30,7 @@ _PERSONAL_BESIDE_CODES: Final = (
 )
 _MIN_LONGER: Final = 9
 _DIGIT: Final = re.compile(r"\d")
-_QUERY_STRING: Final = re.compile(r"\?\S*")
+_QUERY_STRING: Final = re.compile(r"\?\S+")
 _TOP_LEVEL: Final = re.compile(r"[A-Za-z]{2,10}")
 # "@john.smith" has no local part, and "smith" is then no top-level domain.
 _COMMON_TOP_LEVELS: Final = frozenset({"com", "edu", "gov", "in", "net", "org"})

@@ -47,7 +47,7 @@ def test_refuses_an_unknown_time_zone(command: str) -> None:
     result = invoke(*command.split(), "--sandbox", "--timezone", "Kolkata")
 
     assert result.code == 2
-    assert "did you mean Asia/Kolkata?" in " ".join(result.err.split())
+    assert "did you mean Asia/Kolkata? (see" in " ".join(result.err.split())
 
 
 def test_takes_an_option_before_the_environment() -> None:
