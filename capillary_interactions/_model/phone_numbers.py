@@ -47,6 +47,11 @@ def is_bare(value: str) -> bool:
     return value.isascii() and value.isdigit()
 
 
+def is_rounded(value: str) -> bool:
+    """Whether it is a number as spreadsheets round long ones, in scientific notation."""
+    return _ROUNDED.fullmatch(value) is not None
+
+
 def without_marks(value: str) -> str:
     """A number without what is copied along with it, or appended by a program: `.0` for instance.
 
@@ -104,7 +109,7 @@ def unreadable_reason(value: str) -> str | None:
     Commas are left to the API's versions, which read them as several customers.
     """
     text = without_marks(value)
-    if _ROUNDED.fullmatch(text):
+    if is_rounded(text):
         return ROUNDED
     number = without_separators(without_slash(without_scheme(text)))
     digits = without_plus(number).replace(",", "")

@@ -127,7 +127,7 @@ _NETWORK_OPTIONS: Final = (
         envvar="CAPILLARY_TIMEZONE",
         show_envvar=True,
         help="Time zone of dates that Capillary sends without an offset, by its IANA name "
-        "(default: the named cluster's, Asia/Kolkata or UTC; of a URL UTC).",
+        "(default: the cluster's, Asia/Kolkata or UTC; of any other URL UTC).",
     ),
     click.option(
         "--rate",

@@ -12,20 +12,25 @@ from capillary_interactions.cli._summaries import StreamSummary
 from capillary_interactions.sandbox import Counts
 from tests.tables import table
 
-from .program import ended, invoke, started
+from .program import Ran, ended, invoke, started
 
 
-def test_serves_until_it_is_interrupted() -> None:
-    """Its standard output is what a shell needs, and another run finds its way with it."""
-    with started("sandbox", "--rate", "5/1", "--latency", "0.001") as process:
+def _looked_up_at(*options: str, lines: int) -> tuple[dict[str, str], Ran, Ran]:
+    """Serve one lookup with the variables that the first lines of `sandbox` name; then Ctrl-C."""
+    with started("sandbox", *options) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().decode() for _ in range(4)]
-        env = dict(re.findall(r"export (CAPILLARY_\w+)=(\S+)\n", "".join(lines)))
+        printed = [process.stdout.readline().decode() for _ in range(lines)]
+        env = dict(re.findall(r"export (CAPILLARY_\w+)=(\S+)\n", "".join(printed)))
 
         ran = invoke("lookup", "mobile", "919738522695", env=env)
 
         process.send_signal(signal.SIGINT)
-        server = ended(process)
+        return env, ran, ended(process)
+
+
+def test_serves_until_it_is_interrupted() -> None:
+    """Its standard output is what a shell needs, and another run finds its way with it."""
+    env, ran, server = _looked_up_at("--rate", "5/1", "--latency", "0.001", lines=4)
 
     assert list(env) == [
         "CAPILLARY_BASE_URL",
@@ -44,15 +49,7 @@ def test_serves_what_an_asian_cluster_may() -> None:
     """Its settings reach the answers, and the zone the environment."""
     options = ["--shape", "envelope", "--timezone", "Asia/Kolkata", "--iso-fields"]
     options += ["--phone-mirrors-sms", "--token-ttl", "60", "--token-status", "498"]
-    with started("sandbox", *options, "--fault", "code_8109_200=1") as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().decode() for _ in range(5)]
-        env = dict(re.findall(r"export (CAPILLARY_\w+)=(\S+)\n", "".join(lines)))
-
-        ran = invoke("lookup", "mobile", "919738522695", env=env)
-
-        process.send_signal(signal.SIGINT)
-        server = ended(process)
+    env, ran, server = _looked_up_at(*options, "--fault", "code_8109_200=1", lines=5)
 
     assert env["CAPILLARY_TIMEZONE"] == "Asia/Kolkata"
     assert "8109" in orjson.loads(ran.out)["reason"]

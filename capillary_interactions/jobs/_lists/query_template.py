@@ -7,6 +7,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from capillary_interactions._json.unstructure import to_jsonable, with_sent_value
+from capillary_interactions._model.phone_numbers import is_bare
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
@@ -22,7 +23,6 @@ from capillary_interactions.jobs._lists.unusable_cells import tool_output_reason
 # Valid in every version of the API, and nearly every list consists of such values.
 _SIMPLE: Final = re.compile(r"[\w.@+-]+", re.ASCII)
 _is_number: Final = re.compile(r"\+?\d+", re.ASCII).fullmatch
-_is_mobile: Final = re.compile("[0-9]+").fullmatch
 _never: Final = re.compile(r"(?!)").fullmatch
 _ANY_VALUE: Final = "0"
 _NUMBERS: Final = (IdentifierName.MOBILE, IdentifierName.CUSTOMER_ID)
@@ -58,7 +58,7 @@ class QueryTemplate:
 
     def sent_query(self, value: str) -> Query:
         """The query for a customer whose value is as `sent_value` returns it."""
-        if self.name is not IdentifierName.MOBILE or not _is_mobile(value):
+        if self.name is not IdentifierName.MOBILE or not is_bare(value):
             return self.query(value)
         # Custom, so that it is not changed again.
         identifier = Identifier.custom(self.name.value, value)
@@ -81,7 +81,7 @@ class QueryTemplate:
     def is_plain(self) -> Callable[[str], object]:
         """A function that is true for values that can be sent unchecked: nothing but digits."""
         if self.name is IdentifierName.MOBILE:
-            return _is_mobile if self.phone_region is None else _never
+            return is_bare if self.phone_region is None else _never
         return _never if self.name is IdentifierName.EMAIL else _is_number
 
     def _reason(self, value: str) -> str | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from capillary_interactions._model.phone_numbers import is_rounded
 from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions._text.wording import pluralise
 
@@ -16,7 +17,6 @@ _COUNTED: Final = {NO_DIGITS: "no digits", NO_ADDRESS: "no @"}
 COUNTED_REASONS: Final = tuple(_COUNTED)
 """The reasons that are counted: many such rows mean the wrong column."""
 
-_ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
 # An identifier that may have letters is rejected only in the form that spreadsheets write.
 _SURELY_ROUNDED: Final = re.compile(r"-?\d[.,]\d{8,}E\+\d{2,3}", re.ASCII)
 _SPREADSHEET: Final = (
@@ -60,9 +60,11 @@ def tool_output_reason(value: str, name: IdentifierName) -> str | None:
         return _ROW_COUNT
     if value == r"\N":
         return _NULL
-    is_number = name is IdentifierName.MOBILE or name is IdentifierName.CUSTOMER_ID
-    rounded = _ROUNDED if is_number else _SURELY_ROUNDED
-    return _SPREADSHEET if rounded.fullmatch(value) else None
+    if name is IdentifierName.MOBILE or name is IdentifierName.CUSTOMER_ID:
+        rounded = value.isascii() and is_rounded(value)
+    else:
+        rounded = _SURELY_ROUNDED.fullmatch(value) is not None
+    return _SPREADSHEET if rounded else None
 
 
 def wrong_type_reason(value: str, name: IdentifierName) -> str | None:
