@@ -148,7 +148,8 @@ class RequestSender:
         started = loop.time()
         try:
             if deadline.share is None:
-                await credential.pace.admit(deadline)
+                if not credential.pace.try_admit(deadline):
+                    await credential.pace.admit(deadline)
             else:
                 await admit(deadline, credential.pace)
         except SlotAfterDeadlineError as error:
@@ -211,6 +212,7 @@ class RequestSender:
             url=url,
             headers=state.sent_headers or {},
             credential=credential.index,
+            try_send=None if credential.auth.renewable else credential.pace.try_send,
             before_send=before_send if self.transport.calls_before_send else None,
         )
         timeout, at = self.attempt_timeout, state.deadline.at

@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -63,9 +62,8 @@ _MAX_HEADERS: Final = 1000
 _CLOSING: Final = set[asyncio.Task[None]]()
 
 
-# What the request of this task awaits when it has its connection: it is written at once then.
-_BeforeSend = Callable[[], Awaitable[Mapping[str, str] | None]]
-_BEFORE_SEND: Final = ContextVar[_BeforeSend | None]("before_send", default=None)
+# The request of this task, which is written as soon as it has its connection and may be sent.
+_REQUEST: Final = ContextVar[Request]("request")
 # Whether its connection was opened for it.
 _NEW_CONNECTION: Final = ContextVar[bool]("new_connection", default=False)
 
@@ -81,9 +79,12 @@ class _Connector(aiohttp.TCPConnector):
     ) -> "Connection":
         _NEW_CONNECTION.set(False)
         connection = await super().connect(req, traces, timeout)
-        before_send = _BEFORE_SEND.get()
+        request = _REQUEST.get()
+        before_send, try_send = request.before_send, request.try_send
         if before_send is not None:
             try:
+                if try_send is not None and try_send():
+                    return connection
                 # A token may have been renewed meanwhile; the headers are written after this.
                 req.headers.update(await before_send() or {})
             except BaseException:
@@ -155,7 +156,7 @@ class SessionPool:
             raise translated from error
 
     async def _send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
-        _BEFORE_SEND.set(request.before_send)
+        _REQUEST.set(request)
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             await self.aclose()

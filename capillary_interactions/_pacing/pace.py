@@ -1,12 +1,14 @@
 """What the client asks of a pace: of `LocalPace`, or of one that the caller passes."""
 
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from attrs import frozen
 
 from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, await_unless
 
-_OPTIONAL = frozenset({"admit", "before_send", "connections_exhausted", "is_narrowed"})
+OPTIONAL: Final = frozenset(
+    {"admit", "before_send", "connections_exhausted", "is_narrowed", "try_admit", "try_send"}
+)
 
 
 class WaiterEvictedError(Exception):
@@ -35,8 +37,9 @@ class PaceState:
 class Pace(Protocol):
     """When the requests of a credential are sent.
 
-    A pace of the caller's own may lack `admit`, `before_send`, `connections_exhausted` and
-    `is_narrowed`: those that are written out here stand in, see `complete_pace`.
+    A pace of the caller's own may lack `try_admit`, `admit`, `try_send`, `before_send`,
+    `connections_exhausted` and `is_narrowed`: those that are written out here stand in, see
+    `complete_pace`.
     """
 
     async def acquire(self, *, deadline: float | None, interactive: bool) -> None:
@@ -52,6 +55,10 @@ class Pace(Protocol):
         """
         ...
 
+    def try_admit(self, deadline: Deadline) -> bool:  # noqa: ARG002 - of the protocol
+        """Admit a request if it need not wait; whether it was. Else `admit` waits."""
+        return False
+
     async def admit(self, deadline: Deadline) -> None:
         """Wait as `acquire` does, for a deadline and a priority that may change meanwhile."""
         while True:
@@ -66,6 +73,14 @@ class Pace(Protocol):
             except SlotAfterDeadlineError:
                 if deadline.at == until:
                     raise
+
+    def try_send(self) -> bool:
+        """Whether an admitted request may be written at once; else `before_send` waits.
+
+        Raises:
+            WaiterEvictedError: As `before_send` does.
+        """
+        return False
 
     async def before_send(self) -> None:
         """Wait until an admitted request, with its connection, may be written to it.
@@ -121,12 +136,12 @@ class _CompletedPace:
         self._pace = pace
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OPTIONAL and not hasattr(self._pace, name):
+        if name in OPTIONAL and not hasattr(self._pace, name):
             return getattr(Pace, name).__get__(self._pace)
         return getattr(self._pace, name)
 
 
 def complete_pace(pace: Pace) -> Pace:
     """The pace itself, or with the defaults of `Pace` for what it lacks."""
-    complete = all(hasattr(pace, name) for name in _OPTIONAL)
+    complete = all(hasattr(pace, name) for name in OPTIONAL)
     return pace if complete else cast("Pace", _CompletedPace(pace))

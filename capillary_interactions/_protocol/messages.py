@@ -16,14 +16,17 @@ class Request:
         headers: All of them.
         credential: Which of the client's credentials sends it, counted from 0.
         body: JSON to post, or None to get.
-        before_send: To be awaited before it goes on the wire, by transports that know when that
-            is. It returns headers that replace those of the same names, or None.
+        try_send: To be called when it could go on the wire, by transports that know when that is:
+            whether it may at once, as it is. Else, or where this is None, `before_send` follows.
+        before_send: To be awaited before it goes on the wire, by the same transports. It returns
+            headers that replace those of the same names, or None.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=repr_keys)
     credential: int = 0
     body: bytes | None = field(default=None, repr=False)
+    try_send: Callable[[], bool] | None = field(default=None, repr=False, eq=False)
     before_send: Callable[[], Awaitable[Mapping[str, str] | None]] | None = field(
         default=None, repr=False, eq=False
     )

@@ -19,6 +19,7 @@ from capillary_interactions import (
 )
 from capillary_interactions._http.transport import StaleConnectionError
 from capillary_interactions._pacing.local_pace import LocalPace
+from capillary_interactions._pacing.pace import OPTIONAL
 from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.testing import interactions
 from tests.fakes import Reply, Server, asked, customer, customers, in_turn, now, settings
@@ -38,7 +39,7 @@ class PlainPace:
         await self._pace.acquire(deadline=deadline, interactive=interactive)
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"admit", "before_send", "connections_exhausted", "is_narrowed"}:
+        if name in OPTIONAL:
             raise AttributeError(name)
         return getattr(self._pace, name)
 
