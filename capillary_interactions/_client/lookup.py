@@ -27,7 +27,7 @@ from capillary_interactions._model.outcome import (
 from capillary_interactions._model.query import Query
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.deadline import Refusal, await_unless
-from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.attempt_result import AttemptResult, answer_result
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.paging import (
     Pages,
@@ -221,7 +221,7 @@ class LookupRunner:
 
 def _answer(customer: CustomerInteractions, *, truncated: bool = False) -> AttemptResult:
     customer = with_truncated(customer, truncated) if truncated else customer
-    return AttemptResult(ResultKind.ANSWER, customer=customer)
+    return answer_result(customer)
 
 
 def too_late(refusal: Refusal | None, max_pause: float) -> AttemptResult:

@@ -20,6 +20,7 @@ from capillary_interactions._json.fields import (
     nullable_id,
     string,
 )
+from capillary_interactions._model.quick_init import mutable_twin
 
 _T = TypeVar("_T")
 
@@ -69,7 +70,7 @@ def make_usual_reader(
         "careful": careful,
         "is_known": known.issuperset,
         "new": object.__new__,
-        "twin": _mutable_twin(model),
+        "twin": mutable_twin(model),
         "model": model,
         "UnparsedDateError": UnparsedDateError,
         **{f"default_{field.name}": field.default for field in attrs.fields(model)},
@@ -121,13 +122,3 @@ def _read_lines(name: str, key: str, hook: FieldHook) -> Iterator[str]:
         yield f"if {value} is None: absent += 1; {value} = {absent!r}"
     lines = _WRITTEN_OUT.get(hook.func if isinstance(hook, partial) else hook, _CALLED)
     yield from (line.format(value=value, name=name) for line in lines)
-
-
-def _mutable_twin(model: type[Any]) -> type[Any]:
-    """A class with a model's layout, to whose instances attributes can be assigned.
-
-    Then such an instance is made one of the model's by its `__class__`: 0.5 µs a message. With the
-    `__init__` that attrs writes for a frozen class, which calls `object.__setattr__` for each
-    attribute, it takes 2.0 µs, and with that for one that is not frozen 0.9 µs.
-    """
-    return type(model.__name__, model.__bases__, {"__slots__": model.__slots__})

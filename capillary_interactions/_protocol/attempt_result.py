@@ -1,15 +1,16 @@
 """How did one attempt end? One value for every ending, made by `classify` and read by retries."""
 
+from typing import Final
+
 from attrs import evolve, field, frozen
 
 from capillary_interactions._errors import PageReason
 from capillary_interactions._model.interactions import CustomerInteractions
+from capillary_interactions._model.quick_init import make_quick_init
 from capillary_interactions._protocol.codes import ResultKind
 
 
-# Not slotted: attrs sets the fields of a frozen slotted class at more than twice the cost, and
-# there are many fields and one such value for every answer.
-@frozen(slots=False)
+@frozen(weakref_slot=False)
 class AttemptResult:
     """How an attempt ended, or a whole lookup.
 
@@ -57,3 +58,11 @@ class AttemptResult:
         """The same refusal, taken to be about this request and not about the credentials."""
         reason = self.reason if self.from_api else PageReason(self.reason)
         return evolve(self, kind=ResultKind.REJECTED, reason=reason)
+
+
+_quick_init: Final = make_quick_init(AttemptResult)
+
+
+def answer_result(customer: CustomerInteractions) -> AttemptResult:
+    """The ending of an attempt that was answered."""
+    return _quick_init(kind=ResultKind.ANSWER, customer=customer)

@@ -17,7 +17,7 @@ from capillary_interactions._json.fields import SchemaMismatch
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.query import Query
 from capillary_interactions._model.vocabulary import ApiVersion
-from capillary_interactions._protocol.attempt_result import AttemptResult
+from capillary_interactions._protocol.attempt_result import AttemptResult, answer_result
 from capillary_interactions._protocol.body import NOT_JSON, Broken, parse_body
 from capillary_interactions._protocol.codes import (
     BODY,
@@ -95,7 +95,7 @@ def classify(  # noqa: PLR0917
 
 def _read(response: Response, body: Any, reader: Reader) -> AttemptResult:
     try:
-        return AttemptResult(ResultKind.ANSWER, customer=reader.read(body))
+        return answer_result(reader.read(body))
     except SchemaMismatch as error:
         return _unreadable(str(error), error.path or None, response)
 
