@@ -22,9 +22,11 @@ from capillary_interactions.cli._exit_codes import (
     usage_errors,
 )
 from capillary_interactions.cli._list_options import (
+    PlanningOptions,
     StopOptions,
     customers_of,
     list_options,
+    plan_options,
     stop_options,
 )
 from capillary_interactions.cli._options import (
@@ -61,7 +63,6 @@ _PIPE: Final = "-"
 @click.option(
     "--out",
     metavar="FILE",
-    required=True,
     help="Where the results go, in the format of its ending: .jsonl, .csv, .parquet or .sqlite, "
     "the first two also with .gz or .zst; - for JSON lines on standard output.",
 )
@@ -72,6 +73,7 @@ _PIPE: Final = "-"
 )
 @spreadsheet_option
 @click.option("--restart", is_flag=True, help="Forget what FILE.job holds, and begin anew.")
+@plan_options
 @filter_options
 @stop_options
 @network_options
@@ -82,10 +84,11 @@ def bulk(
     identifier: str | None,
     custom_identifier: str | None,
     reading: dict[str, Any],
-    out: str,
+    out: str | None,
     overwrite: bool,
     for_spreadsheets: bool,
     restart: bool,
+    planning: PlanningOptions,
     type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
@@ -105,6 +108,7 @@ def bulk(
     after whatever has stopped it, and asks for no one twice. FILE is written when all is done,
     in one step; see `capillary-interactions jobs` for what can be done with the job before and
     after. With --out - there is no job: each row gives its line as soon as it has ended.
+    --dry-run says beforehand what all that would take.
 
     Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
     CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET; on a terminal,
@@ -124,6 +128,7 @@ def bulk(
 
     \b
     Examples:
+      capillary-interactions bulk customers.csv --identifier mobile --dry-run
       capillary-interactions bulk customers.csv --identifier mobile --out answers.parquet
       zcat ids.gz | capillary-interactions bulk - --identifier external_id --out - > answers.jsonl
     """  # noqa: D301 - click's own mark
@@ -138,6 +143,24 @@ def bulk(
     from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
 
     name = identifier_name(identifier, custom_identifier)
+    if planning.dry_run:
+        from capillary_interactions.cli._bulk_plan import PlanOptions, plan_run  # noqa: PLC0415 - help and completion need none of it
+
+        plan = PlanOptions(
+            customers=customers_of(list_, name, reading),
+            out=out,
+            network=network,
+            type=type,
+            settings=settings,
+            stops=stopping.rules(),
+            latency=planning.latency,
+            as_json=planning.as_json,
+            overwrite=overwrite,
+            for_spreadsheets=for_spreadsheets,
+        )
+        return plan_run(plan, console)
+    if out is None:
+        raise click.UsageError("Missing option '--out' (or '--dry-run').")
     config = config_of(settings, may_ask=list_ != _PIPE)
     template = _template(name, settings, network, type)
     customers = customers_of(list_, name, reading)

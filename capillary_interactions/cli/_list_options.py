@@ -1,4 +1,4 @@
-"""The options of `bulk` on how a list is read, and when a run stops."""
+"""The options of `bulk` on how a list is read, when a run stops, and how it is planned."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PIPE: Final = "-"
 _READING: Final = ("column", "format", "header", "delimiter", "encoding")
+_LATENCY: Final = 0.2
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
 
 _LIST_OPTIONS: Final = (
@@ -74,6 +75,37 @@ _STOP_OPTIONS: Final = (
     ),
 )
 
+_PLAN_OPTIONS: Final = (
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Read LIST and say what a run would take: rows, customers, duplicates, what is "
+        "rejected and why, requests, hours, memory and disk. Sends nothing, writes nothing, and "
+        "needs neither credentials nor --out.",
+    ),
+    click.option(
+        "--latency",
+        type=SECONDS,
+        metavar="SECONDS",
+        help="With --dry-run: how long an answer is expected to take (default 0.2).",
+    ),
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="With --dry-run: as one JSON object on standard output.",
+    ),
+)
+
+
+@frozen
+class PlanningOptions:
+    """Whether a run is only planned, and how."""
+
+    dry_run: bool
+    latency: float
+    as_json: bool
+
 
 @frozen
 class StopOptions:
@@ -110,7 +142,15 @@ def _collect_stopping(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "stopping": stopping}
 
 
+def _collect_planning(options: dict[str, Any]) -> dict[str, Any]:
+    dry_run, latency, as_json = (options.pop(name) for name in ("dry_run", "latency", "as_json"))
+    if not dry_run and (latency is not None or as_json):
+        raise click.UsageError("--latency and --json need --dry-run")
+    return {**options, "planning": PlanningOptions(dry_run, latency or _LATENCY, as_json)}
+
+
 list_options: Final = option_group(_LIST_OPTIONS, _collect_reading)
+plan_options: Final = option_group(_PLAN_OPTIONS, _collect_planning)
 stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
 
 

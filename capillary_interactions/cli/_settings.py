@@ -16,7 +16,7 @@ from capillary_interactions._config.limits import RateLimit, Timeouts
 from capillary_interactions.cli._exit_codes import StoppedEarlyError
 from capillary_interactions.cli._standard_streams import is_terminal
 
-_SANDBOX_RATE: Final = RateLimit(100, 1.0)
+SANDBOX_RATE: Final = RateLimit(100, 1.0)
 _RESOLVE_TIMEOUT: Final = 10.0
 
 _Ask = Callable[[str, bool], str]
@@ -110,7 +110,7 @@ async def resolved_config(
         return
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - a server, seldom needed
 
-    rate = settings.rate or _SANDBOX_RATE
+    rate = settings.rate or SANDBOX_RATE
     async with Sandbox(rate=rate) as sandbox:
         yield sandbox.client_config(**{**settings.overrides(), "rate": rate})
 

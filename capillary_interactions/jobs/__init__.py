@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from capillary_interactions.jobs._lists.customer_list import CustomerList as CustomerList
     from capillary_interactions.jobs._lists.query_template import QueryTemplate as QueryTemplate
     from capillary_interactions.jobs._lists.rows import FORMATS as FORMATS
+    from capillary_interactions.jobs._plan import Plan as Plan
+    from capillary_interactions.jobs._plan import Rejection as Rejection
+    from capillary_interactions.jobs._plan import plan_job as plan_job
     from capillary_interactions.jobs._report.write_report import check_report as check_report
     from capillary_interactions.jobs._run.stop_rules import StopRules as StopRules
     from capillary_interactions.jobs._run.stream_rows import RowStream as RowStream
@@ -45,6 +48,7 @@ else:
             "._export.exporter": "check_export",
             "._job": "Job",
             "._lists.customer_list": "CustomerList",
+            "._plan": "Plan Rejection plan_job",
             "._report.write_report": "check_report",
             "._run.stop_rules": "StopRules",
             "._status": "Failure JobStatus Progress Report RunFigures",
