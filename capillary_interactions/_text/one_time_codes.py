@@ -27,7 +27,8 @@ _UNSPACED: Final = (
 )
 # As texts set groups of such a code apart, "A7K-92Q", "A7.K9.2Q"; blanks are between words, too.
 _JOINERS: Final = r"-._\u00ad\u00b7\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff"
-_TOKEN: Final = re.compile(rf"[^\W_{_UNSPACED}]+(?:[{_JOINERS}][^\W_{_UNSPACED}]+)*")
+# A text, which `re` compiles and keeps when it is used: that takes 3 ms of an import.
+_TOKEN: Final = rf"[^\W_{_UNSPACED}]+(?:[{_JOINERS}][^\W_{_UNSPACED}]+)*"
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _MIN_CODE: Final = 3
@@ -68,7 +69,7 @@ def mask_codes(text: str) -> str:
     if not _DIGIT.search(text):
         return text
     if _announces_code(text):
-        text = _TOKEN.sub(_without_code, text)
+        text = re.sub(_TOKEN, _without_code, text)
     return _RUN.sub(lambda run: _DIGIT.sub("*", run[0]), text)
 
 

@@ -1,14 +1,12 @@
 """The command `bulk`: many customers, from a list to a file of results."""
 
 import sys
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from capillary_interactions._config.client_config import ClientConfig, to_phone_region
 from capillary_interactions._model.vocabulary import (
     ApiVersion,
     IdentifierName,
@@ -22,8 +20,6 @@ from capillary_interactions.cli._exit_codes import (
     usage_errors,
 )
 from capillary_interactions.cli._list_options import (
-    PlanningOptions,
-    StopOptions,
     customers_of,
     list_options,
     plan_options,
@@ -38,19 +34,23 @@ from capillary_interactions.cli._options import (
     network_options,
     spreadsheet_option,
 )
+from capillary_interactions.cli._prompt import config_of
 from capillary_interactions.cli._runtime import run_async
-from capillary_interactions.cli._settings import ClientOptions, config_of, resolved_config
 from capillary_interactions.cli._standard_streams import data_out, is_terminal
-from capillary_interactions.cli._summaries import stream_summary
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from capillary_interactions._config.client_config import ClientConfig
+    from capillary_interactions.cli._bulk_options import PlanningOptions, StopOptions
     from capillary_interactions.cli._bulk_stream import RunResult
+    from capillary_interactions.cli._settings import ClientOptions
     from capillary_interactions.jobs import QueryTemplate
 
 _PIPE: Final = "-"
 
 
-@click.command(short_help="Look up every customer of a list.")
+@click.command()
 @click.argument("list_", metavar="LIST")
 @click.option(
     "--identifier",
@@ -88,12 +88,12 @@ def bulk(
     overwrite: bool,
     for_spreadsheets: bool,
     restart: bool,
-    planning: PlanningOptions,
+    planning: "PlanningOptions",
     type: InteractionType | None,  # noqa: A002 - the option's name
     network: str | None,
     mask_codes: bool,
-    stopping: StopOptions,
-    settings: ClientOptions,
+    stopping: "StopOptions",
+    settings: "ClientOptions",
     console: Console,
 ) -> int:
     """Look up every customer of LIST; - is standard input.
@@ -141,6 +141,7 @@ def bulk(
         open_out,
     )
     from capillary_interactions.cli._progress import has_bar  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._settings import resolved_config  # noqa: PLC0415 - help and completion need none of it
 
     name = identifier_name(identifier, custom_identifier)
     if planning.dry_run:
@@ -165,7 +166,7 @@ def bulk(
     template = _template(name, settings, network, type)
     customers = customers_of(list_, name, reading)
 
-    def resolved() -> AbstractAsyncContextManager[ClientConfig]:
+    def resolved() -> "AbstractAsyncContextManager[ClientConfig]":
         entered = resolved_config(settings, config)
         return within_limits(entered, console, sandbox=settings.sandbox)
 
@@ -205,6 +206,8 @@ def bulk(
 
 def print_result(result: "RunResult", out: str, console: Console) -> int:
     """Print how a run ended; its exit code."""
+    from capillary_interactions.cli._summaries import stream_summary  # noqa: PLC0415 - help and completion need none of it
+
     if result.code == STOPPED_EARLY and not result.problem:
         return result.code  # the reader of the output has gone
     if result.problem:
@@ -218,10 +221,11 @@ def print_result(result: "RunResult", out: str, console: Console) -> int:
 
 def _template(
     name: IdentifierName,
-    settings: ClientOptions,
+    settings: "ClientOptions",
     network: str | None,
     type_: InteractionType | None,
 ) -> "QueryTemplate":
+    from capillary_interactions._config.client_config import to_phone_region  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import QueryTemplate  # noqa: PLC0415 - help and completion need none of it
 
     with usage_errors(ValueError):

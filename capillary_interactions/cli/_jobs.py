@@ -1,13 +1,9 @@
 """The commands `jobs status`, `retry`, `export` and `report`."""
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import orjson
-from attrs import asdict
 
 from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._text.wording import pluralise
@@ -21,7 +17,6 @@ from capillary_interactions.cli._exit_codes import (
 from capillary_interactions.cli._options import console_options, spreadsheet_option
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import data_out, write_json
-from capillary_interactions.cli._summaries import job_state, next_job_steps
 from capillary_interactions.jobs import ExportError, JobError
 
 if TYPE_CHECKING:
@@ -36,7 +31,7 @@ _SUFFIX: Final = ".job"
 _JOB: Final = click.argument("path", metavar="JOB", type=click.Path(path_type=Path))
 
 
-@click.group(short_help="Look at a bulk job, take outcomes back, write its results.")
+@click.group()
 def jobs() -> None:
     """Work with the job that `bulk LIST --out FILE` keeps in FILE.job."""
 
@@ -55,6 +50,10 @@ def status(*, path: Path, as_json: bool, console: Console) -> int:
     Example:
       capillary-interactions jobs status answers.jsonl.job
     """  # noqa: D301 - click's own mark
+    import orjson  # noqa: PLC0415 - help and completion need none of it
+
+    from capillary_interactions.cli._summaries import job_state, next_job_steps  # noqa: PLC0415 - help and completion need none of it
+
     report = _with_job(path, lambda job: job.report())
     if as_json:
         write_json(orjson.dumps(_to_dict(report), option=orjson.OPT_APPEND_NEWLINE))
@@ -65,6 +64,8 @@ def status(*, path: Path, as_json: bool, console: Console) -> int:
 
 
 def _to_dict(report: "Report") -> dict[str, Any]:
+    from attrs import asdict  # noqa: PLC0415 - help and completion need none of it
+
     from capillary_interactions._json.unstructure import seconds  # noqa: PLC0415 - help and completion need none of it
 
     run = report.run
@@ -210,6 +211,9 @@ def _check_target(path: Path, target: Path, *, overwrite: bool, for_spreadsheets
 
 
 def _stream(path: Path, *, mask_codes: bool) -> None:
+    import shutil  # noqa: PLC0415 - help and completion need none of it
+    import tempfile  # noqa: PLC0415 - help and completion need none of it
+
     # A pipe's reader may be slow, and the job's snapshot should not be held for that long.
     with tempfile.TemporaryDirectory(prefix="capillary-", ignore_cleanup_errors=True) as folder:
         results = Path(folder, "results.jsonl")

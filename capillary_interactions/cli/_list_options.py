@@ -3,16 +3,15 @@
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from attrs import frozen
 
-from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions.cli._exit_codes import usage_errors
 from capillary_interactions.cli._options import SECONDS, option_group
 from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs import FORMATS, JobError
 
 if TYPE_CHECKING:
-    from capillary_interactions.jobs import CustomerList, StopRules
+    from capillary_interactions._model.vocabulary import IdentifierName
+    from capillary_interactions.jobs import CustomerList
 
 _PIPE: Final = "-"
 _READING: Final = ("column", "format", "header", "delimiter", "encoding")
@@ -98,42 +97,14 @@ _PLAN_OPTIONS: Final = (
 )
 
 
-@frozen
-class PlanningOptions:
-    """Whether a run is only planned, and how."""
-
-    dry_run: bool
-    latency: float
-    as_json: bool
-
-
-@frozen
-class StopOptions:
-    """When to pause and to stop."""
-
-    unanswered: int | None
-    patience: float
-    accept_rejected: bool
-
-    def rules(self) -> "StopRules":
-        from capillary_interactions.jobs import StopRules  # noqa: PLC0415 - help and completion need none of it
-
-        default = StopRules()
-        return StopRules(
-            unanswered=self.unanswered,
-            silence=None if self.unanswered is None else default.silence,
-            give_up_after=self.patience,
-            refused_settings=self.unanswered is not None,
-            rejected_share=None if self.accept_rejected else default.rejected_share,
-        )
-
-
 def _collect_reading(options: dict[str, Any]) -> dict[str, Any]:
     reading = {name: options.pop(name) for name in _READING}
     return {**options, "reading": reading}
 
 
 def _collect_stopping(options: dict[str, Any]) -> dict[str, Any]:
+    from capillary_interactions.cli._bulk_options import StopOptions  # noqa: PLC0415 - help and completion need none of it
+
     stopping = StopOptions(
         options.pop("give_up_after") or None,
         options.pop("patience"),
@@ -146,6 +117,8 @@ def _collect_planning(options: dict[str, Any]) -> dict[str, Any]:
     dry_run, latency, as_json = (options.pop(name) for name in ("dry_run", "latency", "as_json"))
     if not dry_run and (latency is not None or as_json):
         raise click.UsageError("--latency and --json need --dry-run")
+    from capillary_interactions.cli._bulk_options import PlanningOptions  # noqa: PLC0415 - help and completion need none of it
+
     return {**options, "planning": PlanningOptions(dry_run, latency or _LATENCY, as_json)}
 
 
@@ -154,7 +127,9 @@ plan_options: Final = option_group(_PLAN_OPTIONS, _collect_planning)
 stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
 
 
-def customers_of(list_: str, identifier: IdentifierName, reading: dict[str, Any]) -> "CustomerList":
+def customers_of(
+    list_: str, identifier: "IdentifierName", reading: dict[str, Any]
+) -> "CustomerList":
     """The list, with its options.
 
     Raises:

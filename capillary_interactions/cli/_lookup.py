@@ -1,21 +1,12 @@
 """The command `lookup`: one customer."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
-from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError
-from capillary_interactions._model.outcome import Found, Outcome
-from capillary_interactions._model.query import Identifier, Query
-from capillary_interactions._model.vocabulary import (
-    ApiVersion,
-    InteractionType,
-    Network,
-)
-from capillary_interactions._protocol.request_url import check_supported, sent_query
+from capillary_interactions._model.vocabulary import ApiVersion, InteractionType, Network
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import StoppedEarlyError, code_of, usage_errors
 from capillary_interactions.cli._options import (
@@ -27,9 +18,15 @@ from capillary_interactions.cli._options import (
     identifier_name,
     network_options,
 )
+from capillary_interactions.cli._prompt import config_of
 from capillary_interactions.cli._runtime import run_async
-from capillary_interactions.cli._settings import ClientOptions, config_of, resolved_config
 from capillary_interactions.cli._standard_streams import is_terminal, write_json, write_out
+
+if TYPE_CHECKING:
+    from capillary_interactions._config.client_config import ClientConfig
+    from capillary_interactions._model.outcome import Outcome
+    from capillary_interactions._model.query import Query
+    from capillary_interactions.cli._settings import ClientOptions
 
 
 class _NameOrValue(Word):
@@ -55,7 +52,7 @@ def _check_value(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-@click.command(short_help="Look up one customer.")
+@click.command()
 @click.argument("name", metavar="NAME", type=_NameOrValue(NAME.choices, case_sensitive=False))
 @click.argument("value", metavar="VALUE", required=False, callback=_check_value)
 @custom_identifier_option
@@ -84,7 +81,7 @@ def lookup(
     mask_codes: bool,
     as_json: bool,
     show_codes: bool,
-    settings: ClientOptions,
+    settings: "ClientOptions",
     console: Console,
 ) -> int:
     """Look up the interactions of one customer.
@@ -112,6 +109,7 @@ def lookup(
       capillary-interactions lookup mobile '097385 22695' --phone-region IN --sandbox
     """  # noqa: D301 - click's own mark
     from capillary_interactions._json.unstructure import mask_codes_in_json, to_jsonable  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions._model.outcome import Found  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._lookup_table import headline  # noqa: PLC0415 - help and completion need none of it
 
     query = _query(custom_identifier, (name, value), network, type)
@@ -132,7 +130,9 @@ def _query(
     words: tuple[str, str | None],
     network: str | None,
     type_: InteractionType | None,
-) -> Query:
+) -> "Query":
+    from capillary_interactions._model.query import Identifier, Query  # noqa: PLC0415 - help and completion need none of it
+
     known = None if custom is not None else words[0]
     name = identifier_name(known, custom)
     value = words[0] if words[1] is None else words[1]
@@ -144,8 +144,15 @@ def _query(
         )
 
 
-async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | None) -> Outcome:
+async def _ask(
+    query: "Query", settings: "ClientOptions", config: "ClientConfig | None"
+) -> "Outcome":
     from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions._protocol.request_url import (  # noqa: PLC0415
+        check_supported,
+        sent_query,
+    )
+    from capillary_interactions.cli._settings import resolved_config  # noqa: PLC0415 - help and completion need none of it
 
     with usage_errors(ValueError):
         api = ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api
@@ -163,11 +170,13 @@ async def _ask(query: Query, settings: ClientOptions, config: ClientConfig | Non
 
 
 def _dump(result: object) -> bytes:
+    import orjson  # noqa: PLC0415 - help and completion need none of it
+
     indent = orjson.OPT_INDENT_2 if is_terminal(sys.stdout) else 0
     return orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE | indent)
 
 
-def _table(outcome: Outcome, *, show_codes: bool) -> bytes:
+def _table(outcome: "Outcome", *, show_codes: bool) -> bytes:
     from rich.console import Console  # noqa: PLC0415 - help and completion need none of it
 
     from capillary_interactions.cli._lookup_table import outcome_table  # noqa: PLC0415 - help and completion need none of it

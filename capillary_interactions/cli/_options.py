@@ -10,7 +10,6 @@ import click
 
 from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.endpoint import to_base_url
-from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._model.vocabulary import (
@@ -21,7 +20,9 @@ from capillary_interactions._model.vocabulary import (
 )
 from capillary_interactions._text.masking import describe_value
 from capillary_interactions.cli._console import LEVELS, Console
-from capillary_interactions.cli._settings import ClientOptions
+
+if TYPE_CHECKING:
+    from capillary_interactions._config.limits import RateLimit
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SETTINGS: Final = (
@@ -72,7 +73,9 @@ class Word(_Choice):
         return self.fail(f"{shown} is not one of {', '.join(self.choices)}", param, ctx)
 
 
-def _rate(value: RateLimit | str) -> RateLimit:
+def _rate(value: "RateLimit | str") -> "RateLimit":
+    from capillary_interactions._config.limits import RateLimit  # noqa: PLC0415 - help and completion need none of it
+
     return value if isinstance(value, RateLimit) else RateLimit.parse(value)
 
 
@@ -246,6 +249,8 @@ def identifier_name(known: str | None, custom: str | None) -> IdentifierName:
 
 
 def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
+    from capillary_interactions.cli._settings import ClientOptions  # noqa: PLC0415 - help and completion need none of it
+
     settings = {name: options.pop(name) for name in _SETTINGS}
     source = click.get_current_context().get_parameter_source("base_url")
     if settings["sandbox"] and source is click.core.ParameterSource.COMMANDLINE:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors
@@ -14,10 +13,11 @@ from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import write_out
 
 if TYPE_CHECKING:
+    from capillary_interactions._config.limits import RateLimit
     from capillary_interactions.sandbox import Sandbox
 
 
-@click.command(short_help="Run a pretend Capillary on this machine.")
+@click.command()
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
 @console_options
 def sandbox(
     *,
-    rate: RateLimit,
+    rate: "RateLimit",
     faults: float,
     named: tuple[tuple[str, float], ...],
     token_status: str | None,
@@ -124,7 +124,7 @@ def sandbox(
     return 0
 
 
-async def _serve(server: "Sandbox", rate: RateLimit, console: Console) -> None:
+async def _serve(server: "Sandbox", rate: "RateLimit", console: Console) -> None:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
 
     from capillary_interactions.cli._signals import GracefulStop  # noqa: PLC0415
@@ -149,7 +149,7 @@ async def _serve(server: "Sandbox", rate: RateLimit, console: Console) -> None:
     )
 
 
-def _print_access(server: "Sandbox", rate: RateLimit, console: Console) -> None:
+def _print_access(server: "Sandbox", rate: "RateLimit", console: Console) -> None:
     """Print the address and the first account: to stdout for a shell, to stderr for a person."""
     (username, password), *_ = server.accounts.items()
     (key, secret), *_ = server.oauth.items()

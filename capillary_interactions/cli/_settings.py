@@ -1,20 +1,17 @@
 """The configuration that options and environment make."""
 
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import tzinfo
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import click
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RateLimit, Timeouts
 from capillary_interactions.cli._exit_codes import StoppedEarlyError
-from capillary_interactions.cli._standard_streams import is_terminal
 
 SANDBOX_RATE: Final = RateLimit(100, 1.0)
 _RESOLVE_TIMEOUT: Final = 10.0
@@ -77,22 +74,6 @@ def with_secrets(environ: Mapping[str, str], ask: _Ask | None) -> Mapping[str, s
         return {**environ, "CAPILLARY_OAUTH_SECRET": ask("OAuth secret", True)}
     answers = {} if has("USERNAME") else {"CAPILLARY_USERNAME": ask("User name", False)}
     return {**environ, **answers, "CAPILLARY_PASSWORD": ask("Password", True)}
-
-
-def config_of(settings: ClientOptions, *, may_ask: bool = True) -> ClientConfig | None:
-    """The configuration for the real API, or a `ConfigurationError`; None for the sandbox."""
-    if settings.sandbox:
-        return None
-    environ: Mapping[str, str] = os.environ
-    # Without an address there is nothing to have a password for.
-    if settings.base_url or environ.get("CAPILLARY_BASE_URL"):
-        interactive = may_ask and is_terminal(sys.stdin) and is_terminal(sys.stderr)
-        environ = with_secrets(environ, _prompt if interactive else None)
-    return network_config(settings, environ)
-
-
-def _prompt(question: str, secret: bool) -> str:
-    return str(click.prompt(question, hide_input=secret, err=True))
 
 
 @asynccontextmanager

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from capillary_interactions.jobs._export.target_guard import was_exported_by as was_exported_by
     from capillary_interactions.jobs._job import Job as Job
     from capillary_interactions.jobs._lists.customer_list import CustomerList as CustomerList
+    from capillary_interactions.jobs._lists.formats import FORMATS as FORMATS
     from capillary_interactions.jobs._lists.query_template import QueryTemplate as QueryTemplate
-    from capillary_interactions.jobs._lists.rows import FORMATS as FORMATS
     from capillary_interactions.jobs._plan import Plan as Plan
     from capillary_interactions.jobs._plan import Rejection as Rejection
     from capillary_interactions.jobs._plan import plan_job as plan_job
@@ -56,7 +56,7 @@ else:
         unlisted={  # what the command line uses
             "._export.target_guard": "refuse_job_or_list was_exported_by",
             "._lists.query_template": "QueryTemplate",
-            "._lists.rows": "FORMATS",
+            "._lists.formats": "FORMATS",
             "._run.stream_rows": "RowStream",
             "._status": "MANY_UNKNOWN next_steps unknown_hint",
         },

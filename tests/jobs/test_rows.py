@@ -4,7 +4,8 @@ import pytest
 
 from capillary_interactions.jobs import ListError
 from capillary_interactions.jobs._lists.customer_list import text_rows
-from capillary_interactions.jobs._lists.rows import Format, ListFormat, Row
+from capillary_interactions.jobs._lists.formats import Format
+from capillary_interactions.jobs._lists.rows import ListFormat, Row
 from capillary_interactions.jobs._lists.text import lines
 from tests.tables import table
 

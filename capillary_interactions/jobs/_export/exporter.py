@@ -30,7 +30,7 @@ from capillary_interactions.jobs._lists.compression import (
     open_compressor,
     uncompressed_suffix,
 )
-from capillary_interactions.jobs._lists.rows import SUFFIXES
+from capillary_interactions.jobs._lists.formats import SUFFIXES
 from capillary_interactions.jobs._store.connection import DAMAGE, connect, sqlite_errors
 from capillary_interactions.jobs._store.job_settings import template_from_settings, zone_from_text
 from capillary_interactions.jobs._store.queries import metadata

@@ -14,10 +14,9 @@ from capillary_interactions.jobs._lists.arrow_rows import arrow_rows
 from capillary_interactions.jobs._lists.compression import ARROW, PARQUET, PeekableFile, read_chunks
 from capillary_interactions.jobs._lists.csv_rows import csv_rows
 from capillary_interactions.jobs._lists.foreign_formats import refuse_foreign_line
+from capillary_interactions.jobs._lists.formats import FORMATS, Format
 from capillary_interactions.jobs._lists.json_rows import json_rows
 from capillary_interactions.jobs._lists.rows import (
-    FORMATS,
-    Format,
     ListFormat,
     Rows,
     detect_format,

@@ -7,7 +7,7 @@ read comes with the reason.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, Literal, get_args
+from typing import Final
 
 import orjson
 from attrs import define, field
@@ -17,27 +17,13 @@ from capillary_interactions._text.masking import repr_masked
 from capillary_interactions.jobs._lists.clean_text import clean_identifier
 from capillary_interactions.jobs._lists.columns import DELIMITERS, is_type_line, separator_line
 from capillary_interactions.jobs._lists.compression import uncompressed_suffix
+from capillary_interactions.jobs._lists.formats import SUFFIXES, Format
 from capillary_interactions.jobs._lists.single_column import (
     check_first_value,
     looks_like_identifier,
     refuse_drawn_table,
 )
 
-Format = Literal["csv", "jsonl", "lines", "parquet", "arrow"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
-
-SUFFIXES: Final[dict[str, Format]] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-}
 _MAX_EXAMINED: Final = 5
 _MAX_NAME: Final = 200
 _NAMES: Final = frozenset(IdentifierName)
