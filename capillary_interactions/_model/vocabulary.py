@@ -120,7 +120,7 @@ class IdentifierName(enum.StrEnum):
     @property
     def parameter(self) -> str:
         """What the API calls it: a customer's id is spelled `id`, the others as they are named."""
-        return "id" if self is IdentifierName.CUSTOMER_ID else self.value
+        return "id" if self is _CUSTOMER_ID else self._value_
 
     @property
     def label(self) -> str:
@@ -135,6 +135,9 @@ class IdentifierName(enum.StrEnum):
         # A custom name is no member, so the enum's own way back from a pickle would refuse it.
         way_back = type(self).custom if self.is_custom else type(self)
         return (way_back, (self.value,))
+
+
+_CUSTOMER_ID: Final = IdentifierName.CUSTOMER_ID
 
 
 class Network(enum.StrEnum):

@@ -6,6 +6,7 @@ reference/get-customer-interactions).
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -26,8 +27,12 @@ _ONLY_V1_1: Final = (
     IdentifierName.CARD_EXTERNAL_ID,
     IdentifierName.CUSTOMER_ID,
 )
+_V1_1: Final = ApiVersion.V1_1
+_MOBILE: Final = IdentifierName.MOBILE
 # quote() takes ten times as long to find that there is nothing to do.
 _is_unreserved: Final = re.compile("[A-Za-z0-9_.~-]*").fullmatch
+# Most programs ask one kind of query.
+_MAX_KINDS: Final = 256
 
 
 def encode_query(
@@ -39,31 +44,58 @@ def encode_query(
 ) -> str:
     """The query string of a query, percent-encoded, in the order that the documentation shows.
 
-    `source` and `account_id` are sent where the query has none of its own. What this version of the
-    call cannot ask is a `ValueError`.
+    Args:
+        query: As `sent_query` returns it.
+        version: Of which version of the call.
+        source: Sent where the query has none of its own.
+        account_id: Likewise.
     """
-    identifier = sent_query(query, version).identifier
-    name, value = identifier.name.parameter, identifier.value
-    client = [
-        ("source", source if query.source is None else query.source),
-        ("accountId", account_id if query.account_id is None else query.account_id),
-    ]
-    narrowed = [("network", query.network), ("type", query.type)]
-    pairs: list[tuple[str, str | int | None]]
-    if version is ApiVersion.V1_1:
-        key = name if _is_unreserved(name) else quote(name, safe="")
-        pairs = [("format", "json"), *client, ("identifierName", name), (key, value), *narrowed]
-        pairs += [("limit", query.limit), ("offset", query.offset)]
-    else:
-        pairs = [("identifierName", name), ("identifierValue", value), *narrowed, *client]
+    around = _around_v1_1 if version is _V1_1 else _around_v2
+    identifier = query.identifier
+    before, after = around(
+        identifier.name.parameter,
+        query.network,
+        query.type,
+        source if query.source is None else query.source,
+        account_id if query.account_id is None else query.account_id,
+    )
+    encoded = f"{before}{_encode(identifier.value)}{after}"
+    if query.limit is not None:
+        encoded = f"{encoded}&limit={query.limit}"
+    if query.offset is not None:
+        encoded = f"{encoded}&offset={query.offset}"
     if query.extra is not NO_EXTRA:
-        pairs += [(quote(key, safe=""), text) for key, text in query.extra.items()]
-    parts = []
-    for key, content in pairs:
-        if content is not None:
-            text = str(content)
-            parts.append(f"{key}={text if _is_unreserved(text) else quote(text, safe='')}")
-    return "&".join(parts)
+        encoded += "".join(f"&{_encode(key)}={_encode(text)}" for key, text in query.extra.items())
+    return encoded
+
+
+def _encode(text: str) -> str:
+    return text if _is_unreserved(text) else quote(text, safe="")
+
+
+# What stands before and after a customer's value is the same for all queries of one kind: putting
+# it together takes five times as long as the rest.
+@lru_cache(_MAX_KINDS)
+def _around_v1_1(
+    name: str, network: str | None, type_: str | None, source: str | None, account_id: str | None
+) -> tuple[str, str]:
+    client = f"{_pair('source', source)}{_pair('accountId', account_id)}"
+    name = _encode(name)
+    before = f"format=json{client}&identifierName={name}&{name}="
+    return before, f"{_pair('network', network)}{_pair('type', type_)}"
+
+
+@lru_cache(_MAX_KINDS)
+def _around_v2(
+    name: str, network: str | None, type_: str | None, source: str | None, account_id: str | None
+) -> tuple[str, str]:
+    narrowed = f"{_pair('network', network)}{_pair('type', type_)}"
+    client = f"{_pair('source', source)}{_pair('accountId', account_id)}"
+    return f"identifierName={_encode(name)}&identifierValue=", f"{narrowed}{client}"
+
+
+def _pair(key: str, text: str | None) -> str:
+    return "" if text is None else f"&{key}={_encode(text)}"
 
 
 def check_supported(query: Query, version: ApiVersion) -> None:
@@ -75,7 +107,7 @@ def check_supported(query: Query, version: ApiVersion) -> None:
             f"a customer's {name.label} must not hold a comma: the API could read it as several "
             "customers"
         )
-    if version is ApiVersion.V2:
+    if version is not _V1_1:
         if name in _ONLY_V1_1 and not name.is_custom:
             accepted = ", ".join(n for n in IdentifierName if n not in _ONLY_V1_1)
             raise ValueError(
@@ -102,13 +134,13 @@ def sent_query(query: Query, version: ApiVersion, region: str | None = None) -> 
     check_supported(query, version)
     identifier = query.identifier
     value = identifier.value
-    if identifier.name is not IdentifierName.MOBILE or (region is None and is_bare(value)):
+    if identifier.name is not _MOBILE or (region is None and is_bare(value)):
         return query
     sent = _digits_of(identifier, region)
     if sent == value:
         return query
     # Equal to that of the digits themselves, so that all spellings of a number share one request.
-    return evolve(query, identifier=Identifier(IdentifierName.MOBILE, sent))
+    return evolve(query, identifier=Identifier(_MOBILE, sent))
 
 
 def _digits_of(mobile: Identifier, region: str | None) -> str:

@@ -16,7 +16,12 @@ from capillary_interactions import (
     Network,
     Query,
 )
-from capillary_interactions._protocol.request_url import PATHS, check_supported, encode_query
+from capillary_interactions._protocol.request_url import (
+    PATHS,
+    check_supported,
+    encode_query,
+    sent_query,
+)
 from tests.examples import IDENTIFIER, MOBILE, one_value, sendable
 from tests.tables import table
 
@@ -35,6 +40,10 @@ _EVERYTHING: dict[str, Any] = {
 }
 
 
+def _encoded(query: Query, version: ApiVersion, **client: str | None) -> str:
+    return encode_query(sent_query(query, version), version, **client)
+
+
 def test_produces_the_documented_request_character_by_character() -> None:
     """The page's own example."""
     query = Query(
@@ -42,7 +51,7 @@ def test_produces_the_documented_request_character_by_character() -> None:
         account_id="1234",
     )  # fmt: skip
 
-    assert f"{PATHS[_V1_1]}?{encode_query(query, _V1_1)}" == (
+    assert f"{PATHS[_V1_1]}?{_encoded(query, _V1_1)}" == (
         "/v1.1/customer/interaction?format=json&source=INSTORE&accountId=1234"
         "&identifierName=mobile&mobile=91660499160&type=whatsapp"
     )
@@ -52,7 +61,7 @@ def test_produces_the_published_request_of_v2() -> None:
     """The example of the other version."""
     query = Query(Identifier.mobile("917385022695"))
 
-    assert f"{PATHS[_V2]}?{encode_query(query, _V2)}" == (
+    assert f"{PATHS[_V2]}?{_encoded(query, _V2)}" == (
         "/v2/customers/interaction?identifierName=mobile&identifierValue=917385022695"
     )
 
@@ -61,7 +70,7 @@ def test_keeps_the_order_of_v1_1() -> None:
     """Every parameter, in the documented order, and extra ones last in their own."""
     query = Query(Identifier.email("a@b.co"), limit=7, offset=0, **_EVERYTHING)
 
-    assert encode_query(query, _V1_1) == (
+    assert _encoded(query, _V1_1) == (
         "format=json&source=INSTORE&accountId=1234&identifierName=email&email=a%40b.co"
         "&network=capillary&type=whatsapp&limit=7&offset=0&user_id=true&fetch_type="
     )
@@ -71,7 +80,7 @@ def test_keeps_the_order_of_v2() -> None:
     """Every parameter that this version has, in its order."""
     query = Query(Identifier.email("a@b.co"), **_EVERYTHING)
 
-    assert encode_query(query, _V2) == (
+    assert _encoded(query, _V2) == (
         "identifierName=email&identifierValue=a%40b.co&network=capillary&type=whatsapp"
         "&source=INSTORE&accountId=1234&user_id=true&fetch_type="
     )
@@ -80,7 +89,7 @@ def test_keeps_the_order_of_v2() -> None:
 @table("name", IdentifierName)
 def test_names_the_identifier_twice_in_v1_1(name: IdentifierName) -> None:
     """The kind is both a value and a parameter's name."""
-    spelled = encode_query(Query(Identifier(name, "554")), _V1_1)
+    spelled = _encoded(Query(Identifier(name, "554")), _V1_1)
     parameter = "id" if name is IdentifierName.CUSTOMER_ID else name.value
 
     assert f"format=json&identifierName={parameter}&{parameter}=554" == spelled
@@ -93,7 +102,7 @@ def test_prefers_its_own_source_and_account(
     version: ApiVersion, own: str | None, client: str | None
 ) -> None:
     """What the query says counts before what the client says; without either nothing is sent."""
-    spelled = encode_query(
+    spelled = _encoded(
         Query(IDENTIFIER, source=own, account_id=own), version, source=client, account_id=client
     )
     sent = dict(parse_qsl(spelled))
@@ -106,7 +115,7 @@ def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
     """The way out for types that this library does not know."""
     query = Query(IDENTIFIER, type=InteractionType.custom("missed_call & more"))
 
-    assert encode_query(query, version).endswith("&type=missed_call%20%26%20more")
+    assert _encoded(query, version).endswith("&type=missed_call%20%26%20more")
 
 
 @table(
@@ -129,9 +138,9 @@ def test_sends_a_custom_type_as_it_is(version: ApiVersion) -> None:
 def test_percent_encodes(version: ApiVersion, value: str, spelled: str) -> None:
     """Everything but the unreserved characters of RFC 3986, as UTF-8."""
     if value.strip():
-        identified = encode_query(Query(Identifier.external_id(value)), version)
+        identified = _encoded(Query(Identifier.external_id(value)), version)
         assert f"={spelled}" == identified[-len(spelled) - 1 :]
-    extra = encode_query(Query(IDENTIFIER, extra={f"x{value}": value}), version)
+    extra = _encoded(Query(IDENTIFIER, extra={f"x{value}": value}), version)
 
     assert extra.endswith(f"&x{spelled}={spelled}")
 
@@ -178,13 +187,13 @@ def _asked(draw: st.DrawFn, version: ApiVersion) -> tuple[Query, list[tuple[str,
 @given(asked=_asked(_V1_1))
 def test_parses_back_to_what_was_asked_of_v1_1(asked: tuple[Query, list[tuple[str, str]]]) -> None:
     """Whatever is asked, a server reads exactly that, in the order of the documentation."""
-    _check_spelled(encode_query(asked[0], _V1_1), asked[1])
+    _check_spelled(_encoded(asked[0], _V1_1), asked[1])
 
 
 @given(asked=_asked(_V2))
 def test_parses_back_to_what_was_asked_of_v2(asked: tuple[Query, list[tuple[str, str]]]) -> None:
     """The same for the other version."""
-    _check_spelled(encode_query(asked[0], _V2), asked[1])
+    _check_spelled(_encoded(asked[0], _V2), asked[1])
 
 
 def _check_spelled(spelled: str, pairs: list[tuple[str, str]]) -> None:
@@ -197,12 +206,12 @@ def _check_spelled(spelled: str, pairs: list[tuple[str, str]]) -> None:
 @table("name", _ONLY_V1_1)
 def test_refuses_what_v2_lacks_and_names_what_it_has(name: IdentifierName) -> None:
     """A version without cards and ids says so, and what it accepts; any name can be sent."""
-    assert encode_query(Query(Identifier.custom(name.value, MOBILE)), _V2) == (
+    assert _encoded(Query(Identifier.custom(name.value, MOBILE)), _V2) == (
         f"identifierName={name.value}&identifierValue={MOBILE}"
     )
     query = Query(Identifier(name, MOBILE))
     with pytest.raises(ValueError, match=f"^API v2 has no {name.value}; it accepts") as refused:
-        encode_query(query, _V2)
+        _encoded(query, _V2)
 
     assert "mobile, email, external_id (or use v1.1)" in str(refused.value)
     assert MOBILE not in str(refused.value)
@@ -225,7 +234,7 @@ def test_refuses_a_comma(name: IdentifierName, version: ApiVersion) -> None:
     """Siblings read it as several customers, so it is never sent; nor is it shown."""
     query = Query(Identifier(name, f"{MOBILE},91660499160"))
     with pytest.raises(ValueError, match=f"^a customer's {name.value} must not hold a comma") as no:
-        encode_query(query, version)
+        _encoded(query, version)
 
     assert MOBILE not in str(no.value)
 
@@ -234,7 +243,7 @@ def test_refuses_a_comma(name: IdentifierName, version: ApiVersion) -> None:
 def test_refuses_a_comma_in_a_name(version: ApiVersion) -> None:
     """A page of v2 reads it as several identifiers."""
     with pytest.raises(ValueError, match="must not hold a comma"):
-        encode_query(Query(Identifier.custom("mobile,email", "a@b.co")), version)
+        _encoded(Query(Identifier.custom("mobile,email", "a@b.co")), version)
 
 
 @table(
@@ -265,9 +274,9 @@ def test_refuses_a_comma_in_a_name(version: ApiVersion) -> None:
 )
 def test_spells_each_new_identifier(identifier: Identifier, v1_1: str, v2: str | None) -> None:
     """A customer's id is `id`, a custom one is as it is given, a mobile is its digits."""
-    assert encode_query(Query(identifier), _V1_1) == f"format=json&{v1_1}"
+    assert _encoded(Query(identifier), _V1_1) == f"format=json&{v1_1}"
     if v2 is None:
         with pytest.raises(ValueError, match="API v2 has no customer_id"):
-            encode_query(Query(identifier), _V2)
+            _encoded(Query(identifier), _V2)
     else:
-        assert encode_query(Query(identifier), _V2) == v2
+        assert _encoded(Query(identifier), _V2) == v2
