@@ -16,6 +16,7 @@ from capillary_interactions._client.credential_pool import (
     max_pause,
 )
 from capillary_interactions._client.endings import LookupEndings
+from capillary_interactions._client.exchange import Exchange
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.lifecycle import ClientLifecycle
 from capillary_interactions._client.lookup import LookupRunner, to_outcome, too_late
@@ -85,7 +86,7 @@ class InteractionsClient:
         self._observers = Observers(tuple(observers))
         self._transport = build_transport(config, transport)
         self._pool = build_credential_pool(config, self._transport, pace, self._observers)
-        sender = RequestSender(
+        exchange = Exchange(
             self._transport,
             self._pool,
             self._observers,
@@ -94,6 +95,7 @@ class InteractionsClient:
             max_pause=max_pause(config.retry),
             api=config.api,
         )
+        sender = RequestSender(exchange, self._pool)
         self._runner = LookupRunner(config, sender, self._observers)
         self._single_flight: SingleFlight[LookupState] = SingleFlight()
         self._cache: Cache[LookupState] | None = (
@@ -287,43 +289,34 @@ class InteractionsClient:
         loop = asyncio._get_running_loop()  # noqa: SLF001 - in its `__all__`; None without a loop
         if loop is None or loop is not self._lifecycle.loop or self._lifecycle.closed:
             loop = self._lifecycle.bind_running_loop()
-        observers, started_at = self._observers, loop.time()
-        deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
-        ended = None if self._cache is None else self._cache.get(sent, started_at)
-        number = observers.start_lookup() if observers.enabled() else 0
-        try:
-            if ended is None:
-                state = LookupState(sent, deadline, lookup=number, tolerated=tolerated)
-                ended = await self._run_shared(state)
-        except BaseException as error:
-            observers.fail_lookup(number, error)
-            raise
+        number, started_at = self._observers.start_lookup(), loop.time()
+        url = self._runner.url(sent)
+        ended = None if self._cache is None else self._cache.get(url, started_at)
+        if ended is None:
+            deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
+            state = LookupState(sent, url, deadline, loop, lookup=number, tolerated=tolerated)
+            key = url if self._config.single_flight else state
+            try:
+                ended = await self._single_flight.call(key, deadline, self._runner.run, state)
+            except (WaiterTimeoutError, SharedCallCancelledError) as error:
+                ended = self._without_answer(state, error)
+            except BaseException as error:
+                self._observers.fail_lookup(number, error)
+                raise
+            if self._cache is not None and ended.result.kind in _CACHED:
+                self._cache.put(url, ended.without_attempts(), loop.time())
         outcome = to_outcome(ended, query, item, loop.time() - started_at, sent)
         return self._endings.record(outcome, number)
 
     def _reject(self, rejected: Rejected) -> Outcome:
         return self._endings.record(rejected, self._observers.start_lookup())
 
-    async def _run_shared(self, state: LookupState) -> LookupState:
-        query = state.query
-
-        async def start() -> LookupState:
-            result = state.result = await self._runner.run(state)
-            if not result.from_api:
-                self._pool.pages.record(query.identifier, result, state.request_number)
-            if self._cache is not None and result.kind in _CACHED:
-                kept = LookupState(
-                    query, state.deadline, request_id=state.request_id, result=result
-                )
-                self._cache.put(query, kept, asyncio.get_running_loop().time())
-            return state
-
-        key = query if self._config.single_flight else object()
-        try:
-            return await self._single_flight.call(key, state.deadline, start)
-        except WaiterTimeoutError as error:
+    def _without_answer(
+        self, state: LookupState, error: WaiterTimeoutError | SharedCallCancelledError
+    ) -> LookupState:
+        if isinstance(error, WaiterTimeoutError):
             result = too_late(error.refusal, max_pause(self._config.retry))
-        except SharedCallCancelledError:
+        else:
             reason = _CLOSED if self._lifecycle.closed else _CANCELLED
             result = AttemptResult(ResultKind.UNAVAILABLE, reason)
         return evolve(state, result=result)  # the shared call may still run for others

@@ -61,10 +61,21 @@ class CredentialState:
     _out_of_budget: bool = field(default=False, init=False)
     _send_lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _send_lock_loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _senders: int = field(default=0, init=False)
     _retry_not_before: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.server_limits = ServerLimits(self.index, self.pace, self.observers)
+
+    def try_send(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request with these headers may be written at once; else `before_send` waits.
+
+        Raises:
+            WaiterEvictedError: A cool-down has begun.
+        """
+        if self._senders or self.auth.headers is not headers or self.auth.has_lapsed():
+            return False
+        return self.pace.try_send()
 
     async def before_send(self, timeout: float | None) -> Mapping[str, str]:  # noqa: ASYNC109
         """Wait as `Pace.before_send` does, and return headers that are in date by then.
@@ -75,16 +86,25 @@ class CredentialState:
             NoHeadersError: There is no token.
             WaiterEvictedError: A cool-down has begun.
         """
-        async with self._lock_of_running_loop():
+        lock = self._lock_of_running_loop()
+        self._senders += 1
+        try:
+            async with lock:
+                await self._await_slot_with_token(timeout)
+                return self.auth.headers
+        finally:
+            if lock is self._send_lock:  # else it is one of another event loop
+                self._senders -= 1
+
+    async def _await_slot_with_token(self, timeout: float | None) -> None:  # noqa: ASYNC109
+        await self._refresh(timeout)
+        for _ in range(MAX_SLOTS_PER_SEND):
+            await self.pace.before_send()
+            if not self.auth.has_lapsed():
+                break
+            # At a slow pace a token may lapse in the queue. By the time a new one is here, this
+            # slot has passed, and the next request's may be near: it needs another one.
             await self._refresh(timeout)
-            for _ in range(MAX_SLOTS_PER_SEND):
-                await self.pace.before_send()
-                if not self.auth.has_lapsed():
-                    break
-                # At a slow pace a token may lapse in the queue. By the time a new one is here, this
-                # slot has passed, and the next request's may be near: it needs another one.
-                await self._refresh(timeout)
-            return self.auth.headers
 
     async def _refresh(self, timeout: float | None) -> None:  # noqa: ASYNC109
         if self.auth.has_lapsed():
@@ -95,7 +115,7 @@ class CredentialState:
     def _lock_of_running_loop(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
         if self._send_lock_loop is not loop:
-            self._send_lock, self._send_lock_loop = asyncio.Lock(), loop
+            self._send_lock, self._send_lock_loop, self._senders = asyncio.Lock(), loop, 0
         return self._send_lock
 
     def request_sent(self) -> None:

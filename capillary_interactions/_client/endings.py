@@ -22,10 +22,10 @@ class LookupEndings:
     counts: Counter[str] = field(factory=Counter, init=False)
 
     def record(self, outcome: Outcome, lookup: int) -> Outcome:
-        """Take in an outcome, and return it; `lookup` is the number that observers know it by."""
+        """Take in an outcome, and return it; `lookup` is its number for observers, or 0."""
         self.counts[outcome.ending] += 1
         if self.refused_settings.watching or isinstance(outcome, Rejected):
             self.refused_settings.record(outcome)
-        if self.observers.enabled():
+        if lookup:
             self.observers.end_lookup(lookup, outcome)
         return outcome

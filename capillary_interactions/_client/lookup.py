@@ -47,6 +47,11 @@ _MAX_OBJECTS: Final = 128 * 1024
 _NO_FURTHER_PAGE: Final = (ResultKind.NOT_FOUND, ResultKind.REJECTED)
 
 
+# Up to Python 3.11 an enum computes each access to a member: a third of a microsecond.
+_RETRYABLE: Final = ResultKind.RETRYABLE
+_V1_1: Final = ApiVersion.V1_1
+
+
 @define(eq=False)
 class _RetryState:
     """The retries of one page: what each credential paid, and why there is no further one."""
@@ -71,39 +76,52 @@ class LookupRunner:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
 
-    async def run(self, state: LookupState) -> AttemptResult:
-        """Fetch all pages of one customer; `AuthenticationError` if every credential is refused."""
+    def url(self, query: Query) -> str:
+        """Where a query is sent, as `sent_query` returns it."""
+        config = self.config
+        source, account_id = config.source, config.account_id
+        encoded = encode_query(query, config.api, source=source, account_id=account_id)
+        return f"{config.base_url}{PATHS[config.api]}?{encoded}"
+
+    async def run(self, state: LookupState) -> LookupState:
+        """Fetch all pages of one customer, and return the state with its result.
+
+        Raises:
+            AuthenticationError: Every credential is refused.
+        """
         query, size = state.query, self.config.page_size
-        pages = query.limit is None and query.offset is None and self.config.api is ApiVersion.V1_1
-        if pages and size:
-            query = evolve(query, limit=size)
-        result = await self._fetch_page(state, query)
+        pages = query.limit is None and query.offset is None and self.config.api is _V1_1
+        url = self.url(evolve(query, limit=size)) if pages and size else state.url
+        result = await self._fetch_page(state, url)
         page = result.customer
         if page is None:
-            return result
-        if not pages:
-            return _answer(page, truncated=True) if is_incomplete(page) else result
-        size = size or DEFAULT_PAGE_SIZE
-        if all(
-            interaction.count == len(interaction.messages) < size
-            for interaction in page.interactions
-        ):
-            return result  # the usual case: all that the server counts, and no page is full
-        offset = next_offset(page, page, 0, size)
-        if offset is None:
-            return result
-        merged = Pages(page)
-        result = await self._fetch_remaining_pages(state, merged, offset, size)
-        if result.customer is None or not merged.show_offset:
-            return result
-        return _answer(await off_loop(self.sender.reader.read_merged, result.customer))
+            if not result.from_api:
+                self.sender.pool.pages.record(query.identifier, result, state.request_number)
+        elif not pages:
+            result = _answer(page, truncated=True) if is_incomplete(page) else result
+        elif not _is_whole(page, size or DEFAULT_PAGE_SIZE):
+            result = await self._fetch_further_pages(state, page, size or DEFAULT_PAGE_SIZE)
+        state.result = result
+        return state
 
-    async def _fetch_remaining_pages(
+    async def _fetch_further_pages(
+        self, state: LookupState, first: CustomerInteractions, size: int
+    ) -> AttemptResult:
+        offset = next_offset(first, first, 0, size)
+        if offset is None:
+            return _answer(first)
+        pages = Pages(first)
+        result = await self._merge_pages(state, pages, offset, size)
+        if result.customer is None or not pages.show_offset:
+            return result
+        return _answer(await off_loop(self.sender.exchange.reader.read_merged, result.customer))
+
+    async def _merge_pages(
         self, state: LookupState, pages: Pages, offset: int, size: int
     ) -> AttemptResult:
         for _ in range(self.config.max_pages - 1):
             query = evolve(state.query, limit=self.config.page_size, offset=offset)
-            result = await self._fetch_page(state, query)
+            result = await self._fetch_page(state, self.url(query))
             if result.kind in _NO_FURTHER_PAGE:
                 break
             if result.customer is None:
@@ -123,14 +141,10 @@ class LookupRunner:
             return _answer(pages.merged, truncated=True)
         return _answer(pages.merged, truncated=is_incomplete(pages.merged))
 
-    async def _fetch_page(self, state: LookupState, query: Query) -> AttemptResult:
+    async def _fetch_page(self, state: LookupState, url: str) -> AttemptResult:
         """One page: a bare first attempt, and tenacity only after a failure."""
-        config = self.config
-        url = f"{config.base_url}{PATHS[config.api]}?" + encode_query(
-            query, config.api, source=config.source, account_id=config.account_id
-        )
         result = await self.sender.send(state, url)
-        if result.kind is ResultKind.RETRYABLE:
+        if result.kind is _RETRYABLE:
             return await self._retry(state, url, result)
         budget = state.credential.budget
         if budget.tokens < budget.capacity and result.kind is not ResultKind.UNAVAILABLE:
@@ -153,7 +167,7 @@ class LookupRunner:
     async def _back_off(self, state: LookupState, seconds: float) -> None:
         """Wait before the next attempt, unless an interactive caller joins a background call."""
         deadline, background = state.deadline, not state.deadline.interactive
-        end = asyncio.get_running_loop().time() + seconds
+        end = state.loop.time() + seconds
         refusal = Refusal("no time for another attempt before the deadline", seconds)
 
         def is_over() -> bool:
@@ -174,7 +188,7 @@ class LookupRunner:
             if result.kind is not ResultKind.UNAVAILABLE:
                 retries.refund(credential)
             return None
-        now = asyncio.get_running_loop().time()
+        now = state.loop.time()
         remaining = state.deadline.remaining(now)
         payer = pool.retry_payer(credential, COST_THROTTLED if result.throttled else COST)
         decision = decide(
@@ -217,6 +231,13 @@ class LookupRunner:
                 status=failed.status,
             )
         )
+
+
+def _is_whole(page: CustomerInteractions, size: int) -> bool:
+    """Whether no other page can follow: all that the server counts is here, and none is full."""
+    return all(
+        interaction.count == len(interaction.messages) < size for interaction in page.interactions
+    )
 
 
 def _answer(customer: CustomerInteractions, *, truncated: bool = False) -> AttemptResult:

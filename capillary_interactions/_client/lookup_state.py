@@ -20,9 +20,11 @@ class LookupState:
     """The state of one lookup.
 
     Attributes:
+        url: The query's.
+        loop: The event loop in which it runs.
         waited: Seconds spent so far waiting for quota or a cool-down.
         request_id: The server's name for the last request.
-        lookup: Its number, for observers.
+        lookup: Its number for observers, or 0 if nothing receives its events.
         reported_wait: Seconds of `waited` that events have reported.
         tolerated: Different customers refused by what is not the API, after which the credential
             is not yet in doubt.
@@ -33,7 +35,9 @@ class LookupState:
     """
 
     query: Query
+    url: str = field(repr=False)
     deadline: Deadline
+    loop: asyncio.AbstractEventLoop = field(repr=False)
     attempts: int = 0
     waited: float = 0.0
     request_id: str | None = None
@@ -46,6 +50,17 @@ class LookupState:
     credential: CredentialState = field(init=False, repr=False)
     sent_headers: Mapping[str, str] | None = field(default=None, init=False, repr=False)
 
+    def without_attempts(self) -> "LookupState":
+        """The same end, for lookups that send nothing."""
+        return LookupState(
+            self.query,
+            self.url,
+            self.deadline,
+            self.loop,
+            request_id=self.request_id,
+            result=self.result,
+        )
+
     def remaining(self) -> float | None:
         """Seconds to the deadline, or None without one."""
-        return self.deadline.remaining(asyncio.get_running_loop().time())
+        return self.deadline.remaining(self.loop.time())

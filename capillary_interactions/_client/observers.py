@@ -69,7 +69,7 @@ class Observers:
 
     def fail_lookup(self, number: int, error: BaseException) -> None:
         """Emit the last event of a lookup without an outcome."""
-        if self.enabled():
+        if number:
             self.emit(LookupBroken(lookup=number, error=type(error).__name__))
 
     def emit(self, event: Event) -> None:

@@ -21,14 +21,6 @@ _T = TypeVar("_T")
 _MAX_ENTRIES: Final = 10_000
 
 
-@define(eq=False)
-class _SharedCall(Generic[_T]):
-    key: Hashable
-    task: asyncio.Task[_T]
-    deadline: Deadline
-    waiters: set[Caller] = field(factory=set)
-
-
 class WaiterTimeoutError(Exception):
     """The deadline of one caller comes before the end of the shared call.
 
@@ -45,6 +37,38 @@ class SharedCallCancelledError(Exception):
     """The task was cancelled while callers waited for it, as when the client is closed."""
 
 
+@define(eq=False)
+class _SharedCall(Generic[_T]):
+    """One call, and the futures of those who wait for it."""
+
+    key: Hashable
+    deadline: Deadline
+    registry: "SingleFlight[_T]"
+    task: asyncio.Task[_T] = field(init=False)
+    waiters: set[Caller] = field(factory=set)
+
+    async def run(self, start: Callable[..., Coroutine[Any, Any, _T]], *arguments: Any) -> _T:
+        result = await start(*arguments)
+        # At once: a callback of the task costs one more iteration of the event loop.
+        self.task.remove_done_callback(self.on_done)
+        self._end()
+        return result
+
+    def on_done(self, task: asyncio.Task[_T]) -> None:
+        """The task has failed or was cancelled, perhaps before its first step."""
+        if not task.cancelled():
+            error = task.exception()  # else asyncio logs an error that no waiter has retrieved
+            if error is not None:
+                # The task has ended, so nothing needs what its frames hold.
+                clear(error)
+        self._end()
+
+    def _end(self) -> None:
+        self.registry.forget(self)
+        for waiter in self.waiters:
+            _wake(waiter)
+
+
 class SingleFlight(Generic[_T]):
     """The shared calls in progress, by key."""
 
@@ -53,7 +77,11 @@ class SingleFlight(Generic[_T]):
         self._tasks: set[asyncio.Task[_T]] = set()
 
     async def call(
-        self, key: Hashable, deadline: Deadline, start: Callable[[], Coroutine[Any, Any, _T]]
+        self,
+        key: Hashable,
+        deadline: Deadline,
+        start: Callable[..., Coroutine[Any, Any, _T]],
+        *arguments: Any,
     ) -> _T:
         """The result of the shared call with this key, which is started unless it is in progress.
 
@@ -67,33 +95,12 @@ class SingleFlight(Generic[_T]):
         at = deadline.at
         call = self._calls.get(key)
         if call is None or call.task.get_loop() is not loop:
-            call = self._start(key, deadline, loop.create_task(start()))
+            call = self._calls[key] = _SharedCall(key, deadline, self)
+            call.task = task = loop.create_task(call.run(start, *arguments))
+            task.add_done_callback(call.on_done)
+            self._tasks.add(task)
         else:
             call.deadline.join(at, interactive=deadline.interactive, share=deadline.share)
-        return await self._wait(loop, call, at)
-
-    def _start(self, key: Hashable, deadline: Deadline, task: asyncio.Task[_T]) -> _SharedCall[_T]:
-        call = self._calls[key] = _SharedCall(key, task, deadline)
-        self._tasks.add(task)
-
-        def on_done(task: asyncio.Task[_T]) -> None:
-            self._tasks.discard(task)
-            if self._calls.get(key) is call:
-                del self._calls[key]
-            if not task.cancelled():
-                error = task.exception()  # else asyncio logs an error that no waiter has retrieved
-                if error is not None:
-                    # The task has ended, so nothing needs what its frames hold.
-                    clear(error)
-            for waiter in call.waiters:
-                _wake(waiter)
-
-        task.add_done_callback(on_done)
-        return call
-
-    async def _wait(
-        self, loop: asyncio.AbstractEventLoop, call: _SharedCall[_T], at: float | None
-    ) -> _T:
         waiter: Caller = loop.create_future()
         call.waiters.add(waiter)
         call.deadline.add(waiter, at)
@@ -108,17 +115,16 @@ class SingleFlight(Generic[_T]):
             call.deadline.discard(waiter)
             if timer is not None:
                 timer.cancel()
-        task = call.task
-        if not task.done():
+        if not call.task.done():
             await self._drop_waiter(call, waiter)
             raise WaiterTimeoutError(refusal)
-        if task.cancelled():
-            raise SharedCallCancelledError
-        error = task.exception()
-        if isinstance(error, CapillaryError):
-            # A copy for each waiter: a traceback grows with every frame that it passes.
-            raise copy(error)
-        return task.result()
+        return _result(call.task)
+
+    def forget(self, call: _SharedCall[_T]) -> None:
+        """A call has ended."""
+        self._tasks.discard(call.task)
+        if self._calls.get(call.key) is call:
+            del self._calls[call.key]
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - waits, does not cancel
         """Let shared calls end, for `timeout` seconds at most."""
@@ -141,11 +147,21 @@ class SingleFlight(Generic[_T]):
         call.waiters.discard(waiter)
         if call.waiters or call.task.done():
             return
-        # Forgotten at once: the next caller starts a call of its own instead of joining this one.
+        # At once: the next caller starts a call of its own instead of joining this one.
         if self._calls.get(call.key) is call:
             del self._calls[call.key]
         call.task.cancel()
         await wait_until_done((call.task,))
+
+
+def _result(task: asyncio.Task[_T]) -> _T:
+    if task.cancelled():
+        raise SharedCallCancelledError
+    error = task.exception()
+    if isinstance(error, CapillaryError):
+        # A copy for each waiter: a traceback grows with every frame that it passes.
+        raise copy(error)
+    return task.result()
 
 
 def _wake(waiter: Caller) -> None:

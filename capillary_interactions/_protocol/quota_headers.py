@@ -33,7 +33,8 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
         for part in _PARTS
     },
 }
-HEADER_NAMES: Final = frozenset(_NAMES)
+# A part of each of these names.
+_MARK: Final = "rate"
 # Envoy sends windows in the limit's header: "20, 20;w=1, 5000;w=3600".
 _WINDOWS: Final = frozenset({"policy", "limit"})
 _MAX_TEXT: Final = 400
@@ -93,6 +94,11 @@ class RemainingQuota:
     def reason(self) -> str:
         """A description for the log."""
         return f"the server's headers leave {self.remaining:.0f} requests for {self.reset:.0f} s"
+
+
+def may_hold_policies(headers: Mapping[str, str]) -> bool:
+    """Whether `policies` is worth calling: False of nearly all answers, by a look at the names."""
+    return _MARK in " ".join(headers).lower()
 
 
 def policies(headers: Mapping[str, str], now: datetime) -> tuple[QuotaPolicy, ...]:

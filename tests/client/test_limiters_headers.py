@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from capillary_interactions import InteractionsClient, RateLimit, RetryPolicy
-from capillary_interactions._client import attempt
+from capillary_interactions._client import exchange
 from tests.fakes import customer, settings
 
 from .limiters import (
@@ -54,7 +54,7 @@ class _Clock(datetime):
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "datetime", _Clock)
+    monkeypatch.setattr(exchange, "datetime", _Clock)
 
 
 async def work(server: Limited, limit: RateLimit, seconds: float) -> None:

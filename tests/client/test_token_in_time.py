@@ -30,7 +30,7 @@ class Issuer:
         lifetime: Seconds for which a token is good.
         takes: Seconds for an answer.
         calls_before_send: Whether it opens connections that take a tenth of a second, and awaits
-            `Request.before_send` then, as the session pool does.
+            `Request.before_send` then if it must, as the session pool does.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class Issuer:
         headers = dict(request.headers)
         if request.before_send is not None:
             await asyncio.sleep(0.1)
-            headers.update(await request.before_send() or {})
+            if request.try_send is None or not request.try_send():
+                headers.update(await request.before_send() or {})
         sent = Request(url=request.url, headers=headers, body=request.body)
         return await self.server.send(sent, timeout=timeout)
 

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from capillary_interactions._protocol.quota_headers import (
     QuotaPolicy,
     RemainingQuota,
+    may_hold_policies,
     policies,
     slowing,
 )
@@ -118,6 +119,14 @@ def test_reads_what_is_left_of_every_quota(
 ) -> None:
     """In each known spelling; a moment is seconds from now, and may be rounded by two."""
     assert list(policies(headers, NOW)) == expected
+    assert may_hold_policies(headers)
+
+
+def test_sees_at_once_that_usual_headers_name_no_quota() -> None:
+    """So that nearly all answers cost no more than a look at their headers' names."""
+    assert not may_hold_policies(
+        {"Content-Type": "application/json", "X-Cap-RequestID": "ratelimit"}
+    )
 
 
 def test_reads_every_line_of_a_header() -> None:
