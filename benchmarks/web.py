@@ -1,61 +1,27 @@
-"""What does a lookup cost in a FastAPI application, and how fast is a cool-down answered?
+"""How fast does a FastAPI application answer in a cool-down?
 
 The application runs under uvicorn in a process of its own, what it asks in another, and the load
-comes from this one. Usage:
+comes from this one. What a lookup costs a route: `python -m benchmarks web`. Usage:
 
-    python -m benchmarks.web [--requests 2000] [--rounds 7] [--in-flight 32]
-        [--onsets 5] [--per-second 200]
+    python -m benchmarks.web [--onsets 5] [--per-second 200]
 """
 
 import argparse
 import asyncio
-import os
-import re
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import aiohttp
 from attrs import frozen
 
-from benchmarks.servers.fastest_http import fast_server
+from benchmarks.servers.web_application import application
 from capillary_interactions.sandbox import SandboxProcess
 
-_ROOT = Path(__file__).parents[1]
-_ROUTES = ("bare", "given", "lookup")
 _SECONDS = 5.0
 _AT_ONCE = 100
-
-
-@contextmanager
-def _application(upstream: str) -> Iterator[str]:
-    """The address of the application, for as long as the block lasts."""
-    command = (
-        *(sys.executable, "-m", "uvicorn", "benchmarks.servers.web_app:app"),
-        *("--port", "0", "--no-access-log", "--backlog", "1024"),
-    )
-    settings = {
-        "CAPILLARY_BASE_URL": upstream,
-        "CAPILLARY_USERNAME": "sandbox",
-        "CAPILLARY_PASSWORD": "sandbox",
-        "CAPILLARY_RATE": "1000000/1",
-    }
-    with subprocess.Popen(
-        command, env={**os.environ, **settings}, cwd=_ROOT, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None  # noqa: S101 - it is a pipe
-        try:
-            lines = iter(process.stderr.readline, "")
-            found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in lines)
-            yield next(match[0] for match in found if match)
-        finally:
-            process.terminate()
-            process.communicate()
 
 
 async def _ask(session: aiohttp.ClientSession, path: str) -> tuple[int, float]:
@@ -66,81 +32,8 @@ async def _ask(session: aiohttp.ClientSession, path: str) -> tuple[int, float]:
         return response.status, time.perf_counter() - began
 
 
-async def _json(session: aiohttp.ClientSession, path: str) -> list[float]:
-    async with session.get(path) as response:
-        read = await response.json()
-        return read if isinstance(read, list) else [read]
-
-
-async def _turn(
-    session: aiohttp.ClientSession, route: str, requests: int, at_once: int
-) -> tuple[float, float, list[float]]:
-    """Requests a second, CPU microseconds of the application each, and seconds each."""
-    numbers, took = iter(range(919_000_000_000, 919_000_000_000 + requests)), list[float]()
-
-    async def work() -> None:
-        for number in numbers:
-            status, seconds = await _ask(session, f"/{route}/{number}")
-            assert status == 200  # noqa: S101 - or the figure means nothing
-            took.append(seconds)
-
-    (before,), began = await _json(session, "/cpu"), time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(at_once)))
-    seconds = time.perf_counter() - began
-    (after,) = await _json(session, "/cpu")
-    return requests / seconds, (after - before) / requests * 1e6, took
-
-
 def _milliseconds(took: list[float], per_cent: int) -> float:
     return statistics.quantiles(took, n=100)[per_cent - 1] * 1e3
-
-
-async def _overhead(base_url: str, requests: int, rounds: int, at_once: int) -> None:
-    rates: dict[str, list[float]] = {name: [] for name in (*_ROUTES, "direct")}
-    cpus: dict[str, list[float]] = {name: [] for name in (*_ROUTES, "direct")}
-    took: dict[str, list[float]] = {name: [] for name in _ROUTES}
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(base_url, connector=connector) as session:
-        for number in range(rounds + 1):
-            for route in _ROUTES:
-                rate, cpu, each = await _turn(session, route, requests, at_once)
-                if number:  # the first round warms up
-                    rates[route].append(rate)
-                    cpus[route].append(cpu)
-                    took[route] += each
-            seconds, cpu = await _json(session, f"/direct/{requests}/{at_once}")
-            if number:
-                rates["direct"].append(requests / seconds)
-                cpus["direct"].append(cpu / requests * 1e6)
-        quiet = {route: (await _turn(session, route, requests, 1))[2] for route in _ROUTES}
-    heads = ("requests/s", "CPU µs each", "p50 ms", "p99 ms", "p50 ms alone")
-    widths = (11, 12, 8, 8, 14)
-    print(" " * 34, *(head.rjust(wide) for head, wide in zip(heads, widths, strict=True)), sep="")
-    for name, words in (
-        ("bare", "a route without a lookup"),
-        ("given", "... with the dependency"),
-        ("lookup", "... with dependency and lookup"),
-        ("direct", "client.lookup() without the web"),
-    ):
-        line = (
-            f"{words:34}{statistics.median(rates[name]):11.0f}{statistics.median(cpus[name]):12.0f}"
-        )
-        if name in took:
-            each = took[name]
-            line += f"{_milliseconds(each, 50):8.2f}{_milliseconds(each, 99):8.2f}"
-            line += f"{_milliseconds(quiet[name], 50):14.2f}"
-        print(line)
-    dependency = _difference(cpus["given"], cpus["bare"])
-    beyond = _difference(cpus["lookup"], cpus["bare"]) - statistics.median(cpus["direct"])
-    print(
-        f"CPU of the dependency: {dependency:.0f} µs; "
-        f"of dependency and lookup beyond a direct call: {beyond:.0f} µs"
-    )
-
-
-def _difference(more: list[float], less: list[float]) -> float:
-    """By the round, for the machine is not the same in all of them."""
-    return statistics.median(one - other for one, other in zip(more, less, strict=True))
 
 
 @frozen
@@ -198,7 +91,7 @@ def _onsets(rounds: int) -> None:
 def _exhaustible() -> Iterator[str]:
     with (
         SandboxProcess(rate=(_AT_ONCE, 60.0), latency=0.0, unknown=0) as sandbox,
-        _application(sandbox.base_url) as base_url,
+        application(sandbox.base_url) as base_url,
     ):
         yield base_url
 
@@ -234,14 +127,9 @@ async def _cool_down(base_url: str, per_second: int) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--in-flight", type=int, default=32)
     parser.add_argument("--onsets", type=int, default=5)
     parser.add_argument("--per-second", type=int, default=200)
     options = parser.parse_args()
-    with fast_server() as upstream, _application(upstream) as base_url:
-        asyncio.run(_overhead(base_url, options.requests, options.rounds, options.in_flight))
     _onsets(options.onsets)
     with _exhaustible() as base_url:
         asyncio.run(_cool_down(base_url, options.per_second))

@@ -17,6 +17,7 @@ gc.disable()
 # What these cover, others cover, too, or nearly; the tracer would double their time, which is two
 # thirds of that of all tests.
 _UNTRACED: Final = (
+    "tests/benchmarks/",
     "tests/cli/test_bulk.py",
     "tests/cli/test_completion.py",
     "tests/cli/test_jobs_export.py",

@@ -1,11 +1,15 @@
 """The application that `benchmarks.web` loads: one route for each thing to compare."""
 
 import asyncio
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+import aiohttp
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from capillary_interactions import Identifier, InteractionsClient
@@ -21,7 +25,19 @@ from capillary_interactions.testing import unavailable
 _SAMPLE = (Path(__file__).parents[2] / "tests" / "samples" / "documented.json").read_bytes()
 _PROBLEM = answer_to(unavailable(retry_after=60.0)).body
 
-app = FastAPI(lifespan=lifespan())
+
+@asynccontextmanager
+async def _lifespan(application: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    async with lifespan()(application) as state, aiohttp.ClientSession() as session:
+        yield {**state, "session": session}
+
+
+async def _session_of(request: Request) -> aiohttp.ClientSession:
+    session: aiohttp.ClientSession = request.state.session
+    return session
+
+
+app = FastAPI(lifespan=_lifespan)
 answer_failures(app)
 
 
@@ -44,6 +60,17 @@ async def given(mobile: str, client: InteractionsDependency) -> Response:
     """The dependency alone: a client is given, and not asked."""
     del client, mobile
     return Response(_SAMPLE, media_type="application/json")
+
+
+@app.get("/aiohttp/{mobile}")
+async def forwarded(
+    mobile: str, session: Annotated[aiohttp.ClientSession, Depends(_session_of)]
+) -> Response:
+    """Bare aiohttp in the place of the client: the bytes of the answer are the response."""
+    base_url = os.environ["CAPILLARY_BASE_URL"]
+    url = f"{base_url}/v1.1/customer/interaction?format=json&identifierName=mobile&mobile={mobile}"
+    async with session.get(url, headers={"Accept": "application/json"}) as response:
+        return Response(await response.read(), media_type="application/json")
 
 
 @app.get("/lookup/{mobile}")

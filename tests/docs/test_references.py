@@ -12,7 +12,7 @@ from capillary_interactions.sandbox._settings import SandboxSettings
 from .readme import PACKAGE, READMES, ROOT, TEXTS
 
 _PATH = re.compile(r"`([\w./]+(?:/|\.py|\.md))`")
-_MODULE = re.compile(r"python -m (benchmarks\.\w+|tests\b)((?: --\w+)*)")
+_MODULE = re.compile(r"python -m (benchmarks(?:\.\w+)?|tests\b)((?: --\w+)*)")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 
 
@@ -34,7 +34,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_names_modules_that_exist(path: Path) -> None:
     """Every `python -m benchmarks.…` is a module, and takes the flags that stand behind it."""
     for module, flags in _MODULE.findall(path.read_text("utf-8")):
-        spec = find_spec(module)
+        spec = find_spec(f"{module}.__main__") if module == "benchmarks" else find_spec(module)
         assert spec is not None, module
         assert spec.origin is not None
         source = Path(spec.origin).read_text("utf-8")

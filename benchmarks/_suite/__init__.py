@@ -1,0 +1,1 @@
+"""How `python -m benchmarks` measures: clients in processes of their own, in interleaved turns."""
