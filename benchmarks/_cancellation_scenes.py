@@ -357,8 +357,8 @@ class _Scene:
         for credential in client._pool.all:  # noqa: SLF001 - it cannot be seen from outside
             pace: Any = credential.pace
             state = pace.state()
-            if (state.in_flight, state.waiting, pace._pending_tokens) != (0, 0, 0):  # noqa: SLF001
-                self.wrong.append(f"in flight or waiting: {state}, pending {pace._pending_tokens}")  # noqa: SLF001
+            if (state.in_flight, state.waiting) != (0, 0):
+                self.wrong.append(f"in flight or waiting: {state}")
         if client._single_flight._calls or client._single_flight._tasks:  # noqa: SLF001
             self.wrong.append("a shared call is left")
         if self.server.under_way:

@@ -137,11 +137,9 @@ class AdaptiveBucket(Bucket):
 
     Attributes:
         limits: What it follows.
-        has_changed: Set when its level or its rate has jumped, and not only leaked.
     """
 
     limits: AdaptiveRate = field(kw_only=True)
-    has_changed: bool = field(default=False, init=False)
     _synchronised_until: float = field(default=-math.inf, init=False)
     _refilled_after: float = field(default=-math.inf, init=False)
 
@@ -154,14 +152,14 @@ class AdaptiveBucket(Bucket):
         limits = self.limits
         if now < limits.blocked_until:
             return
-        if limits.blocked_until != self._refilled_after:
-            # Full, so that those who waited for the end come one after the other.
-            self.fill_up(limits.blocked_until)
-            self._refilled_after, self.has_changed = limits.blocked_until, True
+        ended = limits.blocked_until != self._refilled_after
         rate = limits.current_rate(now)
         if rate != self.rate:
-            self.change_rate(now, rate)
-            self.has_changed = True
+            self.change_rate(limits.blocked_until if ended else now, rate)
+        if ended:
+            # Full, so that those who waited for the end come one after the other.
+            self.fill_up(limits.blocked_until)
+            self._refilled_after = limits.blocked_until
         ends = limits.ceiling is not None and now < limits.ceiling_until
         self._synchronised_until = limits.ceiling_until if ends else math.inf
 

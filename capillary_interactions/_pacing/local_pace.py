@@ -1,8 +1,8 @@
 """The pace of one credential within this process: when may its next request be sent?
 
-A request is admitted when one more may be in flight, no cool-down runs, and the bucket has room.
-aiolimiter counts it last and enforces the rate; our bucket forecasts, which aiolimiter cannot. One
-timer serves the head of the queue, so that a crowd of waiters costs nothing while it waits.
+A request is admitted when one more may be in flight, no cool-down runs, and the bucket has room,
+which also forecasts; aiolimiter counts it when it is sent. One timer serves the head of the queue,
+so that a crowd of waiters costs nothing while it waits.
 """
 
 import asyncio
@@ -10,16 +10,15 @@ import math
 from functools import partial
 from typing import Final
 
-from aiolimiter import AsyncLimiter
-
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency, AdaptiveRate
 from capillary_interactions._pacing.bucket import AdaptiveBucket, bucket_parameters
 from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError
 from capillary_interactions._pacing.pace import Pace, PaceState, WaiterEvictedError
+from capillary_interactions._pacing.send_gate import SendGate
 from capillary_interactions._pacing.wait_queue import DeadlineReviews, Waiter, WaitQueues
 
-# Our bucket and aiolimiter's differ by float errors, and a timer may fire as much too early.
+# A timer may fire as much too early.
 _FLOAT_TOLERANCE: Final = 1e-6
 
 
@@ -33,9 +32,9 @@ class LocalPace(Pace):
         parameters = bucket_parameters(limit)
         self._limits = AdaptiveRate(parameters.rate, max_pause)
         self._concurrency = AdaptiveConcurrency(max_in_flight)
-        capacity, rate, limits = parameters.capacity, parameters.rate, self._limits
-        self._bucket = AdaptiveBucket(capacity, rate, limits=limits)
-        self._send_bucket = AdaptiveBucket(parameters.send_capacity, rate, limits=limits)
+        self._bucket = AdaptiveBucket(parameters.capacity, parameters.rate, limits=self._limits)
+        self._gate = SendGate(parameters.send_capacity, self._limits)
+        self._send_capacity = parameters.send_capacity
         # Neither throttled nor out of connections since all limits were as configured.
         self._undisturbed = True
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,11 +44,11 @@ class LocalPace(Pace):
     def _reset(self) -> None:
         self._queues.clear()
         self._reviews = DeadlineReviews(self._reject_unreachable_deadlines)
-        self._limiter: AsyncLimiter | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._send_lock = asyncio.Lock()
-        # Admitted requests, those that aiolimiter has not counted yet, and those that wait to send.
-        self._in_flight = self._pending_tokens = self._senders = 0
+        self._gate = SendGate(self._send_capacity, self._limits, self._gate.used_at)
+        self._in_flight = 0
+        # Those in the queue, and those admitted from it whose tasks have not run yet.
+        self._waiting = 0
 
     def _bind_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Bind to the running loop; the waiters of a previous one are gone with it."""
@@ -59,39 +58,25 @@ class LocalPace(Pace):
     async def acquire(self, *, deadline: float | None = None, interactive: bool = True) -> None:
         await self.admit(Deadline(deadline, interactive))
 
-    async def admit(self, deadline: Deadline) -> None:
+    def try_admit(self, deadline: Deadline) -> bool:  # noqa: ARG002 - none is before now
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._bind_loop(loop)
         now = loop.time()
         if (
-            self._queues.size
+            self._waiting
             or self._in_flight >= self._concurrency.limit
             or now < self._limits.blocked_until
             or self._bucket.consume(now)
         ):
-            await self._wait_in_queue(loop, now, deadline)
-        else:
-            self._in_flight += 1
-            self._pending_tokens += 1
-        limiter = self._limiter
-        try:
-            if limiter is None or self._bucket.has_changed:
-                limiter = await self._start_limiter(loop.time())
-            await limiter.acquire()
-        except asyncio.CancelledError:
-            self._undo_admission(loop)
-            raise
-        self._pending_tokens -= 1
+            return False
+        self._in_flight += 1
+        return True
 
-    async def _start_limiter(self, now: float) -> AsyncLimiter:
-        """Follow the bucket's rate and level, less the requests that are yet to be counted."""
-        bucket, self._bucket.has_changed = self._bucket, False
-        room = bucket.capacity + _FLOAT_TOLERANCE
-        limiter = self._limiter = AsyncLimiter(room, room / bucket.rate)
-        level = max(0.0, bucket.level(now) - self._pending_tokens)
-        await limiter.acquire(min(bucket.capacity, level))
-        return limiter
+    async def admit(self, deadline: Deadline) -> None:
+        if not self.try_admit(deadline):
+            loop = asyncio.get_running_loop()
+            await self._wait_in_queue(loop, loop.time(), deadline)
 
     async def _wait_in_queue(
         self, loop: asyncio.AbstractEventLoop, now: float, deadline: Deadline
@@ -101,11 +86,15 @@ class LocalPace(Pace):
         if waiter.reject_if_late(now, self._estimated_wait(now, waiter)):
             granted.result()
         self._queues.add(waiter)
+        self._waiting += 1
         self._set_expiry(loop, waiter)
         deadline.on_change = partial(self._on_deadline_change, loop, waiter)
         if self._timer is None:
             self._dispatch()
         try:
+            if granted.done():
+                # Those admitted before it have not run yet, and a done future is not waited for.
+                await asyncio.sleep(0)
             await granted
         except asyncio.CancelledError:
             removed = self._queues.remove(waiter)
@@ -116,11 +105,18 @@ class LocalPace(Pace):
             deadline.on_change = None
             if waiter.expiry is not None:
                 waiter.expiry.cancel()
+            if loop is self._loop:
+                self._waiting -= 1
 
     def _undo_admission(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._pending_tokens -= 1
         self._bucket.refund(loop.time())
         self.release()
+
+    def try_send(self) -> bool:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._bind_loop(loop)
+        return self._gate.try_pass(loop.time())
 
     async def before_send(self) -> None:
         """Count requests once more, in the order in which they have their connections.
@@ -128,22 +124,8 @@ class LocalPace(Pace):
         A request that opens a connection first is sent some time after its slot, which has come
         free by then: with one that finds a connection open, two would arrive at once.
         """
-        loop, lock = asyncio.get_running_loop(), self._send_lock
-        if not self._senders and not self._consume_at_send(loop.time()):
-            return
-        self._senders += 1
-        try:
-            async with lock:
-                while delay := self._consume_at_send(loop.time()):  # noqa: ASYNC110 - a time, no event
-                    await asyncio.sleep(delay)
-        finally:
-            if lock is self._send_lock:  # bound to another event loop meanwhile
-                self._senders -= 1
-
-    def _consume_at_send(self, now: float) -> float:
-        if now < self._limits.blocked_until:
-            raise WaiterEvictedError
-        return self._send_bucket.consume(now)
+        if not self.try_send():
+            await self._gate.wait(asyncio.get_running_loop())
 
     def release(self) -> None:
         self._in_flight = max(0, self._in_flight - 1)
@@ -174,15 +156,13 @@ class LocalPace(Pace):
         limits.answered(now)
         concurrency.answered(now)
         self._bucket.limits_changed()
-        self._send_bucket.limits_changed()
+        self._gate.limits_changed(self._loop)
         self._undisturbed = limits.rate >= limits.configured and not self.is_narrowed
 
     def connections_exhausted(self) -> None:
         now, self._undisturbed = self._now(), False
         self._concurrency.exhausted(now, self._in_flight)
-        # What was never sent counts nowhere: aiolimiter starts again with the level of our bucket.
         self._bucket.refund(now)
-        self._limiter = None
 
     @property
     def is_narrowed(self) -> bool:
@@ -230,7 +210,6 @@ class LocalPace(Pace):
             if not waiter.granted.done():
                 self._bucket.consume(now)
                 self._in_flight += 1
-                self._pending_tokens += 1
                 waiter.granted.set_result(None)
 
     def _set_expiry(self, loop: asyncio.AbstractEventLoop, waiter: Waiter) -> None:
@@ -265,9 +244,9 @@ class LocalPace(Pace):
         """Where they have changed: set the timer anew, and reject those that now come too late."""
         if self._limits_now(now) == before:
             return
-        for bucket in (self._bucket, self._send_bucket):
-            bucket.limits_changed()
-            bucket.synchronise(now)
+        self._bucket.limits_changed()
+        self._bucket.synchronise(now)
+        self._gate.limits_changed(self._loop)
         if self._loop is not None and self._queues.size and self._may_be_late(now):
             blocked_until = self._limits.blocked_until
             self._reviews.limits_changed(self._loop, self._queues.size, blocked_until)

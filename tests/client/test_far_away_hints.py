@@ -102,6 +102,10 @@ async def test_waits_no_longer_than_an_hour_for_a_token(hint: str) -> None:
 
 
 class _Blocked(LocalPace):
+    def try_admit(self, deadline: object) -> bool:
+        """Never without waiting."""
+        return False
+
     async def admit(self, deadline: object) -> None:
         """Let no request through.
 

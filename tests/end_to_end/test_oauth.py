@@ -137,6 +137,10 @@ class SlowConnections(LocalPace):
 
     delays = iter([1.1])
 
+    def try_send(self) -> bool:
+        """Never at once."""
+        return False
+
     async def before_send(self) -> None:
         """Wait once longer than the first token lives."""
         await super().before_send()

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capillary_interactions import RateLimit
-from capillary_interactions._pacing.bucket import bucket_parameters
+from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
+from capillary_interactions._pacing.bucket import AdaptiveBucket, bucket_parameters
 from capillary_interactions._pacing.local_pace import LocalPace
 from capillary_interactions._pacing.pace import WaiterEvictedError
+from capillary_interactions._pacing.send_gate import SendGate
 from capillary_interactions.testing import run_without_waiting
 from tests.tables import table
 
@@ -87,3 +89,98 @@ async def test_are_not_sent_in_a_cool_down() -> None:
     pace.throttled(asyncio.get_running_loop().time(), 0.03)
     with pytest.raises(WaiterEvictedError):
         await pace.before_send()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0, 0.2) | st.floats(0, 5),
+        st.sampled_from(["send", "send", "send", "throttled", "answered", "quota"]),
+        st.floats(0.1, 3),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([(1.2, 4.0), (5.0, 50.0), (1.5, 0.6)]), STEPS)
+def test_follows_what_the_credential_has_learned(
+    figures: tuple[float, float], steps: list[tuple[float, str, float]]
+) -> None:
+    """Cool-downs, rates and ceilings, at once: as a bucket does that changes with them."""
+
+    async def run() -> None:
+        capacity, rate = figures
+        loop, limits = asyncio.get_running_loop(), AdaptiveRate(rate)
+        gate = SendGate(capacity, limits)
+        bucket = AdaptiveBucket(capacity, rate, limits=limits)
+        for number, (wait, step, amount) in enumerate(steps):
+            await asyncio.sleep(wait)
+            now = loop.time()
+            if step == "send":
+                _send_both(gate, bucket, now, tolerance=1e-3 * number)
+                continue
+            if step == "throttled":
+                limits.throttled(now, now, amount)
+            elif step == "quota":
+                limits.quota_left(now, rate * amount * 0.6, amount)
+            else:
+                for _ in range(25):
+                    limits.answered(now)
+            gate.limits_changed(loop)
+            bucket.limits_changed()
+            bucket.synchronise(now)
+
+    run_without_waiting(run())
+
+
+def _send_both(gate: SendGate, bucket: AdaptiveBucket, now: float, tolerance: float) -> None:
+    if bucket.limits.pause(now):
+        with pytest.raises(WaiterEvictedError):
+            gate.try_pass(now)
+        return
+    bucket.synchronise(now)
+    excess = bucket.delay(now) * bucket.rate
+    if gate.try_pass(now):
+        assert excess <= 1e-6
+        bucket.consume(now + 1e-6)
+    else:
+        # Each change may have rounded the level up.
+        assert bucket.level(now) + 1 + tolerance > bucket.capacity
+
+
+async def test_waits_in_order_for_a_rate_that_changes_meanwhile() -> None:
+    """Those who wait, and none of those who come later before them."""
+    pace, sent = LocalPace(RateLimit(10, 1.0), max_in_flight=64), list[int]()
+
+    async def send(number: int) -> None:
+        await pace.before_send()
+        sent.append(number)
+
+    tasks = []
+    for number in range(30):
+        tasks.append(asyncio.ensure_future(send(number)))
+        await asyncio.sleep(0.05)
+        if number in {5, 20}:
+            pace.quota_left(40.0 - number, 10.0)
+    tasks[15].cancel()
+    await asyncio.wait(tasks)
+    assert sent == [number for number in range(30) if number != 15]
+    assert asyncio.get_running_loop().time() >= 29 / 4
+
+
+def test_counts_in_the_next_event_loop_what_was_sent_in_the_last() -> None:
+    """Its clock goes on, or begins anew: no second burst."""
+    pace = LocalPace(RateLimit(100, 1.0, burst=20), max_in_flight=64)
+
+    async def burst() -> tuple[int, float]:
+        count = 0
+        while pace.try_send():
+            count += 1
+        began = asyncio.get_running_loop().time()
+        await pace.before_send()
+        return count, asyncio.get_running_loop().time() - began
+
+    assert run_without_waiting(burst())[0] == 20
+    count, delay = run_without_waiting(burst())
+    assert count == 0
+    assert delay == pytest.approx(1 / pace.rate, rel=1e-3)
