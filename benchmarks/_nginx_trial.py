@@ -54,8 +54,12 @@ class Figures:
 async def through_nginx(server: Nginx, limit: RateLimit, seconds: float) -> tuple[int, int, float]:
     """Requests, refusals by both of nginx's logs, and the share of its rate that was used."""
     rate = limit.requests / limit.per
-    await saturate(client_of(server.base_url, limit), lookups=round(rate * seconds))
-    arrivals = server.arrivals()
+    count = round(rate * seconds)
+    await saturate(client_of(server.base_url, limit), lookups=count)
+    # nginx logs a request after its answer is sent.
+    until = asyncio.get_running_loop().time() + 1.0
+    while len(arrivals := server.arrivals()) < count and until > asyncio.get_running_loop().time():
+        await asyncio.sleep(0.01)
     refused = sum(one.limited != "PASSED" or one.status != 200 for one in arrivals)
     share = share_used([one.at for one in arrivals if one.status == 200], rate)
     return len(arrivals), max(refused, len(server.complaints())), share
