@@ -7,7 +7,7 @@ where requests *arrive*, r follows from N, b and a window that is a little longe
 
 import math
 from copy import copy
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import define, field, frozen
 
@@ -131,6 +131,22 @@ class Bucket:
         self._at = max(now, self._at)
 
 
+class SlotBucket(Protocol):
+    """What the waiters of a pace take their slots from."""
+
+    def consume(self, now: float) -> float:
+        """Take a slot and return 0.0; if there is none, only the seconds until there may be."""
+
+    def delay(self, now: float, ahead: int = 0) -> float:
+        """Seconds until there is a slot, with `ahead` others before it."""
+
+    def interval(self, now: float) -> float:
+        """Seconds from one slot to the next."""
+
+    def refund(self, now: float) -> None:
+        """Take back a slot that was not used."""
+
+
 @define
 class AdaptiveBucket(Bucket):
     """A bucket that follows the cool-downs and the rate that a credential has learned.
@@ -164,10 +180,16 @@ class AdaptiveBucket(Bucket):
         self._synchronised_until = limits.ceiling_until if ends else math.inf
 
     def consume(self, now: float) -> float:
-        """See `Bucket.consume`; not to be called in a cool-down."""
+        """See `Bucket.consume`; not beyond the end of the server's ceiling, where it is faster."""
         if now >= self._synchronised_until:
+            if now < self.limits.blocked_until:
+                return self.delay(now)
             self.synchronise(now)
-        return Bucket.consume(self, now)
+        return min(Bucket.consume(self, now), self._synchronised_until - now)
+
+    def interval(self, now: float) -> float:
+        """Seconds from one slot to the next; in a cool-down, from its end on."""
+        return 1 / self.limits.rate_after_pause(now)
 
     def delay(self, now: float, ahead: int = 0) -> float:
         """See `Bucket.delay`; in a cool-down, from its end on. Changes nothing."""

@@ -43,6 +43,10 @@ class SendGate:
         self._lock = asyncio.Lock()
         self._waiting = 0
 
+    def in_another_loop(self) -> "SendGate":
+        """One with the same limits; what this one has let pass counts there."""
+        return SendGate(self._capacity, self._limits, self.used_at)
+
     def limits_changed(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Continue at the rate that the limits ask for, from now on where the loop is running."""
         self._synchronised_until = -math.inf
@@ -87,9 +91,9 @@ class SendGate:
             raise WaiterEvictedError
 
     def _current_limiter(self, now: float) -> AsyncLimiter:
-        self._check_cool_down(now)
         limiter = self._limiter
         if limiter is None or now >= self._synchronised_until:
+            self._check_cool_down(now)
             limiter = self._synchronise(now)
         return limiter
 

@@ -1,9 +1,8 @@
-"""The waiters of one pace: in which order they are admitted, and which of them come too late."""
+"""The waiters of one pace, and in which order they are admitted."""
 
 import asyncio
-import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -16,13 +15,6 @@ _NUMBER: Final = attrgetter("number")
 _MAX_STREAK: Final = 9
 # Popped entries that are kept at the front of the list before it is cut.
 _MAX_POPPED: Final = 256
-# All deadlines are reviewed at each change where few wait, and else after this many seconds for
-# each waiter: a hundredth of the time goes into it, though every answer's headers may change the
-# rate.
-_FEW: Final = 64
-_REVIEW_COST: Final = 1e-4
-# A pause that is so much longer than the last one reviewed cannot wait for that.
-_LONGER: Final = 1.0
 
 
 @define(eq=False)
@@ -33,7 +25,7 @@ class Waiter:
     number: int
     interactive: bool
     granted: asyncio.Future[None]
-    expiry: asyncio.TimerHandle | None = None  # fires at the deadline
+    watched: bool = False  # its deadline is
 
     def reject_if_late(self, now: float, wait: float) -> bool:
         """Reject at once, and not at the deadline, the call or those callers that come too late.
@@ -58,7 +50,8 @@ class WaitQueue:
     """Waiters by number: appended, as a rule, and otherwise inserted.
 
     A sorted list with its front cut off now and then: all steps but a removal from the middle take
-    a time that does not depend on how many wait, or on its logarithm.
+    a time that does not depend on how many wait, or on its logarithm. That one moves 8 bytes for
+    each waiter behind: 12 µs in the middle of 100,000.
     """
 
     def __init__(self) -> None:
@@ -68,8 +61,10 @@ class WaitQueue:
     def __len__(self) -> int:
         return len(self._waiters) - self._popped
 
-    def __iter__(self) -> Iterator[Waiter]:
-        return iter(self._waiters[self._popped :])
+    def slice(self, rank: int, count: int) -> Sequence[Waiter]:
+        """At most `count` waiters, from a rank on."""
+        start = self._popped + rank
+        return self._waiters[start : start + count]
 
     def rank(self, number: int) -> int:
         """How many wait with a lower number."""
@@ -107,25 +102,18 @@ class WaitQueues:
     """The interactive and the background waiters: nine of those, then one of these.
 
     Attributes:
-        size: How many wait; an attribute, for every lookup reads it.
-        earliest: No waiter's deadline is before this.
+        size: How many wait; an attribute, for it is read with each slot.
     """
 
     def __init__(self) -> None:
         self.size = 0
-        self.earliest = math.inf
         self._interactive = WaitQueue()
         self._background = WaitQueue()
         self._streak = 0
 
     def add(self, waiter: Waiter) -> None:
-        self.expect(waiter.deadline)
         self._queue_of(waiter).add(waiter)
         self.size += 1
-
-    def expect(self, deadline: Deadline) -> None:
-        """Take in a deadline that may be the earliest."""
-        self.earliest = min(self.earliest, deadline.earliest)
 
     def remove(self, waiter: Waiter) -> bool:
         """Remove a waiter; False where it does not wait any more."""
@@ -142,11 +130,11 @@ class WaitQueues:
         self._streak = 0
         return self._background.pop()
 
-    def clear(self) -> tuple[Waiter, ...]:
-        """Remove and return all of them."""
-        waiters = (*self._interactive, *self._background)
+    def clear(self) -> Sequence[Waiter]:
+        """Remove and return all of them, in their order of admission by priority."""
+        queues = self._interactive, self._background
         self._interactive, self._background, self.size = WaitQueue(), WaitQueue(), 0
-        return waiters
+        return [waiter for queue in queues for waiter in queue.slice(0, len(queue))]
 
     def promote(self, waiter: Waiter) -> None:
         """Move a background waiter behind the interactive ones, unless its own position is better.
@@ -164,12 +152,20 @@ class WaitQueues:
         rank = self._queue_of(waiter).rank(waiter.number)
         return self._ahead(rank, interactive=waiter.interactive)
 
-    def in_order(self) -> Iterator[tuple[Waiter, int]]:
-        """Each waiter and its position; those removed meanwhile do not count."""
-        for queue, interactive in ((self._interactive, True), (self._background, False)):
-            length = len(queue)
-            for index, waiter in enumerate(queue):
-                yield waiter, self._ahead(index - (length - len(queue)), interactive=interactive)
+    def in_order(
+        self, *, interactive: bool, number: int, count: int
+    ) -> Iterator[tuple[Waiter, int]]:
+        """Waiters of a priority and their positions; those removed meanwhile do not count.
+
+        Args:
+            interactive: The priority.
+            number: The lowest number.
+            count: How many at most.
+        """
+        queue = self._interactive if interactive else self._background
+        rank, length = queue.rank(number), len(queue)
+        for index, waiter in enumerate(queue.slice(rank, count), rank):
+            yield waiter, self._ahead(index - (length - len(queue)), interactive=interactive)
 
     def _queue_of(self, waiter: Waiter) -> WaitQueue:
         return self._interactive if waiter.interactive else self._background
@@ -180,34 +176,3 @@ class WaitQueues:
         if interactive:
             return rank + min(len(self._background), (streak + rank) // _MAX_STREAK)
         return rank + min(len(self._interactive), (rank + 1) * _MAX_STREAK - streak)
-
-
-class DeadlineReviews:
-    """Calls a function that compares every waiter's deadline with limits that have changed.
-
-    Args:
-        review: What is called: often enough, and not too often for the number of waiters.
-    """
-
-    def __init__(self, review: Callable[[], None]) -> None:
-        self._review = review
-        self._reviewed_at = self._blocked_until = -math.inf
-        self._timer: asyncio.TimerHandle | None = None
-
-    def limits_changed(
-        self, loop: asyncio.AbstractEventLoop, waiting: int, blocked_until: float
-    ) -> None:
-        """Review at once, or a little later together with what else changes until then."""
-        due = self._reviewed_at + waiting * _REVIEW_COST
-        longer = blocked_until > max(loop.time(), self._blocked_until + _LONGER)
-        if waiting <= _FEW or loop.time() >= due or longer:
-            self._call(loop, blocked_until)
-        elif self._timer is None:
-            self._timer = loop.call_at(due, self._call, loop, blocked_until)
-
-    def _call(self, loop: asyncio.AbstractEventLoop, blocked_until: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._reviewed_at, self._blocked_until = loop.time(), blocked_until
-        self._review()
