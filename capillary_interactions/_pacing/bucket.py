@@ -185,7 +185,8 @@ class AdaptiveBucket(Bucket):
             if now < self.limits.blocked_until:
                 return self.delay(now)
             self.synchronise(now)
-        return min(Bucket.consume(self, now), self._synchronised_until - now)
+        delay = Bucket.consume(self, now)
+        return delay and min(delay, self._synchronised_until - now)
 
     def interval(self, now: float) -> float:
         """Seconds from one slot to the next; in a cool-down, from its end on."""
