@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from capillary_interactions import BasicAuth, Found, InteractionsClient, RateLimit, Unavailable
-from capillary_interactions._http.session_pool import _Connector
+from capillary_interactions._http.connector import Connector
 from capillary_interactions.sandbox import Sandbox
 
 from .byte_server import ByteServer, Received, answer
@@ -55,14 +55,14 @@ async def test_wakes_requests_that_are_still_connecting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Lookups without a connection end as soon as the pause is known, not at their deadlines."""
-    connect, opened = _Connector._create_connection, list[None]()
+    connect, opened = Connector._create_connection, list[None]()
 
-    async def slowly(self: _Connector, *arguments: Any, **options: Any) -> Any:
+    async def slowly(self: Connector, *arguments: Any, **options: Any) -> Any:
         opened.append(None)
         await asyncio.sleep(0.02 * (len(opened) // 8))
         return await connect(self, *arguments, **options)
 
-    monkeypatch.setattr(_Connector, "_create_connection", slowly)
+    monkeypatch.setattr(Connector, "_create_connection", slowly)
     async with Sandbox(rate="1/60", unknown=0) as sandbox:
         async with InteractionsClient(sandbox.client_config(rate=UNLIMITED)) as client:
             lookups = (client.lookup(mobile, timeout=5.0) for mobile in mobiles(100))

@@ -1,0 +1,80 @@
+"""Is aiohttp as `direct_requests` needs it? Its names there that no documentation promises.
+
+A version of aiohttp in which one is missing or takes other arguments costs speed, and no more: all
+requests are sent by sessions then. So are those of programs in which something else has replaced
+the functions of aiohttp that a session would call, as mocks and some tracers do.
+"""
+
+import inspect
+from types import FunctionType
+from typing import Any, Final
+
+import aiohttp
+import aiohttp.client_proto
+import aiohttp.connector
+import aiohttp.http
+
+# Where each is found, and the arguments with which it is called.
+_CALLED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("TCPConnector.connect", ("self", "req", "traces", "timeout")),
+    ("ClientRequest", ("method", "url", "headers", "session")),
+    ("connector.Connection.release", ("self",)),
+    ("connector.Connection.close", ("self",)),
+    (
+        "client_proto.ResponseHandler.set_response_params",
+        ("self", "read_until_eof", "max_line_size", "max_field_size", "max_headers"),
+    ),
+    ("client_proto.ResponseHandler.read", ("self",)),
+    ("StreamReader.readany", ("self",)),
+    ("StreamReader.at_eof", ("self",)),
+)
+_READ: Final = (
+    "connector.Connection.protocol",
+    "ClientRequest.request_info",
+    "ClientSession.headers",
+    "ClientSession.trace_configs",
+    "http.HttpProcessingError",
+    "http.RawResponseMessage.code",
+    "http.RawResponseMessage.headers",
+)
+# What replacements for aiohttp's network replace.
+_REPLACED: Final = (
+    (aiohttp.ClientSession, "request"),
+    (aiohttp.ClientSession, "_request"),
+    (aiohttp.ClientRequest, "send"),
+)
+
+
+def _found(path: str) -> Any:
+    value: Any = aiohttp
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def are_as_expected() -> bool:
+    """Whether all that is needed is there, and takes the arguments that it is given."""
+    try:
+        for path in _READ:
+            _found(path)
+        for path, names in _CALLED:
+            inspect.signature(_found(path)).bind(**dict.fromkeys(names))
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _functions() -> tuple[Any, ...]:
+    return tuple(vars(owner)[name] for owner, name in _REPLACED)
+
+
+_OWN: Final = _functions()
+_NONE_REPLACED: Final = all(
+    type(function) is FunctionType and function.__globals__["__name__"] == owner.__module__
+    for function, (owner, _) in zip(_OWN, _REPLACED, strict=True)
+)
+
+
+def are_replaced() -> bool:
+    """Whether something else than aiohttp would carry out the requests of a session."""
+    return not _NONE_REPLACED or _functions() != _OWN

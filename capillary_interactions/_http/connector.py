@@ -1,0 +1,80 @@
+"""How does a request get its connection? aiohttp's pool of them, with what the API's pace needs."""
+
+import asyncio
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import aiohttp
+
+from capillary_interactions._protocol.messages import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+# The request of this task, which is written as soon as it has its connection and may be sent.
+REQUEST: Final = ContextVar[Request]("request")
+# Whether its connection was opened for it.
+NEW_CONNECTION: Final = ContextVar[bool]("new_connection", default=False)
+
+# asyncio allocates memory for the longest read before each one, 256 KiB, and glibc maps and unmaps
+# what is larger than 128 KiB: three system calls, a sixth of aiohttp's CPU time for a request.
+_READ_SIZE: Final = 64 * 1024
+
+
+class Connector(aiohttp.TCPConnector):
+    """Awaits `Request.before_send` as soon as a request of a session has its connection."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> "Connection":
+        """Connect for a session, whose request is in `REQUEST`."""
+        connection = await self.acquire(req, traces, timeout)
+        # The headers are written after this.
+        req.headers.update(await wait_to_send(connection, REQUEST.get()) or {})
+        return connection
+
+    async def acquire(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> "Connection":
+        """A connection out of the pool, or a new one; `NEW_CONNECTION` has which."""
+        NEW_CONNECTION.set(False)
+        return await super().connect(req, traces=traces, timeout=timeout)
+
+    async def _create_connection(self, *args: Any, **kwargs: Any) -> "ResponseHandler":
+        NEW_CONNECTION.set(True)
+        protocol = await super()._create_connection(*args, **kwargs)
+        _shorten_reads(protocol.transport)
+        return protocol
+
+
+async def wait_to_send(connection: "Connection", request: Request) -> "Mapping[str, str] | None":
+    """Wait until a request may be sent; headers that replace those of the same names, if any."""
+    before_send, try_send = request.before_send, request.try_send
+    if before_send is None:
+        return None
+    try:
+        if try_send is not None and try_send():
+            return None
+        # A token may have been renewed meanwhile.
+        return await before_send()
+    except BaseException:
+        # Nothing has been sent on it: it is as good as before.
+        connection.release()
+        raise
+
+
+def _shorten_reads(transport: asyncio.Transport | None) -> None:
+    # The names are asyncio's own; those of other event loops keep the buffer that they read into.
+    for reader in (transport, getattr(transport, "_ssl_protocol", None)):
+        if getattr(reader, "max_size", 0) > _READ_SIZE:
+            cast("Any", reader).max_size = _READ_SIZE
