@@ -17,6 +17,7 @@ from yarl import URL
 
 from capillary_interactions._http.client_errors import raise_as_session
 from capillary_interactions._http.connector import Connector, wait_to_send
+from capillary_interactions._http.request_timeout import RequestTimeout
 from capillary_interactions._http.response_body import read_body
 from capillary_interactions._protocol.messages import Request, Response
 
@@ -95,16 +96,21 @@ class DirectRequests:
         """
         url, _, query = request.url.partition("?")
         head = self._heads.get(url) or self._prepare(url, request.headers, None)
-        async with asyncio.timeout(timeout):
+        limit = RequestTimeout(asyncio.get_running_loop(), timeout)
+        connection: Connection | None = None
+        try:
             connection, renewed = await self._connect(head, request)
-            try:
-                if not (head.headers is request.headers and head.renewed is renewed):
-                    head = self._prepare(url, request.headers, renewed)
-                message, content = await _exchange(connection, head, query, self._params)
-                body = await read_body(content, self._max_body)
-            except BaseException:
+            if not (head.headers is request.headers and head.renewed is renewed):
+                head = self._prepare(url, request.headers, renewed)
+            message, content = await _exchange(connection, head, query, self._params)
+            body = await read_body(content, self._max_body)
+        except BaseException as error:
+            if connection is not None:
                 connection.close()
-                raise
+            if limit.stop() and isinstance(error, asyncio.CancelledError):
+                raise TimeoutError from error
+            raise
+        limit.stop()
         try:
             # Where the server closes the connection after its answer, that is seen in this turn
             # of the loop: else the next request would be lost on it, and sent a second time.

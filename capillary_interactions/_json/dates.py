@@ -5,11 +5,11 @@ and days), and ISO 8601 with or without an offset.
 """
 
 import re
-from collections.abc import Callable
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final
 
-DateParser = Callable[[str], datetime | None]
+from capillary_interactions._json.cached_dates import CachedDateParser
 
 _TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
 _ZONE: Final = r"(?: ?(?P<zone>[Zz]|(?P<sign>[+-])(?P<hours>\d{2})(?::?(?P<minutes>[0-5]\d))?))?"
@@ -36,7 +36,9 @@ class ZoneInDoubtError(Exception):
     """
 
 
-def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> DateParser:
+# One for all fields, so that the hours are remembered once.
+@lru_cache(maxsize=16)
+def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> CachedDateParser:
     """A function that reads dates into a zone, which is also that of dates that name none.
 
     It returns None for a text in no known spelling, and for a moment that a datetime cannot hold.
@@ -45,9 +47,8 @@ def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> DateParser:
         zone: The zone.
         doubting: Whether the function raises `ZoneInDoubtError`.
     """
-    from_iso = datetime.fromisoformat
 
-    def read(text: str) -> datetime | None:
+    def parse(text: str) -> datetime | None:
         moment = parse_date(text)
         if moment is None:
             return None
@@ -56,22 +57,7 @@ def make_date_parser(zone: tzinfo, *, doubting: bool = False) -> DateParser:
             raise ZoneInDoubtError
         return normalised
 
-    def read_utc(text: str) -> datetime | None:
-        # The published spellings, rearranged for the parser in C: it takes ASCII digits only, and
-        # a zone named in the text costs a third of replace(tzinfo=...).
-        try:
-            if len(text) == 19 and text[10::3] == " ::":  # noqa: PLR2004
-                if text[2] == "-":
-                    return from_iso(f"{text[6:10]}{text[2:6]}{text[:2]}{text[10:]}+00:00")
-                if text[7] == "-":
-                    return from_iso(f"{text}+00:00")
-            elif len(text) == 20 and text[7::3] == "-T::Z":  # noqa: PLR2004
-                return from_iso(text)
-        except ValueError:
-            pass
-        return read(text)
-
-    return read_utc if zone is UTC else read
+    return CachedDateParser(parse, zone)
 
 
 def _is_doubtful(text: str, moment: datetime, normalised: datetime) -> bool:

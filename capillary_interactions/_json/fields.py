@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from capillary_interactions._json.dates import DateParser
+from capillary_interactions._json.cached_dates import DateParser
 
 T = TypeVar("T")
 ObjectReader = Callable[[Any], T]

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from capillary_interactions._json.cached_dates import CachedDateParser
 from capillary_interactions._json.fields import (
     FieldHook,
     ObjectReader,
@@ -39,8 +40,13 @@ _WRITTEN_OUT: Final[Mapping[Any, tuple[str, ...]]] = {
     date: (
         "elif type({value}) is not str: return careful(sent)",
         "else:",
-        "  {value} = parse_{name}({value})",
-        "  if {value} is None: return careful(sent)",
+        # What the parser does where it knows the hour, in half the time of a call.
+        "  try:",
+        "    hours = hours_z_{name} if {value}[-1:] == 'Z' else hours_{name}",
+        "    {value} = hours[{value}[:13]] + after_{name}[{value}[13:]]",
+        "  except KeyError:",
+        "    {value} = parse_{name}({value})",
+        "    if {value} is None: return careful(sent)",
     ),
 }
 _CALLED: Final = ("else: {value} = check_{name}({value}, None)",)
@@ -75,18 +81,25 @@ def make_usual_reader(
         "UnparsedDateError": UnparsedDateError,
         **{f"default_{field.name}": field.default for field in attrs.fields(model)},
         **{f"check_{name}": hook(key) for name, (key, hook) in fields.items()},
-        **{
-            f"parse_{name}": hook.args[0]
-            for name, (_, hook) in fields.items()
-            if isinstance(hook, partial)
-        },
     }
+    for name, (_, hook) in fields.items():
+        if isinstance(hook, partial):
+            names |= _date_names(name, hook.args[0])
     values = {field.name: f"default_{field.name}" for field in attrs.fields(model)}
     values |= {name: f"field_{name}" for name in fields} | {"extra": "{}"}
     values |= {"_source": "sent"} if keep_source else {}
     exec("\n".join(_lines(fields, values)), names)  # noqa: S102 - from this package's tables alone
     read: ObjectReader[_T] = names["read"]
     return read
+
+
+def _date_names(name: str, parse: CachedDateParser) -> dict[str, Any]:
+    return {
+        f"parse_{name}": parse,
+        f"hours_{name}": parse.hours,
+        f"hours_z_{name}": parse.hours_z,
+        f"after_{name}": parse.after,
+    }
 
 
 def _lines(fields: Fields, values: Mapping[str, str]) -> Iterator[str]:

@@ -14,8 +14,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from capillary_interactions._json.answer_fields import ALL_OBJECTS, ObjectFields
+from capillary_interactions._json.cached_dates import CachedDateParser
 from capillary_interactions._json.dates import (
-    DateParser,
     ZoneInDoubtError,
     agrees,
     in_zone,
@@ -136,7 +136,7 @@ class DateReader:
     zone: tzinfo
     doubting: bool = False
 
-    def parser(self) -> DateParser:
+    def parser(self) -> CachedDateParser:
         """A function that reads a date from a text alone."""
         return make_date_parser(self.zone, doubting=self.doubting)
 
