@@ -25,7 +25,7 @@ from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import count_objects, is_long
 from capillary_interactions._protocol.classify import classify
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import Request, Response
+from capillary_interactions._protocol.messages import Request, Response, quick_request
 from capillary_interactions._protocol.quota_headers import QuotaPolicy, may_hold_policies, policies
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._protocol.token_response import NoHeadersError
@@ -105,14 +105,14 @@ class Exchange:
     def _request(self, state: LookupState, credential: CredentialState, url: str) -> Request:
         headers, index = state.sent_headers or {}, credential.index
         if not self.transport.calls_before_send:
-            return Request(url=url, headers=headers, credential=index)
+            return quick_request(url=url, headers=headers, credential=index)
         try_send = credential.pace.try_send
         before_send: Callable[[], Awaitable[Mapping[str, str] | None]]
         before_send = credential.pace.before_send
         if credential.auth.renewable:
             try_send = partial(credential.try_send, headers)
             before_send = partial(self._before_send, state, credential)
-        return Request(
+        return quick_request(
             url=url,
             headers=headers,
             credential=index,

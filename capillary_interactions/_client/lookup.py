@@ -25,6 +25,7 @@ from capillary_interactions._model.outcome import (
     Unreadable,
 )
 from capillary_interactions._model.query import Query
+from capillary_interactions._model.quick_init import make_quick_init
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.deadline import Refusal, await_unless
 from capillary_interactions._protocol.attempt_result import AttemptResult, answer_result
@@ -254,9 +255,23 @@ def too_late(refusal: Refusal | None, max_pause: float) -> AttemptResult:
     return AttemptResult(ResultKind.UNAVAILABLE, refusal.reason, retry_after=wait)
 
 
+_quick_found: Final = make_quick_init(Found)
+
+
 def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent: Query) -> Outcome:
     """The outcome of a lookup, from its end state or that of the shared call it has joined."""
     result = ended.result
+    if result.customer is not None:
+        return _quick_found(
+            query=query,
+            item=item,
+            attempts=ended.attempts,
+            elapsed=elapsed,
+            waited=min(ended.waited, elapsed),
+            request_id=ended.request_id,
+            sent_value=None if sent is query else sent.identifier.value,
+            customer=result.customer,
+        )
     common: dict[str, Any] = {
         "query": query,
         "item": item,
@@ -266,8 +281,6 @@ def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent
         "request_id": ended.request_id,
         "sent_value": None if sent is query else sent.identifier.value,
     }
-    if result.customer is not None:
-        return Found(customer=result.customer, **common)
     reason, status, code = result.reason, result.status, result.code
     match result.kind:
         case ResultKind.NOT_FOUND:

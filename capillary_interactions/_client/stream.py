@@ -19,7 +19,7 @@ from capillary_interactions._client.refused_settings import RefusedSettings
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import CapillaryError, EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
-from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
+from capillary_interactions._model.query import Identifier, InvalidMobileError, Query, query_of
 from capillary_interactions._text.tracebacks import clear
 
 
@@ -166,7 +166,7 @@ def to_query(asked: object) -> Query:
     if isinstance(asked, Query):
         return asked
     if isinstance(asked, Identifier):
-        return Query(asked)
+        return query_of(asked)
     raise ValueError(
         f"a Query or an Identifier can be looked up, not a {type(asked).__name__}; "
         "a stream's key= makes one from other items"

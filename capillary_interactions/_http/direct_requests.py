@@ -19,7 +19,7 @@ from capillary_interactions._http.client_errors import raise_as_session
 from capillary_interactions._http.connector import Connector, wait_to_send
 from capillary_interactions._http.request_timeout import RequestTimeout
 from capillary_interactions._http.response_body import read_body
-from capillary_interactions._protocol.messages import Request, Response
+from capillary_interactions._protocol.messages import Request, Response, quick_response
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -117,7 +117,7 @@ class DirectRequests:
             await asyncio.sleep(0)
         finally:
             connection.release()
-        return Response(status=message.code, headers=message.headers, body=body)
+        return quick_response(status=message.code, headers=message.headers, body=body)
 
     async def _connect(
         self, head: _Head, request: Request

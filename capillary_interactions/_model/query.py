@@ -5,12 +5,13 @@ reference/get-customer-interactions).
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, cast
 
 from attrs import Attribute, converters, field, frozen, validators
 
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._model.phone_numbers import is_bare, unreadable_reason
+from capillary_interactions._model.quick_init import make_quick_init
 from capillary_interactions._model.vocabulary import (
     PARAMETERS,
     IdentifierName,
@@ -20,7 +21,7 @@ from capillary_interactions._model.vocabulary import (
     parse_enum,
 )
 from capillary_interactions._text.masking import describe_value, repr_keys, repr_masked
-from capillary_interactions._text.tracebacks import clears_locals, constructed_bare
+from capillary_interactions._text.tracebacks import clear, clears_locals, constructed_bare
 
 _NETWORKS_OF_TYPE: Final[Mapping[InteractionType, tuple[Network, ...]]] = {
     InteractionType.CHECKIN: (Network.FOURSQUARE, Network.FACEBOOK),
@@ -78,9 +79,14 @@ def _name_compared(name: IdentifierName) -> tuple[str, bool]:
     return name.value, name.is_custom
 
 
+class _Value:
+    # Inherited, so that a class with a value's slots has its layout, too; see `quick_init.py`.
+    __slots__ = ("__weakref__",)
+
+
 @constructed_bare
 @frozen
-class Identifier:
+class Identifier(_Value):
     """One customer, by one of the identifiers that Capillary knows.
 
     Args:
@@ -108,14 +114,22 @@ class Identifier:
                 raise InvalidMobileError(f"a customer's mobile {reason}", custom)
 
     @classmethod
-    @clears_locals
     def mobile(cls, value: str) -> Self:
         """A customer by mobile number, with the country code.
 
         Raises:
             ValueError: It is not written in digits; the text names none of them.
         """
-        return cls(IdentifierName.MOBILE, value)
+        if cls is Identifier and type(value) is str and is_bare(value):
+            # Nothing is left to check: 0.5 µs in place of 3.
+            return cast("Self", _quick_identifier(name=_MOBILE, value=value))
+        try:
+            return cls(IdentifierName.MOBILE, value)
+        except BaseException as error:
+            # As `clears_locals` does, which takes longer than all of the above.
+            del value
+            clear(error)
+            raise
 
     @classmethod
     @clears_locals
@@ -157,6 +171,10 @@ class Identifier:
         unequal to a known type's identifier, which may be sent differently.
         """
         return cls(IdentifierName.custom(name), value)
+
+
+_MOBILE: Final = IdentifierName.MOBILE
+_quick_identifier: Final = make_quick_init(Identifier)
 
 
 def _check_identifier(_: object, __: _Attribute, value: object) -> None:
@@ -215,7 +233,7 @@ def _check_own_name(query: "Query", _: _Attribute, value: Mapping[str, str]) -> 
 
 @constructed_bare
 @frozen(kw_only=True)
-class Query:
+class Query(_Value):
     """What is asked of the API about one customer.
 
     Args:
@@ -251,3 +269,12 @@ class Query:
         hash=False,
         repr=repr_keys,
     )
+
+
+_quick_query: Final = make_quick_init(Query)
+
+
+def query_of(identifier: Identifier) -> Query:
+    """What `Query(identifier)` makes, of which nothing is left to check: 0.4 µs in place of 3."""
+    query: Query = _quick_query(identifier=identifier)
+    return query

@@ -28,12 +28,13 @@ def make_quick_init(model: type[_T]) -> Callable[..., _T]:
     )
     source = (
         f"def init(*, {', '.join(parameters)}):",
-        "  value = new(twin)",
-        *(f"  value.{name} = {name}" for name in defaults),
-        "  value.__class__ = model",
-        "  return value",
+        # Names that no field has.
+        "  _made = _new(_twin)",
+        *(f"  _made.{name} = {name}" for name in defaults),
+        "  _made.__class__ = _model",
+        "  return _made",
     )
-    names = defaults | {"new": object.__new__, "twin": mutable_twin(model), "model": model}
+    names = defaults | {"_new": object.__new__, "_twin": mutable_twin(model), "_model": model}
     exec("\n".join(source), names)  # noqa: S102 - from a model's own names
     init: Callable[..., _T] = names["init"]
     return init

@@ -1,13 +1,15 @@
 """One request and its answer, as plain values."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from attrs import field, frozen
 
+from capillary_interactions._model.quick_init import make_quick_init
 from capillary_interactions._text.masking import repr_keys
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Request:
     """What is sent. Its URL and headers never show: they hold a phone number and a secret.
 
@@ -32,7 +34,7 @@ class Request:
     )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Response:
     """What came back.
 
@@ -45,3 +47,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(factory=dict, repr=repr_keys)
     body: bytes = field(default=b"", repr=lambda value: f"<{len(value)} bytes>")
+
+
+# For each request of a lookup; both classes check nothing.
+quick_request: Final = make_quick_init(Request)
+quick_response: Final = make_quick_init(Response)
