@@ -256,22 +256,22 @@ class InteractionsClient:
         """What the client looks like now."""
         return snapshot_of(self._pool.all, with_all_endings(self._endings.counts))
 
-    async def _lookup_in_background(
+    def _lookup_in_background(
         self,
         query: Query | Rejected,
         item: Any,
         limit: float | None,
         share: StreamShare | None,
         tolerated: int,
-    ) -> Outcome:
+    ) -> Awaitable[Outcome]:
         """One lookup that waits for quota behind all those of `lookup`, as a stream's do."""
         if isinstance(query, Rejected):
-            return self._reject(query)
+            return _ended(self._reject(query))
         try:
             sent = sent_query(query, self._config.api, self._config.phone_region)
         except ValueError as error:
-            return self._reject(Rejected(query=query, item=item, reason=str(error)))
-        return await self._look_up(
+            return _ended(self._reject(Rejected(query=query, item=item, reason=str(error))))
+        return self._look_up(
             query, sent, item, limit, interactive=False, share=share, tolerated=tolerated
         )
 
@@ -320,3 +320,7 @@ class InteractionsClient:
             reason = _CLOSED if self._lifecycle.closed else _CANCELLED
             result = AttemptResult(ResultKind.UNAVAILABLE, reason)
         return evolve(state, result=result)  # the shared call may still run for others
+
+
+async def _ended(outcome: Outcome) -> Outcome:
+    return outcome

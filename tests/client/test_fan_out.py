@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capillary_interactions._client.fan_out import FanOut, ReadLock, Source
+from capillary_interactions._client.fan_out import FanOut, Source
+from capillary_interactions._client.read_lock import ReadLock
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import each, now, others
 
