@@ -28,6 +28,7 @@ GROUPS: Final[Mapping[str, Callable[[Options], Report]]] = {
     "single": over_http.single,
     "reading": without_network.reading,
     "instant": without_network.instant,
+    "waiting": without_network.waiting,
     "start": start_up.start_up,
     "web": web.web,
 }
@@ -59,8 +60,8 @@ def _parsed() -> argparse.Namespace:
 
 def _options(parsed: argparse.Namespace) -> Options:
     return Options(
-        rounds=parsed.rounds or (5 if parsed.quick else 31),
-        requests=parsed.requests or (200 if parsed.quick else 500),
+        rounds=parsed.rounds or (5 if parsed.quick else 61),
+        requests=parsed.requests or (200 if parsed.quick else 250),
         memory_items=1_000_000 if parsed.million else 10_000 if parsed.quick else 100_000,
         before=parsed.against,
     )

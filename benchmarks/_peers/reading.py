@@ -1,6 +1,5 @@
 """From bytes to values, without a client: what reading an answer costs beside parsing its JSON."""
 
-import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ import orjson
 from capillary_interactions import Identifier, Query
 from capillary_interactions.testing import Response
 
+from ._private import private
+
 _SAMPLES: Final = Path(__file__).parents[2] / "tests" / "samples"
-# Where these private names are, in this checkout and in one as old as 59aa743 (`--against`).
-_READER: Final = ("_json.reader", "_reading")
-_CLASSIFY: Final = ("_protocol.classify", "_wire")
 
 Work = Callable[[], object]
 
@@ -25,17 +23,8 @@ def _body(sample: str) -> bytes:
     return orjson.dumps(orjson.loads((_SAMPLES / f"{sample}.json").read_bytes()))
 
 
-def _private(name: str, modules: tuple[str, ...]) -> Any:
-    for module in modules:
-        try:
-            return getattr(importlib.import_module(f"capillary_interactions.{module}"), name)
-        except ModuleNotFoundError:
-            continue
-    raise ModuleNotFoundError(f"{name} is in none of {modules}")
-
-
 def _reader() -> Any:
-    return _private("Reader", _READER)(UTC)
+    return private("Reader", "_json.reader", "_reading")(UTC)
 
 
 @asynccontextmanager
@@ -55,7 +44,7 @@ async def loads_and_read(sample: str) -> AsyncIterator[Work]:
 @asynccontextmanager
 async def classify(sample: str) -> AsyncIterator[Work]:
     """All that a lookup does with a response."""
-    function, reader = _private("classify", _CLASSIFY), _reader()
+    function, reader = private("classify", "_protocol.classify", "_wire"), _reader()
     headers = {"content-type": "application/json;charset=utf-8"}
     response = Response(status=200, headers=headers, body=_body(sample))
     query, now = Query(Identifier.mobile("919000000001")), datetime(2025, 1, 1, tzinfo=UTC)

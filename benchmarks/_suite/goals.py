@@ -66,6 +66,16 @@ GOALS: Final = (
         unit=" times orjson.loads",
     ),
     Goal(words="added by a single lookup", figure="added by lookup", most=30, unit=" µs of CPU"),
+    *(
+        Goal(
+            words=f"waking one of 10,000 waiters, {rate} a second",
+            figure=f"wake at {rate}",
+            most=1.5,
+            unit=" times asyncio.sleep",
+        )
+        for rate in ("200", "2,000", "20,000")
+    ),
+    Goal(words="positions a waiter is from its turn", figure="displaced", most=0),
     Goal(
         words="instant stream, empty answers",
         figure="instant, empty",

@@ -1,10 +1,22 @@
-"""What does this client cost without a network: to read an answer, and in a stream of them?"""
+"""What does this client cost without a network: to read answers, to stream them, and to wait?"""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks._suite.clients import Client, Contender, interleaved, running, with_before
-from benchmarks._suite.figures import Report, Series, Spread, markdown, ratios, spread
+from benchmarks._suite.clients import (
+    CLIENT_CORE,
+    ROOT,
+    THIS,
+    Checkout,
+    Client,
+    Contender,
+    interleaved,
+    running,
+    with_before,
+)
+from benchmarks._suite.figures import BEFORE, Report, Series, Spread, markdown, ratios, spread
 from benchmarks._suite.options import Options
 
 _SHAPES: Final = {"flat, 8 messages": "documented", "envelope, 2 messages": "envelope"}
@@ -19,6 +31,8 @@ INSTANT: Final = (
     Contender(name="documented", target="this_client:instant_documented", style="in bulk"),
 )
 _PARTS: Final = 10
+_WAITING: Final = 10_000
+_RATES: Final = (200, 2_000, 20_000)
 
 
 def reading(options: Options) -> Report:
@@ -57,6 +71,33 @@ def instant(options: Options) -> Report:
         text=f"{text}\n\n{growth.text}",
         figures={**figures, **growth.figures},
     )
+
+
+def waiting(options: Options) -> Report:
+    """One of 10,000 waiters is woken for its slot, beside a loop of `asyncio.sleep`."""
+    rows, figures = [], dict[str, Spread]()
+    for suffix, checkout in {"": THIS, BEFORE: options.before}.items():
+        if checkout is None:
+            continue
+        displaced = 0.0
+        for rate, wake, sleep, ratio, most in _wakes(checkout, options):
+            figures[f"wake at {rate:,}{suffix}"] = Spread(ratio, ratio, ratio)
+            displaced = max(displaced, most)
+            rows.append((f"{rate:,} a second{suffix}", wake, sleep, ratio, f"{most:.0f}"))
+        figures[f"displaced{suffix}"] = Spread(displaced, displaced, displaced)
+    heads = (f"{_WAITING:,} waiting", "CPU µs a wake", "a sleep", "ratio", "displaced at most")
+    return Report(title="Waiters", text=markdown(heads, rows), figures=figures)
+
+
+def _wakes(checkout: Checkout, options: Options) -> Iterator[list[float]]:
+    """What `benchmarks.waiters` prints, without the number of waiters."""
+    rounds = ("--waiting", str(_WAITING), "--rounds", str(max(1, options.rounds // 15)))
+    arguments = (*rounds, "--rate", *map(str, _RATES))
+    command = checkout.command(CLIENT_CORE, "benchmarks.waiters", *arguments)
+    printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
+    for line in printed.stdout.splitlines()[2:]:
+        rate, _, *figures = (cell.replace(",", "") for cell in line.strip("| ").split("|"))
+        yield [int(rate), *map(float, figures)]
 
 
 def _per_second(one: Series) -> Spread:
