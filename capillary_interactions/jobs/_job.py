@@ -3,14 +3,13 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._model.vocabulary import InteractionType, Network, parse_enum
-from capillary_interactions.jobs._export.exporter import ExportStyle, export
+from capillary_interactions.jobs._export.job_results import JobResults
 from capillary_interactions.jobs._export.target_guard import delete_job
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._report.write_report import write_report
@@ -22,7 +21,6 @@ from capillary_interactions.jobs._store.job_file import (
     JobFile,
     not_begun,
     result_despite_cancellation,
-    run_cancellable,
 )
 from capillary_interactions.jobs._store.reopen import check_endings
 
@@ -30,7 +28,7 @@ _FAILURES_SHOWN: Final = 10
 _DRAIN_TIMEOUT: Final = 30.0
 
 
-class Job:
+class Job(JobResults):
     """A bulk job on disk: it can be killed at any moment and goes on where it was.
 
     Made by `Job.open`, and entered with `async with`. Every row of its list ends in exactly one
@@ -53,10 +51,10 @@ class Job:
         network: Network | None,
         type: InteractionType | None,  # noqa: A002 - the API's word
     ) -> None:
+        super().__init__(JobFile(path))
         self._customers = customers
         self._network = network
         self._type = type
-        self._file = JobFile(path)
         self._run: JobRun | None = None
         self._ended: asyncio.Future[None] | None = None
 
@@ -105,11 +103,6 @@ class Job:
                 await result_despite_cancellation(self._ended)
         finally:
             await self._file.aclose()
-
-    @property
-    def path(self) -> Path:
-        """Its file."""
-        return self._file.path
 
     @property
     def is_running(self) -> bool:
@@ -237,43 +230,6 @@ class Job:
         """Delete outcomes that cannot be read; return how many rows are open again."""
         async with self._file.locked():
             return await self._file.thread(self._file.require_open().reopen_damaged)
-
-    async def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        format: str | None = None,  # noqa: A002 - the usual name
-        mask_codes: bool = False,
-        for_spreadsheets: bool = False,
-    ) -> int:
-        """Write all outcomes into a file, completely or not at all.
-
-        JSON lines hold one object a row of the list, as `to_jsonable(outcome)` gives it. CSV,
-        Parquet and SQLite hold one row a message, with the columns of the list; customers without
-        messages have a row too. Rows that are still open are left out. It may be called during a
-        run, and any number of times.
-
-        Args:
-            path: The file; it is replaced in one step. Its suffix is the format: .jsonl, .csv,
-                .parquet or .sqlite, the first two also followed by .gz or .zst.
-            format: "jsonl", "csv", "parquet" or "sqlite", for another suffix.
-            mask_codes: Whether what may be one-time codes in subjects is masked.
-            for_spreadsheets: Whether a CSV is for people who open it in a spreadsheet: marked as
-                UTF-8, with an apostrophe before texts that would be run as formulas, or lose a
-                plus, zeros or digits. Not for programs.
-
-        Returns:
-            How many rows of the list it holds.
-
-        Raises:
-            ExportError: It cannot be written, the format is unknown, or it is a job or the list.
-            NoJobError: There is no such job.
-        """
-        self._file.require_open()
-        style = ExportStyle(
-            format=format, codes_masked=mask_codes, for_spreadsheets=for_spreadsheets
-        )
-        return await run_cancellable(partial(export, self.path, Path(path), style=style))
 
     async def write_report(self, path: str | os.PathLike[str]) -> None:
         """Write a report page into a file, completely or not at all; also during a run.

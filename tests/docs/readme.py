@@ -1,5 +1,6 @@
 """The Python blocks of every README, by their names."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,14 @@ def run(name: str) -> dict[str, Any]:
     module = sys.modules[f"readme_{name}"] = ModuleType(f"readme_{name}")
     exec(compile(BLOCKS[name], f"README ({name})", "exec"), vars(module))  # noqa: S102 - ours
     return vars(module)
+
+
+async def run_cell(name: str) -> dict[str, Any]:
+    """Run a block as a notebook does, with `await` outside of any function."""
+    cell = compile(BLOCKS[name], f"README ({name})", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    namespace: dict[str, Any] = {}
+    await eval(cell, namespace)  # noqa: S307 - ours
+    return namespace
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from capillary_interactions import Found, Identifier, Query
 from capillary_interactions.sandbox import SandboxProcess
 
-from .readme import BLOCKS, ROOT, TEXTS, run, set_environment
+from .readme import BLOCKS, ROOT, TEXTS, run, run_cell, set_environment
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,18 @@ def test_runs_a_job(tmp_path: Path) -> None:
     assert "</html>" in (tmp_path / "report.html").read_text("utf-8")
     assert sorted(set(table["mobile"])) == ["919738520001", "919738520002"]
     assert len(table) == 6
+
+
+@pytest.mark.usefixtures("sandbox")
+async def test_looks_a_table_up_in_a_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cell's table has every customer's messages; progress is shown."""
+    (tmp_path / "customers.csv").write_text("mobile\n919738520001\n919738520002\n")
+    monkeypatch.chdir(tmp_path)
+    answered = (await run_cell("notebook"))["answered"]
+    assert answered["mobile"].to_pylist() == ["919738520001"] * 3 + ["919738520002"] * 3
+    assert capsys.readouterr().out.endswith("2 of 2")
 
 
 @pytest.mark.parametrize("name", ["testing", "testing_outcomes"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from capillary_interactions.jobs import Job
-from capillary_interactions.jobs._export import exporter as exporting
+from capillary_interactions.jobs._export import job_rows
 from capillary_interactions.jobs._store.records import ResultRow, parse_result_row
 from capillary_interactions.sandbox import Sandbox
 
@@ -35,7 +35,7 @@ async def test_leaves_all_as_it_was_when_it_is_cancelled(
             go_on.wait(5)
         return parse_result_row(found)
 
-    monkeypatch.setattr(exporting, "parse_result_row", slowly)
+    monkeypatch.setattr(job_rows, "parse_result_row", slowly)
     async with Job.open(tmp_path / "x.job") as job:
         writing = asyncio.create_task(job.export(out))
         await half.wait()

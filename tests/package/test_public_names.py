@@ -66,7 +66,7 @@ _FOREIGN = [
 ]
 _OWN = [
     f"capillary_interactions.{name}" for name in ("cli", "sandbox", "jobs", "integrations",
-                                                  "testing")
+                                                  "tables", "testing")
 ]  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_has_every_name_that_it_exports(module: object) -> None:
 
 def test_exports_nothing_else_that_is_not_private() -> None:
     """Whatever else the package holds begins with an underscore or is a part of its own."""
-    parts = {"events", "testing", "sandbox", "cli", "jobs", "integrations"}
+    parts = {"events", "testing", "sandbox", "cli", "jobs", "integrations", "tables"}
     tools = {"TYPE_CHECKING", "lazy_names"}
     for name in _NAMES:
         getattr(capillary_interactions, name)

@@ -60,6 +60,8 @@ from capillary_interactions.events import (
     Throttled,
     TokenRefreshed,
 )
+from capillary_interactions.jobs import CustomerList, Plan, plan_job
+from capillary_interactions.tables import to_arrow
 from capillary_interactions.testing import (
     FakeTransport,
     interactions,
@@ -346,6 +348,18 @@ def observe(event: Event) -> str:
             return str(event.lookup)
         case _:
             assert_never(event)
+
+
+async def tabulate(outcomes: list[Outcome], events: AsyncIterator[Outcome]) -> None:
+    """A table of a stream is awaited, that of a list is there; pyarrow has no types."""
+    table: Any = to_arrow(outcomes)
+    assert_type(await to_arrow(events, mask_codes=True), Any)
+    assert_type(table, Any)
+
+
+async def plan(customers: CustomerList, config: ClientConfig) -> Plan:
+    """A list and a configuration are all that it takes."""
+    return await plan_job(customers, config, network="capillary", type="email", latency=0.5)
 
 
 def run(config: ClientConfig) -> Outcome:

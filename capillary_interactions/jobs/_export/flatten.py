@@ -131,9 +131,14 @@ class Flattener:
             _cell_reader(fields, codes_masked=codes_masked) for fields in _TABLE_FIELDS
         )
 
-    def rows(self, result: ResultRow) -> Iterator[tuple[Any, ...]]:
-        """The rows for one row of the list: one for each message, and one if there is none."""
-        reason, answer = result.reason, None
+    def rows(
+        self, result: ResultRow, answer: CustomerInteractions | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows for one row of the list: one for each message, and one if there is none.
+
+        `answer` is that of `result`, where that is not JSON.
+        """
+        reason = result.reason
         if result.answer is not None:
             try:
                 answer = self._reader.read(orjson.loads(result.answer))

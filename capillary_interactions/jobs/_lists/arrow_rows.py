@@ -106,6 +106,15 @@ def _rows(
         before_read()
 
 
+def column_rows(arrow: Any, column: Any) -> Rows:
+    """Rows of one column of a table, without the cells of the others."""
+    is_number, number = _is_number(arrow, column.type), 0
+    for start in range(0, len(column), _MAX_BATCH):
+        for value in _texts(arrow, column.slice(start, _MAX_BATCH)):
+            number += 1
+            yield _row(number, value, "[]", is_number=is_number)
+
+
 def _row(number: int, value: str | None, cells: str, *, is_number: bool) -> Row:
     if value is None:
         return Row(number, "", None, cells)

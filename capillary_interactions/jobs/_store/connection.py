@@ -33,8 +33,16 @@ _ADDED: Final = "sent"
 _HAS_SETTINGS: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 
 
-def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sqlite3.Connection:
+def connect(
+    path: Path, *, create: bool = False, read_only: bool = False, any_thread: bool = False
+) -> sqlite3.Connection:
     """Return a connection to a job's file, for the thread that calls.
+
+    Args:
+        path: The file.
+        create: Whether it is made.
+        read_only: Whether nothing is written through it.
+        any_thread: Whether several threads use it, one after the other.
 
     Raises:
         NoJobError: There is none.
@@ -53,6 +61,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sql
             uri=True,
             timeout=_BUSY_TIMEOUT,
             isolation_level=None,
+            check_same_thread=not any_thread,
         )
     try:
         with sqlite_errors(path):

@@ -112,6 +112,30 @@ class ResultRow:
     sent_value: str | None = None
 
 
+def result_row(number: int, value: str, outcome: Outcome, at: float | None) -> ResultRow:
+    """A row of a list with its outcome, but for cells and answer; `at` is when it ended."""
+    reason, status, code, path, retry_after = (
+        _storable(getattr(outcome, name, None)) for name in REASON_COLUMNS
+    )
+    return ResultRow(
+        row=number,
+        value=value,
+        cells="[]",
+        ending=outcome.ending,
+        reason=reason,
+        status=status,
+        code=code,
+        path=path,
+        retry_after=None if retry_after is None else seconds(retry_after),
+        attempts=outcome.attempts,
+        elapsed=seconds(outcome.elapsed),
+        waited=seconds(outcome.waited),
+        request_id=outcome.request_id,
+        at=at,
+        sent_value=outcome.sent_value,
+    )
+
+
 # Rows of the list that have ended, in its order.
 RESULTS_QUERY: Final = f"""
 SELECT number, row.value, cells,

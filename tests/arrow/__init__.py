@@ -1,0 +1,1 @@
+"""What does an Arrow table of outcomes hold, and who can read it?"""
