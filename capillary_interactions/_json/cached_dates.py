@@ -58,17 +58,12 @@ class CachedDateParser:
         if moment is None or match is None or moment.year in _EDGES:
             return moment
         passed = timedelta(minutes=int(match["minute"]), seconds=int(match["second"]))
-        hour = _earlier(moment, passed) if text[-1] == "Z" else moment - passed
+        hour = moment - passed
         if _has_one_offset(hour):
             if len(hours) >= MAX_HOURS:
                 hours.clear()
             hours[text[:_TO_HOUR]], self.after[text[_TO_HOUR:]] = hour, passed
         return moment
-
-
-def _earlier(moment: datetime, passed: timedelta) -> datetime:
-    """An earlier moment in the same zone, whatever its clocks did meanwhile."""
-    return (moment.astimezone(UTC) - passed).astimezone(moment.tzinfo)
 
 
 def _has_one_offset(hour: datetime) -> bool:

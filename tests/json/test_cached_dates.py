@@ -71,7 +71,7 @@ def texts(draw: st.DrawFn) -> list[str]:
 @given(texts=texts(), zone=st.sampled_from(ZONES), doubting=st.booleans())
 @example(texts=["2024-10-27 02:00:00", "2024-10-27 02:59:59"], zone=BERLIN, doubting=False)
 @example(texts=["2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"], zone=BERLIN, doubting=False)
-@example(texts=["01-01-0001 00:00:00", "31-12-9999 23:59:59"], zone=NEPAL, doubting=False)
+@example(texts=["01-01-0001 05:50:00", "01-01-0001 05:30:00"], zone=NEPAL, doubting=False)
 @example(texts=["07-11-2010 00:00:30", "07-11-2010 00:30:00"], zone=ST_JOHNS, doubting=True)
 @example(texts=["2024-04-06T14:30:00Z", "2024-04-06T15:29:00Z"], zone=LORD_HOWE, doubting=True)
 def test_reads_what_is_read_without_a_memory(
