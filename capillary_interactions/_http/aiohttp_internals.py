@@ -30,6 +30,7 @@ _CALLED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 )
 _READ: Final = (
     "connector.Connection.protocol",
+    "client_proto.ResponseHandler.should_close",
     "ClientRequest.request_info",
     "ClientSession.headers",
     "ClientSession.trace_configs",

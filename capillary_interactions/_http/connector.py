@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 
+from capillary_interactions._http.client_errors import ConnectionDroppedError
 from capillary_interactions._protocol.messages import Request
 
 if TYPE_CHECKING:
@@ -47,8 +48,18 @@ class Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
     ) -> "Connection":
         """A connection out of the pool, or a new one; `NEW_CONNECTION` has which."""
-        NEW_CONNECTION.set(False)
-        return await super().connect(req, traces=traces, timeout=timeout)
+        while True:
+            NEW_CONNECTION.set(False)
+            connection = await super().connect(req, traces=traces, timeout=timeout)
+            if NEW_CONNECTION.get() or _is_unspoilt(connection):
+                return connection
+            connection.close()
+
+    def _release(
+        self, key: Any, protocol: "ResponseHandler", *, should_close: bool = False
+    ) -> None:
+        expect_nothing(protocol)
+        super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, *args: Any, **kwargs: Any) -> "ResponseHandler":
         NEW_CONNECTION.set(True)
@@ -58,7 +69,11 @@ class Connector(aiohttp.TCPConnector):
 
 
 async def wait_to_send(connection: "Connection", request: Request) -> "Mapping[str, str] | None":
-    """Wait until a request may be sent; headers that replace those of the same names, if any."""
+    """Wait until a request may be sent; headers that replace those of the same names, if any.
+
+    Raises:
+        ConnectionDroppedError: The connection cannot be used any more.
+    """
     before_send, try_send = request.before_send, request.try_send
     if before_send is None:
         return None
@@ -66,11 +81,31 @@ async def wait_to_send(connection: "Connection", request: Request) -> "Mapping[s
         if try_send is not None and try_send():
             return None
         # A token may have been renewed meanwhile.
-        return await before_send()
+        headers = await before_send()
     except BaseException:
         # Nothing has been sent on it: it is as good as before.
         connection.release()
         raise
+    if not _is_unspoilt(connection):
+        connection.close()
+        raise ConnectionDroppedError("closed before the request was sent")
+    return headers
+
+
+def expect_nothing(protocol: "ResponseHandler") -> None:
+    """Have what comes before the next request close the connection, be it a part of an answer."""
+    # aiohttp's parser would keep the part unseen, and the next request has a parser of its own.
+    protocol._parser = None  # noqa: SLF001 - without effect where aiohttp has another name for it
+
+
+def _is_unspoilt(connection: "Connection") -> bool:
+    """Whether it is open, and what comes on it next will be the answer to the next request.
+
+    aiohttp uses a pooled connection on which something has come unasked, and takes that for the
+    answer: to a question about another customer.
+    """
+    protocol = connection.protocol
+    return protocol is not None and protocol.is_connected() and not protocol.should_close
 
 
 def _shorten_reads(transport: asyncio.Transport | None) -> None:

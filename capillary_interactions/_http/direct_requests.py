@@ -16,7 +16,7 @@ from attrs import frozen
 from yarl import URL
 
 from capillary_interactions._http.client_errors import raise_as_session
-from capillary_interactions._http.connector import Connector, wait_to_send
+from capillary_interactions._http.connector import Connector, expect_nothing, wait_to_send
 from capillary_interactions._http.request_timeout import RequestTimeout
 from capillary_interactions._http.response_body import read_body
 from capillary_interactions._protocol.messages import Request, Response, quick_response
@@ -111,6 +111,8 @@ class DirectRequests:
                 raise TimeoutError from error
             raise
         limit.stop()
+        if connection.protocol is not None:
+            expect_nothing(connection.protocol)
         try:
             # Where the server closes the connection after its answer, that is seen in this turn
             # of the loop: else the next request would be lost on it, and sent a second time.

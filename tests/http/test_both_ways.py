@@ -3,14 +3,12 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
 import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
-from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,84 +19,12 @@ from capillary_interactions._protocol.messages import Request
 from capillary_interactions.testing import run_without_waiting
 from tests.tables import table
 
+from .wire import Script, Wire
+
 URL: Final = "http://api.test:8080/v1.1/customer/interaction?format=json&mobile=91"
 HEADERS: Final = {"Accept": "application/json", "X-A": "ä", "Content-Type": "application/json"}
 MAX_BODY: Final = 2_000
 TIMEOUT: Final = 5.0
-
-
-@frozen
-class Script:
-    """What a server writes once it has the request.
-
-    Attributes:
-        pieces: What arrives in one read each; an empty one is a turn of the loop without any.
-        ending: What follows: "silence", "end" or "reset".
-        after: Seconds until the first of it.
-    """
-
-    pieces: Sequence[bytes]
-    ending: str = "silence"
-    after: float = 0.0
-
-
-class Wire(asyncio.Transport):
-    """A connection in memory."""
-
-    def __init__(self, protocol: ResponseHandler, script: Script) -> None:
-        super().__init__()
-        self.written = b""
-        self._protocol = protocol
-        self._left = list(script.pieces)
-        self._ending = script.ending
-        self._after = script.after
-        self._loop = asyncio.get_running_loop()
-        self._paused = self._closing = False
-        protocol.connection_made(self)
-
-    def write(self, data: Any) -> None:
-        """Keep it, and begin to answer."""
-        self.written += data
-        self._loop.call_later(self._after, self._feed)
-
-    def _feed(self) -> None:
-        if self._closing or self._paused:
-            return
-        if self._left:
-            piece = self._left.pop(0)
-            if piece:
-                self._protocol.data_received(piece)
-            self._loop.call_soon(self._feed)
-        elif self._ending == "end":
-            self._protocol.eof_received()
-            self.close()
-        elif self._ending == "reset":
-            self._lose(ConnectionResetError(104, "Connection reset by peer"))
-
-    def _lose(self, error: Exception | None) -> None:
-        if not self._closing:
-            self._closing = True
-            self._loop.call_soon(self._protocol.connection_lost, error)
-
-    def pause_reading(self) -> None:
-        """Feed nothing more."""
-        self._paused = True
-
-    def resume_reading(self) -> None:
-        """Feed again."""
-        if self._paused:
-            self._paused = False
-            self._loop.call_soon(self._feed)
-
-    def is_closing(self) -> bool:
-        """Whether it is closed."""
-        return self._closing
-
-    def close(self) -> None:
-        """Close it."""
-        self._lose(None)
-
-    abort = close
 
 
 def ended(script: Script, *, direct: bool) -> tuple[object, list[bytes]]:
