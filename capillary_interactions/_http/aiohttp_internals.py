@@ -38,12 +38,6 @@ _READ: Final = (
     "http.RawResponseMessage.code",
     "http.RawResponseMessage.headers",
 )
-# What replacements for aiohttp's network replace.
-_REPLACED: Final = (
-    (aiohttp.ClientSession, "request"),
-    (aiohttp.ClientSession, "_request"),
-    (aiohttp.ClientRequest, "send"),
-)
 
 
 def _found(path: str) -> Any:
@@ -65,17 +59,19 @@ def are_as_expected() -> bool:
     return True
 
 
-def _functions() -> tuple[Any, ...]:
-    return tuple(vars(owner)[name] for owner, name in _REPLACED)
-
-
-_OWN: Final = _functions()
+# What replacements for aiohttp's network replace.
+_SESSION: Final = vars(aiohttp.ClientSession)
+_REQUEST: Final = vars(aiohttp.ClientRequest)
+_OWN: Final = (_SESSION["request"], _SESSION["_request"], _REQUEST["send"])
 _NONE_REPLACED: Final = all(
     type(function) is FunctionType and function.__globals__["__name__"] == owner.__module__
-    for function, (owner, _) in zip(_OWN, _REPLACED, strict=True)
+    for function, owner in zip(
+        _OWN, (aiohttp.ClientSession, aiohttp.ClientSession, aiohttp.ClientRequest), strict=True
+    )
 )
 
 
 def are_replaced() -> bool:
     """Whether something else than aiohttp would carry out the requests of a session."""
-    return not _NONE_REPLACED or _functions() != _OWN
+    current = (_SESSION["request"], _SESSION["_request"], _REQUEST["send"])
+    return not _NONE_REPLACED or current != _OWN

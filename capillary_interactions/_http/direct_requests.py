@@ -8,6 +8,7 @@ code here, and whatever goes wrong raises what a session would raise.
 import asyncio
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -17,7 +18,7 @@ from yarl import URL
 
 from capillary_interactions._http.client_errors import raise_as_session
 from capillary_interactions._http.connector import Connector, expect_nothing, wait_to_send
-from capillary_interactions._http.request_timeout import RequestTimeout
+from capillary_interactions._http.request_timeout import RequestTimeouts
 from capillary_interactions._http.response_body import read_body
 from capillary_interactions._protocol.messages import Request, Response, quick_response
 
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 _is_plain: Final = re.compile(r'https?://[!-"$-.0->A-~][!-"$->A-~]*\?[!-"$-?A-~]+').fullmatch
 _has_control: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _SWITCHING_PROTOCOLS: Final = 101
+
+
+class _PreparedRequest(aiohttp.ClientRequest):
+    """Many requests use it, and so the key of their connections is put together once."""
+
+    @cached_property
+    def connection_key(self) -> Any:
+        """What connections of the pool it may use."""
+        return super().connection_key
 
 
 @frozen
@@ -51,7 +61,7 @@ class _Head:
 
 
 class DirectRequests:
-    """GET requests of one credential, over the connections of its session.
+    """GET requests of one credential, over the connections of its session, in the running loop.
 
     Args:
         session: Its headers are sent.
@@ -76,6 +86,7 @@ class DirectRequests:
         self._max_body = max_body
         self._params: dict[str, Any] = {"read_until_eof": True, **limits}
         self._heads: dict[str, _Head] = {}
+        self._timeouts = RequestTimeouts(asyncio.get_running_loop())
 
     def can_send(self, request: Request) -> bool:
         """Whether a request is one that this sends as a session would."""
@@ -96,7 +107,8 @@ class DirectRequests:
         """
         url, _, query = request.url.partition("?")
         head = self._heads.get(url) or self._prepare(url, request.headers, None)
-        limit = RequestTimeout(asyncio.get_running_loop(), timeout)
+        timeouts = self._timeouts
+        limit = timeouts.start(timeout)
         connection: Connection | None = None
         try:
             connection, renewed = await self._connect(head, request)
@@ -107,10 +119,10 @@ class DirectRequests:
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if limit.stop() and isinstance(error, asyncio.CancelledError):
+            if timeouts.stop(limit) and isinstance(error, asyncio.CancelledError):
                 raise TimeoutError from error
             raise
-        limit.stop()
+        timeouts.stop(limit)
         if connection.protocol is not None:
             expect_nothing(connection.protocol)
         try:
@@ -120,6 +132,10 @@ class DirectRequests:
         finally:
             connection.release()
         return quick_response(status=message.code, headers=message.headers, body=body)
+
+    def close(self) -> None:
+        """Leave nothing behind in the event loop."""
+        self._timeouts.close()
 
     async def _connect(
         self, head: _Head, request: Request
@@ -142,7 +158,7 @@ class DirectRequests:
         parsed, merged = URL(url, encoded=True), self._session.headers.copy()
         for name, value in headers.items():
             merged[name] = value
-        request = aiohttp.ClientRequest("GET", parsed, headers=merged, session=self._session)
+        request = _PreparedRequest("GET", parsed, headers=merged, session=self._session)
         request.headers.update(renewed or {})
         for text in (*request.headers, *request.headers.values()):
             if _has_control(text):

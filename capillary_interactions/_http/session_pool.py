@@ -155,6 +155,8 @@ class SessionPool:
     async def aclose(self) -> None:
         """Close every session that was opened here."""
         sessions, loop = tuple(self._sessions.values()), self._loop
+        for direct in self._direct.values():
+            direct.close()
         self._sessions.clear()
         self._direct.clear()
         async with AsyncExitStack() as steps:
