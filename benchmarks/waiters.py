@@ -66,7 +66,7 @@ async def _wakes(rate: int, waiting: int, seconds: float) -> tuple[float, int]:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    displaced = (abs(number - place) for place, number in enumerate(sent))
+    displaced = (abs(number - position) for position, number in enumerate(sent))
     return cost, max(displaced)
 
 

@@ -230,7 +230,7 @@ class FanOut(Generic[_I, _P, _R]):
         return cancelled or _is_closed_by_interpreter(error)
 
     def _can_read_now(self) -> bool:
-        """Whether a plain iterable is read without waiting, in a third of the time."""
+        """Whether a plain iterable is read without waiting."""
         return (
             self._iterator is not None
             and self._free_slots > 0

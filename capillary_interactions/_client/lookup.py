@@ -261,17 +261,6 @@ _quick_found: Final = make_quick_init(Found)
 def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent: Query) -> Outcome:
     """The outcome of a lookup, from its end state or that of the shared call it has joined."""
     result = ended.result
-    if result.customer is not None:
-        return _quick_found(
-            query=query,
-            item=item,
-            attempts=ended.attempts,
-            elapsed=elapsed,
-            waited=min(ended.waited, elapsed),
-            request_id=ended.request_id,
-            sent_value=None if sent is query else sent.identifier.value,
-            customer=result.customer,
-        )
     common: dict[str, Any] = {
         "query": query,
         "item": item,
@@ -281,6 +270,8 @@ def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent
         "request_id": ended.request_id,
         "sent_value": None if sent is query else sent.identifier.value,
     }
+    if result.customer is not None:
+        return _quick_found(customer=result.customer, **common)
     reason, status, code = result.reason, result.status, result.code
     match result.kind:
         case ResultKind.NOT_FOUND:

@@ -1,4 +1,4 @@
-"""Which worker reads a source now? A lock that costs nothing while it is free."""
+"""Which worker reads a source now? A lock that is not fair: without a queue while it is free."""
 
 import asyncio
 from collections import deque

@@ -19,7 +19,7 @@ _PUBLISHED: Final = re.compile(
     re.ASCII,
 )
 # The length of such a text up to its hour.
-_TO_HOUR: Final = 13
+TO_HOUR: Final = 13
 _LAST: Final = timedelta(minutes=59, seconds=59)
 _EDGES: Final = frozenset({MINYEAR, MAXYEAR})
 
@@ -49,7 +49,7 @@ class CachedDateParser:
         """The date in a text, or None."""
         hours = self.hours_z if text[-1:] == "Z" else self.hours
         try:
-            return hours[text[:_TO_HOUR]] + self.after[text[_TO_HOUR:]]
+            return hours[text[:TO_HOUR]] + self.after[text[TO_HOUR:]]
         except KeyError:
             return self._parse_unknown(text, hours)
 
@@ -62,7 +62,7 @@ class CachedDateParser:
         if _has_one_offset(hour):
             if len(hours) >= MAX_HOURS:
                 hours.clear()
-            hours[text[:_TO_HOUR]], self.after[text[_TO_HOUR:]] = hour, passed
+            hours[text[:TO_HOUR]], self.after[text[TO_HOUR:]] = hour, passed
         return moment
 
 

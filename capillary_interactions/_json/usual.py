@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from capillary_interactions._json.cached_dates import CachedDateParser
+from capillary_interactions._json.cached_dates import TO_HOUR, CachedDateParser
 from capillary_interactions._json.fields import (
     FieldHook,
     ObjectReader,
@@ -43,7 +43,7 @@ _WRITTEN_OUT: Final[Mapping[Any, tuple[str, ...]]] = {
         # What the parser does where it knows the hour, in half the time of a call.
         "  try:",
         "    hours = hours_z_{name} if {value}[-1:] == 'Z' else hours_{name}",
-        "    {value} = hours[{value}[:13]] + after_{name}[{value}[13:]]",
+        "    {value} = hours[{value}[:{to_hour}]] + after_{name}[{value}[{to_hour}:]]",
         "  except KeyError:",
         "    {value} = parse_{name}({value})",
         "    if {value} is None: return careful(sent)",
@@ -134,4 +134,4 @@ def _read_lines(name: str, key: str, hook: FieldHook) -> Iterator[str]:
     else:
         yield f"if {value} is None: absent += 1; {value} = {absent!r}"
     lines = _WRITTEN_OUT.get(hook.func if isinstance(hook, partial) else hook, _CALLED)
-    yield from (line.format(value=value, name=name) for line in lines)
+    yield from (line.format(value=value, name=name, to_hour=TO_HOUR) for line in lines)

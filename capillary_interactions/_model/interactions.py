@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from capillary_interactions._model.quick_init import WeakReferable
 from capillary_interactions._text.masking import repr_keys, repr_masked, show_codes_masked
 
 Json = Mapping[str, Any]
@@ -28,13 +29,8 @@ def _source_field() -> Any:
     return field(init=False, default=None, repr=False, eq=False)
 
 
-class _Model:
-    # Inherited, so that a class with a model's slots has its layout, too; see `_json/usual.py`.
-    __slots__ = ("__weakref__",)
-
-
 @frozen(kw_only=True)
-class Message(_Model):
+class Message(WeakReferable):
     """One message to a customer.
 
     Attributes:
@@ -70,7 +66,7 @@ class Message(_Model):
 
 
 @frozen(kw_only=True)
-class Survey(_Model):
+class Survey(WeakReferable):
     """One survey sent to a customer.
 
     Attributes:
@@ -94,7 +90,7 @@ class Survey(_Model):
 
 
 @frozen(kw_only=True)
-class Location(_Model):
+class Location(WeakReferable):
     """One place where a customer checked in.
 
     Attributes:
@@ -112,7 +108,7 @@ class Location(_Model):
 
 
 @frozen(kw_only=True)
-class Interaction(_Model):
+class Interaction(WeakReferable):
     """All interactions of one type with a customer.
 
     Attributes:
@@ -143,7 +139,7 @@ class Interaction(_Model):
 
 
 @frozen(kw_only=True)
-class Customer(_Model):
+class Customer(WeakReferable):
     """The customer, as Capillary knows them (envelope answers only)."""
 
     id: int | None = field(default=None, repr=lambda value: repr_masked(_text(value)))
@@ -159,7 +155,7 @@ def _text(value: int | None) -> str | None:
 
 
 @frozen(kw_only=True)
-class CustomerInteractions(_Model):
+class CustomerInteractions(WeakReferable):
     """Everything Capillary knows about one customer's interactions.
 
     Attributes:

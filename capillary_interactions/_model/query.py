@@ -11,7 +11,7 @@ from attrs import Attribute, converters, field, frozen, validators
 
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from capillary_interactions._model.phone_numbers import is_bare, unreadable_reason
-from capillary_interactions._model.quick_init import make_quick_init
+from capillary_interactions._model.quick_init import WeakReferable, make_quick_init
 from capillary_interactions._model.vocabulary import (
     PARAMETERS,
     IdentifierName,
@@ -79,14 +79,9 @@ def _name_compared(name: IdentifierName) -> tuple[str, bool]:
     return name.value, name.is_custom
 
 
-class _Value:
-    # Inherited, so that a class with a value's slots has its layout, too; see `quick_init.py`.
-    __slots__ = ("__weakref__",)
-
-
 @constructed_bare
 @frozen
-class Identifier(_Value):
+class Identifier(WeakReferable):
     """One customer, by one of the identifiers that Capillary knows.
 
     Args:
@@ -233,7 +228,7 @@ def _check_own_name(query: "Query", _: _Attribute, value: Mapping[str, str]) -> 
 
 @constructed_bare
 @frozen(kw_only=True)
-class Query(_Value):
+class Query(WeakReferable):
     """What is asked of the API about one customer.
 
     Args:

@@ -11,6 +11,15 @@ import attrs
 _T = TypeVar("_T")
 
 
+class WeakReferable:
+    """A base of frozen models: inherited, its slot is not one of theirs.
+
+    A class with a model's slots has the model's layout then; see `mutable_twin`.
+    """
+
+    __slots__ = ("__weakref__",)
+
+
 def make_quick_init(model: type[_T]) -> Callable[..., _T]:
     """A function that makes a value of a model from keywords, as its class does.
 

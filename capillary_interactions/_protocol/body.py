@@ -6,6 +6,7 @@ but has one meaning only, is read. Whatever comes out can be written as JSON aga
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -101,8 +102,7 @@ def parse_body(response: Response) -> Any:
     """The JSON of a body, `NOT_JSON`, or `Broken`. It never raises, whatever came."""
     body = response.body
     content_type = response.headers.get("content-type", "")
-    charset = _CHARSET.search(content_type)
-    codec = None if charset is None or body.startswith(_BOM) else _CODECS.get(charset[1].lower())
+    codec = None if body.startswith(_BOM) else _codec(content_type)
     if len(body) >= _MAX_OBJECTS and _is_crowded(body):
         # Of a proxy's page only the next attempt matters.
         why = "it holds more objects and lists than any history needs"
@@ -111,6 +111,14 @@ def parse_body(response: Response) -> Any:
         return orjson.loads(body.removeprefix(_BOM) if codec is None else body.decode(codec))
     except ValueError:  # UnicodeError and orjson's error are ValueErrors
         return _parse_nearly_json(_decode(body, codec).strip(_PADDING), content_type)
+
+
+# A server sends few of them.
+@lru_cache(maxsize=16)
+def _codec(content_type: str) -> str | None:
+    """Python's codec for a charset that is named and known, unless it is UTF-8."""
+    charset = _CHARSET.search(content_type)
+    return None if charset is None else _CODECS.get(charset[1].lower())
 
 
 def _is_page(content_type: str) -> bool:

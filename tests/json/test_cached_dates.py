@@ -72,6 +72,8 @@ def texts(draw: st.DrawFn) -> list[str]:
 @example(texts=["2024-10-27 02:00:00", "2024-10-27 02:59:59"], zone=BERLIN, doubting=False)
 @example(texts=["2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"], zone=BERLIN, doubting=False)
 @example(texts=["01-01-0001 05:50:00", "01-01-0001 05:30:00"], zone=NEPAL, doubting=False)
+@example(texts=["01-01-0001 00:00:00", "31-12-9999 23:59:59"], zone=NEPAL, doubting=False)
+@example(texts=["9999-12-31T18:00:00Z", "9999-12-31T18:20:00Z"], zone=NEPAL, doubting=False)
 @example(texts=["07-11-2010 00:00:30", "07-11-2010 00:30:00"], zone=ST_JOHNS, doubting=True)
 @example(texts=["2024-04-06T14:30:00Z", "2024-04-06T15:29:00Z"], zone=LORD_HOWE, doubting=True)
 def test_reads_what_is_read_without_a_memory(
@@ -94,7 +96,7 @@ def test_most_hours_are_remembered() -> None:
         assert len(parse.after) == 120
 
 
-def test_remembers_no_more_than_so_many_hours() -> None:
+def test_remembers_a_bounded_number_of_hours() -> None:
     """What comes after them begins anew, and is read as before."""
     parse, start = uncached(BERLIN), datetime(2024, 1, 1, tzinfo=UTC)
     with patch.object(cached_dates, "MAX_HOURS", 10):

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -53,10 +54,14 @@ class OutcomeBatch:
         if isinstance(outcome, Found):
             self.found.append((*columns, _answer(outcome.customer).decode()))
         else:
-            reason = (_storable(getattr(outcome, name, None)) for name in REASON_COLUMNS)
-            self.others.append((*columns, *reason))
+            self.others.append((*columns, *_reason(outcome)))
         self.numbers.append(number)
         self.endings[outcome.ending] += 1
+
+
+def _reason(outcome: Outcome) -> Iterator[Any]:
+    """What an outcome has for `REASON_COLUMNS`."""
+    return (_storable(getattr(outcome, name, None)) for name in REASON_COLUMNS)
 
 
 def _storable(value: Any) -> Any:
@@ -114,9 +119,7 @@ class ResultRow:
 
 def result_row(number: int, value: str, outcome: Outcome, at: float | None) -> ResultRow:
     """A row of a list with its outcome, but for cells and answer; `at` is when it ended."""
-    reason, status, code, path, retry_after = (
-        _storable(getattr(outcome, name, None)) for name in REASON_COLUMNS
-    )
+    reason, status, code, path, retry_after = _reason(outcome)
     return ResultRow(
         row=number,
         value=value,
