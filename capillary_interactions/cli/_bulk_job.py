@@ -33,6 +33,7 @@ from capillary_interactions.jobs import (
     Job,
     JobChangedError,
     JobError,
+    JobStatus,
     JobStoreError,
     NoJobError,
     Progress,
@@ -83,6 +84,7 @@ class _JobRun(BulkRun):
         self._hinted = False
         self._changed = False
         self._done_before = 0
+        self._whole_before: int | None = None
 
     async def run(self) -> int:
         try:
@@ -97,7 +99,7 @@ class _JobRun(BulkRun):
 
     async def _run_with_client(self, config: ClientConfig) -> int:
         with suppress(NoJobError):
-            self._announce((await self._job.status()).done)
+            self._announce(await self._job.status())
         if not self._stop.requested:
             async with InteractionsClient(config) as client:
                 await self._run_job(client)
@@ -116,14 +118,15 @@ class _JobRun(BulkRun):
         self._console.info(how_to_continue(path, out, complete=report.complete))
         return INTERRUPTED if self._problem is None else STOPPED_EARLY
 
-    def _announce(self, done: int) -> None:
+    def _announce(self, status: JobStatus) -> None:
         """Show what there is of the job, and what is done with it."""
-        rows = f"{self._path}: {pluralise(done, 'row')} done"
+        rows = f"{self._path}: {pluralise(status.done, 'row')} done"
         if self._options.restart:
             # Its rows are not those of this run, so they are not subtracted at the end.
             self._console.info(f"beginning anew, once the list can be read; forgotten is {rows}")
             return
-        self._done_before = done
+        self._done_before = status.done
+        self._whole_before = status.rows if status.whole else None
         self._console.info(f"going on with {rows}")
 
     async def _run_job(self, client: InteractionsClient) -> None:
@@ -168,7 +171,9 @@ class _JobRun(BulkRun):
     def _print_summary(self, report: Report, window: float) -> None:
         if self._problem is not None:
             self._console.error(f"error: {self._problem}")
-        lines = [*job_summary(report, self._done_before, window)]
+        rows = report.status.rows
+        added = 0 if self._whole_before is None else rows - self._whole_before
+        lines = [*job_summary(report, self._done_before, window, added)]
         if self._problem is None and self._paused is not None:
             lines.append(f"there were no answers any more: {self._paused}")
         for line in (*lines, *next_job_steps(report)):

@@ -97,13 +97,16 @@ def stream_summary(figures: StreamSummary, out: str) -> tuple[str, ...]:
     return (*lines, *next_steps(endings, rejected=_REJECTED, unavailable=later))
 
 
-def job_summary(report: "Report", done_before: int, window: float = 0.0) -> tuple[str, ...]:
+def job_summary(
+    report: "Report", done_before: int, window: float = 0.0, added: int = 0
+) -> tuple[str, ...]:
     """The end of a run of a job, line by line.
 
     Args:
         report: The figures.
         done_before: Rows that had ended before the run.
         window: Seconds of the quota's window; the share used is shown of no shorter run.
+        added: Rows at the end of the list that it did not have when it was read last.
     """
     run, status_ = report.run, report.status
     pace = _pace(status_.done - done_before, run.seconds)
@@ -111,6 +114,7 @@ def job_summary(report: "Report", done_before: int, window: float = 0.0) -> tupl
     endings = format_endings(status_.endings) or "none ended"
     return (
         *([f"{pace}: {endings}"] if only_run else [pace, _rows_done(status_)]),
+        *([f"{pluralise(added, 'row')} added to the list since"] if added > 0 else []),
         _requests(run),
         *_quota(run, window),
         *_skipped(status_.blank, status_.duplicates, report.note),

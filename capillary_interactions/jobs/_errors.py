@@ -4,7 +4,7 @@ JobError
 ├── ListError          the list cannot be read, or not any further
 │   └── NoListError    it is none, and not one of its rows is asked
 ├── JobInUseError      another process or task is running this job
-├── JobChangedError    the list or the settings are not those the job began with
+├── JobChangedError    the list's known rows or the settings are not those the job began with
 ├── JobStoreError      the job's file cannot be read or written
 │   └── NoJobError     there is none
 ├── ExportError        a result cannot be written
@@ -37,7 +37,7 @@ class JobInUseError(JobError):
 
 
 class JobChangedError(JobError):
-    """The list or the settings are not those that the job began with."""
+    """The rows known of the list, or the settings, are not those that the job began with."""
 
 
 class JobStoreError(JobError):

@@ -34,6 +34,9 @@ class Job(JobResults):
     Made by `Job.open`, and entered with `async with`. Every row of its list ends in exactly one
     recorded outcome. SQLite is used in a thread of its own, and never blocks the event loop.
 
+    A list that has more rows at its end than before is looked up from there on. Rows count, not
+    bytes: a program may have written the whole file anew.
+
     Example:
         customers = CustomerList("customers.csv", identifier="mobile")
         async with (
@@ -141,7 +144,8 @@ class Job(JobResults):
             The job after the run; `report.complete` is true if every row has its outcome.
 
         Raises:
-            JobChangedError: The list or the settings are not those the job began with.
+            JobChangedError: The rows that the job has read of the list, or the settings, are not
+                those it began with.
             JobInUseError: Another process or task is running it.
             JobStoreError: Its file cannot be written.
             ListError: The list cannot be read, or not any further; the rows before are done.

@@ -51,11 +51,26 @@ def test_goes_on_after_refused_credentials(workspace: Workspace, server: Sandbox
     assert len(json_lines(workspace.out.read_text())) == 10
 
 
+def test_goes_on_with_rows_that_were_added(workspace: Workspace, server: SandboxProcess) -> None:
+    """The same command asks for the new customers only, and writes all rows."""
+    workspace.bulk()
+    workspace.write([*range(1, 11), 11, 3, 12])
+    grown = workspace.bulk()
+    again = workspace.bulk()
+
+    assert (grown.code, again.code) == (0, 0)
+    assert "13 of 13 rows done: 13 found\n3 rows added to the list since\n" in grown.err
+    assert "2 requests" in grown.err
+    assert "added" not in again.err
+    assert server.counts().received == 12
+    assert [line["row"] for line in json_lines(workspace.out.read_text())] == list(range(1, 14))
+
+
 def test_refuses_another_list_and_other_settings(workspace: Workspace) -> None:
     """With a way on, and nothing asked; a new start has to be wished for."""
     workspace.bulk()
     settings = workspace.bulk("--type", "email")
-    workspace.write(range(1, 12))
+    workspace.write(range(2, 13))
     changed = workspace.bulk()
     anew = workspace.bulk("--restart", "--type", "email")
 

@@ -43,12 +43,15 @@ def mobiles(path: Path, numbers: Iterable[int]) -> Path:
 
 
 def read(
-    source: Path | IO[bytes], position: ReadPosition | None = None, **options: Any
+    source: Path | IO[bytes],
+    position: ReadPosition | None = None,
+    columns: Sequence[str] = (),
+    **options: Any,
 ) -> tuple[list[Row], list[Batch]]:
     """The rows that a list gives, and the batches they came in."""
     batches: list[Batch] = []
     customers = CustomerList(source, **{"identifier": "mobile", **options})
-    ListReader(customers, MOBILES, position).read(batches.append)
+    ListReader(customers, MOBILES, position, columns).read(batches.append)
     return [row for batch in batches for row in batch.rows()], batches
 
 

@@ -134,7 +134,7 @@ async def test_stores_what_an_earlier_version_did_not(
     store = Store(job_path)
     known = store.metadata("settings")
     newer = {"base_url", "max_pages"}
-    store.set_metadata("settings", {n: v for n, v in known.items() if n not in newer})
+    store.set_metadata({"settings": {n: v for n, v in known.items() if n not in newer}})
     await run_job(sandbox, list_path, job_path)
     assert store.metadata("settings") == known
     store.close()
@@ -256,7 +256,7 @@ async def test_sees_a_changed_row_behind_an_old_date(
     content = path.read_bytes()
     path.write_bytes(content.replace(mobile(150).encode(), b"918000000000"))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(JobChangedError, match="its rows differ"):
+    with pytest.raises(JobChangedError, match="its row 151 differs"):
         await run_job(sandbox, path, job_path)
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

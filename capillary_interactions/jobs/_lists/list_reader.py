@@ -1,12 +1,13 @@
 """Reads a list into batches that can be stored, from where an earlier reading stopped."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from typing import IO, Any, Final
 
 from attrs import field, frozen
 
+from capillary_interactions._text.masking import mask_text
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoListError
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
@@ -20,7 +21,6 @@ from capillary_interactions.jobs._lists.rows import (
 )
 from capillary_interactions.jobs._lists.source_file import (
     check_unmodified,
-    describe_change,
     is_regular_file,
 )
 
@@ -42,7 +42,7 @@ class Batch:
         cells: All cells of each row, as JSON.
         reasons: Why rows are rejected, by their index in `values`.
         sent: Customers as they are sent, by their index in `values`, where that differs.
-        blank: Blank lines before and between the rows that no earlier batch has counted.
+        blank: Blank lines of the list so far.
         digest: The fingerprint of the list up to the last row.
         columns: The names of the columns so far.
         schema: The types of the columns, where the format has any.
@@ -88,10 +88,11 @@ class ListReader:
         customers: The list.
         template: The query of each row.
         position: How far it was read before; rows before that are compared and not emitted again.
-        fingerprint: That of the file then, or None if it is not known.
+        columns: The columns that it had then.
 
     Attributes:
         fingerprint: That of the opened file; None for a pipe.
+        rows_differ: Whether rows are not those of the position.
     """
 
     def __init__(
@@ -99,10 +100,11 @@ class ListReader:
         customers: CustomerList,
         template: QueryTemplate,
         position: ReadPosition | None = None,
-        fingerprint: dict[str, Any] | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         self.fingerprint: dict[str, Any] | None = None
-        self._previous_fingerprint = fingerprint
+        self.rows_differ = False
+        self._known_columns = columns
         self._customers = customers
         self._template = template
         self._position = position or ReadPosition()
@@ -111,7 +113,6 @@ class ListReader:
         self._format: ListFormat | None = None
         self._start_batch()
         self._blank = 0
-        self._blank_since_row = 0
         self._number = 0
         self._is_regular_file = False
         self._emit: Callable[[Batch], None]
@@ -129,7 +130,8 @@ class ListReader:
         try:
             # A file that the caller has opened is the caller's to close.
             with nullcontext() if self._customers.path is None else closing(file):
-                self._compare_file(file)
+                # Of the open file: its path may be another file's in a moment.
+                self.fingerprint = self._customers.fingerprint_of(file)
                 self._format, rows = self._customers.rows(file, self._before_read)
                 self._read_rows(rows)
                 self._check_unmodified(file)
@@ -145,14 +147,6 @@ class ListReader:
             self._flush()
             raise ListError(f"{self._customers.name}: {error}") from None
 
-    def _compare_file(self, file: IO[bytes]) -> None:
-        # Of the open file: its path may be another file's in a moment.
-        self.fingerprint = self._customers.fingerprint_of(file)
-        if self.fingerprint is not None and self._previous_fingerprint is not None:
-            change = describe_change(self._previous_fingerprint, self.fingerprint)
-            if change is not None:
-                raise self._changed(change)
-
     def _check_unmodified(self, file: IO[bytes]) -> None:
         if self.fingerprint is None:
             return
@@ -167,14 +161,12 @@ class ListReader:
         # lookups.
         known, unhashed, is_plain = self._position, self._unhashed, self._template.is_plain
         for row in rows:
+            if row is None:
+                self._blank += 1
+                continue
             if self._number < known.rows:
                 self._skip_known_row(row)
                 continue
-            if row is None:
-                self._blank_since_row += 1
-                continue
-            if known.whole:
-                raise self._changed(f"it had {known.rows:,} rows, and has more")
             self._number = number = row.number
             unhashed.append(row.cells)
             value = row.value
@@ -183,22 +175,28 @@ class ListReader:
                 self._cells.append(row.cells)
             else:
                 self._add(row)
-            if self._blank_since_row:
-                # Counted with the next row, or a resumed reading would count them twice.
-                self._blank, self._blank_since_row = self._blank + self._blank_since_row, 0
             if len(self._values) >= (_FIRST_BATCH if number <= _FIRST_BATCH else _MAX_BATCH):
                 self._flush()
 
-    def _skip_known_row(self, row: Row | None) -> None:
-        if row is None:
-            return
+    def _skip_known_row(self, row: Row) -> None:
         self._number = row.number
         self._unhashed.append(row.cells)
         if row.number == self._position.rows:
+            self._compare_columns()
             if self._digest() != self._position.digest:
+                self.rows_differ = True
                 raise self._changed("its rows differ")
         elif len(self._unhashed) >= _MAX_BATCH:
             self._hash_rows()
+
+    def _compare_columns(self) -> None:
+        # The keys of JSON lines are in the rows themselves.
+        if self._format is None or self._format.format == "jsonl" or not self._known_columns:
+            return
+        columns = [escape_unencodable(name) for name in self._format.columns]
+        if columns != list(self._known_columns):
+            before, now = (mask_text(", ".join(names)) for names in (self._known_columns, columns))
+            raise self._changed(f"its columns were {before} and are {now}")
 
     def _start_batch(self) -> None:
         # Flat lists, because the garbage collector traverses every tracked object of a row.
@@ -234,11 +232,11 @@ class ListReader:
     def _finish(self) -> None:
         known = self._position
         if self._number < known.rows:
+            self.rows_differ = True
             raise self._changed(f"it had {known.rows:,} rows, and has {self._number:,}")
         if not self._number:
             raise ListError("it holds no rows")
-        if not known.whole:
-            self._blank += self._blank_since_row
+        if not known.whole or self._number > known.rows:
             self._emit_batch(last=True)
 
     def _before_read(self) -> None:
@@ -268,7 +266,6 @@ class ListReader:
             last=last,
         )
         self._start_batch()
-        self._blank = 0
         self._emit(batch)
 
     def _changed(self, change: str) -> JobChangedError:
@@ -277,6 +274,7 @@ class ListReader:
 
 def changed_error(name: str, change: str) -> JobChangedError:
     return JobChangedError(
-        f"{name} has changed since its job began: {change}. Put the old list back to go on, or "
-        "give the new one a job (and a result) of its own"
+        f"{name} has changed since its job began: {change}. A list may have more rows at its end "
+        "than before, and no other change: put the old rows back to go on, or give the new list a "
+        "job (and a result) of its own"
     )

@@ -19,9 +19,8 @@ _DESCRIPTOR: Final = re.compile(
     r"|/proc/(?P<process>self|thread-self|\d+)(?:/task/\d+)?/fd/(?P<same>\d+)"
 )
 _OF_ANOTHER_PROCESS: Final = -1
-_CONTENT: Final = ("size", "sample")
-# A program that writes to a file cannot restore these; a copy has others.
-_METADATA: Final = ("mtime", "ctime", "inode")
+# A program that writes to a file cannot restore all of these; a copy has others.
+_CHANGING: Final = ("size", "sample", "mtime", "ctime", "inode")
 
 
 def path_to_json(path: Path) -> str | dict[str, str]:
@@ -130,13 +129,6 @@ def is_regular_file(file: IO[bytes]) -> bool:
 
 
 def may_be_modified(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether a list may have been written to although its size and sample are equal."""
+    """Whether a list may have been written to."""
     # Jobs of an earlier version have stored fewer of these.
-    return any(before.get(name, now[name]) != now[name] for name in _METADATA)
-
-
-def describe_change(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """How the content of a list has changed, or None if it seems equal."""
-    if before["size"] != now["size"]:
-        return f"it had {before['size']:,} bytes, and has {now['size']:,}"
-    return "its content differs" if any(before[name] != now[name] for name in _CONTENT) else None
+    return any(before.get(name, now[name]) != now[name] for name in _CHANGING)

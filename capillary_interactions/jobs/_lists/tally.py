@@ -72,7 +72,7 @@ class ListTally:
 
     def add(self, batch: Batch) -> None:
         self.rows += len(batch.values)
-        self.blank += batch.blank
+        self.blank = batch.blank
         self.row_bytes += sum(map(len, batch.values)) + sum(map(len, batch.cells))
         hashes, reasons, sent = self._hashes, batch.reasons, batch.sent
         for index, value in enumerate(batch.values):

@@ -5,16 +5,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, evolve, frozen
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._model.vocabulary import InteractionType, Network
 from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
 from capillary_interactions.jobs._export.target_guard import EXPORTS, delete_job
 from capillary_interactions.jobs._lists.customer_list import CustomerList, list_from_dict
-from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader, changed_error
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.source_file import path_from_json
+from capillary_interactions.jobs._run.list_change import first_changed_row
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 from capillary_interactions.jobs._store.job_file import WorkerThread, result_despite_cancellation
 from capillary_interactions.jobs._store.job_settings import (
@@ -85,14 +86,15 @@ async def prepare(
         saved["columns"] or (),
         answered=settings == saved["settings"] or await thread(store.has_answers),
     )
-    template, feed = template_from_settings(settings), None
+    template, feed, changes = template_from_settings(settings), None, dict[str, Any]()
     if customers is not None:
-        feed = await _open_feed(request.path, saved, customers, template, differences)
+        resumed = _ResumedList(request.path, saved, customers, template)
+        feed, changes = await resumed.open(store, thread, differences)
+    if settings != saved["settings"]:
+        changes["settings"] = settings
     try:
-        if settings != saved["settings"]:
-            await thread(store.set_metadata, "settings", settings)
-        if differences and customers is not None:
-            await thread(store.set_metadata, "list", customers.to_dict())
+        if changes:
+            await thread(store.set_metadata, changes)
     except BaseException:
         if feed is not None:
             feed.stop()
@@ -110,54 +112,90 @@ def _saved_list(saved: dict[str, Any]) -> CustomerList:
     return list_from_dict(saved)
 
 
-async def _open_feed(
-    path: Path,
-    saved: dict[str, Any],
-    customers: CustomerList,
-    template: QueryTemplate,
-    differences: str | None,
-) -> ThreadFeed[Batch] | None:
-    """Start to read the list if that is needed; see first that the rows read before are the same.
+@frozen
+class _ResumedList:
+    """The list of a job that has read some of it."""
 
-    Raises:
-        JobChangedError: They are not.
-        ListError: The list cannot be read.
-    """
-    position, feed = saved["position"], None
-    try:
-        read, verify = await asyncio.to_thread(
-            check_list, saved["stamp"], customers, complete=position.whole
+    path: Path
+    saved: dict[str, Any]
+    customers: CustomerList
+    template: QueryTemplate
+
+    async def open(
+        self, store: Store, thread: WorkerThread, differences: str | None
+    ) -> tuple[ThreadFeed[Batch] | None, dict[str, Any]]:
+        """Start to read it if that is needed; see first that the rows read before are the same.
+
+        Returns:
+            The feed, if the list is read, and what is to be stored of the list.
+
+        Raises:
+            JobChangedError: They are not the same.
+            ListError: The list cannot be read.
+        """
+        position, changes = self.saved["position"], dict[str, Any]()
+        read, compare = await asyncio.to_thread(
+            check_list, self.saved["stamp"], self.customers, complete=position.whole
         )
-        if read or differences:
-            feed = ThreadFeed(ListReader(customers, template, position, saved["stamp"]).read)
-            if verify or differences:
+        if not read and not differences:
+            return None, changes
+        reader = ListReader(self.customers, self.template, position, self.saved["columns"] or ())
+        feed = ThreadFeed(reader.read)
+        if compare or differences:
+            try:
                 await feed.wait_first()
-    except (JobChangedError, ListError) as error:
-        if feed is not None and differences:
-            raise other_rows_error(differences) from None
-        if isinstance(error, ListError):
-            raise
-        raise (_other_list_error(path, saved, customers) or error) from None
-    except BaseException:
-        if feed is not None:
-            feed.stop()
-        raise
-    return feed
+            except (JobChangedError, ListError) as error:
+                if differences:
+                    raise other_rows_error(differences) from None
+                if isinstance(error, ListError):
+                    raise
+                raise (
+                    self._other_list_error()
+                    or await self._row_error(store, thread, reader)
+                    or error
+                ) from None
+            except BaseException:
+                feed.stop()
+                raise
+            changes = self._changes(reader, grown=feed.has_batch, differs=bool(differences))
+        return feed, changes
 
+    def _changes(self, reader: ListReader, *, grown: bool, differs: bool) -> dict[str, Any]:
+        changes = dict[str, Any]()
+        if reader.fingerprint is not None:
+            changes["stamp"] = reader.fingerprint
+            if grown:
+                changes["customers"] = self.customers.name
+        if differs or (grown and reader.fingerprint is not None):
+            changes["list"] = self.customers.to_dict()
+        if grown:
+            # With the fingerprint, or a run that is killed now would leave new rows unread.
+            changes["bookmark"] = asdict(evolve(self.saved["position"], whole=False))
+        return changes
 
-def _other_list_error(
-    path: Path, saved: dict[str, Any], customers: CustomerList
-) -> JobChangedError | None:
-    """The error for a list in another file than the one that the job began with."""
-    before, stamp = saved["customers"], saved["stamp"]
-    if stamp is None or customers.path is None:
-        return None
-    if os.path.realpath(path_from_json(stamp["path"])) == os.path.realpath(customers.path):
-        return None
-    return JobChangedError(
-        f"{path} belongs to {before}, and {customers.name} holds other rows: give {customers.name} "
-        f"a result (and so a job) of its own, or {before} to go on"
-    )
+    async def _row_error(
+        self, store: Store, thread: WorkerThread, reader: ListReader
+    ) -> JobChangedError | None:
+        """The error that names the first row that differs, if one does."""
+        if not reader.rows_differ:
+            return None
+        rows = self.saved["position"].rows
+        row = await thread(first_changed_row, store, self.customers, self.template, rows)
+        if row is None:
+            return None
+        return changed_error(self.customers.name, f"its row {row:,} differs")
+
+    def _other_list_error(self) -> JobChangedError | None:
+        """The error for a list in another file than the one that the job began with."""
+        before, stamp, customers = self.saved["customers"], self.saved["stamp"], self.customers
+        if stamp is None or customers.path is None:
+            return None
+        if os.path.realpath(path_from_json(stamp["path"])) == os.path.realpath(customers.path):
+            return None
+        return JobChangedError(
+            f"{self.path} belongs to {before}, and {customers.name} holds other rows: give "
+            f"{customers.name} a result (and so a job) of its own, or {before} to go on"
+        )
 
 
 async def _start_new(

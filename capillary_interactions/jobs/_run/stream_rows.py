@@ -126,7 +126,7 @@ class RowStream:
     async def _queries(self, write: Write) -> AsyncGenerator[tuple[int, Query], None]:
         """The rows that can be asked, numbered; the others end here."""
         async for batch in self._feed:
-            self.blanks += batch.blank
+            self.blanks = batch.blank
             self._reasons.update(text for text in batch.reasons.values() if text in COUNTED_REASONS)
             for row in batch.rows():
                 if self._stopped:

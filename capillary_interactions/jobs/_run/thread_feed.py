@@ -56,6 +56,11 @@ class ThreadFeed(Generic[_T]):
         if not self._batches and self._error is not None:
             raise self._error
 
+    @property
+    def has_batch(self) -> bool:
+        """Whether there is a batch that is not taken yet."""
+        return bool(self._batches)
+
     def stop(self) -> None:
         self._stopped = True
         self._changed.set()

@@ -19,9 +19,8 @@ from capillary_interactions._model.vocabulary import (
 from capillary_interactions.jobs._errors import JobChangedError, ListError
 from capillary_interactions.jobs._lists.columns import find_column
 from capillary_interactions.jobs._lists.customer_list import CustomerList, identifier_from_text
-from capillary_interactions.jobs._lists.list_reader import changed_error
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._lists.source_file import describe_change, may_be_modified
+from capillary_interactions.jobs._lists.source_file import may_be_modified
 
 _PORTS: Final = {"http": 80, "https": 443}
 # How the list is read: these may differ and still give the same rows.
@@ -183,7 +182,6 @@ def check_list(
         Whether it has to be read, and whether its rows are to be compared before any request.
 
     Raises:
-        JobChangedError: It is another list.
         ListError: It is gone, and needed.
     """
     try:
@@ -193,10 +191,7 @@ def check_list(
             return False, False
         raise
     if before is None or now is None:
-        return now is None or not complete, now is not None
-    change = describe_change(before, now)
-    if change is not None:
-        raise changed_error(customers.name, change)
+        return True, now is not None
     modified = may_be_modified(before, now)
     return modified or not complete, modified
 

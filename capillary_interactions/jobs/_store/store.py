@@ -51,6 +51,7 @@ _ADD_COUNT: Final = (
     "INSERT INTO tally VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
 )
+_SET_COUNT: Final = "INSERT OR REPLACE INTO tally VALUES (?, ?)"
 _UPDATE_RUN: Final = f"UPDATE run SET {', '.join(f'{name} = ?' for name in FIGURES)} WHERE id = ?"  # noqa: S608
 # As one row: each costs a release of the GIL, too.
 _PENDING: Final = (
@@ -104,9 +105,10 @@ class Store:
         return metadata(self._connection, name)
 
     @_with_job_errors
-    def set_metadata(self, name: str, value: Any) -> None:
+    def set_metadata(self, values: Mapping[str, Any]) -> None:
         with transaction(self._connection):
-            self._set(name, value)
+            for name, value in values.items():
+                self._set(name, value)
 
     @_with_job_errors
     def read_position(self) -> ReadPosition:
@@ -125,11 +127,18 @@ class Store:
             self._insert(_INSERT_ROW, keyed, _FIRST_OF_CUSTOMER)
             self._insert(_INSERT_SENT, list(sent.items()))
             self._insert(_INSERT_REJECTED, rejected)
-            added = Counter(blank=batch.blank, rejected=len(rejected))
+            added = Counter(rejected=len(rejected))
             if customers < len(asked):
                 added.update(self._count_duplicates(batch.first))
             self._add_counts(added)
+            self._connection.execute(_SET_COUNT, ("blank", batch.blank))
             self._save_position(batch)
+
+    @_with_job_errors
+    def cells(self, first: int, end: int) -> list[str]:
+        """The cells of rows, as JSON; `end` is the number after the last one."""
+        query = "SELECT cells FROM row WHERE number >= ? AND number < ? ORDER BY number"
+        return checked_texts([cells for (cells,) in self._connection.execute(query, (first, end))])
 
     def _insert(
         self, statement: str, rows: Sequence[tuple[Any, ...]], values: str | None = None

@@ -1,0 +1,44 @@
+"""Which row of a list is another one than when the job has read it?"""
+
+from capillary_interactions.jobs._errors import ListError
+from capillary_interactions.jobs._lists.customer_list import CustomerList
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
+from capillary_interactions.jobs._lists.query_template import QueryTemplate
+from capillary_interactions.jobs._store.store import Store
+
+
+class _Found(Exception):  # noqa: N818 - no error: it ends the reading
+    def __init__(self, row: int | None) -> None:
+        super().__init__(row)
+        self.row = row
+
+
+def first_changed_row(
+    store: Store, customers: CustomerList, template: QueryTemplate, rows: int
+) -> int | None:
+    """The number of the first row that differs from what the job holds; None if there is none.
+
+    It blocks, and belongs to the job's worker thread.
+
+    Args:
+        store: The job's file.
+        customers: The list; a regular file.
+        template: The query of each row.
+        rows: How many rows the job has read of it.
+    """
+
+    def compare(batch: Batch) -> None:
+        before = store.cells(batch.first, batch.end)
+        for number, (known, now) in enumerate(zip(before, batch.cells, strict=False), batch.first):
+            if known != now:
+                raise _Found(number)
+        if batch.end > rows:
+            raise _Found(None)
+
+    try:
+        ListReader(customers, template).read(compare)
+    except _Found as found:
+        return found.row
+    except ListError:
+        return None
+    return None
