@@ -1,1 +1,1 @@
-"""How does a client behave? Reads nothing but `os.environ`."""
+"""How does a client behave? Reads nothing but `os.environ`, and the profile that is named."""

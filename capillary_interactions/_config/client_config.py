@@ -1,5 +1,6 @@
 """How a client behaves: one frozen value. Every duration is a float of seconds."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
@@ -11,7 +12,7 @@ from attrs.validators import optional
 
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.endpoint import is_loopback, to_base_url
-from capillary_interactions._config.environment import read_environment
+from capillary_interactions._config.layers import CONFIG_FILE, PROFILE, gather, named_profile
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
 from capillary_interactions._config.time_zones import cluster_zone
 from capillary_interactions._config.validation import (
@@ -181,6 +182,9 @@ class ClientConfig:
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
         """The settings that the environment names, `CAPILLARY_BASE_URL` and the like.
 
+        Where `CAPILLARY_PROFILE` is set, what has no variable is that of the profile; see
+        `from_profile`.
+
         Args:
             environ: Where to look; `os.environ` by default.
             overrides: Settings that count before the environment.
@@ -189,4 +193,39 @@ class ClientConfig:
             ConfigurationError: Something needed is missing or wrong; the message names the
                 variable or the setting.
         """
-        return cls(**{**read_environment(environ, overridden=frozenset(overrides)), **overrides})
+        environ = os.environ if environ is None else environ
+        profile = named_profile(cls, environ)
+        return cls(**gather(cls, environ, overrides, profile).arguments)
+
+    @classmethod
+    @clears_locals
+    def from_profile(
+        cls,
+        name: str,
+        *,
+        file: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """The settings of a profile, a table `[profiles.NAME]` of a TOML file.
+
+        A variable of the environment counts before the profile. A `password_command` is run (for
+        60 seconds at most) where its password is needed.
+
+        Args:
+            name: The profile's.
+            file: By default `CAPILLARY_CONFIG_FILE`, else `config.toml` in the user's folder of
+                configurations, which the extra `cli` finds.
+            environ: Where variables are; `os.environ` by default, `{}` for none.
+            overrides: Settings that count before the environment and the profile.
+
+        Raises:
+            ConfigurationError: The file cannot be used, has no such profile, or other users can
+                read its secrets; or something needed is missing or wrong.
+        """
+        named = {**(os.environ if environ is None else environ), PROFILE: name}
+        if not name:
+            raise ConfigurationError("profile must be a name that is not empty")
+        if file is not None:
+            named[CONFIG_FILE] = os.fspath(file)
+        return cls(**gather(cls, named, overrides, named_profile(cls, named)).arguments)

@@ -1,13 +1,11 @@
 """Settings from environment variables, one a setting: `CAPILLARY_...`."""
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
-from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
@@ -49,7 +47,7 @@ def _bool(text: str) -> bool:
     return value
 
 
-# Variable (without its prefix) to setting, and how its text is read.
+# Variable (without its prefix) to the path of a setting, and how its text is read.
 _VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "BASE_URL": ("base_url", str),
     "API": ("api", str),
@@ -65,37 +63,31 @@ _VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "CACHE_TTL": ("cache_ttl", _float),
     "SINGLE_FLIGHT": ("single_flight", _bool),
     "ALLOW_HTTP": ("allow_http", _bool),
-    "TIMEOUT": ("timeouts", lambda text: Timeouts(total=_float(text))),
-    "ATTEMPTS": ("retry", lambda text: RetryPolicy(attempts=_int(text))),
+    "TIMEOUT": ("timeouts.total", _float),
+    "ATTEMPTS": ("retry.attempts", _int),
 }
+_CREDENTIALS: Final = ("USERNAME", "PASSWORD", "PASSWORD_MD5", "OAUTH_KEY", "OAUTH_SECRET")
 
 
-def read_environment(
-    environ: Mapping[str, str] | None, *, overridden: frozenset[str]
-) -> dict[str, Any]:
-    """The settings that the environment names; a variable that is empty counts as not set.
+def named_variables(
+    environ: Mapping[str, str], is_given: Callable[[str], bool]
+) -> dict[str, tuple[str, Any]]:
+    """Variables that are set and their values, by the path of the setting; none of credentials.
 
     Args:
-        environ: Where to look; `os.environ` if None.
-        overridden: Settings that the caller has already: neither read nor required.
+        environ: Where to look; a variable that is empty counts as not set.
+        is_given: Whether the caller has the setting of a path already: its variable is not read.
 
     Raises:
-        ConfigurationError: A variable is missing or cannot be read; secrets are not repeated.
+        ConfigurationError: A variable cannot be read.
     """
-    environ = os.environ if environ is None else environ
-    settings: dict[str, Any] = {}
-    for variable, (name, read) in _VARIABLES.items():
-        text = environ.get(f"CAPILLARY_{variable}", "")
-        if text and name not in overridden:
-            settings[name] = _read(f"CAPILLARY_{variable}", text, read)
-    if "base_url" not in overridden and "base_url" not in settings:
-        raise ConfigurationError(
-            "CAPILLARY_BASE_URL is not set (and base_url not given): the URL in your account, or a "
-            f"cluster: {CLUSTER_NAMES}"
-        )
-    if "auth" not in overridden:
-        settings["auth"] = _auth(environ)
-    return settings
+    found: dict[str, tuple[str, Any]] = {}
+    for name, (path, read) in _VARIABLES.items():
+        variable = f"CAPILLARY_{name}"
+        text = environ.get(variable, "")
+        if text and not is_given(path):
+            found[path] = (variable, _read(variable, text, read))
+    return found
 
 
 def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
@@ -105,9 +97,21 @@ def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
         raise ConfigurationError(f"{variable}: {error}") from None
 
 
-def _auth(environ: Mapping[str, str]) -> Credential:
-    names = ("USERNAME", "PASSWORD", "PASSWORD_MD5", "OAUTH_KEY", "OAUTH_SECRET")
-    username, password, digest, key, secret = (environ.get(f"CAPILLARY_{n}", "") for n in names)
+def credential_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of credentials that are set."""
+    names = (f"CAPILLARY_{name}" for name in _CREDENTIALS)
+    return {name: environ[name] for name in names if environ.get(name)}
+
+
+def credential_of(environ: Mapping[str, str]) -> Credential:
+    """The credential that the variables make.
+
+    Raises:
+        ConfigurationError: A variable is missing, or contradicts another; no value is repeated.
+    """
+    username, password, digest, key, secret = (
+        environ.get(f"CAPILLARY_{name}", "") for name in _CREDENTIALS
+    )
     if (username or password or digest) and (key or secret):
         raise ConfigurationError(
             "CAPILLARY_USERNAME/_PASSWORD and CAPILLARY_OAUTH_KEY/_SECRET are both set; "
@@ -125,7 +129,7 @@ def _auth(environ: Mapping[str, str]) -> Credential:
         return BasicAuth(*_require_pair(("USERNAME", username), ("PASSWORD", password)))
     raise ConfigurationError(
         "no credentials (auth): set CAPILLARY_USERNAME and CAPILLARY_PASSWORD, "
-        "or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET"
+        "or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET, or name a profile (CAPILLARY_PROFILE)"
     )
 
 

@@ -25,13 +25,13 @@ from capillary_interactions.cli._list_options import (
     plan_options,
     stop_options,
 )
+from capillary_interactions.cli._network_options import network_options
 from capillary_interactions.cli._options import (
     NAME,
     console_options,
     custom_identifier_option,
     filter_options,
     identifier_name,
-    network_options,
     spreadsheet_option,
 )
 from capillary_interactions.cli._prompt import config_of
@@ -111,8 +111,8 @@ def bulk(
     --dry-run says beforehand what all that would take.
 
     Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
-    CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET; on a terminal,
-    what is missing is asked for.
+    CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET, or from a profile;
+    on a terminal, what is missing is asked for.
 
     Ctrl-C (or SIGTERM) asks for nothing more, waits up to 30 seconds for what is under way and
     ends; a second one ends at once.
@@ -163,7 +163,7 @@ def bulk(
     if out is None:
         raise click.UsageError("Missing option '--out' (or '--dry-run').")
     config = config_of(settings, may_ask=list_ != _PIPE)
-    template = _template(name, settings, network, type)
+    template = _template(name, settings, config, network, type)
     customers = customers_of(list_, name, reading)
 
     def resolved() -> "AbstractAsyncContextManager[ClientConfig]":
@@ -222,17 +222,19 @@ def print_result(result: "RunResult", out: str, console: Console) -> int:
 def _template(
     name: IdentifierName,
     settings: "ClientOptions",
+    config: "ClientConfig | None",
     network: str | None,
     type_: InteractionType | None,
 ) -> "QueryTemplate":
     from capillary_interactions._config.client_config import to_phone_region  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.jobs import QueryTemplate  # noqa: PLC0415 - help and completion need none of it
 
+    source = settings if config is None else config
     with usage_errors(ValueError):
         return QueryTemplate(
             name=name,
-            api=ApiVersion(settings.api or ApiVersion.V1_1),
+            api=ApiVersion(source.api or ApiVersion.V1_1),
             network=None if network is None else Network(network),
             type=type_,
-            phone_region=to_phone_region(settings.phone_region or None),
+            phone_region=to_phone_region(source.phone_region or None),
         )

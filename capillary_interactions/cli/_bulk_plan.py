@@ -8,14 +8,13 @@ import orjson
 from attrs import evolve, frozen
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._config.credentials import BasicAuth
 from capillary_interactions._text.wording import format_duration, pluralise
 from capillary_interactions.cli._bulk_job import job_of
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import OK, usage_errors
 from capillary_interactions.cli._output import check_out, is_streamed
 from capillary_interactions.cli._runtime import run_async
-from capillary_interactions.cli._settings import SANDBOX_RATE, ClientOptions
+from capillary_interactions.cli._settings import ClientOptions, planned_config
 from capillary_interactions.cli._signals import unless_interrupted
 from capillary_interactions.cli._standard_streams import write_json
 from capillary_interactions.jobs import (
@@ -31,7 +30,6 @@ from capillary_interactions.jobs import (
 )
 
 _PER_MINUTE: Final = 60.0
-_UNUSED: Final = "not used"
 
 
 @frozen(kw_only=True)
@@ -56,7 +54,7 @@ def plan_run(options: PlanOptions, console: Console) -> int:
     Raises:
         CannotStartError: A run could not begin either.
     """
-    out, config = options.out, _config(options.settings)
+    out, config = options.out, planned_config(options.settings, os.environ)
     streamed = out is not None and is_streamed(out)
     if out is not None and not streamed:
         check_out(
@@ -76,17 +74,6 @@ def plan_run(options: PlanOptions, console: Console) -> int:
         for line in (*plan_lines(plan, config, streamed=streamed), *_resumed(job)):
             console.error(line)
     return OK
-
-
-def _config(settings: ClientOptions) -> ClientConfig:
-    """The configuration of the run, as far as it does without an address and credentials."""
-    overrides = settings.overrides()
-    if settings.sandbox:
-        overrides = {"rate": SANDBOX_RATE, **overrides}
-    # Of no host: nothing is sent.
-    base_url = settings.base_url or os.environ.get("CAPILLARY_BASE_URL") or "https://localhost"
-    auth = BasicAuth(_UNUSED, _UNUSED)
-    return ClientConfig.from_env(**{**overrides, "base_url": base_url, "auth": auth})
 
 
 async def _plan(options: PlanOptions, config: ClientConfig) -> Plan:

@@ -9,6 +9,7 @@ from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._model.vocabulary import ApiVersion, InteractionType, Network
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import StoppedEarlyError, code_of, usage_errors
+from capillary_interactions.cli._network_options import network_options
 from capillary_interactions.cli._options import (
     NAME,
     Word,
@@ -16,7 +17,6 @@ from capillary_interactions.cli._options import (
     custom_identifier_option,
     filter_options,
     identifier_name,
-    network_options,
 )
 from capillary_interactions.cli._prompt import config_of
 from capillary_interactions.cli._runtime import run_async
@@ -91,8 +91,8 @@ def lookup(
     a terminal masks identifiers and codes; JSON gives everything as it came.
 
     Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
-    CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET; on a terminal,
-    what is missing is asked for.
+    CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET, or from a profile;
+    on a terminal, what is missing is asked for.
 
     \b
     Exit codes:
@@ -157,7 +157,7 @@ async def _ask(
     with usage_errors(ValueError):
         api = ApiVersion(settings.api or ApiVersion.V1_1) if config is None else config.api
         check_supported(query, api)
-        if not settings.phone_region:
+        if not (settings.phone_region if config is None else config.phone_region):
             sent_query(query, api)
     async with (
         resolved_config(settings, config) as resolved,

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from capillary_interactions._config.clusters import CLUSTER_NAMES
-from capillary_interactions._config.endpoint import to_base_url
-from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._model.vocabulary import (
-    ApiVersion,
     IdentifierName,
     InteractionType,
     Network,
@@ -25,17 +21,6 @@ if TYPE_CHECKING:
     from capillary_interactions._config.limits import RateLimit
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_SETTINGS: Final = (
-    "base_url",
-    "api",
-    "timezone",
-    "rate",
-    "in_flight",
-    "timeout",
-    "phone_region",
-    "sandbox",
-)
-
 _DECIMAL: Final = re.compile(
     r"(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
 )
@@ -52,7 +37,7 @@ else:
 # wrong place; these do not.
 
 
-class _Read(_Type):
+class Read(_Type):
     def __init__(self, name: str, read: Callable[[Any], Any]) -> None:
         self.name = name
         self._read = read
@@ -102,72 +87,11 @@ def _count(value: int | str) -> int:
     return check_count("it", int(text))
 
 
-RATE: Final = _Read("N/SECONDS", _rate)
-SECONDS: Final = _Read("SECONDS", _seconds)
-FAULT: Final = _Read("NAME=SHARE", _fault)
-COUNT: Final = _Read("N", _count)
+RATE: Final = Read("N/SECONDS", _rate)
+SECONDS: Final = Read("SECONDS", _seconds)
+FAULT: Final = Read("NAME=SHARE", _fault)
+COUNT: Final = Read("N", _count)
 NAME: Final = Word([name.value for name in IdentifierName], case_sensitive=False)
-
-_NETWORK_OPTIONS: Final = (
-    click.option(
-        "--base-url",
-        type=_Read("URL", to_base_url),
-        envvar="CAPILLARY_BASE_URL",
-        show_envvar=True,
-        help="Where the API is: the https:// URL in your account, or a cluster that Capillary's "
-        f"documents name: {CLUSTER_NAMES}.",
-    ),
-    click.option(
-        "--api",
-        type=Word([version.value for version in ApiVersion]),
-        envvar="CAPILLARY_API",
-        show_envvar=True,
-        help="Version of the call (default v1.1).",
-    ),
-    click.option(
-        "--timezone",
-        type=_Read("ZONE", named_zone),
-        envvar="CAPILLARY_TIMEZONE",
-        show_envvar=True,
-        help="Time zone of dates that Capillary sends without an offset, by its IANA name "
-        "(default: the cluster's, Asia/Kolkata or UTC; of any other URL UTC).",
-    ),
-    click.option(
-        "--rate",
-        type=RATE,
-        envvar="CAPILLARY_RATE",
-        show_envvar=True,
-        help="Quota: at most N requests in any SECONDS (default 1000/60; with --sandbox 100/1).",
-    ),
-    click.option(
-        "--in-flight",
-        type=COUNT,
-        envvar="CAPILLARY_IN_FLIGHT",
-        show_envvar=True,
-        help="Requests under way at once (default 32).",
-    ),
-    click.option(
-        "--timeout",
-        type=SECONDS,
-        envvar="CAPILLARY_TIMEOUT",
-        show_envvar=True,
-        help="Seconds for one customer, retries and waiting for quota included "
-        "(default: lookup 60, bulk no limit).",
-    ),
-    click.option(
-        "--phone-region",
-        metavar="REGION",
-        envvar="CAPILLARY_PHONE_REGION",
-        show_envvar=True,
-        help="Read mobiles as people of this region write them, such as IN: with a trunk zero, 00 "
-        "or without the country code (needs the extra phone).",
-    ),
-    click.option(
-        "--sandbox",
-        is_flag=True,
-        help="Ask a pretend Capillary inside this process; needs no network and no credentials.",
-    ),
-)
 
 _CONSOLE_OPTIONS: Final = (
     click.option(
@@ -248,16 +172,6 @@ def identifier_name(known: str | None, custom: str | None) -> IdentifierName:
         raise click.UsageError(f"--custom-identifier: {error}") from None
 
 
-def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
-    from capillary_interactions.cli._settings import ClientOptions  # noqa: PLC0415 - help and completion need none of it
-
-    settings = {name: options.pop(name) for name in _SETTINGS}
-    source = click.get_current_context().get_parameter_source("base_url")
-    if settings["sandbox"] and source is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--sandbox and --base-url contradict each other")
-    return {**options, "settings": ClientOptions(**settings)}
-
-
 def _collect_console(options: dict[str, Any]) -> dict[str, Any]:
     console, level = Console(quiet=options.pop("quiet")), options.pop("log_level")
     context = click.get_current_context()
@@ -278,7 +192,6 @@ def _collect_filters(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "type": type_}
 
 
-network_options: Final = option_group(_NETWORK_OPTIONS, _collect_settings)
 console_options: Final = option_group(_CONSOLE_OPTIONS, _collect_console)
 filter_options: Final = option_group(_FILTERS, _collect_filters)
 

@@ -9,8 +9,6 @@ import click
 from capillary_interactions.cli._standard_streams import is_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from capillary_interactions._config.client_config import ClientConfig
     from capillary_interactions.cli._settings import ClientOptions
 
@@ -19,14 +17,10 @@ def config_of(settings: "ClientOptions", *, may_ask: bool = True) -> "ClientConf
     """The configuration for the real API, or a `ConfigurationError`; None for the sandbox."""
     if settings.sandbox:
         return None
-    from capillary_interactions.cli._settings import network_config, with_secrets  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions.cli._settings import network_config  # noqa: PLC0415 - help and completion need none of it
 
-    environ: Mapping[str, str] = os.environ
-    # Without an address there is nothing to have a password for.
-    if settings.base_url or environ.get("CAPILLARY_BASE_URL"):
-        interactive = may_ask and is_terminal(sys.stdin) and is_terminal(sys.stderr)
-        environ = with_secrets(environ, _prompt if interactive else None)
-    return network_config(settings, environ)
+    interactive = may_ask and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+    return network_config(settings, os.environ, _prompt if interactive else None)
 
 
 def _prompt(question: str, secret: bool) -> str:

@@ -4,14 +4,26 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import tzinfo
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._config.limits import RateLimit, Timeouts
+from capillary_interactions._config.credentials import BasicAuth
+from capillary_interactions._config.environment import credential_variables
+from capillary_interactions._config.layers import (
+    CONFIG_FILE,
+    PROFILE,
+    gather,
+    grouped,
+    named_profile,
+)
+from capillary_interactions._config.limits import RateLimit
 from capillary_interactions.cli._exit_codes import StoppedEarlyError
+
+if TYPE_CHECKING:
+    from capillary_interactions._config.profiles import Profile
 
 SANDBOX_RATE: Final = RateLimit(100, 1.0)
 _RESOLVE_TIMEOUT: Final = 10.0
@@ -30,46 +42,78 @@ class ClientOptions:
     in_flight: int | None = None
     timeout: float | None = None
     phone_region: str | None = None
+    profile: str | None = None
+    config_file: str | None = None
     sandbox: bool = False
 
-    def overrides(self) -> dict[str, Any]:
-        """The given ones as arguments of `ClientConfig`, without the address."""
-        timeouts = None if self.timeout is None else Timeouts(total=self.timeout)
+    def given(self) -> dict[str, Any]:
+        """The given settings by their paths."""
         options = {
+            "base_url": self.base_url,
             "api": self.api,
             "timezone": self.timezone,
             "rate": self.rate,
             "in_flight": self.in_flight,
-            "timeouts": timeouts,
+            "timeouts.total": self.timeout,
             "phone_region": self.phone_region or None,
         }
-        return {name: value for name, value in options.items() if value is not None}
+        return {path: value for path, value in options.items() if value is not None}
+
+    def environ(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """The environment with the profile that is to be used."""
+        options = {PROFILE: self.profile, CONFIG_FILE: self.config_file}
+        return {**environ, **{name: value for name, value in options.items() if value}}
 
 
-def network_config(settings: ClientOptions, environ: Mapping[str, str]) -> ClientConfig:
-    """The real API's configuration; a `ConfigurationError` if something is missing or wrong."""
-    overrides = settings.overrides()
-    if settings.base_url is not None:
-        overrides["base_url"] = settings.base_url
-    return ClientConfig.from_env(environ, **overrides)
-
-
-def with_secrets(environ: Mapping[str, str], ask: _Ask | None) -> Mapping[str, str]:
-    """The environment, with the missing credentials asked for.
+def network_config(
+    settings: ClientOptions, environ: Mapping[str, str], ask: _Ask | None = None
+) -> ClientConfig:
+    """The real API's configuration; a `ConfigurationError` if something is missing or wrong.
 
     Args:
+        settings: What is given.
         environ: The environment.
-        ask: Asks a person, given the question and whether the answer is secret; None if there is
-            no terminal.
+        ask: Asks a person for missing credentials, given the question and whether the answer is
+            secret; None if there is no terminal.
     """
-    if ask is None:
-        return environ
+    environ = settings.environ(environ)
+    profile = named_profile(ClientConfig, environ)
+    # Without an address there is nothing to have a password for.
+    has_address = profile is not None and profile.has_address()
+    if ask is not None and (has_address or settings.base_url or environ.get("CAPILLARY_BASE_URL")):
+        environ = with_secrets(environ, ask, profile)
+    return ClientConfig(**gather(ClientConfig, environ, settings.given(), profile).arguments)
+
+
+def planned_config(settings: ClientOptions, environ: Mapping[str, str]) -> ClientConfig:
+    """The configuration of a run, as far as it does without an address and credentials."""
+    environ = settings.environ(environ)
+    profile = None if settings.sandbox else named_profile(ClientConfig, environ)
+    given = {**settings.given(), "auth": BasicAuth("not used", "not used")}
+    if settings.sandbox:
+        given.setdefault("rate", SANDBOX_RATE)
+    if profile is None or not profile.has_address():
+        # Of no host: nothing is sent.
+        address = environ.get("CAPILLARY_BASE_URL") or "https://localhost"
+        given.setdefault("base_url", address)
+    return ClientConfig(**gather(ClientConfig, environ, given, profile).arguments)
+
+
+def with_secrets(
+    environ: Mapping[str, str], ask: _Ask, profile: "Profile | None" = None
+) -> Mapping[str, str]:
+    """The environment, with the credentials asked for that neither it nor the profile has."""
 
     def has(*names: str) -> bool:
         return any(environ.get(f"CAPILLARY_{name}") for name in names)
 
     if has("OAUTH_SECRET") or has("PASSWORD", "PASSWORD_MD5"):
         return environ
+    if profile is not None:
+        variables = credential_variables(environ)
+        if profile.is_whole(variables):
+            return environ
+        environ = {**environ, **profile.identity(variables)}
     if has("OAUTH_KEY"):
         return {**environ, "CAPILLARY_OAUTH_SECRET": ask("OAuth secret", True)}
     answers = {} if has("USERNAME") else {"CAPILLARY_USERNAME": ask("User name", False)}
@@ -93,7 +137,8 @@ async def resolved_config(
 
     rate = settings.rate or SANDBOX_RATE
     async with Sandbox(rate=rate) as sandbox:
-        yield sandbox.client_config(**{**settings.overrides(), "rate": rate})
+        given = {**settings.given(), "base_url": sandbox.base_url, "rate": rate}
+        yield sandbox.client_config(**grouped(ClientConfig, given))
 
 
 async def _check_host(base_url: str) -> None:

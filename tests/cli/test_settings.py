@@ -135,4 +135,5 @@ def test_repeats_no_identifier_in_the_place_of_its_name(name: str) -> None:
 
 def test_asks_nothing_without_a_terminal() -> None:
     """A run without a terminal never waits for an answer."""
-    assert with_secrets({}, None) == {}
+    with pytest.raises(ConfigurationError, match="no credentials"):
+        network_config(ClientOptions(), {"CAPILLARY_BASE_URL": "eu"}, None)

@@ -1,12 +1,15 @@
 """What the READMEs refer to exists: paths, commands with their flags, links, rooms."""
 
 import re
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from attrs import fields
 
+from capillary_interactions import ClientConfig
+from capillary_interactions._config.profiles import find_profile
 from capillary_interactions.sandbox._settings import SandboxSettings
 
 from .readme import PACKAGE, READMES, ROOT, TEXTS
@@ -72,3 +75,15 @@ def test_settings_of_the_sandbox_are_listed() -> None:
     rows = re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert listed == {field.name for field in fields(SandboxSettings)}
+
+
+def test_the_profiles_are_as_the_reader_wants_them() -> None:
+    """Every key is one of a setting, and its value one that it can have; no command is run."""
+    (text,) = re.findall(
+        r"```toml\n(.*?)```", TEXTS["capillary_interactions/cli/README.md"], re.DOTALL
+    )
+    document = tomllib.loads(text)
+    for name in document["profiles"]:
+        profile = find_profile(ClientConfig, document, name, "config.toml")
+        assert profile.settings(lambda _: False)
+        assert profile.is_whole({})
