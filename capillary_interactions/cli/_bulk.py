@@ -119,7 +119,7 @@ def bulk(
 
     \b
     Exit codes:
-      0    every row is found or not_found
+      0    every row that was asked for is found or not_found
       1    some rows ended otherwise
       2    an argument or a setting is wrong, LIST holds nothing, or LIST or the settings are not
            those that FILE.job began with
@@ -154,6 +154,7 @@ def bulk(
             type=type,
             settings=settings,
             stops=stopping.rules(),
+            limit=stopping.limit,
             latency=planning.latency,
             as_json=planning.as_json,
             overwrite=overwrite,
@@ -182,6 +183,7 @@ def bulk(
             config=resolved,
             stops=stopping.rules(),
             timeout=settings.timeout,
+            limit=stopping.limit,
             restart=restart,
             codes_masked=mask_codes,
             for_spreadsheets=for_spreadsheets,
@@ -197,6 +199,7 @@ def bulk(
         out="standard output" if out == _PIPE else out,
         config=resolved,
         timeout=settings.timeout,
+        limit=stopping.limit,
         give_up_after=stopping.unanswered,
         codes_masked=mask_codes,
         bar=has_bar(data_on_stdout=out == _PIPE),

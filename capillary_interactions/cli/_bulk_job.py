@@ -115,6 +115,9 @@ class _JobRun(BulkRun):
             return code_of(report.status.endings)
         if self._changed:
             return USAGE
+        if self._problem is None and not report.complete and not self._stop.requested:
+            self._console.info(how_to_continue(path, out, limit=self._options.limit))
+            return code_of(report.status.endings)
         self._console.info(how_to_continue(path, out, complete=report.complete))
         return INTERRUPTED if self._problem is None else STOPPED_EARLY
 
@@ -134,6 +137,7 @@ class _JobRun(BulkRun):
             self._job.run(
                 client,
                 timeout=self._options.timeout,
+                limit=self._options.limit,
                 stops=self._options.stops,
                 progress=self._on_progress,
                 restart=self._options.restart,

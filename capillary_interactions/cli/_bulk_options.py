@@ -12,6 +12,7 @@ class StopOptions:
     unanswered: int | None
     patience: float
     accept_rejected: bool
+    limit: int | None
 
     def rules(self) -> StopRules:
         default = StopRules()

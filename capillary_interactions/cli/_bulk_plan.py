@@ -42,6 +42,7 @@ class PlanOptions:
     type: str | None
     settings: ClientOptions
     stops: StopRules
+    limit: int | None
     latency: float
     as_json: bool
     overwrite: bool
@@ -69,9 +70,11 @@ def plan_run(options: PlanOptions, console: Console) -> int:
     if streamed:
         plan = evolve(plan, stops=False, job_bytes=0)
     if options.as_json:
-        write_json(orjson.dumps(_to_dict(plan, job), option=orjson.OPT_APPEND_NEWLINE))
+        data = {**_to_dict(plan, job), "limit": options.limit}
+        write_json(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
     else:
-        for line in (*plan_lines(plan, config, streamed=streamed), *_resumed(job)):
+        lines = plan_lines(plan, config, streamed=streamed)
+        for line in (*lines, *_resumed(job), *_limited(options.limit, plan)):
             console.error(line)
     return OK
 
@@ -173,6 +176,12 @@ def _resumed(job: JobStatus | None) -> list[str]:
     if job is None or not job.done:
         return []
     return [f"{job.path} has {pluralise(job.done, 'row')} done: a run asks for the others only"]
+
+
+def _limited(limit: int | None, plan: Plan) -> list[str]:
+    if limit is None or limit >= plan.customers:
+        return []
+    return [f"--limit: a run stops after {pluralise(limit, 'customer')} of these"]
 
 
 def _to_dict(plan: Plan, job: JobStatus | None) -> dict[str, Any]:

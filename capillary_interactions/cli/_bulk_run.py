@@ -34,6 +34,7 @@ class BulkOptions:
         customers: The list; None for the one that the job knows.
         config: The configuration, entered for the time of the run.
         timeout: Seconds for one customer, or None.
+        limit: How many customers are asked for at most, or None for all.
         codes_masked: Whether one-time codes are masked in the results.
         bar: Whether progress is a bar.
     """
@@ -41,6 +42,7 @@ class BulkOptions:
     customers: CustomerList | None
     config: Callable[[], AbstractAsyncContextManager[ClientConfig]]
     timeout: float | None = None
+    limit: int | None = None
     codes_masked: bool = False
     bar: bool = False
 

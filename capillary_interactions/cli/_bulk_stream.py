@@ -73,7 +73,10 @@ class _StreamRun(BulkRun):
         super().__init__(options, console)
         self._options = options
         self._rows = RowStream(
-            options.customers, options.template, codes_masked=options.codes_masked
+            options.customers,
+            options.template,
+            codes_masked=options.codes_masked,
+            limit=options.limit,
         )
         self._client: InteractionsClient | None = None
         self._writer: LineWriter | None = None
@@ -151,6 +154,7 @@ class _StreamRun(BulkRun):
             retries=0 if client is None else client.retries,
             throttled=0 if client is None else client.throttled,
             unanswered=rows.unanswered,
+            limit=self._options.limit if rows.limited else None,
         )
         if self._problem is not None:
             return RunResult(code=STOPPED_EARLY, problem=self._problem, summary=summary)

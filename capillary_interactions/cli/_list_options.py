@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from capillary_interactions.cli._exit_codes import usage_errors
-from capillary_interactions.cli._options import SECONDS, option_group
+from capillary_interactions.cli._options import COUNT, SECONDS, option_group
 from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs import FORMATS, JobError
 
@@ -50,6 +50,12 @@ _LIST_OPTIONS: Final = (
 )
 
 _STOP_OPTIONS: Final = (
+    click.option(
+        "--limit",
+        type=COUNT,
+        help="Ask for N customers at most in this run and leave the others open; the same command "
+        "goes on with the next ones.",
+    ),
     click.option(
         "--give-up-after",
         type=click.IntRange(min=0),
@@ -109,6 +115,7 @@ def _collect_stopping(options: dict[str, Any]) -> dict[str, Any]:
         options.pop("give_up_after") or None,
         options.pop("patience"),
         options.pop("accept_rejected"),
+        options.pop("limit"),
     )
     return {**options, "stopping": stopping}
 

@@ -61,6 +61,7 @@ class StreamSummary:
         retries: Of these, sent again.
         throttled: Of these, refused for their rate.
         unanswered: Why the last row without an answer had none, or None.
+        limit: After how many customers it stopped as it should, or None.
     """
 
     endings: Mapping[str, int] = field(factory=dict)
@@ -73,6 +74,7 @@ class StreamSummary:
     retries: int = 0
     throttled: int = 0
     unanswered: str | None = None
+    limit: int | None = None
 
     @property
     def rows(self) -> int:
@@ -93,6 +95,8 @@ def stream_summary(figures: StreamSummary, out: str) -> tuple[str, ...]:
         lines.append(f"only {pluralise(figures.written, 'line')} written to {out}")
     if figures.unanswered is not None:
         lines.append(f"the last row without an answer: {figures.unanswered}")
+    if figures.limit is not None:
+        lines.append(f"stopped after {pluralise(figures.limit, 'customer')} (--limit)")
     later = f"{_UNAVAILABLE}ask for them again later"
     return (*lines, *next_steps(endings, rejected=_REJECTED, unavailable=later))
 
@@ -129,13 +133,26 @@ def next_job_steps(report: "Report") -> tuple[str, ...]:
     return next_steps(report.status.endings, unavailable=again)
 
 
-def how_to_continue(job: str, out: str, *, complete: bool = False) -> str:
-    """How to resume a job, or to write the results of one that is complete."""
+def how_to_continue(job: str, out: str, *, complete: bool = False, limit: int | None = None) -> str:
+    """How to resume a job, or to write the results of one that is complete.
+
+    Args:
+        job: Its file.
+        out: The result.
+        complete: Whether every row has its outcome.
+        limit: After how many customers the run stopped as it should, or None.
+    """
     export = f"`{_PROGRAM} jobs export {quote(job)} --out {quote(out)}`"
     if complete:
         return (
             f"all is done but {out}: the same command again writes it, and so does {export}, in "
             "another place or format"
+        )
+    if limit is not None:
+        return (
+            f"stopped after {pluralise(limit, 'customer')} (--limit): the same command goes on "
+            f"with the next ones, and without --limit with all; {out} is written when all is done "
+            f"({export} writes what there is)"
         )
     return (
         f"stopped early: the same command again goes on; {out} is written when all is done "

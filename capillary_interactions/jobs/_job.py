@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
-from capillary_interactions._config.validation import check_seconds
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._model.vocabulary import InteractionType, Network, parse_enum
 from capillary_interactions.jobs._export.job_results import JobResults
 from capillary_interactions.jobs._export.target_guard import delete_job
@@ -119,6 +119,7 @@ class Job(JobResults):
         in_flight: int | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - of each lookup, not of this
         share: float | None = None,
+        limit: int | None = None,
         stops: StopRules | None = None,
         progress: Callable[[Progress], None] | None = None,
         restart: bool = False,
@@ -135,6 +136,8 @@ class Job(JobResults):
             in_flight: Lookups in progress at once; see `InteractionsClient.stream`.
             timeout: Seconds each lookup may take; see there.
             share: The part of the rate that is used at most; see there.
+            limit: How many customers are looked up at most. The run then ends as if that were all;
+                the others stay open, and the next run goes on with them.
             stops: When to pause or to stop; the defaults of `StopRules` by default.
             progress: Called a few times a second.
             restart: Whether to delete what is recorded and begin anew; that is done when the list
@@ -151,14 +154,17 @@ class Job(JobResults):
             ListError: The list cannot be read, or not any further; the rows before are done.
             WrongListError: Too many of the first rows are rejected.
             AuthenticationError: The credentials are refused.
-            ConfigurationError: The API refuses a setting for one customer after another; see
-                `StopRules`.
+            ConfigurationError: The limit is no whole number of 1 or more, or the API refuses a
+                setting for one customer after another; see `StopRules`.
             EndpointDownError: There has been no answer for too long.
         """
+        if limit is not None:
+            check_count("limit", limit)
         options = RunOptions(
             in_flight=in_flight,
             timeout=timeout,
             share=share,
+            limit=limit,
             stops=stops or StopRules(),
             progress=progress,
         )

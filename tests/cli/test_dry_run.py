@@ -57,6 +57,15 @@ def test_counts_what_the_same_command_then_does(
     assert _planned(invoke(*command, "--dry-run", "--json", "--overwrite"))["done"] == 5
 
 
+def test_says_where_a_run_would_stop(list_: str) -> None:
+    """Where its limit is less than there is to ask for."""
+    less = invoke("bulk", list_, *_PLAN, "--limit", "1")
+    no_less = invoke("bulk", list_, *_PLAN, "--limit", "2")
+
+    assert less.err.endswith("--limit: a run stops after 1 customer of these\n")
+    assert "--limit" not in no_less.err
+
+
 def test_reads_standard_input() -> None:
     """A list that comes through a pipe, whose duplicates are asked for again without a job."""
     ran = invoke("bulk", "-", *_PLAN, "--out", "-", stdin=_LIST)

@@ -13,7 +13,7 @@ import pytest
 from capillary_interactions.jobs import Job
 from capillary_interactions.sandbox import SandboxProcess
 
-from .program import json_lines
+from .program import invoke, json_lines
 from .workspace import Workspace
 
 
@@ -64,6 +64,37 @@ def test_goes_on_with_rows_that_were_added(workspace: Workspace, server: Sandbox
     assert "added" not in again.err
     assert server.counts().received == 12
     assert [line["row"] for line in json_lines(workspace.out.read_text())] == list(range(1, 14))
+
+
+def test_stops_at_its_limit(workspace: Workspace, server: SandboxProcess) -> None:
+    """With exit code 0 and the way on; the result comes with the last row."""
+    first = workspace.bulk("--limit", "4")
+    status = workspace.jobs("status")
+    written = workspace.out.exists()
+    second = workspace.bulk("--limit", "6")
+
+    assert (first.code, status.code, second.code) == (0, 1, 0)
+    assert "stopped after 4 customers (--limit): the same command goes on" in first.err
+    assert "it stopped: its limit was 4 customers" in status.err
+    assert not written
+    assert "--limit" not in second.err
+    assert server.counts().received == 10
+    assert len(json_lines(workspace.out.read_text())) == 10
+
+
+def test_stops_a_stream_at_its_limit(workspace: Workspace, server: SandboxProcess) -> None:
+    """Rows that cannot be asked for do not count; the rest of the list is not read."""
+    text = f"{workspace.text([1])}x,bad\n{workspace.text([2, 3])}"
+    ran = invoke(
+        *("bulk", "-", "--identifier", "mobile", "--out", "-", "--limit", "2"),
+        stdin=text,
+        env=workspace.settings,
+    )
+
+    assert ran.code == 1
+    assert [line["outcome"] for line in ran.lines()] == ["found", "rejected", "rejected", "found"]
+    assert "stopped after 2 customers (--limit)" in ran.err
+    assert server.counts().received == 2
 
 
 def test_refuses_another_list_and_other_settings(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ from capillary_interactions._client.refusal_evidence import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError, EndpointDownError
 from capillary_interactions._model.outcome import Outcome, Unavailable, with_all_endings
 from capillary_interactions._model.query import InvalidMobileError, Query
+from capillary_interactions._text.wording import pluralise
 from capillary_interactions.jobs._errors import JobStoreError, ListError, WrongListError
 from capillary_interactions.jobs._lists.list_reader import Batch
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
@@ -41,6 +42,7 @@ class RunOptions:
     in_flight: int | None
     timeout: float | None
     share: float | None
+    limit: int | None
     stops: StopRules
     progress: Callable[[Progress], None] | None
 
@@ -107,7 +109,9 @@ class JobRun:
 
     def _start(self) -> "asyncio.Task[None]":
         """Start to read, look up and write; return the task that looks up."""
-        self._queue = WorkQueue(self._fetch, self._low_watermark, self._on_idle)
+        self._queue = WorkQueue(
+            self._fetch, self._low_watermark, self._on_idle, self._options.limit
+        )
         self._outage = OutageHandler(
             self._stops,
             self._queue,
@@ -300,5 +304,7 @@ class JobRun:
         if work is None or work.cancelled() or self._stopping:
             reason = self._outage.reason
             return STOPPED if reason is None else f"{STOPPED} while nothing answered ({reason})"
-        error = work.exception()
-        return None if error is None else str(error)
+        if (error := work.exception()) is not None:
+            return str(error)
+        limit = self._options.limit if self._queue.limited else None
+        return None if limit is None else f"its limit was {pluralise(limit, 'customer')}"

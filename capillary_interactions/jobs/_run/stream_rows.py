@@ -1,5 +1,6 @@
 """The rows of a list, looked up without a job: each is a line of JSON as soon as it has ended."""
 
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -30,16 +31,30 @@ class RowStream:
         blanks: Blank lines skipped.
         endings: Rows by how they ended.
         unanswered: Why the last row without an answer had none, or None.
+        limited: Whether it has ended before a row that the limit does not allow.
+
+    Args:
+        customers: The list.
+        template: The query of each row.
+        codes_masked: Whether what may be one-time codes is masked.
+        limit: How many customers are looked up at most, or None for all.
     """
 
     def __init__(
-        self, customers: CustomerList, template: QueryTemplate, *, codes_masked: bool = False
+        self,
+        customers: CustomerList,
+        template: QueryTemplate,
+        *,
+        codes_masked: bool = False,
+        limit: int | None = None,
     ) -> None:
         self.read = 0
         self.total: int | None = None
         self.blanks = 0
         self.endings: Counter[str] = Counter()
         self.unanswered: str | None = None
+        self.limited = False
+        self._left = math.inf if limit is None else limit
         self._template = template
         self._codes_masked = codes_masked
         self._feed = ThreadFeed(ListReader(customers, template).read)
@@ -129,10 +144,12 @@ class RowStream:
             self.blanks = batch.blank
             self._reasons.update(text for text in batch.reasons.values() if text in COUNTED_REASONS)
             for row in batch.rows():
-                if self._stopped:
+                self.limited = row.reason is None and not self._left
+                if self._stopped or self.limited:
                     return
                 self.read += 1
                 if row.reason is None:
+                    self._left -= 1
                     yield row.number, self._template.query(row.value)
                 else:
                     self.endings["rejected"] += 1

@@ -1,6 +1,7 @@
 """The customers to ask for: open rows in the list's order, fetched thousands at a time."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
@@ -31,9 +32,20 @@ class WorkQueue:
         fetch: Returns open rows after a number, up to a limit.
         after: A row up to which none is open.
         on_idle: Called when there is nothing more to dispatch while some are in progress.
+        limit: How many customers are dispatched at most; None for all.
+
+    Attributes:
+        limited: Whether it ends with rows left that the limit does not allow.
+        needs_rows: Set while it waits for rows.
     """
 
-    def __init__(self, fetch: _Fetch, after: int, on_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fetch: _Fetch,
+        after: int,
+        on_idle: Callable[[], None],
+        limit: int | None = None,
+    ) -> None:
         self._fetch = fetch
         self._last_fetched = after
         self._last_dispatched = after
@@ -50,6 +62,8 @@ class WorkQueue:
         self._running = asyncio.Event()
         self._running.set()
         self._complete = False
+        self._left = math.inf if limit is None else limit
+        self.limited = False
         self.needs_rows = asyncio.Event()
 
     @property
@@ -81,7 +95,7 @@ class WorkQueue:
 
     def pop_nowait(self) -> Item | None:
         """Dispatch a fetched row, even while paused; preferably one of a first lookup."""
-        if self._rows:
+        if self._rows and self._left:
             return self._next()
         return self._dispatch(self._requeued.popleft()) if self._requeued else None
 
@@ -111,7 +125,7 @@ class WorkQueue:
     async def __anext__(self) -> Item:
         if not self._running.is_set():
             await self._running.wait()
-        while not (self._rows or self._requeued):
+        while not ((self._rows and self._left) or self._requeued):
             await self._fill()
             await self._running.wait()
         if self._requeued:
@@ -119,6 +133,7 @@ class WorkQueue:
         return self._next()
 
     def _next(self) -> Item:
+        self._left -= 1
         return self._dispatch(Item(*self._rows.popleft()))
 
     def _dispatch(self, item: Item) -> Item:
@@ -134,14 +149,11 @@ class WorkQueue:
     async def _fill(self) -> None:
         complete = self._complete
         self._changed.clear()
-        prefetch, self._prefetch = self._prefetch, None
-        rows = await (prefetch or self._fetch_next())
-        if rows:
-            self._rows.extend(rows)
-            self._last_fetched, _ = rows[-1]
-            if len(rows) == _MAX_FETCHED:
-                self._prefetch = asyncio.ensure_future(self._fetch_next())
-        elif not complete:
+        if self._rows:
+            self.limited = True
+        elif await self._fetch_rows():
+            return
+        if not (complete or self.limited):
             await self._wait_for_rows()
         elif self._in_progress:
             self._on_idle()
@@ -149,6 +161,16 @@ class WorkQueue:
                 await self._changed.wait()
         elif not self._requeued:
             raise StopAsyncIteration
+
+    async def _fetch_rows(self) -> bool:
+        prefetch, self._prefetch = self._prefetch, None
+        rows = await (prefetch or self._fetch_next())
+        if rows:
+            self._rows.extend(rows)
+            self._last_fetched, _ = rows[-1]
+            if len(rows) == _MAX_FETCHED:
+                self._prefetch = asyncio.ensure_future(self._fetch_next())
+        return bool(rows)
 
     async def _wait_for_rows(self) -> None:
         self.needs_rows.set()
