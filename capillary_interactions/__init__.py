@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from capillary_interactions._errors import CapillaryError as CapillaryError
     from capillary_interactions._errors import ConfigurationError as ConfigurationError
     from capillary_interactions._errors import EndpointDownError as EndpointDownError
+    from capillary_interactions._http.transport import Transport as Transport
+    from capillary_interactions._http.transport import TransportError as TransportError
     from capillary_interactions._json.unstructure import to_jsonable as to_jsonable
     from capillary_interactions._model.interactions import Customer as Customer
     from capillary_interactions._model.interactions import (
@@ -45,6 +47,14 @@ if TYPE_CHECKING:
     from capillary_interactions._model.vocabulary import IdentifierName as IdentifierName
     from capillary_interactions._model.vocabulary import InteractionType as InteractionType
     from capillary_interactions._model.vocabulary import Network as Network
+    from capillary_interactions._pacing.deadline import (
+        SlotAfterDeadlineError as SlotAfterDeadlineError,
+    )
+    from capillary_interactions._pacing.pace import Pace as Pace
+    from capillary_interactions._pacing.pace import PaceState as PaceState
+    from capillary_interactions._pacing.pace import WaiterEvictedError as WaiterEvictedError
+    from capillary_interactions._protocol.messages import Request as Request
+    from capillary_interactions._protocol.messages import Response as Response
 else:
     # pytest imports this in every run, on its way to the plugin in `testing`: not even aiohttp is
     # to be loaded by it.
@@ -58,6 +68,7 @@ else:
             "._config.clusters": "Cluster",
             "._config.limits": "RateLimit RetryPolicy Timeouts",
             "._errors": "AuthenticationError CapillaryError ConfigurationError EndpointDownError",
+            "._http.transport": "Transport TransportError",
             "._json.unstructure": "to_jsonable",
             "._model.interactions": "Customer CustomerInteractions Interaction Location "
             "Message Survey",
@@ -65,5 +76,8 @@ else:
             "Unavailable Unreadable",
             "._model.query": "Identifier Query",
             "._model.vocabulary": "ApiVersion IdentifierName InteractionType Network",
+            "._pacing.deadline": "SlotAfterDeadlineError",
+            "._pacing.pace": "Pace PaceState WaiterEvictedError",
+            "._protocol.messages": "Request Response",
         },
     )

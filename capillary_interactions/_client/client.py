@@ -1,12 +1,10 @@
 """The client: its parts put together, and little else."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final, Self
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
-
-from attrs import evolve
 
 from capillary_interactions._client.attempt import RequestSender
 from capillary_interactions._client.cleanup import finish
@@ -19,27 +17,22 @@ from capillary_interactions._client.endings import LookupEndings
 from capillary_interactions._client.exchange import Exchange
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.lifecycle import ClientLifecycle
-from capillary_interactions._client.lookup import LookupRunner, to_outcome, too_late
-from capillary_interactions._client.lookup_state import LookupState
+from capillary_interactions._client.lookup import LookupRunner
+from capillary_interactions._client.lookup_calls import LookupCalls
 from capillary_interactions._client.observers import Observers
-from capillary_interactions._client.single_flight import (
-    Cache,
-    SharedCallCancelledError,
-    SingleFlight,
-    WaiterTimeoutError,
-)
+from capillary_interactions._client.own_headers import RequestHeaders, own_headers
+from capillary_interactions._client.single_flight import Cache, SingleFlight
 from capillary_interactions._client.snapshot import Snapshot, snapshot_of
 from capillary_interactions._client.stream import OutcomeStream, parse_timeout, to_query
+from capillary_interactions._client.view_config import view_config
 from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.limits import RetryPolicy, Timeouts
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
-from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._pacing.stream_share import StreamShare
-from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.request_url import sent_query
 from capillary_interactions._text.tracebacks import clear, clears_locals
 from capillary_interactions.events import Observer
@@ -47,11 +40,8 @@ from capillary_interactions.events import Observer
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+    from capillary_interactions._client.lookup_state import LookupState
     from capillary_interactions._http.transport import Transport
-
-_CLOSED: Final = "the client was closed before an answer came"
-_CACHED: Final = (ResultKind.ANSWER, ResultKind.NOT_FOUND)
-_CANCELLED: Final = "the request was cancelled by its transport, its pace or an observer"
 
 
 class InteractionsClient:
@@ -68,6 +58,10 @@ class InteractionsClient:
         pace: When requests may leave: for every credential the same, and shared by all of them;
             by default each has one of its own by `config.rate`.
         observers: Called with each event; see `capillary_interactions.events`.
+        request_headers: Called before each request to the API, with what is to be sent, for further
+            headers of this request alone, such as those of a trace. Observers have had its
+            `AttemptBegan` by then. Equal lookups that share a request share its headers. An error
+            ends the lookup, and is raised there.
 
     Example:
         async with InteractionsClient(ClientConfig.from_env()) as client:
@@ -81,8 +75,8 @@ class InteractionsClient:
         transport: "Transport | ClientSession | None" = None,
         pace: Pace | None = None,
         observers: Iterable[Observer] = (),
+        request_headers: RequestHeaders | None = None,
     ) -> None:
-        self._config = config
         self._observers = Observers(tuple(observers))
         self._transport = build_transport(config, transport)
         self._pool = build_credential_pool(config, self._transport, pace, self._observers)
@@ -94,24 +88,69 @@ class InteractionsClient:
             config.timeouts.attempt,
             max_pause=max_pause(config.retry),
             api=config.api,
+            own_headers=own_headers({}, request_headers),
         )
         sender = RequestSender(exchange, self._pool)
-        self._runner = LookupRunner(config, sender, self._observers)
         self._single_flight: SingleFlight[LookupState] = SingleFlight()
-        self._cache: Cache[LookupState] | None = (
-            Cache(config.cache_ttl) if config.cache_ttl else None
-        )
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings = LookupEndings(self._observers, self._pool.refused_settings)
         self._lifecycle = ClientLifecycle(config.rate)
+        self._is_view = False
+        self._calls = LookupCalls(
+            config,
+            LookupRunner(config, sender, self._observers),
+            config,
+            self._observers,
+            self._single_flight,
+            Cache(),
+            self._endings,
+            self._lifecycle,
+        )
 
     @property
     def config(self) -> ClientConfig:
         """How it behaves."""
-        return self._config
+        return self._calls.config
+
+    def with_options(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        cache_ttl: float | None = None,
+    ) -> Self:
+        """A view of this client that looks up in another way; it takes 0.1 ms to make.
+
+        It shares everything else: connections, quota, retry budget, cache, single-flight, events,
+        counts, and being open. Lookups that differ in headers, retries or `timeouts.attempt` share
+        no request. Leaving it as a context manager, or closing it, closes nothing.
+
+        Args:
+            timeouts: In place of `config.timeouts`, but for `connect`, which stays as it is.
+            retry: In place of `config.retry`, but for `budget`, which stays as it is.
+            headers: Further request headers, also in place of those with the same names.
+            cache_ttl: In place of `config.cache_ttl`: how old an answer of the cache may be.
+
+        Raises:
+            ConfigurationError: One of them cannot work, or asks for another `timeouts.connect` or
+                `retry.budget`.
+
+        Example:
+            quick = client.with_options(timeouts=Timeouts(total=2.0), retry=RetryPolicy(attempts=1))
+            outcome = await quick.lookup(Identifier.mobile("919738522695"))
+        """
+        config = view_config(
+            self.config, timeouts=timeouts, retry=retry, headers=headers, cache_ttl=cache_ttl
+        )
+        view = copy(self)
+        view._is_view = True  # noqa: SLF001 - of the same class
+        view._calls = self._calls.with_config(config, headers or {})  # noqa: SLF001
+        return view
 
     async def __aenter__(self) -> Self:
-        self._lifecycle.closed = False
+        if not self._is_view:
+            self._lifecycle.closed = False
         self._lifecycle.bind_running_loop()
         return self
 
@@ -119,7 +158,7 @@ class InteractionsClient:
         await self.aclose()
 
     async def aclose(self, drain: float = 0.0) -> None:
-        """Take no new work, let what is under way finish, then cancel the rest.
+        """Take no new work, let what is under way finish, then cancel the rest; nothing of a view.
 
         Streams read no further; what they have read still ends, and then they raise RuntimeError.
         Lookups that are cancelled end as `Unavailable`. Cancelled itself, it waits no longer, and
@@ -129,6 +168,8 @@ class InteractionsClient:
             drain: Seconds for what is under way.
         """
         check_seconds("drain", drain, zero=True)
+        if self._is_view:
+            return
         self._lifecycle.closed = True
         for stream in tuple(self._streams):
             stream.stop_reading(RuntimeError("the client was closed while the stream was read"))
@@ -160,14 +201,16 @@ class InteractionsClient:
         """
         try:
             parsed = query if isinstance(query, Query) else to_query(query)
-            limit = self._config.timeouts.total if timeout is None else parse_timeout(timeout)
+            calls = self._calls
+            config = calls.config
+            limit = config.timeouts.total if timeout is None else parse_timeout(timeout)
             try:
-                sent = sent_query(parsed, self._config.api, self._config.phone_region)
+                sent = sent_query(parsed, config.api, config.phone_region)
             except InvalidMobileError as error:
-                if self._config.phone_region is None:
+                if config.phone_region is None:
                     raise  # with that setting it may be a number
-                return self._reject(Rejected(query=parsed, item=query, reason=str(error)))
-            return await self._look_up(parsed, sent, query, limit, interactive=True)
+                return calls.reject(Rejected(query=parsed, item=query, reason=str(error)))
+            return await calls.look_up(parsed, sent, query, limit, interactive=True)
         except Exception as error:
             # An argument of the wrong type may be a plain phone number.
             del query
@@ -211,7 +254,7 @@ class InteractionsClient:
             EndpointDownError: While iterating: see `give_up_after`.
             RuntimeError: The client is closed, or in use by another event loop.
         """
-        config = self._config
+        config = self.config
         concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
         check_count("in_flight", concurrency)
         if give_up_after is not None:
@@ -219,10 +262,11 @@ class InteractionsClient:
         limit = None if timeout is None else parse_timeout(timeout)
         stream_share = None if share is None else StreamShare(share, self._pool)
         self._lifecycle.check_open()
+        calls = self._calls
 
         def work(query: Query | Rejected, item: Any) -> Awaitable[Outcome]:
             tolerated = stream.tolerated
-            return self._lookup_in_background(query, item, limit, stream_share, tolerated)
+            return calls.look_up_in_background(query, item, limit, stream_share, tolerated)
 
         stream = OutcomeStream(
             work,
@@ -255,72 +299,3 @@ class InteractionsClient:
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""
         return snapshot_of(self._pool.all, with_all_endings(self._endings.counts))
-
-    def _lookup_in_background(
-        self,
-        query: Query | Rejected,
-        item: Any,
-        limit: float | None,
-        share: StreamShare | None,
-        tolerated: int,
-    ) -> Awaitable[Outcome]:
-        """One lookup that waits for quota behind all those of `lookup`, as a stream's do."""
-        if isinstance(query, Rejected):
-            return _ended(self._reject(query))
-        try:
-            sent = sent_query(query, self._config.api, self._config.phone_region)
-        except ValueError as error:
-            return _ended(self._reject(Rejected(query=query, item=item, reason=str(error))))
-        return self._look_up(
-            query, sent, item, limit, interactive=False, share=share, tolerated=tolerated
-        )
-
-    async def _look_up(
-        self,
-        query: Query,
-        sent: Query,
-        item: Any,
-        limit: float | None,
-        *,
-        interactive: bool,
-        share: StreamShare | None = None,
-        tolerated: int = 1,
-    ) -> Outcome:
-        loop = asyncio._get_running_loop()  # noqa: SLF001 - in its `__all__`; None without a loop
-        if loop is None or loop is not self._lifecycle.loop or self._lifecycle.closed:
-            loop = self._lifecycle.bind_running_loop()
-        number, started_at = self._observers.start_lookup(), loop.time()
-        url = self._runner.url(sent)
-        ended = None if self._cache is None else self._cache.get(url, started_at)
-        if ended is None:
-            deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
-            state = LookupState(sent, url, deadline, loop, lookup=number, tolerated=tolerated)
-            key = url if self._config.single_flight else state
-            try:
-                ended = await self._single_flight.call(key, deadline, self._runner.run, state)
-            except (WaiterTimeoutError, SharedCallCancelledError) as error:
-                ended = self._without_answer(state, error)
-            except BaseException as error:
-                self._observers.fail_lookup(number, error)
-                raise
-            if self._cache is not None and ended.result.kind in _CACHED:
-                self._cache.put(url, ended.without_attempts(), loop.time())
-        outcome = to_outcome(ended, query, item, loop.time() - started_at, sent)
-        return self._endings.record(outcome, number)
-
-    def _reject(self, rejected: Rejected) -> Outcome:
-        return self._endings.record(rejected, self._observers.start_lookup())
-
-    def _without_answer(
-        self, state: LookupState, error: WaiterTimeoutError | SharedCallCancelledError
-    ) -> LookupState:
-        if isinstance(error, WaiterTimeoutError):
-            result = too_late(error.refusal, max_pause(self._config.retry))
-        else:
-            reason = _CLOSED if self._lifecycle.closed else _CANCELLED
-            result = AttemptResult(ResultKind.UNAVAILABLE, reason)
-        return evolve(state, result=result)  # the shared call may still run for others
-
-
-async def _ended(outcome: Outcome) -> Outcome:
-    return outcome

@@ -12,6 +12,7 @@ from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
+from capillary_interactions._client.own_headers import OwnHeaders
 from capillary_interactions._http.transport import (
     CheckedTransport,
     ResponseTooLargeError,
@@ -25,7 +26,12 @@ from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.body import count_objects, is_long
 from capillary_interactions._protocol.classify import classify
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import Request, Response, quick_request
+from capillary_interactions._protocol.messages import (
+    Request,
+    Response,
+    layer_headers,
+    quick_request,
+)
 from capillary_interactions._protocol.quota_headers import QuotaPolicy, may_hold_policies, policies
 from capillary_interactions._protocol.timestamps import LONGEST
 from capillary_interactions._protocol.token_response import NoHeadersError
@@ -47,6 +53,7 @@ class Exchange:
         attempt_timeout: Seconds for one request.
         max_pause: Seconds that a server's Retry-After is believed at most.
         api: The version that is asked.
+        own_headers: What requests have beside the headers of their credential, or None.
     """
 
     transport: CheckedTransport
@@ -56,6 +63,7 @@ class Exchange:
     attempt_timeout: float
     max_pause: float = LONGEST
     api: ApiVersion = ApiVersion.V1_1
+    own_headers: OwnHeaders | None = None
 
     async def run(self, state: LookupState, credential: CredentialState, url: str) -> AttemptResult:
         """The result of one request, whose slot is released.
@@ -72,7 +80,8 @@ class Exchange:
             self._begin(state, credential)
             if not self.transport.calls_before_send:
                 await self._before_send(state, credential)
-            request = self._request(state, credential, url)
+            own = None if self.own_headers is None else self._own(state, credential, url)
+            request = self._request(state, credential, url, own)
             response = await self.transport.send(request, timeout=self._timeout(state))
             long = is_long(response.body)
             result = await self._read_long(state, response) if long else self._read(state, response)
@@ -102,32 +111,57 @@ class Exchange:
         if state.lookup:
             self._emit_began(state)
 
-    def _request(self, state: LookupState, credential: CredentialState, url: str) -> Request:
+    def _own(
+        self, state: LookupState, credential: CredentialState, url: str
+    ) -> Mapping[str, str] | None:
+        """The headers of this request alone; none of its kind is sent where a hook fails."""
+        if self.own_headers is None:
+            return None
+        headers = state.sent_headers or {}
+        try:
+            return self.own_headers.of(
+                Request(url=url, headers=headers, credential=credential.index)
+            )
+        except BaseException:
+            _undo(state, credential)
+            raise
+
+    def _request(
+        self,
+        state: LookupState,
+        credential: CredentialState,
+        url: str,
+        own: Mapping[str, str] | None,
+    ) -> Request:
         headers, index = state.sent_headers or {}, credential.index
+        sent = headers if own is None else layer_headers(headers, own)
         if not self.transport.calls_before_send:
-            return quick_request(url=url, headers=headers, credential=index)
+            return quick_request(url=url, headers=sent, credential=index)
         try_send = credential.pace.try_send
         before_send: Callable[[], Awaitable[Mapping[str, str] | None]]
         before_send = credential.pace.before_send
         if credential.auth.renewable:
             try_send = partial(credential.try_send, headers)
-            before_send = partial(self._before_send, state, credential)
+            before_send = partial(self._before_send, state, credential, own)
         return quick_request(
             url=url,
-            headers=headers,
+            headers=sent,
             credential=index,
             try_send=try_send,
             before_send=before_send,
         )
 
     async def _before_send(
-        self, state: LookupState, credential: CredentialState
+        self,
+        state: LookupState,
+        credential: CredentialState,
+        own: Mapping[str, str] | None = None,
     ) -> Mapping[str, str] | None:
         if not credential.auth.renewable:
             await credential.pace.before_send()
             return None
-        state.sent_headers = await credential.before_send(state.remaining())
-        return state.sent_headers
+        headers = state.sent_headers = await credential.before_send(state.remaining())
+        return headers if own is None else layer_headers(headers, own)
 
     def _timeout(self, state: LookupState) -> float:
         remaining = state.remaining()

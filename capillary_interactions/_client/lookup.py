@@ -2,17 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from attrs import define, evolve, field, frozen
 
 from capillary_interactions._client.attempt import RequestSender
+from capillary_interactions._client.credential_pool import max_pause
 from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.off_loop import off_loop
+from capillary_interactions._client.own_headers import own_headers
 from capillary_interactions._client.retry import COST, COST_THROTTLED, Retry, decide, run_retries
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._model.interactions import CustomerInteractions
@@ -76,6 +78,18 @@ class LookupRunner:
     observers: Observers
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
+
+    def with_config(self, config: ClientConfig, headers: Mapping[str, str]) -> Self:
+        """Runs the lookups of a view, whose requests have these headers, too."""
+        exchange = self.sender.exchange
+        hook = None if exchange.own_headers is None else exchange.own_headers.hook
+        exchange = evolve(
+            exchange,
+            attempt_timeout=config.timeouts.attempt,
+            max_pause=max_pause(config.retry),
+            own_headers=own_headers(headers, hook),
+        )
+        return evolve(self, config=config, sender=evolve(self.sender, exchange=exchange))
 
     def url(self, query: Query) -> str:
         """Where a query is sent, as `sent_query` returns it."""

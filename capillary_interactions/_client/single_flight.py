@@ -171,25 +171,25 @@ def _wake(waiter: Caller) -> None:
 
 @define
 class Cache(Generic[_T]):
-    """The most recent results; all have the same time to live, `ttl` seconds."""
+    """The most recent results, for callers that each say how old one may be."""
 
-    ttl: float
     _entries: OrderedDict[Hashable, tuple[float, _T]] = field(factory=OrderedDict, init=False)
+    _longest: float = field(default=0.0, init=False)
 
-    def get(self, key: Hashable, now: float) -> _T | None:
-        """The result of a key, unless it has expired."""
-        expires_at, result = self._entries.get(key, (now, None))
-        if now >= expires_at:
-            self._entries.pop(key, None)
-            return None
-        return result
+    def get(self, key: Hashable, now: float, ttl: float) -> _T | None:
+        """The result of a key, unless it was stored `ttl` seconds ago or earlier."""
+        stored_at, result = self._entries.get(key, (now, None))
+        return None if now >= stored_at + ttl else result
 
-    def put(self, key: Hashable, result: _T, now: float) -> None:
-        """Store a result, in place of those that have expired or are too many."""
-        self._entries[key] = (now + self.ttl, result)
+    def put(self, key: Hashable, result: _T, now: float, ttl: float) -> None:
+        """Store a result, in place of those that are too many, or too old for every caller."""
+        self._longest = max(self._longest, ttl)
+        self._entries[key] = (now, result)
         self._entries.move_to_end(key)
         while len(self._entries) > _MAX_ENTRIES or self._oldest_expires_at() <= now:
             self._entries.popitem(last=False)
 
     def _oldest_expires_at(self) -> float:
-        return next(iter(self._entries.values()))[0] if self._entries else float("inf")
+        if not self._entries:
+            return float("inf")
+        return next(iter(self._entries.values()))[0] + self._longest

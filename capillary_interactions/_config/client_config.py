@@ -16,7 +16,7 @@ from capillary_interactions._config.layers import CONFIG_FILE, PROFILE, gather, 
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
 from capillary_interactions._config.time_zones import cluster_zone
 from capillary_interactions._config.validation import (
-    check_header_value,
+    check_headers,
     valid_count,
     valid_header_value,
     valid_seconds,
@@ -81,17 +81,7 @@ def to_phone_region(value: str | None) -> str | None:
 
 
 def _to_headers(value: Mapping[str, str]) -> FrozenMapping[str]:
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"headers must be a mapping, not a {type(value).__name__}")
-    for number, (name, text) in enumerate(value.items(), start=1):
-        # By number and not by name: with the two exchanged, the name would be the secret.
-        check_header_value(f"headers: the name of number {number}", name)
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise ConfigurationError(
-                f"headers: the name of number {number} ({describe_value(name)}) is no header's name"
-            )
-        check_header_value(f"headers: the value of number {number}", text)
-    return FrozenMapping(value)
+    return FrozenMapping(check_headers("headers", value))
 
 
 @constructed_bare

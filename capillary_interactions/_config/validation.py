@@ -1,13 +1,15 @@
 """Checks of single settings, as functions and as validators of attrs fields."""
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
 _Validator: TypeAlias = Callable[[object, Any, Any], object]
+_is_header_name: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
@@ -63,6 +65,26 @@ def check_header_value(name: str, value: object) -> str:
     # The environment gives bytes that are no UTF-8 as lone surrogates.
     if any("\ud800" <= c <= "\udfff" for c in value):
         raise ConfigurationError(f"{name} must be valid Unicode (it holds a lone surrogate)")
+    return value
+
+
+def check_headers(setting: str, value: object) -> Mapping[str, str]:
+    """Headers that can be sent.
+
+    Raises:
+        ConfigurationError: They are no mapping, or a name or a value is none of a header.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{setting} must be a mapping, not a {type(value).__name__}")
+    for number, (name, text) in enumerate(value.items(), start=1):
+        # By number and not by name: with the two exchanged, the name would be the secret.
+        check_header_value(f"{setting}: the name of number {number}", name)
+        if not _is_header_name(name):
+            raise ConfigurationError(
+                f"{setting}: the name of number {number} ({describe_value(name)}) is no header's "
+                "name"
+            )
+        check_header_value(f"{setting}: the value of number {number}", text)
     return value
 
 

@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
-from attrs import frozen
+from attrs import evolve, frozen
 from yarl import URL
 
 from capillary_interactions._http.client_errors import raise_as_session
 from capillary_interactions._http.connector import Connector, expect_nothing, wait_to_send
 from capillary_interactions._http.request_timeout import RequestTimeouts
 from capillary_interactions._http.response_body import read_body
-from capillary_interactions._protocol.messages import Request, Response, quick_response
+from capillary_interactions._protocol.messages import (
+    LayeredHeaders,
+    Request,
+    Response,
+    quick_response,
+)
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -106,14 +111,14 @@ class DirectRequests:
             TimeoutError: It took longer.
         """
         url, _, query = request.url.partition("?")
-        head = self._heads.get(url) or self._prepare(url, request.headers, None)
+        head = self._heads.get(url) or self._head(url, request.headers, None)
         timeouts = self._timeouts
         limit = timeouts.start(timeout)
         connection: Connection | None = None
         try:
             connection, renewed = await self._connect(head, request)
             if not (head.headers is request.headers and head.renewed is renewed):
-                head = self._prepare(url, request.headers, renewed)
+                head = self._head(url, request.headers, renewed)
             message, content = await _exchange(connection, head, query, self._params)
             body = await read_body(content, self._max_body)
         except BaseException as error:
@@ -149,26 +154,45 @@ class DirectRequests:
         except (aiohttp.ClientError, OSError) as error:
             raise_as_session(error)
 
+    def _head(
+        self, url: str, headers: Mapping[str, str], renewed: Mapping[str, str] | None
+    ) -> _Head:
+        if isinstance(headers, LayeredHeaders):
+            own, common = headers.maps
+            head = self._head(url, common, _common(renewed))
+            if not any(name in head.request.headers for name in own):
+                return evolve(head, fields=_lines(own) + head.fields)
+            return self._prepare(url, headers, renewed)
+        known = self._heads.get(url)
+        if known is not None and known.headers == headers and known.renewed == renewed:
+            return known
+        self._heads[url] = head = self._prepare(url, headers, renewed)
+        return head
+
     def _prepare(
         self, url: str, headers: Mapping[str, str], renewed: Mapping[str, str] | None
     ) -> _Head:
-        head = self._heads.get(url)
-        if head is not None and head.headers == headers and head.renewed == renewed:
-            return head
         parsed, merged = URL(url, encoded=True), self._session.headers.copy()
         for name, value in headers.items():
             merged[name] = value
         request = _PreparedRequest("GET", parsed, headers=merged, session=self._session)
         request.headers.update(renewed or {})
-        for text in (*request.headers, *request.headers.values()):
-            if _has_control(text):
-                raise ValueError("a header must not hold control characters")
-        lines = [f"{name}: {value}\r\n" for name, value in request.headers.items()]
-        # aiohttp leaves out what is no UTF-8, too.
-        fields = f"{''.join(lines)}\r\n".encode("utf-8", "ignore")
-        head = _Head(request, headers, renewed, parsed.raw_path, fields)
-        self._heads[url] = head
-        return head
+        fields = _lines(request.headers) + b"\r\n"
+        return _Head(request, headers, renewed, parsed.raw_path, fields)
+
+
+def _common(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return headers.maps[1] if isinstance(headers, LayeredHeaders) else headers
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    for text in (*headers, *headers.values()):
+        if _has_control(text):
+            raise ValueError("a header must not hold control characters")
+    # aiohttp leaves out what is no UTF-8, too.
+    return "".join(f"{name}: {text}\r\n" for name, text in headers.items()).encode(
+        "utf-8", "ignore"
+    )
 
 
 async def _exchange(

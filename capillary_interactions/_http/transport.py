@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final, Protocol
 
+from attrs import evolve
+
 from capillary_interactions._errors import SettingsReason
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
@@ -10,10 +12,10 @@ from capillary_interactions._protocol.messages import Request, Response
 
 
 class TransportError(Exception):
-    """No whole answer came.
+    """No whole answer came; the client tries again. Raised by a transport, and never by a client.
 
     Attributes:
-        reason: Why, in words, without the URL.
+        reason: Why, in words, without the URL; it ends up in outcomes and logs.
     """
 
     def __init__(self, reason: str) -> None:
@@ -38,22 +40,35 @@ class ShortageError(TransportError):
 
 
 class Transport(Protocol):
-    """Whatever gets a request to the API and its answer back."""
+    """What gets a request to the API and its answer back: `InteractionsClient(transport=...)`.
+
+    It sends each request once, for retries are paced and counted by the client; it follows no
+    redirect, and decompresses the body. Requests of one client are in flight at once, as many as
+    `ClientConfig.in_flight` for each credential.
+
+    A transport that waits for a connection before it writes may have `calls_before_send = True`,
+    and then calls `Request.try_send` and `Request.before_send` once it has one; else the client
+    waits for the quota first, and a request that waits for its connection is late for its slot.
+    """
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send one request, once.
 
         Args:
-            request: What to send.
+            request: What to send: a GET, or a POST where it has a body.
             timeout: Seconds until the last byte of the answer must be here.
 
         Raises:
-            TransportError: No whole answer came.
+            TransportError: No whole answer came. Any other error ends the lookup, and is raised
+                there.
         """
         ...
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection; called once the client's requests have ended.
+
+        The client may be entered again afterwards.
+        """
         ...
 
 
@@ -77,7 +92,7 @@ class ForeignTransport:
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send one request, once; see `Transport.send`."""
         try:
-            return await self._transport.send(request, timeout=timeout)
+            return _in_lower_case(await self._transport.send(request, timeout=timeout))
         except asyncio.CancelledError as error:
             if is_cancelling():
                 raise
@@ -86,6 +101,14 @@ class ForeignTransport:
     async def aclose(self) -> None:
         """Let go of every connection."""
         await self._transport.aclose()
+
+
+def _in_lower_case(response: Response) -> Response:
+    """A response whose headers are found, where a transport has them in a plain dict."""
+    headers = response.headers
+    if type(headers) is not dict or all(map(str.islower, headers)):
+        return response
+    return evolve(response, headers={name.lower(): text for name, text in headers.items()})
 
 
 # A transport may cancel something of its own. That looks like this task being cancelled, and a

@@ -21,7 +21,10 @@ _SEQUENCE: Final = count()
 
 
 class SlotAfterDeadlineError(Exception):
-    """A slot of the quota would come after the deadline: in `wait` seconds."""
+    """A slot of the quota would come after the deadline: in `wait` seconds.
+
+    A pace raises it as soon as it knows; the lookup then ends as `Unavailable` at once.
+    """
 
     def __init__(self, wait: float) -> None:
         super().__init__(wait)

@@ -11,8 +11,20 @@ OPTIONAL: Final = frozenset(
 )
 
 
+# A member, and those that it has to agree with: `try_admit` of an object that is wrapped would
+# admit what an `admit` around it is to hold back.
+_AGREES_WITH: Final = {
+    "admit": ("acquire",),
+    "try_admit": ("admit", "acquire"),
+    "try_send": ("before_send",),
+}
+
+
 class WaiterEvictedError(Exception):
-    """Another credential may be sooner: the queue was cleared, or a cool-down has begun."""
+    """Another credential may be sooner: the queue was cleared, or a cool-down has begun.
+
+    A pace raises it; the client then admits the request anew, perhaps on another credential.
+    """
 
 
 @frozen(kw_only=True)
@@ -35,11 +47,19 @@ class PaceState:
 
 
 class Pace(Protocol):
-    """When the requests of a credential are sent.
+    """When the requests of a credential are sent: `InteractionsClient(config, pace=...)`.
 
-    A pace of the caller's own may lack `try_admit`, `admit`, `try_send`, `before_send`,
-    `connections_exhausted` and `is_narrowed`: those that are written out here stand in, see
-    `complete_pace`.
+    For each request, retries and pages too, the client calls `acquire`, sends it, and calls
+    `release`; in between it reports the answer with `answered`, or `throttled`, and `quota_left`
+    where the server's headers say. All of it happens in the event loop, and only `acquire` waits.
+    One object serves every credential, and every stream and lookup of the client.
+
+    The others have defaults, which stand in where a pace lacks them: `admit` and `try_admit` are
+    `acquire` for a deadline that may change while it waits, `before_send` and `try_send` hold an
+    admitted request back until it has its connection, `connections_exhausted` and `is_narrowed`
+    are for this machine's own limits. A pace that wraps another one may define `acquire` or `admit`
+    alone: what it would pass on of `try_admit`, which goes past them, is not used; the same holds
+    for `try_send` and `before_send`.
     """
 
     async def acquire(self, *, deadline: float | None, interactive: bool) -> None:
@@ -132,16 +152,35 @@ class Pace(Protocol):
 
 
 class _CompletedPace:
-    def __init__(self, pace: object) -> None:
+    def __init__(self, pace: object, replaced: frozenset[str]) -> None:
         self._pace = pace
+        self._replaced = replaced
 
     def __getattr__(self, name: str) -> Any:
-        if name in OPTIONAL and not hasattr(self._pace, name):
+        if name in self._replaced:
             return getattr(Pace, name).__get__(self._pace)
         return getattr(self._pace, name)
 
 
 def complete_pace(pace: Pace) -> Pace:
-    """The pace itself, or with the defaults of `Pace` for what it lacks."""
-    complete = all(hasattr(pace, name) for name in OPTIONAL)
-    return pace if complete else cast("Pace", _CompletedPace(pace))
+    """The pace itself, or with the defaults of `Pace` for what it lacks, or passes on unseen."""
+    replaced = frozenset(name for name in OPTIONAL if _is_replaced(pace, name))
+    return cast("Pace", _CompletedPace(pace, replaced)) if replaced else pace
+
+
+def _is_replaced(pace: Pace, name: str) -> bool:
+    if getattr(type(pace), name, None) is getattr(Pace, name):
+        return False
+    own = _distance(pace, name)
+    return not hasattr(pace, name) or any(
+        _distance(pace, other) < own for other in _AGREES_WITH.get(name, ())
+    )
+
+
+def _distance(pace: Pace, name: str) -> int:
+    """How many classes lie between a pace and a member; all of them for what it passes on."""
+    if name in getattr(pace, "__dict__", ()):
+        return -1
+    classes = type(pace).__mro__
+    found = (place for place, type_ in enumerate(classes) if name in vars(type_))
+    return next(found, len(classes))

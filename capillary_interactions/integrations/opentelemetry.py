@@ -4,12 +4,13 @@ Names follow the semantic conventions where these have one. What is asked for ne
 identifier, no URL but its template, nothing of a server's own text.
 """
 
-from opentelemetry import metrics, trace
+from opentelemetry import metrics, propagate, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._pacing.bucket import bucket_parameters
+from capillary_interactions._protocol.messages import Request
 from capillary_interactions.events import Event
 from capillary_interactions.integrations._telemetry.attributes import SCOPE, request_attributes
 from capillary_interactions.integrations._telemetry.metrics import Metrics
@@ -56,3 +57,18 @@ class Telemetry:
         """Record one event."""
         self._spans.on_event(event)
         self._metrics.on_event(event)
+
+
+def trace_headers(_: Request) -> dict[str, str]:
+    """The headers by which the server continues the trace: `traceparent`, or a propagator's own.
+
+    With `Telemetry` its parent is the span of this one request; without it, the caller's span.
+
+    Example:
+        client = InteractionsClient(
+            config, observers=[Telemetry(config)], request_headers=trace_headers
+        )
+    """
+    headers: dict[str, str] = {}
+    propagate.inject(headers)
+    return headers

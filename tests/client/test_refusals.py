@@ -174,7 +174,8 @@ async def test_keeps_a_deadline_that_leaves_no_time_for_a_second_look() -> None:
     server = Server(in_turn(interactions(), then=OWN), takes=0.01)
     async with InteractionsClient(settings(), transport=server) as client:
         # The longest back-off: with a short one the deadline may come during a request.
-        client._runner = evolve(client._runner, jitter=lambda: 1.0)
+        runner = evolve(client._calls.runner, jitter=lambda: 1.0)
+        client._calls = evolve(client._calls, runner=runner)
         await client.lookup(customer(1))
         outcome = await client.lookup(customer(2), timeout=0.3)
     assert isinstance(outcome, Unavailable)

@@ -186,41 +186,51 @@ async def test_drains_what_ends_in_time_and_cancels_the_rest() -> None:
 
 
 def test_keeps_a_result_for_its_time() -> None:
-    """Fresh until the very end of its time, gone from then on."""
-    cache: Cache[str] = Cache(10.0)
-    cache.put("key", "kept", 100.0)
-    assert cache.get("key", 109.9) == "kept"
-    assert cache.get("other", 100.0) is None
-    assert cache.get("key", 110.0) is None
-    assert cache.get("key", 100.0) is None
+    """Fresh until the very end of its time, out of date from then on."""
+    cache: Cache[str] = Cache()
+    cache.put("key", "kept", 100.0, ttl=10.0)
+    assert cache.get("key", 109.9, ttl=10.0) == "kept"
+    assert cache.get("other", 100.0, ttl=10.0) is None
+    assert cache.get("key", 110.0, ttl=10.0) is None
+
+
+def test_asks_each_caller_how_old_a_result_may_be() -> None:
+    """One that accepts older ones finds what another has stored, and what that would no longer."""
+    cache: Cache[str] = Cache()
+    cache.put("key", "kept", 100.0, ttl=1.0)
+    assert cache.get("key", 105.0, ttl=1.0) is None
+    assert cache.get("key", 105.0, ttl=10.0) == "kept"
+    cache.put("other", "new", 105.0, ttl=10.0)
+    cache.put("third", "new", 106.0, ttl=1.0)
+    assert cache.get("key", 109.0, ttl=10.0) == "kept"
 
 
 def test_lets_go_of_what_is_out_of_date() -> None:
     """It is dropped when another result is stored."""
-    cache: Cache[object] = Cache(10.0)
+    cache: Cache[object] = Cache()
     kept = [_Result() for _ in range(4)]
     results = [weakref.ref(result) for result in kept]
     for number, at in enumerate([0.0, 1.0, 5.0, 11.0]):
-        cache.put(number, kept.pop(0), at)
+        cache.put(number, kept.pop(0), at, ttl=10.0)
     assert [result() is None for result in results] == [True, True, False, False]
-    cache.put("last", None, 100.0)
+    cache.put("last", None, 100.0, ttl=10.0)
     assert all(result() is None for result in results)
 
 
 def test_keeps_a_result_for_no_time_at_all() -> None:
     """As when its time is less than what the clock can tell."""
-    cache: Cache[str] = Cache(1e-12)
-    cache.put("key", "kept", 1e6)
-    assert cache.get("key", 1e6) is None
+    cache: Cache[str] = Cache()
+    cache.put("key", "kept", 1e6, ttl=1e-12)
+    assert cache.get("key", 1e6, ttl=1e-12) is None
 
 
 def test_keeps_the_latest_ten_thousand() -> None:
     """The oldest makes room, and what is put again is new again."""
-    cache: Cache[int] = Cache(10.0)
+    cache: Cache[int] = Cache()
     for number in range(10_000):
-        cache.put(number, number, 0.0)
-    cache.put(0, -1, 0.0)
-    cache.put(10_000, 10_000, 0.0)
-    assert cache.get(0, 1.0) == -1
-    assert cache.get(1, 1.0) is None
-    assert cache.get(2, 1.0) == 2
+        cache.put(number, number, 0.0, ttl=10.0)
+    cache.put(0, -1, 0.0, ttl=10.0)
+    cache.put(10_000, 10_000, 0.0, ttl=10.0)
+    assert cache.get(0, 1.0, ttl=10.0) == -1
+    assert cache.get(1, 1.0, ttl=10.0) is None
+    assert cache.get(2, 1.0, ttl=10.0) == 2

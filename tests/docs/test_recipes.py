@@ -2,17 +2,28 @@
 
 import asyncio
 import csv
+import hmac
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import orjson
 import polars as pl
 import pytest
 
-from capillary_interactions import Found, Identifier, Query
+from capillary_interactions import (
+    ClientConfig,
+    Found,
+    Identifier,
+    InteractionsClient,
+    Query,
+    Unavailable,
+)
 from capillary_interactions.sandbox import SandboxProcess
+from tests.end_to_end.byte_server import ByteServer, always, answer
+from tests.fakes import settings
 
 from .readme import BLOCKS, ROOT, TEXTS, run, run_cell, set_environment
 
@@ -78,6 +89,57 @@ async def test_looks_a_table_up_in_a_notebook(
     answered = (await run_cell("notebook"))["answered"]
     assert answered["mobile"].to_pylist() == ["919738520001"] * 3 + ["919738520002"] * 3
     assert capsys.readouterr().out.endswith("2 of 2")
+
+
+async def test_asks_in_several_ways_with_one_client(sandbox: SandboxProcess) -> None:
+    """The block's page asks the cache, but not for another language; and the rest is asked once."""
+    mobiles = [f"91973852{number:04}" for number in range(3)]
+    outcomes = await run("with_options")["main"](ClientConfig.from_env(), mobiles)
+    assert [outcome.attempts for outcome in outcomes] == [1, 0, 1, 1, 1]
+    assert sandbox.counts().received == 4
+
+
+async def test_signs_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block's signature is that of the URL that arrives."""
+    async with ByteServer(always(answer())) as server:
+        set_environment(monkeypatch, server.base_url)
+        async with run("request_headers")["signing"](ClientConfig.from_env(), b"secret") as client:
+            (await client.lookup(Identifier.mobile("919738520001"))).unwrap()
+        (received,) = server.received
+        url = f"{server.base_url}{received.target}".encode()
+    assert received.headers["x-signature"] == hmac.new(b"secret", url, "sha256").hexdigest()
+
+
+async def test_answers_from_a_folder(tmp_path: Path) -> None:
+    """The block's transport answers what was saved; anything else has no answer."""
+    client = InteractionsClient(settings(), transport=run("own_transport")["Recorded"](tmp_path))
+    async with client:
+        url = client._calls.runner.url(Query(Identifier.mobile("919738520001")))
+        file = tmp_path / f"{sha256(url.encode()).hexdigest()}.json"
+        file.write_bytes(b'{"interaction": []}')
+        (await client.lookup(Identifier.mobile("919738520001"))).unwrap()
+        outcome = await client.lookup(Identifier.mobile("919738520002"), timeout=0.05)
+    assert isinstance(outcome, Unavailable)
+    assert "no recorded answer" in outcome.reason
+
+
+async def test_sends_few_at_once(sandbox: SandboxProcess) -> None:
+    """The block's pace lets so many pass, each within its deadline, and all in the end."""
+    pace = run("own_pace")["AtOnce"](3)
+    in_flight: list[int] = []
+    async with InteractionsClient(
+        ClientConfig.from_env(),
+        pace=pace,
+        observers=[lambda _: in_flight.append(pace.state().in_flight)],
+    ) as client:
+        mobiles = [Identifier.mobile(f"91973852{number:04}") for number in range(50)]
+        assert all(isinstance(each, Found) for each in await client.lookup_all(mobiles))
+        pace.slots = asyncio.Semaphore(0)
+        late = await client.lookup(mobiles[0], timeout=0.01)
+    assert max(in_flight) == 3
+    assert in_flight[-1] == 0
+    assert isinstance(late, Unavailable)
+    assert sandbox.counts().received == 50
 
 
 @pytest.mark.parametrize("name", ["testing", "testing_outcomes"])

@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import zlib
+from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from capillary_interactions._http import session_pool
 from capillary_interactions._http.connector import Connector
 from capillary_interactions._http.transport import ResponseTooLargeError, TransportError
-from capillary_interactions._protocol.messages import Request
+from capillary_interactions._protocol.messages import Request, layer_headers
 from capillary_interactions.testing import run_without_waiting
 from tests.tables import table
 
@@ -137,3 +139,69 @@ JUST_IN_TIME: Final = TIMEOUT - 1e-10
 def test_ends_at_its_deadline_or_bound(script: Script, ending: object) -> None:
     """Also where it comes in the turn of the loop in which the head does, or after bad chunks."""
     assert ended(script, direct=True)[0] == ended(script, direct=False)[0] == ending
+
+
+TRACE: Final = {"traceparent": "00-x-y-01", "X-Ä": "ü"}
+RENEWED: Final = {"Authorization": "renewed", "Accept": "application/json"}
+OWN: Final = [
+    None,
+    TRACE,
+    {"traceparent": "00-x-y-02"},
+    {"user-agent": "mine"},
+    {"ACCEPT": "text/plain", "traceparent": "3"},
+    {"Host": "other"},
+    None,
+]
+
+
+CLOSING: Final = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+
+
+def written(*, direct: bool, renewed: bool) -> list[list[bytes]]:
+    """The lines of requests with headers of their own, one after the other."""
+
+    async def send(pool: session_pool.SessionPool, own: Mapping[str, str] | None) -> None:
+        async def renew() -> Mapping[str, str]:
+            return RENEWED if own is None else layer_headers(RENEWED, own)
+
+        headers = HEADERS if own is None else layer_headers(HEADERS, own)
+        request = Request(url=URL, headers=headers, before_send=renew if renewed else None)
+        assert (await pool.send(request, timeout=TIMEOUT)).body == BODY
+
+    async def send_all() -> None:
+        pool = session_pool.SessionPool(
+            connections=1, attempt=TIMEOUT, connect=1.0, max_body=MAX_BODY
+        )
+        pool._may_be_direct = direct
+        for own in OWN:
+            await send(pool, own)
+        await pool.aclose()
+
+    wires = list[Wire]()
+
+    async def connect(_self: Connector, *_: Any, **__: Any) -> ResponseHandler:
+        protocol = ResponseHandler(loop=asyncio.get_running_loop())
+        wires.append(Wire(protocol, Script([CLOSING])))
+        return protocol
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(aiohttp.TCPConnector, "_create_connection", connect)
+        run_without_waiting(send_all())
+    return [sorted(wire.written.split(b"\r\n")) for wire in wires]
+
+
+@table("renewed", [False, True])
+def test_sends_what_a_session_sends_of_headers_for_one_request(*, renewed: bool) -> None:
+    """In place of common ones of the same name, for this request alone, also after a new token."""
+    sent = written(direct=True, renewed=renewed)
+    assert sent == written(direct=False, renewed=renewed)
+    assert len(sent) == len(OWN)
+    assert sent[0] == sent[-1]
+    names = [
+        Counter(line.partition(b":")[0].lower() for line in lines if b":" in line) for lines in sent
+    ]
+    assert all(set(count.values()) == {1} for count in names)
+    assert all(b"traceparent" not in names[at] for at in (0, 3, 5, 6))
+    assert b"traceparent: 3" in sent[4]
+    assert b"ACCEPT: text/plain" in sent[4]
+    assert b"user-agent: mine" in sent[3]

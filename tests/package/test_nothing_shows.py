@@ -27,20 +27,25 @@ from capillary_interactions import (
     NotFound,
     OAuth,
     Outcome,
+    PaceState,
     Query,
     RateLimit,
     Rejected,
+    Request,
+    Response,
     RetryPolicy,
+    SlotAfterDeadlineError,
     Snapshot,
     Survey,
     Timeouts,
+    TransportError,
     Unavailable,
     Unreadable,
+    WaiterEvictedError,
 )
-from capillary_interactions._http.transport import TransportError
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
-from capillary_interactions._protocol.messages import Request, Response
+from capillary_interactions._protocol.messages import layer_headers
 from capillary_interactions.testing import Asked, FakeTransport
 from tests.tables import table
 
@@ -127,15 +132,20 @@ _VALUES: Final[tuple[Any, ...]] = (
     CapillaryError("no"),
     ConfigurationError("no"),
     EndpointDownError(1, "no", {}),
+    Request(url=_URL, headers={"Authorization": _SECRET}, body=_SECRET.encode()),
+    Response(status=200, headers={"set-cookie": _SECRET}, body=_EMAIL.encode()),
+    TransportError("the connection was reset"),
+    PaceState(rate=1.0, slots_left=1, waiting=0, in_flight=0, cool_down=0.0),
+    SlotAfterDeadlineError(1.0),
+    WaiterEvictedError(),
     InteractionsClient(_CONFIG, transport=FakeTransport()),
     InteractionsClient(_CONFIG, transport=FakeTransport()).snapshot(),
     *InteractionsClient(_CONFIG, transport=FakeTransport()).snapshot().credentials,
 )
 # Not exported, but a debugger, a plugin or a foreign transport sees them.
 _INNER: Final[tuple[Any, ...]] = (
-    Request(url=_URL, headers={"Authorization": _SECRET}, body=_SECRET.encode()),
-    Response(status=200, headers={"set-cookie": _SECRET}, body=_EMAIL.encode()),
-    TransportError("the connection was reset"),
+    Request(url=_URL, headers=layer_headers({"Authorization": _SECRET}, {"X-Key": _SECRET})),
+    InteractionsClient(_CONFIG, transport=FakeTransport()).with_options(headers={"X-Y": _SECRET}),
     Asked(
         url=_URL,
         path="/v1.1/customer/interaction",
@@ -171,7 +181,9 @@ def test_leaves_no_public_value_out() -> None:
         name for name in names if isinstance(getattr(capillary_interactions, name), enum.EnumMeta)
     }
 
-    assert set(names) - enums - {"Outcome", "to_jsonable"} == seen
+    # A union, a function, and protocols.
+    not_values = {"Outcome", "to_jsonable", "Transport", "Pace"}
+    assert set(names) - enums - not_values == seen
     assert {kind.__name__ for kind in (*get_args(Outcome), Snapshot, CredentialSnapshot)} <= seen
 
 

@@ -41,8 +41,13 @@ _CONTRACT = {
     "AuthenticationError",
     "LookupFailedError",
 }
-# Beyond the contract: what `snapshot()` gives, and what a stream's stop rule raises.
-_FURTHER = {"Snapshot", "CredentialSnapshot", "EndpointDownError"}
+# Beyond the contract: what `snapshot()` gives, and what a stream's stop rule raises; what one needs
+# for a transport, a hook for headers, or a pace of one's own.
+_FURTHER = {
+    *("Snapshot", "CredentialSnapshot", "EndpointDownError"),
+    *("Transport", "TransportError", "Request", "Response"),
+    *("Pace", "PaceState", "SlotAfterDeadlineError", "WaiterEvictedError"),
+}
 
 _NAMES = getattr(capillary_interactions, "__all__")  # noqa: B009 - not for type checkers
 

@@ -33,15 +33,23 @@ from capillary_interactions import (
     NotFound,
     OAuth,
     Outcome,
+    Pace,
+    PaceState,
     Query,
     RateLimit,
     Rejected,
+    Request,
+    Response,
     RetryPolicy,
+    SlotAfterDeadlineError,
     Snapshot,
     Survey,
     Timeouts,
+    Transport,
+    TransportError,
     Unavailable,
     Unreadable,
+    WaiterEvictedError,
     to_jsonable,
 )
 from capillary_interactions.events import (
@@ -205,6 +213,54 @@ async def look_up(config: ClientConfig, queries: list[Query], observer: Observer
         await client.aclose(drain=5.0)
     InteractionsClient(config, transport=FakeTransport([interactions(email=[message(1)])]))
     InteractionsClient(config, transport=None, pace=None, observers=[])
+
+
+class _Sending:
+    """A transport, as a class of the caller's own may be one."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - protocol
+        """What a request and a response hold."""
+        assert_type(request.url, str)
+        assert_type(request.headers, Mapping[str, str])
+        assert_type(request.credential, int)
+        assert_type(request.body, bytes | None)
+        if timeout < 1.0:
+            raise TransportError("no whole answer")
+        return Response(status=200, headers={"retry-after": "7"}, body=b"{}")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class _Pacing(Pace):
+    """A pace that says when to send."""
+
+    async def acquire(self, *, deadline: float | None, interactive: bool) -> None:
+        """What it raises."""
+        raise SlotAfterDeadlineError(1.0) if interactive else WaiterEvictedError
+
+    def state(self) -> PaceState:
+        """What a snapshot shows of it."""
+        return PaceState(rate=1.0, slots_left=1, waiting=0, in_flight=0, cool_down=0.0)
+
+
+def adapt(config: ClientConfig, pace: Pace) -> InteractionsClient:
+    """Transports, paces and headers of the caller's own, and a view."""
+    transport: Transport = _Sending()
+    client = InteractionsClient(
+        config,
+        transport=transport,
+        pace=pace,
+        request_headers=lambda request: {"X-Length": str(len(request.url))},
+    )
+    view = client.with_options(
+        timeouts=Timeouts(total=2.0),
+        retry=RetryPolicy(attempts=1),
+        headers={"X-Shop": "1"},
+        cache_ttl=30.0,
+    )
+    assert_type(view, InteractionsClient)
+    return view
 
 
 async def _events() -> AsyncIterator[Mapping[str, Any]]:

@@ -237,7 +237,7 @@ class MessageProcessor(Generic[_M]):
     ) -> Outcome | InvalidMessage:
         if isinstance(query, InvalidMessage):
             return query
-        outcome = await self._client._lookup_in_background(  # noqa: SLF001 - no public priority yet
+        outcome = await self._client._calls.look_up_in_background(  # noqa: SLF001 - no public priority yet
             to_query(query), message, self._timeout, None, MAX_TOLERATED
         )
         everywhere = isinstance(outcome, Rejected) and self._pages.are_everywhere()

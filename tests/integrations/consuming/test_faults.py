@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Hashable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -148,7 +149,9 @@ async def test_raises_where_a_lookup_was_cancelled_from_outside(
         raise asyncio.CancelledError
 
     async with client_of(answers_by_prefix()) as client:
-        monkeypatch.setattr(client, "_lookup_in_background", cancelled)
+        monkeypatch.setattr(
+            client, "_calls", SimpleNamespace(config=client.config, look_up_in_background=cancelled)
+        )
         with pytest.raises(RuntimeError, match="lookup was cancelled"):
             await asyncio.wait_for(
                 consume(client, endless([message]), key=key, handle=Handler()), 60.0

@@ -1,10 +1,12 @@
 """The spans of lookups: their parents and their attributes."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span
 
 from capillary_interactions import (
@@ -14,6 +16,7 @@ from capillary_interactions import (
     RetryPolicy,
 )
 from capillary_interactions.events import Event, Observer, RetryScheduled
+from capillary_interactions.integrations.opentelemetry import trace_headers
 from capillary_interactions.testing import (
     Answer,
     FakeTransport,
@@ -254,3 +257,51 @@ async def test_tells_the_global_providers_where_none_is_given() -> None:
         config, transport=FakeTransport(), observers=[Telemetry(config)]
     ) as client:
         (await client.lookup(CUSTOMER)).unwrap()
+
+
+def parents(headers: Mapping[str, str]) -> tuple[str, str]:
+    """The ids of the trace and of the span in a `traceparent`."""
+    _, trace, span, _ = headers["traceparent"].split("-")
+    return trace, span
+
+
+def ids_of(span: ReadableSpan) -> tuple[str, str]:
+    """The ids of the trace and of a span, as they are sent."""
+    context = span.get_span_context()
+    assert context is not None
+    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+
+
+async def test_sends_each_request_under_its_own_span() -> None:
+    """The server's spans hang under that request of the lookup, also after a retry."""
+    recorded, transport = RecordedTelemetry(), FakeTransport([503])
+    config = settings(retry=AT_ONCE)
+    async with InteractionsClient(
+        config,
+        transport=transport,
+        observers=[recorded.telemetry(config)],
+        request_headers=trace_headers,
+    ) as client:
+        with recorded.tracers.get_tracer("app").start_as_current_span("page"):
+            await asyncio.gather(
+                client.lookup(CUSTOMER), client.lookup(Identifier.mobile("919738522696"))
+            )
+    requests = [span for span in recorded.spans if span.kind is SpanKind.CLIENT]
+    assert len(requests) == len(transport.requests) == 3
+    assert Counter(parents(asked.headers) for asked in transport.requests) == Counter(
+        map(ids_of, requests)
+    )
+
+
+async def test_sends_requests_under_the_callers_span_without_telemetry() -> None:
+    """And without any header where there is no span."""
+    tracers, transport = TracerProvider(), FakeTransport()
+    async with InteractionsClient(
+        settings(), transport=transport, request_headers=trace_headers
+    ) as client:
+        await client.lookup(CUSTOMER)
+        with tracers.get_tracer("app").start_as_current_span("page") as page:
+            await client.lookup(CUSTOMER)
+    assert isinstance(page, ReadableSpan)
+    assert "traceparent" not in transport.requests[0].headers
+    assert parents(transport.requests[1].headers) == ids_of(page)
