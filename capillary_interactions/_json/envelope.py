@@ -5,7 +5,6 @@ collapsed to the object itself, `reciever`, line breaks around an address.
 """
 
 from collections.abc import Mapping
-from datetime import UTC
 from functools import partial
 from typing import Any, Final
 
@@ -24,7 +23,9 @@ from capillary_interactions._json.fields import (
     StructureHook,
     T,
     date,
+    is_empty,
     json_type_name,
+    lenient,
     list_of,
     required,
     string,
@@ -39,7 +40,7 @@ from capillary_interactions._json.zones import DateReader
 from capillary_interactions._model.interactions import Customer, CustomerInteractions, Interaction
 
 _WRAPPERS: Final = {
-    field.envelope: field.wrapper
+    field.envelope: frozenset({field.wrapper})
     for field in INTERACTION.fields
     if field.envelope is not None and field.wrapper is not None
 }
@@ -53,12 +54,13 @@ _Network = tuple[dict[str, Any], tuple[Interaction, ...]]
 def envelope_reader(dates: DateReader) -> ObjectReader[CustomerInteractions]:
     """A function that reads such answers, with its dates as given."""
     read_networks = _one_or_many(_network_reader(dates))("network")
+    read_customer = _structure_fn(CUSTOMER, dates, {})
 
     def envelope(body: Any) -> CustomerInteractions:
         response = _require_object(body, "response")
         extra = unknown_fields(body, frozenset({"response"}))
         try:
-            return _read_answer(response, read_networks, extra)
+            return _read_answer(response, read_networks, read_customer, extra)
         except SchemaMismatch as error:
             raise error.prefixed("response") from None
 
@@ -66,14 +68,20 @@ def envelope_reader(dates: DateReader) -> ObjectReader[CustomerInteractions]:
 
 
 def _read_answer(
-    response: dict[str, Any], read_networks: StructureHook, extra: dict[str, Any]
+    response: dict[str, Any],
+    read_networks: StructureHook,
+    read_customer: ObjectReader[Customer],
+    extra: dict[str, Any],
 ) -> CustomerInteractions:
     path, customer = _only_customer(response)
     try:
         networks = _read_networks(_require_object(customer, "interactions"), read_networks)
-        who = _read_customer(customer)
+        who = read_customer(customer)
     except SchemaMismatch as error:
         raise error.prefixed(path) from None
+    unknown_networks = unknown_fields(customer["interactions"], frozenset({"network"}))
+    if unknown_networks:
+        set_frozen(who, "extra", {**who.extra, "interactions": unknown_networks})
     extra |= _unknown_of_response(response, batch=path != "customer")
     unknown = [rest for rest, _ in networks if rest]
     if unknown:
@@ -91,7 +99,7 @@ def _read_answer(
 def _only_customer(response: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The customer and its path; sibling calls for several have it at `customers.customer`."""
     batch = response.get("customers")
-    if not (_is_empty(response.get("customer")) and isinstance(batch, dict)):
+    if not (is_empty(response.get("customer")) and isinstance(batch, dict)):
         return "customer", _require_object(response, "customer")
     path, sent = "customers.customer", batch.get("customer", MISSING)
     if isinstance(sent, list):
@@ -131,18 +139,6 @@ def _listed_warnings(warnings: Any) -> list[Any]:
     return warnings if isinstance(warnings, list) else [warnings]
 
 
-def _read_customer(customer: dict[str, Any]) -> Customer:
-    who: Customer = _CUSTOMER(customer)
-    unknown = unknown_fields(customer["interactions"], frozenset({"network"}))
-    if unknown:
-        set_frozen(who, "extra", {**who.extra, "interactions": unknown})
-    return who
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value == "" or value == "null"  # noqa: PLR1714 - it may be unhashable
-
-
 def _require_object(parent: Any, key: str) -> dict[str, Any]:
     if not isinstance(parent, dict):
         raise SchemaMismatch("", "an object", json_type_name(parent))
@@ -163,7 +159,7 @@ def _read_networks(interactions: dict[str, Any], read: StructureHook) -> tuple[_
 
 
 def _network_reader(dates: DateReader) -> ObjectReader[_Network]:
-    read_name = _lenient(string)("name")
+    read_name = lenient(string, "name")
     read_interactions = _one_or_many(_interaction_reader(dates))("interaction")
 
     def network(sent: Any) -> _Network:
@@ -185,12 +181,12 @@ def _interaction_reader(dates: DateReader) -> ObjectReader[Interaction]:
     read = _object_reader(INTERACTION, dates)
 
     def interaction(sent: Any) -> Interaction:
-        counted = not isinstance(sent, dict) or not _is_empty(sent.get("count"))
+        counted = not isinstance(sent, dict) or not is_empty(sent.get("count"))
         value: Interaction = read(sent if counted else {**sent, "count": 0})
         if not counted:
             listed = len(value.messages) + len(value.surveys) + len(value.locations)
             set_frozen(value, "count", listed)
-        if not _is_empty(sent.get("messages")):
+        if not is_empty(sent.get("messages")):
             set_frozen(value, "_has_message_list", True)
         unknown = _unknown_in_wrappers(sent)
         if unknown:
@@ -202,12 +198,12 @@ def _interaction_reader(dates: DateReader) -> ObjectReader[Interaction]:
 
 def _unknown_in_wrappers(sent: Mapping[str, Any]) -> dict[str, Any]:
     """What stands beside a list in the object around it."""
-    unknown = {
-        key: unknown_fields(sent[key], frozenset({inner}))
-        for key, inner in _WRAPPERS.items()
-        if isinstance(sent.get(key), dict)
-    }
-    return {key: rest for key, rest in unknown.items() if rest}
+    unknown = {}
+    for key, known in _WRAPPERS.items():
+        wrapper = sent.get(key)
+        if wrapper.__class__ is dict and (rest := unknown_fields(wrapper, known)):
+            unknown[key] = rest
+    return unknown
 
 
 def _object_reader(objects: ObjectFields, dates: DateReader) -> ObjectReader[Any]:
@@ -218,7 +214,7 @@ def _object_reader(objects: ObjectFields, dates: DateReader) -> ObjectReader[Any
 
     def message(sent: Any) -> Any:
         is_corrected = (
-            isinstance(sent, dict) and _is_empty(sent.get("reciever")) and "receiver" in sent
+            isinstance(sent, dict) and is_empty(sent.get("reciever")) and "receiver" in sent
         )
         return read_corrected(sent) if is_corrected else read(sent)
 
@@ -246,18 +242,8 @@ def _hook(field: Field, dates: DateReader) -> FieldHook:
     if field.objects is not None and field.wrapper is not None:
         return _wrapped_list(field.wrapper, _object_reader(field.objects, dates))
     check = field.envelope_check or field.check
-    hook = _lenient(partial(date, dates.parser()) if check is date else check)
-    return required(hook) if field.required else hook
-
-
-def _lenient(field: FieldHook) -> FieldHook:
-    """A field in which "null" and "" mean nothing."""
-
-    def at(key: str) -> StructureHook:
-        strict = field(key)
-        return lambda value, _: strict(None if _is_empty(value) else value, _)
-
-    return at
+    hook = partial(lenient, partial(date, dates.parser()) if check is date else check)
+    return partial(required, hook) if field.required else hook
 
 
 def _one_or_many(read_one: ObjectReader[T]) -> FieldHook:
@@ -265,7 +251,7 @@ def _one_or_many(read_one: ObjectReader[T]) -> FieldHook:
     listed = list_of(read_one)
 
     def at(key: str) -> StructureHook:
-        strict = _lenient(listed)(key)
+        strict = lenient(listed, key)
 
         def read(value: Any, _: Any) -> Any:
             if not isinstance(value, dict):
@@ -287,7 +273,7 @@ def _wrapped_list(inner: str, read_one: ObjectReader[Any]) -> FieldHook:
         strict = _one_or_many(read_one)(inner)
 
         def read(value: Any, _: Any) -> Any:
-            if _is_empty(value) or value == []:
+            if is_empty(value) or value == []:
                 return ()
             if not isinstance(value, dict):
                 raise SchemaMismatch(key, "an object", json_type_name(value))
@@ -299,6 +285,3 @@ def _wrapped_list(inner: str, read_one: ObjectReader[Any]) -> FieldHook:
         return read
 
     return at
-
-
-_CUSTOMER: Final = _structure_fn(CUSTOMER, DateReader(UTC), {})

@@ -192,6 +192,17 @@ def date(parse: DateParser, key: str) -> StructureHook:
     return read
 
 
+def is_empty(value: Any) -> bool:
+    """Whether a value of an envelope means nothing."""
+    return value is None or value == "" or value == "null"  # noqa: PLR1714 - it may be unhashable
+
+
+def lenient(field: FieldHook, key: str) -> StructureHook:
+    """A field in which "null" and "" mean nothing."""
+    strict = field(key)
+    return lambda value, _: strict(None if is_empty(value) else value, _)
+
+
 def nested(read_one: ObjectReader[T]) -> FieldHook:
     """One object."""
 
@@ -231,19 +242,15 @@ def list_of(read_one: ObjectReader[T]) -> FieldHook:
     return at
 
 
-def required(field: FieldHook) -> FieldHook:
+def required(field: FieldHook, key: str) -> StructureHook:
     """A field that proves the shape: null will not do."""
+    optional = field(key)
 
-    def at(key: str) -> StructureHook:
-        optional = field(key)
+    def read(value: Any, _: Any) -> Any:
+        checked = optional(value, _)
+        return _refuse(optional, value) if checked is None else checked
 
-        def read(value: Any, _: Any) -> Any:
-            checked = optional(value, _)
-            return _refuse(optional, value) if checked is None else checked
-
-        return read
-
-    return at
+    return read
 
 
 def _refuse(optional: StructureHook, value: Any) -> Any:

@@ -56,5 +56,5 @@ def _hook(field: Field, dates: DateReader) -> FieldHook:
     elif field.check is date:
         hook = partial(date, dates.parser())
     if field.required:
-        return required(hook)
+        return partial(required, hook)
     return hook if field.default is None else with_default(field.default, hook)

@@ -128,6 +128,8 @@ def unknown_fields(
 
     Raises `SchemaMismatch` if something in it is nested too deep.
     """
+    if known.issuperset(sent):
+        return {}
     extra = {key: value for key, value in sent.items() if key not in known and value is not None}
     if _exceeds_depth(extra, levels):
         raise SchemaMismatch(

@@ -16,9 +16,12 @@ from capillary_interactions._json.fields import (
     ObjectReader,
     SchemaMismatch,
     UnparsedDateError,
+    address,
     date,
     integer,
+    lenient,
     nullable_id,
+    required,
     string,
 )
 from capillary_interactions._model.quick_init import mutable_twin
@@ -48,6 +51,18 @@ _WRITTEN_OUT: Final[Mapping[Any, tuple[str, ...]]] = {
         "    {value} = parse_{name}({value})",
         "    if {value} is None: return careful(sent)",
     ),
+}
+# The same for fields of an envelope, in which "null" and "" mean nothing. Numbers are strings there
+# now and then, and left to the check.
+_EMPTY: Final = "elif {value} == '' or {value} == 'null': {value} = None"
+_NO_STRING: Final = "elif type({value}) is not str: return careful(sent)"
+_NO_INTEGER: Final = "elif type({value}) is not int: {value} = check_{name}({value}, None)"
+_LENIENT: Final[Mapping[Any, tuple[str, ...]]] = {
+    integer: (_NO_INTEGER,),
+    nullable_id: (_NO_INTEGER, "elif {value} == -1: {value} = None"),
+    string: (_NO_STRING, _EMPTY),
+    address: (_NO_STRING, _EMPTY, "else: {value} = {value}.strip() or None"),
+    date: (_NO_STRING, _EMPTY, *_WRITTEN_OUT[date][1:]),
 }
 _CALLED: Final = ("else: {value} = check_{name}({value}, None)",)
 
@@ -83,8 +98,7 @@ def make_usual_reader(
         **{f"check_{name}": hook(key) for name, (key, hook) in fields.items()},
     }
     for name, (_, hook) in fields.items():
-        if isinstance(hook, partial):
-            names |= _date_names(name, hook.args[0])
+        names |= _date_names(name, hook)
     values = {field.name: f"default_{field.name}" for field in attrs.fields(model)}
     values |= {name: f"field_{name}" for name in fields} | {"extra": "{}"}
     values |= {"_source": "sent"} if keep_source else {}
@@ -93,7 +107,17 @@ def make_usual_reader(
     return read
 
 
-def _date_names(name: str, parse: CachedDateParser) -> dict[str, Any]:
+def _unwrapped(hook: FieldHook, wrapper: Any) -> tuple[FieldHook, bool]:
+    """A field without a wrapper, and whether it had it."""
+    wrapped = isinstance(hook, partial) and hook.func is wrapper
+    return (hook.args[0], True) if wrapped else (hook, False)  # type: ignore[attr-defined] # a partial
+
+
+def _date_names(name: str, hook: FieldHook) -> dict[str, Any]:
+    hook, _ = _unwrapped(hook, lenient)
+    if not (isinstance(hook, partial) and hook.func is date):
+        return {}
+    parse: CachedDateParser = hook.args[0]
     return {
         f"parse_{name}": parse,
         f"hours_{name}": parse.hours,
@@ -133,5 +157,11 @@ def _read_lines(name: str, key: str, hook: FieldHook) -> Iterator[str]:
         yield f"if {value} is None: return careful(sent)"
     else:
         yield f"if {value} is None: absent += 1; {value} = {absent!r}"
-    lines = _WRITTEN_OUT.get(hook.func if isinstance(hook, partial) else hook, _CALLED)
-    yield from (line.format(value=value, name=name, to_hour=TO_HOUR) for line in lines)
+    hook, is_required = _unwrapped(hook, required)
+    hook, is_lenient = _unwrapped(hook, lenient)
+    type_ = hook.func if isinstance(hook, partial) else hook
+    lines = (_LENIENT if is_lenient else _WRITTEN_OUT).get(type_, _CALLED)
+    parts = {"value": value, "name": name, "to_hour": TO_HOUR}
+    yield from (line.format_map(parts) for line in lines)
+    if is_required:
+        yield f"if {value} is None: return careful(sent)"
