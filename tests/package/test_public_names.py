@@ -61,6 +61,8 @@ _FOREIGN = [
     "prometheus_client",
     "throttled",
     "pyarrow",
+    "ray",
+    "pyspark",
     "matplotlib",
     "phonenumbers",
     "pandas",
@@ -70,8 +72,8 @@ _FOREIGN = [
     "httpx",
 ]
 _OWN = [
-    f"capillary_interactions.{name}" for name in ("cli", "sandbox", "jobs", "integrations",
-                                                  "tables", "testing")
+    f"capillary_interactions.{name}" for name in ("cli", "engines", "sandbox", "jobs",
+                                                  "integrations", "tables", "testing")
 ]  # fmt: skip
 
 
@@ -90,7 +92,9 @@ def test_has_every_name_that_it_exports(module: object) -> None:
 
 def test_exports_nothing_else_that_is_not_private() -> None:
     """Whatever else the package holds begins with an underscore or is a part of its own."""
-    parts = {"events", "testing", "sandbox", "cli", "jobs", "integrations", "tables"}
+    parts = {
+        *("events", "testing", "sandbox", "cli", "jobs", "integrations", "tables", "engines"),
+    }
     tools = {"TYPE_CHECKING", "lazy_names"}
     for name in _NAMES:
         getattr(capillary_interactions, name)

@@ -4,8 +4,10 @@ A name that goes, an argument that changes its place or its type, and an ending 
 forgets are type errors here.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Any, Never, assert_never, assert_type
 
 from capillary_interactions import (
@@ -52,6 +54,9 @@ from capillary_interactions import (
     WaiterEvictedError,
     to_jsonable,
 )
+from capillary_interactions.engines import divided, done_counts, enrich_batches, result_schema
+from capillary_interactions.engines.ray import enrich_dataset
+from capillary_interactions.engines.spark import enrich_dataframe
 from capillary_interactions.events import (
     AttemptBegan,
     AttemptEnded,
@@ -68,7 +73,7 @@ from capillary_interactions.events import (
     Throttled,
     TokenRefreshed,
 )
-from capillary_interactions.jobs import CustomerList, Plan, plan_job
+from capillary_interactions.jobs import CustomerList, Plan, StopRules, plan_job
 from capillary_interactions.tables import to_arrow
 from capillary_interactions.testing import (
     FakeTransport,
@@ -411,6 +416,29 @@ async def tabulate(outcomes: list[Outcome], events: AsyncIterator[Outcome]) -> N
     table: Any = to_arrow(outcomes)
     assert_type(await to_arrow(events, mask_codes=True), Any)
     assert_type(table, Any)
+
+
+def enrich(batches: Iterable[Any], config: ClientConfig) -> Iterator[Any]:
+    """What is looked up, and how, is said by name; the quota is divided before."""
+    assert_type(divided(config, 2), ClientConfig)
+    assert_type(done_counts("done"), Counter[str])
+    result_schema(next(iter(batches)).schema, identifier="mobile", column=1, row="n")
+    enrich_dataset(batches, config, workers=2, identifier="mobile", done="done", batch_size=9)
+    enrich_dataframe(batches, config, workers=2, identifier="mobile", mask_codes=True)
+    enrich_dataset(batches, config, workers=2)  # type: ignore[call-arg]
+    enrich_dataframe(batches, config, workers=2, identifier="mobile", of=1)  # type: ignore[call-arg]
+    return enrich_batches(
+        batches,
+        config,
+        identifier="mobile",
+        network="capillary",
+        type="email",
+        done=Path("done"),
+        in_flight=8,
+        timeout=9.0,
+        share=0.5,
+        stops=StopRules(give_up_after=0),
+    )
 
 
 async def plan(customers: CustomerList, config: ClientConfig) -> Plan:

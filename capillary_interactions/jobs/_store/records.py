@@ -52,7 +52,7 @@ class OutcomeBatch:
             outcome.request_id,
         )
         if isinstance(outcome, Found):
-            self.found.append((*columns, _answer(outcome.customer).decode()))
+            self.found.append((*columns, answer_json(outcome.customer)))
         else:
             self.others.append((*columns, *_reason(outcome)))
         self.numbers.append(number)
@@ -69,10 +69,10 @@ def _storable(value: Any) -> Any:
     return None if isinstance(value, int) and abs(value) > _MAX_INTEGER else value
 
 
-def _answer(customer: CustomerInteractions) -> bytes:
+def answer_json(customer: CustomerInteractions) -> str:
     """An answer as it was sent, as JSON; one that was not sent like this, as `to_jsonable` does."""
     sent = customer._source  # noqa: SLF001 - the models' own memory, of what to_jsonable gives back
-    return orjson.dumps(to_jsonable(customer) if sent is None else sent)
+    return orjson.dumps(to_jsonable(customer) if sent is None else sent).decode()
 
 
 def _without_nulls(answer: str) -> str:

@@ -1,0 +1,1 @@
+"""Do the workers of an engine look customers up as one process does, whichever of them is lost?"""
