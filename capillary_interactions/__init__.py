@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from capillary_interactions._config.limits import RateLimit as RateLimit
     from capillary_interactions._config.limits import RetryPolicy as RetryPolicy
     from capillary_interactions._config.limits import Timeouts as Timeouts
+    from capillary_interactions._config.tls import Tls as Tls
     from capillary_interactions._errors import AuthenticationError as AuthenticationError
     from capillary_interactions._errors import CapillaryError as CapillaryError
     from capillary_interactions._errors import ConfigurationError as ConfigurationError
@@ -67,6 +68,7 @@ else:
             "._config.credentials": "BasicAuth OAuth",
             "._config.clusters": "Cluster",
             "._config.limits": "RateLimit RetryPolicy Timeouts",
+            "._config.tls": "Tls",
             "._errors": "AuthenticationError CapillaryError ConfigurationError EndpointDownError",
             "._http.transport": "Transport TransportError",
             "._json.unstructure": "to_jsonable",

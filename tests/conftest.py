@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import gc
+import os
 from typing import Final
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import settings
 settings.register_profile("suite", settings(), max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile("suite")
+
+# Clients obey a proxy of the environment, which would not reach a test's own servers.
+for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[_name]
 
 # What is collected stays: nothing of it is garbage, and no later collection needs to look at it.
 gc.disable()

@@ -1,5 +1,7 @@
 """Which of several credentials sends next, and which is disabled?"""
 
+import logging
+import os
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from capillary_interactions._config.clusters import other_hosts
 from capillary_interactions._config.limits import RetryPolicy
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._http.auth import build_auth
+from capillary_interactions._http.route import build_route, unused_settings
 from capillary_interactions._http.session_pool import SessionPool
 from capillary_interactions._http.transport import CheckedTransport, ForeignTransport, Transport
 from capillary_interactions._pacing.local_pace import LocalPace
@@ -23,6 +26,8 @@ from capillary_interactions.events import CredentialRefused, TokenRefreshed
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
+
+_LOGGER: Final = logging.getLogger("capillary_interactions")
 
 # After as many failures in a row a credential is used less than those that do not fail.
 _MAX_FAILURES: Final = 5
@@ -176,7 +181,13 @@ def max_pause(retry: RetryPolicy) -> float:
 def build_transport(
     config: ClientConfig, given: "Transport | ClientSession | None"
 ) -> CheckedTransport:
-    """The caller's transport, or a pool of sessions: the caller's one, or its own."""
+    """The caller's transport, or a pool of sessions: the caller's one, or its own.
+
+    Raises:
+        ConfigurationError: The environment names a proxy that cannot be one.
+    """
+    if given is not None and (unused := unused_settings(config, os.environ, given)):
+        _LOGGER.warning("%s", unused)
     if given is not None and hasattr(given, "send"):
         return ForeignTransport(cast("Transport", given))
     return SessionPool(
@@ -185,6 +196,7 @@ def build_transport(
         connect=config.timeouts.connect,
         max_body=config.max_body,
         session=given,
+        route=build_route(config, os.environ, borrowed=given is not None),
     )
 
 

@@ -14,7 +14,9 @@ from capillary_interactions._config.credentials import BasicAuth, Credential, OA
 from capillary_interactions._config.endpoint import is_loopback, to_base_url
 from capillary_interactions._config.layers import CONFIG_FILE, PROFILE, gather, named_profile
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
+from capillary_interactions._config.proxy import show_proxy, to_proxy
 from capillary_interactions._config.time_zones import cluster_zone
+from capillary_interactions._config.tls import Tls
 from capillary_interactions._config.validation import (
     check_headers,
     valid_count,
@@ -120,6 +122,12 @@ class ClientConfig:
             keeps the event loop for long; of one that is much larger, the reader of JSON alone
             may, with 10 to 90 ms for each MiB.
         allow_http: Whether plain http:// may leave this machine.
+        proxy: The forward proxy: a URL (`http://user:password@proxy.example:3128`, or https://);
+            "env", the default, for the one that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
+            choose when the client is made; None for no proxy. A session of yours decides for
+            itself, unless this is a URL.
+        tls: Which certificates are trusted, and this client's own one. A session of yours decides
+            for itself, unless something is set here.
 
     Raises:
         ConfigurationError: A setting cannot work; the message begins with its name.
@@ -145,6 +153,8 @@ class ClientConfig:
     cache_ttl: float = field(default=0.0, validator=valid_seconds(zero=True))
     max_body: int = field(default=1024 * 1024, validator=valid_count())
     allow_http: bool = field(default=False, validator=valid_type(bool))
+    proxy: str | None = field(default="env", converter=to_proxy, repr=show_proxy)
+    tls: Tls = field(factory=Tls, validator=valid_type(Tls))
 
     def __attrs_post_init__(self) -> None:
         """Check that the settings fit each other, and find the time zone of the cluster."""

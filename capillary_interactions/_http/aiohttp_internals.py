@@ -17,7 +17,7 @@ import aiohttp.http
 # Where each is found, and the arguments with which it is called.
 _CALLED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("TCPConnector.connect", ("self", "req", "traces", "timeout")),
-    ("ClientRequest", ("method", "url", "headers", "session")),
+    ("ClientRequest", ("method", "url", "headers", "session", "proxy", "proxy_headers", "ssl")),
     ("connector.Connection.release", ("self",)),
     ("connector.Connection.close", ("self",)),
     (

@@ -8,18 +8,30 @@ import aiohttp
 
 from capillary_interactions._config.clusters import other_hosts
 from capillary_interactions._http import failure_reasons
+from capillary_interactions._http.route import Route
 from capillary_interactions._http.transport import (
     MisconfiguredError,
     ShortageError,
     TransportError,
 )
-from capillary_interactions._protocol.codes import CLIENT_CERTIFICATE
 
 DROPPED: Final = "the connection was closed before an answer came"
 
 
 class ConnectionDroppedError(aiohttp.ClientConnectionError):
     """The connection was closed before an answer came."""
+
+
+class NoTunnelError(aiohttp.ClientConnectionError):
+    """The proxy that was to connect to the server gave no answer of HTTP."""
+
+
+_UNCONNECTED: Final = (
+    aiohttp.ClientConnectorError,
+    ssl.SSLError,
+    ConnectionDroppedError,
+    NoTunnelError,
+)
 
 
 def raise_as_session(error: Exception) -> NoReturn:
@@ -37,19 +49,27 @@ def raise_as_session(error: Exception) -> NoReturn:
     raise error
 
 
-def translated(error: Exception, host: str, proxy: str) -> TransportError | None:
+def raise_of_proxy(error: Exception) -> NoReturn:
+    """Raise what went wrong before a proxy had connected: not to be taken for the server's."""
+    own = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, TimeoutError)
+    if isinstance(error, own):
+        raise error
+    raise NoTunnelError(type(error).__name__) from error
+
+
+def translated(error: Exception, host: str, route: Route) -> TransportError | None:
     """What happened, as an error of ours; None for what is a fault of the program itself."""
     short = _shortage(error)
     if short is not None:
         return ShortageError(short)
     if isinstance(error, MemoryError | RuntimeError):
         return None
-    if isinstance(error, aiohttp.ClientConnectorError | ssl.SSLError | ConnectionDroppedError):
-        return without_connection(error, host, proxy)
+    if isinstance(error, _UNCONNECTED):
+        return without_connection(error, host, route)
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        return MisconfiguredError(failure_reasons.certificate(error))
+        return MisconfiguredError(failure_reasons.certificate(error, route.trust))
     if isinstance(error, aiohttp.ClientResponseError):
-        return _without_http(error)
+        return _without_http(error, route)
     return TransportError(_failure_reason(error))
 
 
@@ -68,39 +88,66 @@ def _shortage(error: Exception) -> str | None:
     return short
 
 
-def without_connection(error: Exception, host: str, proxy: str) -> TransportError:
+def without_connection(error: Exception, host: str, route: Route) -> TransportError:
     """Why there is no connection, or none any more."""
     match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return MisconfiguredError(failure_reasons.certificate(error.certificate_error))
-        case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            reason, permanent = failure_reasons.handshake(getattr(error, "os_error", error))
-            return (MisconfiguredError if permanent else TransportError)(reason)
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            reason, permanent = _without_tls(error, route)
+        case ssl.SSLError():
+            reason, permanent = failure_reasons.handshake(error)
         case aiohttp.ClientConnectorError():
-            return TransportError(_unconnected(error, host, proxy))
+            reason, permanent = _unconnected(error, host, route), False
+        case NoTunnelError():
+            reason, permanent = failure_reasons.no_tunnel(route.through), False
         case _:
-            if failure_reasons.wants_certificate(error.__cause__):
-                return MisconfiguredError(CLIENT_CERTIFICATE)
-            return TransportError(DROPPED)
+            alert = failure_reasons.client_alert(error.__cause__)
+            reason, permanent = alert or f"{DROPPED}{route.dropped}", alert is not None
+    return (MisconfiguredError if permanent else TransportError)(reason)
 
 
-def _unconnected(error: aiohttp.ClientConnectorError, host: str, proxy: str) -> str:
+def _without_tls(
+    error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError, route: Route
+) -> tuple[str, bool]:
+    to_proxy = route.leads_to(error.host, error.port)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        owner = f"the TLS certificate of {route.through}" if to_proxy else failure_reasons.SERVERS
+        reason = failure_reasons.certificate(error.certificate_error, route.trust, owner)
+        return reason, True
+    if to_proxy:
+        return failure_reasons.no_tls(route.through), True
+    return failure_reasons.handshake(error.os_error)
+
+
+def _unconnected(error: aiohttp.ClientConnectorError, host: str, route: Route) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        # A borrowed session's proxy has a connection of its own, with its own host.
-        owner = " of the proxy" if error.host != host else ""
-        hosts = other_hosts(host) if not owner else ""
-        return f"the host name{owner} does not resolve{proxy}{hosts and f'; {hosts}'}"
-    proxied = " to the proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-    return f"no connection{proxied}: {failure_reasons.system(error.os_error)}{proxy}"
+        # A proxy has a connection of its own, with its own host.
+        if error.host != host:
+            return f"the host name of {route.through} does not resolve"
+        hosts = other_hosts(host)
+        return f"the host name does not resolve{route.hint}{hosts and f'; {hosts}'}"
+    proxied = isinstance(error, aiohttp.ClientProxyConnectionError)
+    to = f" to {route.through}" if proxied else ""
+    return f"no connection{to}: {failure_reasons.system(error.os_error)}{route.hint}"
 
 
-def _without_http(error: aiohttp.ClientResponseError) -> TransportError:
+def _without_http(error: aiohttp.ClientResponseError, route: Route) -> TransportError:
     """Why what came is no answer of HTTP."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        type_ = MisconfiguredError if error.status in {403, 405, 407} else TransportError
-        return type_(failure_reasons.proxy_refusal(error.status))
-    reason, permanent = failure_reasons.bad_answer(error.message)
+        reason, permanent = failure_reasons.proxy_refusal(
+            error.status,
+            route.through,
+            authorised=bool(route.authorization()),
+            schemes=_schemes(error),
+        )
+    else:
+        reason, permanent = failure_reasons.bad_answer(error.message)
     return (MisconfiguredError if permanent else TransportError)(reason)
+
+
+def _schemes(error: aiohttp.ClientHttpProxyError) -> frozenset[str]:
+    """How a proxy lets one prove who one is: "basic", "ntlm", ..."""
+    fields = error.headers.getall("Proxy-Authenticate", []) if error.headers else []
+    return frozenset(field.partition(" ")[0].lower() for field in fields)
 
 
 def _failure_reason(error: Exception) -> str:

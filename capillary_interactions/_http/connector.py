@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 
-from capillary_interactions._http.client_errors import ConnectionDroppedError
+from capillary_interactions._http.client_errors import ConnectionDroppedError, raise_of_proxy
 from capillary_interactions._protocol.messages import Request
 
 if TYPE_CHECKING:
@@ -61,11 +61,32 @@ class Connector(aiohttp.TCPConnector):
         expect_nothing(protocol)
         super()._release(key, protocol, should_close=should_close)
 
-    async def _create_connection(self, *args: Any, **kwargs: Any) -> "ResponseHandler":
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> "ResponseHandler":
         NEW_CONNECTION.set(True)
-        protocol = await super()._create_connection(*args, **kwargs)
+        if req.proxy is None:
+            protocol = await super()._create_connection(req, traces, timeout)
+        else:
+            protocol = await self._connect_by_proxy(req, traces, timeout)
         _shorten_reads(protocol.transport)
         return protocol
+
+    async def _connect_by_proxy(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> "ResponseHandler":
+        # aiohttp limits the time of each step, but not that of the answer to CONNECT.
+        async with asyncio.timeout(timeout.sock_connect):
+            try:
+                return await super()._create_connection(req, traces, timeout)
+            except (aiohttp.ClientError, OSError) as error:
+                raise_of_proxy(error)
 
 
 async def wait_to_send(connection: "Connection", request: Request) -> "Mapping[str, str] | None":

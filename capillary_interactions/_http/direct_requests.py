@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -74,6 +74,7 @@ class DirectRequests:
         timeout: For connecting; its total is not looked at.
         max_body: Bytes of an answer at most, after decompression.
         limits: Bounds of an answer's head, by aiohttp's names.
+        options: What else aiohttp's request is made with: a proxy, a context of TLS.
     """
 
     def __init__(
@@ -84,12 +85,16 @@ class DirectRequests:
         timeout: aiohttp.ClientTimeout,
         max_body: int,
         limits: Mapping[str, int],
+        options: Mapping[str, Any],
     ) -> None:
         self._session = session
         self._connector = connector
         self._timeout = timeout
         self._max_body = max_body
         self._params: dict[str, Any] = {"read_until_eof": True, **limits}
+        self._options = dict(options)
+        if "proxy_headers" in options:
+            self._options["proxy_headers"] = {**session.headers, **options["proxy_headers"]}
         self._heads: dict[str, _Head] = {}
         self._timeouts = RequestTimeouts(asyncio.get_running_loop())
 
@@ -99,6 +104,8 @@ class DirectRequests:
             request.body is None
             and _is_plain(request.url) is not None
             and not self._session.trace_configs
+            # Without a tunnel, a proxy wants the whole URL.
+            and ("proxy" not in self._options or request.url.startswith("https:"))
         )
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
@@ -175,7 +182,12 @@ class DirectRequests:
         parsed, merged = URL(url, encoded=True), self._session.headers.copy()
         for name, value in headers.items():
             merged[name] = value
-        request = _PreparedRequest("GET", parsed, headers=merged, session=self._session)
+        request = _PreparedRequest(
+            "GET", parsed, headers=merged, session=self._session, **self._options
+        )
+        if request.proxy_headers is not None:
+            # aiohttp adds it, and takes a connection for another one's by these headers.
+            cast("Any", request.proxy_headers)["Host"] = request.headers["Host"]
         request.headers.update(renewed or {})
         fields = _lines(request.headers) + b"\r\n"
         return _Head(request, headers, renewed, parsed.raw_path, fields)

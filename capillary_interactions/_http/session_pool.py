@@ -1,7 +1,6 @@
 """Which way does a request go? By an aiohttp session, or by the short way over its connections."""
 
 import asyncio
-import os
 from contextlib import AsyncExitStack
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from capillary_interactions._http import aiohttp_internals, failure_reasons
+from capillary_interactions._http import aiohttp_internals
 from capillary_interactions._http.client_errors import (
     DROPPED,
     ConnectionDroppedError,
@@ -20,6 +19,7 @@ from capillary_interactions._http.client_errors import (
 from capillary_interactions._http.connector import NEW_CONNECTION, REQUEST, Connector
 from capillary_interactions._http.direct_requests import DirectRequests
 from capillary_interactions._http.response_body import read_body
+from capillary_interactions._http.route import Route
 from capillary_interactions._http.transport import (
     CANCELLED,
     ResponseTooLargeError,
@@ -50,6 +50,7 @@ _LIMITS: Final[dict[str, Any]] = {
     "max_field_size": 64 * 1024,
     "max_headers": 1000,
 }
+_STRAIGHT: Final = Route()
 # Sessions that are being closed; a task without a reference may be collected.
 _CLOSING: Final = set[asyncio.Task[None]]()
 
@@ -64,6 +65,7 @@ class SessionPool:
         connect: Seconds for opening a connection.
         max_body: Bytes of an answer at most, after decompression.
         session: A session of the caller's to use for every credential; it is never closed here.
+        route: By which way connections reach the server.
 
     Attributes:
         calls_before_send: Whether `Request.before_send` is awaited.
@@ -77,7 +79,10 @@ class SessionPool:
         connect: float,
         max_body: int,
         session: aiohttp.ClientSession | None = None,
+        route: Route = _STRAIGHT,
     ) -> None:
+        self._route = route
+        self._options = _request_options(route)
         self._connections = connections
         self._connect = connect
         self._max_body = max_body
@@ -99,16 +104,16 @@ class SessionPool:
         except ConnectionDroppedError as error:
             if self._borrowed is None and not NEW_CONNECTION.get():
                 raise StaleConnectionError(DROPPED) from error
-            raise without_connection(error, "", "") from error
+            raise without_connection(error, "", self._route) from error
         except TimeoutError as error:
-            raise self._timeout_error(error, timeout, request.url) from error
+            raise self._timeout_error(error, timeout) from error
         except asyncio.CancelledError as error:
             if is_cancelling():
                 raise
             raise TransportError(CANCELLED) from error
         except (aiohttp.ClientError, OSError, ValueError, MemoryError, RuntimeError) as error:
             host = urlsplit(request.url).hostname or ""
-            meant = translated(error, host, self._unused_proxy(request.url))
+            meant = translated(error, host, self._route)
             if meant is None:
                 raise
             raise meant from error
@@ -133,17 +138,22 @@ class SessionPool:
         timeout: float,  # noqa: ASYNC109
     ) -> Response:
         REQUEST.set(request)
+        headers = request.headers
+        if self._route.proxy is not None and request.url.startswith("http:"):
+            # Without a tunnel, the proxy reads the request itself.
+            headers = {**headers, **self._route.authorization()}
         usual = timeout == self._default_timeout
         async with session.request(
             "GET" if request.body is None else "POST",
             URL(request.url, encoded=True),
-            headers=request.headers,
+            headers=headers,
             data=request.body,
             allow_redirects=False,
             # A borrowed session may raise by default, and with the whole URL in the text.
             raise_for_status=False,
             middlewares=_SEND_ONCE,
             timeout=self._client_timeout if usual else self._timeout(timeout),
+            **self._options,
         ) as response:
             try:
                 body = await read_body(response.content, self._max_body)
@@ -185,25 +195,31 @@ class SessionPool:
                 timeout=self._client_timeout,
                 max_body=self._max_body,
                 limits=_LIMITS,
+                options=self._options,
             )
         return session
 
-    def _unused_proxy(self, url: str) -> str:
-        # A borrowed session may well use it.
-        if self._borrowed is not None:
-            return ""
-        return failure_reasons.unused_proxy(url.partition(":")[0], os.environ)
-
-    def _timeout_error(self, error: TimeoutError, timeout: float, url: str) -> TransportError:
+    def _timeout_error(self, error: TimeoutError, timeout: float) -> TransportError:
         if not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TransportError(f"no whole answer within {timeout:.3g} s")
-        proxy = self._unused_proxy(url)
-        return TransportError(f"no connection within {min(self._connect, timeout):.3g} s{proxy}")
+        proxy = self._route.proxy
+        way = self._route.hint if proxy is None else f" through {proxy}"
+        return TransportError(f"no connection within {min(self._connect, timeout):.3g} s{way}")
 
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
             total=total, sock_connect=self._connect, ceil_threshold=_NEVER_ROUND
         )
+
+
+def _request_options(route: Route) -> dict[str, Any]:
+    """What aiohttp is given with each request."""
+    options: dict[str, Any] = {}
+    if route.proxy is not None:
+        options |= {"proxy": URL(route.proxy.url), "proxy_headers": route.authorization()}
+    if route.tls is not None:
+        options["ssl"] = route.tls
+    return options
 
 
 def _close(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:

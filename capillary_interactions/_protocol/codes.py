@@ -74,7 +74,11 @@ class CodeMeaning:
 
 
 CLIENT_CERTIFICATE: Final = (
-    "the server wants a client certificate (mTLS); transport= takes a session that has one"
+    "the server wants a client certificate (mTLS): the file of one is tls.client_cert "
+    "(--client-cert, CAPILLARY_CLIENT_CERT)"
+)
+CLIENT_REFUSED: Final = (
+    "the server does not accept the client certificate (tls.client_cert, --client-cert)"
 )
 ENCRYPTED: Final = "the port speaks TLS: base_url (--base-url) must begin with https://"
 OTHER_VERSION: Final[Mapping[ApiVersion, str]] = {
@@ -244,8 +248,12 @@ _PAGES: Final = (
         CodeMeaning(ResultKind.REJECTED, ENCRYPTED, misconfigured=True),
     ),
     (
-        re.compile(r"no required ssl certificate|ssl certificate error", re.IGNORECASE),
+        re.compile(r"no required ssl certificate", re.IGNORECASE),
         CodeMeaning(ResultKind.REJECTED, CLIENT_CERTIFICATE, misconfigured=True),
+    ),
+    (
+        re.compile(r"ssl certificate error", re.IGNORECASE),
+        CodeMeaning(ResultKind.REJECTED, CLIENT_REFUSED, misconfigured=True),
     ),
 )
 _PAGE: Final = CodeMeaning(

@@ -130,7 +130,7 @@ async def resolved_config(
         StoppedEarlyError: The host's name does not resolve.
     """
     if config is not None:
-        await _check_host(config.base_url)
+        await _check_host(config)
         yield config
         return
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - a server, seldom needed
@@ -141,26 +141,42 @@ async def resolved_config(
         yield sandbox.client_config(**grouped(ClientConfig, given))
 
 
-async def _check_host(base_url: str) -> None:
+async def _check_host(config: ClientConfig) -> None:
     # Once, before anything is sent: no retry helps against a misspelt name.
+    from capillary_interactions._config.clusters import other_hosts  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions._config.proxy import choose_proxy, unused_proxy  # noqa: PLC0415
+
+    proxy = choose_proxy(config.proxy, config.base_url, os.environ)
+    if proxy is not None:
+        # Behind it the server's name may be known to the proxy alone.
+        if not await _resolves(proxy.url):
+            raise StoppedEarlyError(
+                f"the host name of {proxy} does not resolve; look at --proxy (CAPILLARY_PROXY) "
+                "and at the network"
+            )
+        return
+    if await _resolves(config.base_url):
+        return
+    host = urlsplit(config.base_url).hostname or ""
+    hosts = other_hosts(host)
+    raise StoppedEarlyError(
+        f"the host {host} does not resolve; look at --base-url (CAPILLARY_BASE_URL) and at the "
+        f"network{unused_proxy(config.proxy, config.base_url, os.environ)}{hosts and f'; {hosts}'}"
+    )
+
+
+async def _resolves(url: str) -> bool:
     import asyncio  # noqa: PLC0415 - help and completion need none of it
     import socket  # noqa: PLC0415
 
-    from capillary_interactions._config.clusters import other_hosts  # noqa: PLC0415
-    from capillary_interactions._http.failure_reasons import unused_proxy  # noqa: PLC0415
-
-    parts = urlsplit(base_url)
+    parts = urlsplit(url)
     resolving = asyncio.get_running_loop().getaddrinfo(
         parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM
     )
     try:
         await asyncio.wait_for(resolving, _RESOLVE_TIMEOUT)
     except TimeoutError:
-        return  # retries may help against a slow name server
+        return True  # retries may help against a slow name server
     except (OSError, UnicodeError):
-        hosts = other_hosts(parts.hostname or "")
-        raise StoppedEarlyError(
-            f"the host {parts.hostname} does not resolve; look at --base-url "
-            f"(CAPILLARY_BASE_URL) and at the network{unused_proxy(parts.scheme, os.environ)}"
-            f"{hosts and f'; {hosts}'}"
-        ) from None
+        return False
+    return True

@@ -223,7 +223,8 @@ def client_config(
     from capillary_interactions._config.credentials import BasicAuth, OAuth  # noqa: PLC0415
     from capillary_interactions._config.limits import RateLimit  # noqa: PLC0415
 
-    chosen: dict[str, Any] = {"base_url": base_url}
+    # A proxy of the environment would not reach this machine.
+    chosen: dict[str, Any] = {"base_url": base_url, "proxy": None}
     if settings.accounts:
         chosen["auth"] = BasicAuth(*next(iter(settings.accounts.items())))
     elif settings.oauth:

@@ -16,6 +16,7 @@ from capillary_interactions import (
     RateLimit,
     RetryPolicy,
     Timeouts,
+    Tls,
 )
 from capillary_interactions._model.frozen_mapping import FrozenMapping
 from tests.examples import AUTH, PASSWORD, URL, carried, config
@@ -47,6 +48,8 @@ def test_has_the_documented_defaults() -> None:
         "cache_ttl": 0.0,
         "max_body": 1024 * 1024,
         "allow_http": False,
+        "proxy": "env",
+        "tls": Tls(),
     }
 
 

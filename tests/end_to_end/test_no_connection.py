@@ -86,7 +86,8 @@ PLAIN: Final = (
 )
 UNKNOWN_AUTHORITY: Final = (
     "the server's TLS certificate is not accepted: this machine does not know who has signed it; "
-    "SSL_CERT_FILE names a file of the authorities to trust"
+    "tls.ca_file (--ca-file, CAPILLARY_CA_FILE) or SSL_CERT_FILE names a file of the authorities "
+    "to trust"
 )
 Target = Callable[[], AbstractAsyncContextManager[str]]
 ROWS: Final[tuple[tuple[Target, float, str], ...]] = (
@@ -110,8 +111,12 @@ def check(outcome: Outcome, reason: str) -> None:
 
 
 @table(("target", "connect", "reason"), ROWS)
-async def test_is_unavailable(target: Target, connect: float, reason: str) -> None:
+async def test_is_unavailable(
+    target: Target, connect: float, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At most three attempts, a reason without the address, and no leak of twenty lookups."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
     timeouts = Timeouts(connect=connect)
     async with (
         target() as base_url,
@@ -151,8 +156,9 @@ async def reason_by(base_url: str, **session: Any) -> tuple[str, int]:
 
 @table(
     ("status", "text", "attempts"),
-    [(407, "it wants credentials", 1), (403, "it does not allow this host or port", 1),
-     (405, "it does not allow CONNECT", 1), (502, "(HTTP 502)", 3)],
+    [(407, ": it wants credentials", 1), (403, ": it does not allow this host or port", 1),
+     (405, ": it does not allow CONNECT", 1), (404, ": it may be no forward proxy", 1),
+     (501, ": it may be no forward proxy", 1), (429, "(HTTP 429)", 3)],
 )  # fmt: skip
 async def test_names_a_proxy_that_does_not_connect(status: int, text: str, attempts: int) -> None:
     """A forward proxy's refusal is neither the API's nor "not HTTP"."""
@@ -177,9 +183,10 @@ async def test_says_that_a_proxy_in_the_environment_is_not_used(
 ) -> None:
     """Otherwise the user would look for the fault in the proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "other.example, invalid")
     async with nameless() as base_url, client_for(base_url) as client:
         outcome = await client.lookup(CUSTOMER)
     assert isinstance(outcome, Unavailable)
     assert outcome.reason == (
-        "the host name does not resolve (HTTPS_PROXY is set, but no proxy is used)"
+        "the host name does not resolve (HTTPS_PROXY is set, but NO_PROXY exempts this host)"
     )

@@ -58,7 +58,8 @@ def test_says_it_in_the_systems_words(error: OSError, said: str) -> None:
 @table(
     ("code", "said"),
     [(9, "clock"), (10, "expired"), (18, "self-signed"), (19, "SSL_CERT_FILE"),
-     (20, "SSL_CERT_FILE"), (62, "another host name"), (64, "base_url"), (23, "SSL_CERT_FILE")],
+     (20, "SSL_CERT_FILE"), (62, "another host name"), (64, "base_url"), (23, "SSL_CERT_FILE"),
+     (85, "RFC 5280")],
 )  # fmt: skip
 def test_names_what_is_wrong_with_a_certificate(code: int, said: str) -> None:
     """The way on stands beside it: a file of authorities, the address, or the clock."""
@@ -96,21 +97,6 @@ def test_names_why_a_handshake_failed(reason: str, said: str, *, settled: bool) 
     assert "secret" not in words
 
 
-@table(
-    ("environ", "said"),
-    [
-        ({}, ""),
-        ({"HTTP_PROXY": "x"}, ""),
-        ({"HTTPS_PROXY": "http://u:secret@p"}, " (HTTPS_PROXY is set, but no proxy is used)"),
-        ({"https_proxy": "x"}, " (https_proxy is set, but no proxy is used)"),
-        ({"ALL_PROXY": "x"}, " (ALL_PROXY is set, but no proxy is used)"),
-    ],
-)
-def test_says_that_a_proxy_is_not_used(environ: dict[str, str], said: str) -> None:
-    """Where there is no connection, the variable that one would expect to help is named."""
-    assert causes.unused_proxy("https", environ) == said
-
-
 def test_has_fewer_places_after_a_shortage_and_one_more_at_a_time() -> None:
     """What works is known at once; what would work as well is found out slowly."""
     places = AdaptiveConcurrency(200)
@@ -131,14 +117,27 @@ def test_has_fewer_places_after_a_shortage_and_one_more_at_a_time() -> None:
     assert places.limit == places.configured
 
 
-def test_knows_a_client_certificate_that_is_missing() -> None:
-    """In TLS 1.3 its refusal comes after the handshake, in place of the answer."""
-    alert = "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"
+@table(
+    ("alert", "said"),
+    [
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] certificate required", CLIENT_CERTIFICATE),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] unknown ca", "the server does not know who has signed"),
+        ("[SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] expired", "--client-cert) has expired"),
+        ("[SSL: SSLV3_ALERT_CERTIFICATE_REVOKED] revoked", "--client-cert) has been revoked"),
+        ("[SSL: TLSV1_ALERT_ACCESS_DENIED] denied", "does not accept the client certificate"),
+        ("[SSL: TLSV1_ALERT_INTERNAL_ERROR] internal error", None),
+    ],
+)
+def test_knows_what_a_server_says_of_a_client_certificate(alert: str, said: str | None) -> None:
+    """In TLS 1.3 it comes after the handshake, in place of the answer."""
+    error = ssl.SSLError(1, alert)
+    found = causes.client_alert(error)
 
-    assert causes.wants_certificate(ssl.SSLError(1, alert))
-    assert causes.handshake(ssl.SSLError(1, alert)) == (
-        f"the TLS handshake failed: {CLIENT_CERTIFICATE}",
-        True,
-    )
-    assert not causes.wants_certificate(ConnectionResetError())
-    assert not causes.wants_certificate(None)
+    assert found is None if said is None else said in (found or "")
+    assert causes.handshake(error)[1] is (said is not None)
+
+
+def test_knows_no_client_certificate_by_another_error() -> None:
+    """A reset may have any cause."""
+    assert causes.client_alert(ConnectionResetError()) is None
+    assert causes.client_alert(None) is None

@@ -38,6 +38,7 @@ from capillary_interactions import (
     Snapshot,
     Survey,
     Timeouts,
+    Tls,
     TransportError,
     Unavailable,
     Unreadable,
@@ -110,7 +111,13 @@ _AUTH: Final = (
     BasicAuth.from_md5(_EXTERNAL, _DIGEST),
     OAuth(_EXTERNAL, _SECRET),
 )
-_CONFIG: Final = ClientConfig("eu", _AUTH, headers={"X-Key": _SECRET})
+_CONFIG: Final = ClientConfig(
+    "eu",
+    _AUTH,
+    headers={"X-Key": _SECRET},
+    proxy=f"http://{_EXTERNAL}:{_DIGEST}@proxy.example:3128",
+    tls=Tls(client_cert="till.pem", client_key_password=_SECRET),
+)
 _VALUES: Final[tuple[Any, ...]] = (
     *_QUERIES,
     *(query.identifier for query in _QUERIES),
@@ -119,6 +126,7 @@ _VALUES: Final[tuple[Any, ...]] = (
     RateLimit(),
     RetryPolicy(),
     Timeouts(),
+    _CONFIG.tls,
     _MESSAGE,
     *_INTERACTION.surveys,
     *_INTERACTION.locations,

@@ -23,6 +23,7 @@ _CONTRACT = {
     "RateLimit",
     "RetryPolicy",
     "Timeouts",
+    "Tls",
     "Outcome",
     "Found",
     "NotFound",
