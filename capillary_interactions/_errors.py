@@ -13,6 +13,8 @@ from typing import Final
 
 from capillary_interactions._text.wording import pluralise
 
+# In every reason that lies in a forward proxy.
+OF_THE_PROXY: Final = "the proxy http"
 NOT_THE_API: Final = ", said by a proxy or firewall, not by the API"
 
 
@@ -114,6 +116,8 @@ class EndpointDownError(CapillaryError):
     def __str__(self) -> str:
         if isinstance(self.reason, SettingsReason):
             message = f"{pluralise(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
+            if OF_THE_PROXY in self.reason:
+                return message  # which says what to look at
             return f"{message}; look at base_url (--base-url) and at what is in front of the server"
         return (
             f"{self.consecutive} lookups in a row had no answer (last: {self.reason}); "

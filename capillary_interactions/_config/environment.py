@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from capillary_interactions._config.credentials import BasicAuth, Credential, OAuth
 from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._config.proxy import to_proxy
 from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
@@ -65,6 +66,11 @@ _VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "ALLOW_HTTP": ("allow_http", _bool),
     "TIMEOUT": ("timeouts.total", _float),
     "ATTEMPTS": ("retry.attempts", _int),
+    "PROXY": ("proxy", to_proxy),
+    "CA_FILE": ("tls.ca_file", str),
+    "CLIENT_CERT": ("tls.client_cert", str),
+    "CLIENT_KEY": ("tls.client_key", str),
+    "CLIENT_KEY_PASSWORD": ("tls.client_key_password", str),
 }
 _CREDENTIALS: Final = ("USERNAME", "PASSWORD", "PASSWORD_MD5", "OAUTH_KEY", "OAUTH_SECRET")
 

@@ -16,8 +16,11 @@ _FILE: Final = "config.toml"
 # A person writes it; more is another file.
 _MAX_BYTES: Final = 1024 * 1024
 # Headers may hold a key, and their names are the user's.
-_SECRET_KEYS: Final = frozenset({"password", "password_md5", "secret", "headers"})
-_SECRET_URL: Final = re.compile(r"\w://[^/\s]*:[^/\s]*@")
+_SECRET_KEYS: Final = frozenset(
+    {"password", "password_md5", "secret", "headers", "client_key_password"}
+)
+# The scheme of a proxy's URL may be missing.
+_SECRET_URL: Final = re.compile(r"(?:\A|\w://)[^/\s]*:[^/\s]*@")
 _POSITION: Final = re.compile(r"at line (\d+), column (\d+)\)")
 _OTHERS_READ: Final = stat.S_IRGRP | stat.S_IROTH
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH

@@ -12,6 +12,8 @@ from capillary_interactions._config.no_proxy import is_exempt
 from capillary_interactions._errors import ConfigurationError
 
 ENVIRONMENT: Final = "env"
+# Where there is no other way to write None: in a variable, an option, a profile.
+_NO_PROXY: Final = "none"
 _PORTS: Final = {"http": 80, "https": 443}
 _SOCKS: Final = frozenset({"socks", "socks4", "socks4a", "socks5", "socks5h"})
 
@@ -36,12 +38,14 @@ class Proxy:
 
 
 def to_proxy(value: str | None) -> str | None:
-    """A setting as it is given, if it is one.
+    """A setting as it is given, if it is one; "none" is None.
 
     Raises:
         ConfigurationError: It is no URL of a proxy, neither "env" nor None.
     """
-    if value is None or value == ENVIRONMENT:
+    if value is None or value == _NO_PROXY:
+        return None
+    if value == ENVIRONMENT:
         return value
     if not isinstance(value, str):
         raise ConfigurationError(

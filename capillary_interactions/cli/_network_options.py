@@ -8,6 +8,11 @@ from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.endpoint import to_base_url
 from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._model.vocabulary import ApiVersion
+from capillary_interactions.cli._connection_options import (
+    CONNECTION_OPTIONS,
+    CONNECTION_SETTINGS,
+    check_typed_proxy,
+)
 from capillary_interactions.cli._options import COUNT, RATE, SECONDS, Read, Word, option_group
 
 _SETTINGS: Final = (
@@ -18,6 +23,7 @@ _SETTINGS: Final = (
     "in_flight",
     "timeout",
     "phone_region",
+    *CONNECTION_SETTINGS,
     "profile",
     "config_file",
     "sandbox",
@@ -77,6 +83,7 @@ _NETWORK_OPTIONS: Final = (
         help="Read mobiles as people of this region write them, such as IN: with a trunk zero, 00 "
         "or without the country code (needs the extra phone).",
     ),
+    *CONNECTION_OPTIONS,
     click.option(
         "--profile",
         metavar="NAME",
@@ -105,10 +112,12 @@ def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
     from capillary_interactions.cli._settings import ClientOptions  # noqa: PLC0415 - help and completion need none of it
 
     settings = {name: options.pop(name) for name in _SETTINGS}
-    for name in ("base_url", "profile"):
+    for name in ("base_url", "profile", *CONNECTION_SETTINGS):
         if settings["sandbox"] and _is_typed(name):
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"--sandbox and {option} contradict each other")
+    if _is_typed("proxy"):
+        check_typed_proxy(settings["proxy"])
     if _is_typed("config_file") and not settings["profile"]:
         raise click.UsageError("--config-file needs --profile, the name of a profile in it")
     return {**options, "settings": ClientOptions(**settings)}

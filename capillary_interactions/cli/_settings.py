@@ -42,6 +42,10 @@ class ClientOptions:
     in_flight: int | None = None
     timeout: float | None = None
     phone_region: str | None = None
+    proxy: str | None = None
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
     profile: str | None = None
     config_file: str | None = None
     sandbox: bool = False
@@ -57,6 +61,13 @@ class ClientOptions:
             "timeouts.total": self.timeout,
             "phone_region": self.phone_region or None,
         }
+        if not self.sandbox:  # which is reached without a proxy, and has no TLS
+            options |= {
+                "proxy": self.proxy or None,
+                "tls.ca_file": self.ca_file or None,
+                "tls.client_cert": self.client_cert or None,
+                "tls.client_key": self.client_key or None,
+            }
         return {path: value for path, value in options.items() if value is not None}
 
     def environ(self, environ: Mapping[str, str]) -> Mapping[str, str]:

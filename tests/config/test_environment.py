@@ -16,6 +16,7 @@ from capillary_interactions import (
     RateLimit,
     RetryPolicy,
     Timeouts,
+    Tls,
 )
 from tests.examples import AUTH, PASSWORD, URL
 from tests.tables import table
@@ -59,6 +60,11 @@ def test_needs_a_url_and_a_credential_and_no_more() -> None:
         ("ALLOW_HTTP", "1", "allow_http", True),
         ("TIMEOUT", "12.5", "timeouts", Timeouts(total=12.5)),
         ("ATTEMPTS", "2", "retry", RetryPolicy(attempts=2)),
+        ("PROXY", "http://u:p@proxy.example:3128", "proxy", "http://u:p@proxy.example:3128"),
+        ("PROXY", "env", "proxy", "env"),
+        ("PROXY", "none", "proxy", None),
+        ("CA_FILE", "company.pem", "tls", Tls(ca_file="company.pem")),
+        ("CLIENT_CERT", "till.pem", "tls", Tls(client_cert="till.pem")),
     ],
 )
 def test_reads_each_variable(variable: str, text: str, setting: str, expected: object) -> None:
@@ -66,6 +72,18 @@ def test_reads_each_variable(variable: str, text: str, setting: str, expected: o
     made = ClientConfig.from_env({**_ENOUGH, f"CAPILLARY_{variable}": text})
 
     assert getattr(made, setting) == expected
+
+
+def test_puts_a_certificate_and_its_key_together() -> None:
+    """Three variables make one setting; the password is not shown."""
+    named = {"CLIENT_CERT": "till.pem", "CLIENT_KEY": "till.key", "CLIENT_KEY_PASSWORD": "hush"}
+    variables = {f"CAPILLARY_{name}": text for name, text in named.items()}
+    made = ClientConfig.from_env({**_ENOUGH, **variables})
+
+    assert made.tls == Tls(
+        client_cert="till.pem", client_key="till.key", client_key_password="hush"
+    )
+    assert "hush" not in repr(made)
 
 
 @table(

@@ -5,7 +5,6 @@ import csv
 import hmac
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from capillary_interactions import (
     Unavailable,
 )
 from capillary_interactions.sandbox import SandboxProcess
+from tests.end_to_end.authorities import Authority
 from tests.end_to_end.byte_server import ByteServer, always, answer
+from tests.end_to_end.forward_proxies import tinyproxy
 from tests.fakes import settings
 
 from .readme import BLOCKS, ROOT, TEXTS, run, run_cell, set_environment
@@ -154,27 +155,20 @@ async def test_shows_the_sandbox(sandbox: SandboxProcess) -> None:
     assert sandbox.counts().tokens_issued == 2
 
 
-async def _connect(
-    requested: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+async def test_shows_its_certificate_through_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Act as a proxy for plain http: it gets the whole URL, in the request's first line."""
-    requested.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode())
-    body = b'{"interaction": []}'
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-    await writer.drain()
-    writer.close()
-
-
-async def test_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client uses a session that reads the proxy from the environment."""
-    set_environment(monkeypatch, "http://127.0.0.1:9")
-    requested: list[str] = []
-    async with await asyncio.start_server(partial(_connect, requested), "127.0.0.1", 0) as proxy:
-        port = proxy.sockets[0].getsockname()[1]
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-        outcome = await run("proxy")["look_up"](Query(Identifier.mobile("919738522695")))
-    assert isinstance(outcome, Found)
-    assert requested[0].startswith("GET http://127.0.0.1:9/v1.1/customer/interaction?")
+    """The recipe of the README: a proxy with a password, a company's authority, a certificate."""
+    authority = Authority(tmp_path)
+    authority.certificate("till")
+    (tmp_path / "authority.pem").rename(tmp_path / "company.pem")
+    async with ByteServer(always(answer()), tls=authority.asking_server()) as server:
+        set_environment(monkeypatch, server.base_url)
+        with tinyproxy() as proxy:
+            config = run("company")["behind"](proxy.known_url, tmp_path)
+            async with InteractionsClient(config) as client:
+                assert isinstance(await client.lookup(Identifier.mobile("919738522695")), Found)
+            assert proxy.tunnels() == 1
 
 
 def test_serves_synchronous_code(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:

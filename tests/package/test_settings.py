@@ -41,6 +41,12 @@ _LINES: Final = {
     "cache_ttl": "7",
     "max_body": "7",
     "allow_http": "true",
+    "proxy": '"none"',
+    "tls.ca_file": '"authority.pem"',
+    "tls.client_cert": '"till.pem"',
+    # They need a certificate.
+    "tls.client_key": '"till.key"\ntls.client_cert = "till.pem"',
+    "tls.client_key_password": '"hush"\ntls.client_cert = "till.pem"',
 }
 _NEEDED: Final = ("base_url", "auth")
 
@@ -54,7 +60,7 @@ def test_every_setting_has_a_key_in_profiles() -> None:
     assert {path.partition(".")[0] for path in _LINES} == fields
     # A table as a whole has no value of its own, but a rate has.
     whole = {path for path in readers_of(ClientConfig) if f"{path}.attempts" not in _LINES}
-    assert whole - set(_LINES) <= {"retry", "timeouts"}
+    assert whole - set(_LINES) <= {"retry", "timeouts", "tls"}
 
 
 @table("path", _LINES)
