@@ -1,15 +1,19 @@
 """The fault matrix by both ways that a request can go: a session of aiohttp's, and past it."""
 
 import asyncio
+import ssl
 from functools import partialmethod, reduce
 from typing import Any, Final
 
 import aiohttp
 import orjson
 import pytest
+import trustme
+from attrs import frozen
 
 from capillary_interactions import Found, OAuth
 from capillary_interactions._http import aiohttp_internals
+from capillary_interactions._http.route import Route
 from capillary_interactions._http.session_pool import SessionPool
 from capillary_interactions._http.transport import TransportError
 from capillary_interactions._protocol.messages import Request
@@ -50,9 +54,45 @@ ACTS: Final = {row.name: row.act for row in REPEATED} | FURTHER
 LATE: Final = {row.name for row in REPEATED if row.attempt_timeout == SHORT} | {"Connection: close"}
 
 
-async def ended(server: ByteServer, timeout: float, *, direct: bool) -> list[Any]:  # noqa: ASYNC109
+# By TLS: where a connection or an answer ends otherwise than a server should end it, and usually.
+BY_TLS: Final = (
+    *("chunked", "half-closed after the answer", "reset after the answer", "two answers"),
+    *("Connection: close", "bytes after the answer", "no body", "another protocol"),
+)
+
+
+@frozen
+class Tls:
+    """The contexts of a server, and of a client that trusts it."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+def tls_of_a_private_authority() -> Tls:
+    """Contexts for 127.0.0.1."""
+    authority = trustme.CA()
+    tls = Tls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context())
+    authority.issue_cert("127.0.0.1").configure_cert(tls.server)
+    authority.configure_trust(tls.client)
+    return tls
+
+
+async def ended(
+    server: ByteServer,
+    timeout: float,  # noqa: ASYNC109
+    tls: Tls | None,
+    *,
+    direct: bool,
+) -> list[Any]:
     """How some requests end, one after the other, and what the server receives of each."""
-    pool = SessionPool(connections=4, attempt=timeout, connect=1.0, max_body=1024 * 1024)
+    pool = SessionPool(
+        connections=4,
+        attempt=timeout,
+        connect=1.0,
+        max_body=1024 * 1024,
+        route=Route(tls=None if tls is None else tls.client),
+    )
     pool._may_be_direct = direct
     endings = list[Any]()
     for _ in range(REQUESTS):
@@ -71,23 +111,27 @@ async def ended(server: ByteServer, timeout: float, *, direct: bool) -> list[Any
     return [*endings, *received]
 
 
-async def both(name: str, timeout: float = 5.0) -> tuple[str, list[Any], list[Any]]:  # noqa: ASYNC109
+Result = tuple[str, list[Any], list[Any]]
+
+
+async def both(name: str, timeout: float = 5.0, tls: Tls | None = None) -> Result:  # noqa: ASYNC109
     """How requests end by either way, against the same server."""
-    async with ByteServer(acting(ACTS[name]), described=False) as server:
-        by_session = await ended(server, timeout, direct=False)
-        return name, await ended(server, timeout, direct=True), by_session
+    server_tls = None if tls is None else tls.server
+    async with ByteServer(acting(ACTS[name]), described=False, tls=server_tls) as server:
+        by_session = await ended(server, timeout, tls, direct=False)
+        return name, await ended(server, timeout, tls, direct=True), by_session
 
 
-async def settled(name: str) -> tuple[str, list[Any], list[Any]]:
+async def settled(name: str, tls: Tls | None = None) -> Result:
     """The same, tried again where a busy machine has been late with a timeout, or with a FIN."""
     for timeout in (SHORT, 5 * SHORT) if name in LATE else (5.0, 5.0):
-        result = await both(name, timeout)
+        result = await both(name, timeout, tls)
         if result[1] == result[2]:
             return result
-    return await both(name, 20 * SHORT if name in LATE else 5.0)
+    return await both(name, 20 * SHORT if name in LATE else 5.0, tls)
 
 
-async def all_rows() -> list[tuple[str, list[Any], list[Any]]]:
+async def all_rows() -> list[Result]:
     """Every row; those that a timeout ends by themselves, for others would delay them."""
     # Another event loop than asyncio's has descriptors of its own from its first connection on.
     await both("chunked")
@@ -96,7 +140,6 @@ async def all_rows() -> list[tuple[str, list[Any], list[Any]]]:
         return quick + await asyncio.gather(*map(settled, LATE))
 
 
-@pytest.mark.measures
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_end_the_same(loop: str) -> None:
     """Status, headers and body, or the same error, and the same requests in the same number."""
@@ -104,6 +147,20 @@ def test_end_the_same(loop: str) -> None:
         results = runner.run(all_rows())
     assert [result for result in results if result[1] != result[2]] == []
     assert min(len(by_session) for _, by_session, _ in results) > REQUESTS + 1
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_end_the_same_by_tls(loop: str) -> None:
+    """Its end is not that of the connection, and comes in other turns of the loop."""
+    tls = tls_of_a_private_authority()
+
+    async def rows() -> list[Result]:
+        return list(await asyncio.gather(*(settled(name, tls) for name in BY_TLS)))
+
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        results = runner.run(rows())
+    assert [result for result in results if result[1] != result[2]] == []
+    assert min(len(by_session) for _, by_session, _ in results) > REQUESTS
 
 
 @pytest.fixture
