@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from capillary_interactions._errors import ConfigurationError
@@ -30,6 +31,15 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
             f"{name} must be a finite number, {minimum}, not {describe_value(value)}"
         )
     return float(value)
+
+
+def check_age(name: str, value: object) -> float:
+    """A `timedelta` of 0 or more in seconds; a `ConfigurationError` for anything else."""
+    if not isinstance(value, timedelta) or value < timedelta():
+        raise ConfigurationError(
+            f"{name} must be a timedelta of 0 or more, not {describe_value(value)}"
+        )
+    return value.total_seconds()
 
 
 def _is_finite(value: float) -> bool:

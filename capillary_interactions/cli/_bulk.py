@@ -155,6 +155,7 @@ def bulk(
             settings=settings,
             stops=stopping.rules(),
             limit=stopping.limit,
+            refresh=stopping.refresh,
             latency=planning.latency,
             as_json=planning.as_json,
             overwrite=overwrite,
@@ -184,6 +185,7 @@ def bulk(
             stops=stopping.rules(),
             timeout=settings.timeout,
             limit=stopping.limit,
+            refresh=stopping.refresh,
             restart=restart,
             codes_masked=mask_codes,
             for_spreadsheets=for_spreadsheets,
@@ -192,6 +194,8 @@ def bulk(
         return run_async(run_job(job, console))
     if for_spreadsheets:
         raise click.UsageError("--for-spreadsheets needs --out with a file that ends in .csv")
+    if stopping.refresh is not None:
+        raise click.UsageError("--refresh needs --out with a file: without a job nothing is kept")
     stream = StreamOptions(
         customers=customers,
         template=template,

@@ -52,6 +52,7 @@ class JobOptions(BulkOptions):
     network: str | None = None
     type: str | None = None
     stops: StopRules
+    refresh: timedelta | None = None
     restart: bool = False
     for_spreadsheets: bool = False
 
@@ -112,7 +113,7 @@ class _JobRun(BulkRun):
         self._print_summary(report, config.rate.per)
         if written:
             self._console.info(f"written to {out}; {path} keeps the job")
-            return code_of(report.status.endings)
+            return 1 if report.run.kept else code_of(report.status.endings)
         if self._changed:
             return USAGE
         if self._problem is None and not report.complete and not self._stop.requested:
@@ -138,6 +139,7 @@ class _JobRun(BulkRun):
                 client,
                 timeout=self._options.timeout,
                 limit=self._options.limit,
+                refresh=self._options.refresh,
                 stops=self._options.stops,
                 progress=self._on_progress,
                 restart=self._options.restart,
@@ -189,7 +191,8 @@ class _JobRun(BulkRun):
     def _on_progress(self, progress: Progress) -> None:
         status = progress.status
         total = status.rows if status.whole else None
-        self._progress = ProgressState(done=status.done, total=total, endings=status.endings)
+        done = status.done - status.stale
+        self._progress = ProgressState(done=done, total=total, endings=status.endings)
         hint = unknown_hint(status.endings, MANY_UNKNOWN)
         if hint is not None and not self._hinted:
             self._hinted = True

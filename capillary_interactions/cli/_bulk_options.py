@@ -1,5 +1,7 @@
 """What options of `bulk` mean together."""
 
+from datetime import timedelta
+
 from attrs import frozen
 
 from capillary_interactions.jobs import StopRules
@@ -13,6 +15,7 @@ class StopOptions:
     patience: float
     accept_rejected: bool
     limit: int | None
+    refresh: timedelta | None
 
     def rules(self) -> StopRules:
         default = StopRules()

@@ -1,6 +1,7 @@
 """`bulk --dry-run`: what a run would take, without a request and without credentials."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ class PlanOptions:
     settings: ClientOptions
     stops: StopRules
     limit: int | None
+    refresh: timedelta | None
     latency: float
     as_json: bool
     overwrite: bool
@@ -74,7 +76,8 @@ def plan_run(options: PlanOptions, console: Console) -> int:
         write_json(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
     else:
         lines = plan_lines(plan, config, streamed=streamed)
-        for line in (*lines, *_resumed(job), *_limited(options.limit, plan)):
+        resumed = _resumed(job, refresh=options.refresh is not None)
+        for line in (*lines, *resumed, *_limited(options.limit, plan)):
             console.error(line)
     return OK
 
@@ -172,10 +175,11 @@ def _bytes(count: int) -> str:
     return f"{count / 2**20:,.0f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"
 
 
-def _resumed(job: JobStatus | None) -> list[str]:
+def _resumed(job: JobStatus | None, *, refresh: bool) -> list[str]:
     if job is None or not job.done:
         return []
-    return [f"{job.path} has {pluralise(job.done, 'row')} done: a run asks for the others only"]
+    others = "the others, and for older answers (--refresh)" if refresh else "the others only"
+    return [f"{job.path} has {pluralise(job.done, 'row')} done: a run asks for {others}"]
 
 
 def _limited(limit: int | None, plan: Plan) -> list[str]:

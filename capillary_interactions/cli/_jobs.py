@@ -1,5 +1,6 @@
 """The commands `jobs status`, `retry`, `export` and `report`."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,7 +15,7 @@ from capillary_interactions.cli._exit_codes import (
     usage_errors,
     write_errors,
 )
-from capillary_interactions.cli._options import console_options, spreadsheet_option
+from capillary_interactions.cli._options import AGE, console_options, spreadsheet_option
 from capillary_interactions.cli._runtime import run_async
 from capillary_interactions.cli._standard_streams import data_out, write_json
 from capillary_interactions.jobs import ExportError, JobError
@@ -94,24 +95,43 @@ def _to_dict(report: "Report") -> dict[str, Any]:
     "endings",
     type=click.Choice(ENDINGS),
     multiple=True,
-    default=("unavailable",),
-    show_default=True,
-    help="Rows that have ended so; may be given several times.",
+    help="Rows that have ended so; may be given several times (default: unavailable, and with "
+    "--older-than all).",
+)
+@click.option(
+    "--older-than",
+    type=AGE,
+    help="Only rows whose outcome is older than AGE (30m, 12h, 7d, 2w); they keep it until there "
+    "is a newer one.",
 )
 @click.option("--damaged", is_flag=True, help="Instead, rows whose outcome cannot be read.")
 @console_options
-def retry(*, path: Path, endings: tuple[str, ...], damaged: bool, console: Console) -> int:
+def retry(
+    *,
+    path: Path,
+    endings: tuple[str, ...],
+    older_than: timedelta | None,
+    damaged: bool,
+    console: Console,
+) -> int:
     """Open rows of JOB again, so that the next `bulk` asks for them once more.
 
     \b
     Example:
       capillary-interactions jobs retry answers.jsonl.job --ending unavailable --ending unreadable
     """  # noqa: D301 - click's own mark
-    opened = _with_job(path, lambda job: job.retry_damaged() if damaged else job.retry(endings))
-    verb = "is" if opened == 1 else "are"
-    console.info(
-        f"{pluralise(opened, 'row')} {verb} open again; the same `bulk` command asks for them"
+    if damaged and older_than is not None:
+        raise click.UsageError("--damaged and --older-than contradict each other")
+    opened = _with_job(
+        path,
+        lambda job: (
+            job.retry_damaged() if damaged else job.retry(endings or None, older_than=older_than)
+        ),
     )
+    verb = "is" if opened == 1 else "are"
+    older = "older, and kept until there are newer answers"
+    state = f"{pluralise(opened, 'row')} {verb} {'open again' if older_than is None else older}"
+    console.info(f"{state}; the same `bulk` command asks for them")
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from capillary_interactions.cli._exit_codes import usage_errors
-from capillary_interactions.cli._options import COUNT, SECONDS, option_group
+from capillary_interactions.cli._options import AGE, COUNT, SECONDS, option_group
 from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs import FORMATS, JobError
 
@@ -50,6 +50,12 @@ _LIST_OPTIONS: Final = (
 )
 
 _STOP_OPTIONS: Final = (
+    click.option(
+        "--refresh",
+        type=AGE,
+        help="Ask again for customers whose answer in FILE.job is older than AGE (30m, 12h, 7d, "
+        "2w); each keeps it until there is a newer one.",
+    ),
     click.option(
         "--limit",
         type=COUNT,
@@ -116,6 +122,7 @@ def _collect_stopping(options: dict[str, Any]) -> dict[str, Any]:
         options.pop("patience"),
         options.pop("accept_rejected"),
         options.pop("limit"),
+        options.pop("refresh"),
     )
     return {**options, "stopping": stopping}
 

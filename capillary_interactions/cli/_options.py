@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,6 +25,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _DECIMAL: Final = re.compile(
     r"(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
 )
+_AGE: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?([smhdw])", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 # Older versions of click have no type parameters.
 if TYPE_CHECKING:
@@ -87,10 +90,23 @@ def _count(value: int | str) -> int:
     return check_count("it", int(text))
 
 
+def _age(value: timedelta | str) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    match = _AGE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("it must be a number and a unit (s, m, h, d or w), such as 90m, 12h or 7d")
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2].lower()])
+    except OverflowError:
+        raise ValueError("it is longer ago than there are dates") from None
+
+
 RATE: Final = Read("N/SECONDS", _rate)
 SECONDS: Final = Read("SECONDS", _seconds)
 FAULT: Final = Read("NAME=SHARE", _fault)
 COUNT: Final = Read("N", _count)
+AGE: Final = Read("AGE", _age)
 NAME: Final = Word([name.value for name in IdentifierName], case_sensitive=False)
 
 _CONSOLE_OPTIONS: Final = (

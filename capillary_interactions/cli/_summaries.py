@@ -113,12 +113,17 @@ def job_summary(
         added: Rows at the end of the list that it did not have when it was read last.
     """
     run, status_ = report.run, report.status
-    pace = _pace(status_.done - done_before, run.seconds)
+    rows = status_.done - done_before
+    refreshed_only = run.asked and not rows
+    pace = _pace(
+        run.asked if refreshed_only else rows, run.seconds, "lookup" if refreshed_only else "row"
+    )
     only_run = not done_before and report.complete
     endings = format_endings(status_.endings) or "none ended"
     return (
         *([f"{pace}: {endings}"] if only_run else [pace, _rows_done(status_)]),
         *([f"{pluralise(added, 'row')} added to the list since"] if added > 0 else []),
+        *_refreshed(run, status_.stale),
         _requests(run),
         *_quota(run, window),
         *_skipped(status_.blank, status_.duplicates, report.note),
@@ -171,14 +176,15 @@ def job_state(report: "Report") -> tuple[str, ...]:
     if run.seconds:
         asked = f"{pluralise(run.asked, 'lookup')} in {format_duration(run.seconds)}"
         lines.append(f"last run: {asked}, {_requests(run)}")
+    lines.extend(_refreshed(run, status_.stale))
     if run.stopped:
         lines.append(f"it stopped: {run.stopped}")
     return (*lines, *_failures(report))
 
 
-def _pace(rows: int, seconds: float) -> str:
-    rate = rows / seconds if seconds else 0.0
-    return f"{pluralise(rows, 'row')} in {format_duration(seconds)} ({rate:.1f}/s)"
+def _pace(count: int, seconds: float, noun: str = "row") -> str:
+    rate = count / seconds if seconds else 0.0
+    return f"{pluralise(count, noun)} in {format_duration(seconds)} ({rate:.1f}/s)"
 
 
 def _rows_done(status_: "JobStatus") -> str:
@@ -190,6 +196,19 @@ def _rows_done(status_: "JobStatus") -> str:
 def _requests(figures: "RunFigures | StreamSummary") -> str:
     sent = f"{pluralise(figures.requests, 'request')}, {pluralise(figures.retries, 'retry')}"
     return f"{sent}, {figures.throttled:,} throttled"
+
+
+def _refreshed(run: "RunFigures", stale: int) -> list[str]:
+    lines = []
+    if run.refreshed or run.kept:
+        lines.append(f"{pluralise(run.refreshed, 'customer')} refreshed")
+    if run.kept:
+        lines.append(
+            f"{pluralise(run.kept, 'customer')} had no newer answer: the earlier one stays"
+        )
+    if stale:
+        lines.append(f"{pluralise(stale, 'customer')} still to be asked once more")
+    return lines
 
 
 def _quota(run: "RunFigures", window: float) -> list[str]:

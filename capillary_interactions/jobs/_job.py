@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
-from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._config.validation import check_age, check_count, check_seconds
+from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._model.vocabulary import InteractionType, Network, parse_enum
 from capillary_interactions.jobs._export.job_results import JobResults
 from capillary_interactions.jobs._export.target_guard import delete_job
@@ -120,6 +123,7 @@ class Job(JobResults):
         timeout: float | None = None,  # noqa: ASYNC109 - of each lookup, not of this
         share: float | None = None,
         limit: int | None = None,
+        refresh: timedelta | None = None,
         stops: StopRules | None = None,
         progress: Callable[[Progress], None] | None = None,
         restart: bool = False,
@@ -138,6 +142,8 @@ class Job(JobResults):
             share: The part of the rate that is used at most; see there.
             limit: How many customers are looked up at most. The run then ends as if that were all;
                 the others stay open, and the next run goes on with them.
+            refresh: Customers whose outcome is older are looked up again, too, as after
+                `retry(older_than=refresh)`.
             stops: When to pause or to stop; the defaults of `StopRules` by default.
             progress: Called a few times a second.
             restart: Whether to delete what is recorded and begin anew; that is done when the list
@@ -154,8 +160,8 @@ class Job(JobResults):
             ListError: The list cannot be read, or not any further; the rows before are done.
             WrongListError: Too many of the first rows are rejected.
             AuthenticationError: The credentials are refused.
-            ConfigurationError: The limit is no whole number of 1 or more, or the API refuses a
-                setting for one customer after another; see `StopRules`.
+            ConfigurationError: The limit is no whole number of 1 or more, `refresh` is no age, or
+                the API refuses a setting for one customer after another; see `StopRules`.
             EndpointDownError: There has been no answer for too long.
         """
         if limit is not None:
@@ -165,6 +171,7 @@ class Job(JobResults):
             timeout=timeout,
             share=share,
             limit=limit,
+            refresh=None if refresh is None else check_age("refresh", refresh),
             stops=stops or StopRules(),
             progress=progress,
         )
@@ -218,23 +225,36 @@ class Job(JobResults):
         store = self._file.require_open()
         return await self._file.thread(store.report, _FAILURES_SHOWN)
 
-    async def retry(self, endings: Iterable[str] = ("unavailable",)) -> int:
-        """Delete some outcomes, so that the next run looks these rows up again.
+    async def retry(
+        self, endings: Iterable[str] | None = None, *, older_than: timedelta | None = None
+    ) -> int:
+        """Have some customers looked up again by the next run.
+
+        Without `older_than` their outcomes are deleted. With it they stay until there is a newer
+        one, and an answer (found or not found) until there is a newer answer, whatever happens
+        meanwhile: a run that is killed, or lookups that end otherwise.
 
         Args:
-            endings: Which ones, by their names ("unavailable", "unreadable", ...).
+            endings: Those with which outcomes, by their names ("unavailable", "unreadable", ...);
+                by default "unavailable", and with `older_than` all.
+            older_than: Only those whose outcome is older.
 
         Returns:
-            How many rows are open again; rows that are no query are not among them.
+            How many rows these customers have; rows that are no query are not among them.
 
         Raises:
-            ValueError: There is no such ending.
+            ValueError: There is no such ending, or `older_than` is no age.
             JobInUseError: It is being run.
             JobStoreError: There is no such job, or it cannot be written.
         """
-        unique = check_endings(endings)
+        default = ("unavailable",) if older_than is None else ENDINGS
+        unique = check_endings(default if endings is None else endings)
+        age = None if older_than is None else check_age("older_than", older_than)
         async with self._file.locked():
-            return await self._file.thread(self._file.require_open().reopen, unique)
+            store = self._file.require_open()
+            if age is None:
+                return await self._file.thread(store.reopen, unique)
+            return await self._file.thread(store.mark_stale, time.time() - age, unique)
 
     async def retry_damaged(self) -> int:
         """Delete outcomes that cannot be read; return how many rows are open again."""

@@ -35,6 +35,7 @@ class JobStatus:
         blank: Blank lines skipped.
         duplicates: Rows whose customer stands in an earlier row too.
         endings: Rows by how they ended ("found", "not_found", ...), every ending included.
+        stale: Customers with an outcome who are to be asked for again; see `Job.retry`.
     """
 
     path: str
@@ -45,6 +46,7 @@ class JobStatus:
     blank: int
     duplicates: int
     endings: Mapping[str, int]
+    stale: int = 0
 
     @property
     def done(self) -> int:
@@ -58,8 +60,8 @@ class JobStatus:
 
     @property
     def complete(self) -> bool:
-        """Whether every row of the list has its outcome."""
-        return self.whole and not self.open
+        """Whether every row of the list has its outcome, and none is to be asked for again."""
+        return self.whole and not self.open and not self.stale
 
 
 @frozen(kw_only=True)
@@ -114,6 +116,8 @@ class RunFigures:
         waited: Seconds that lookups spent waiting for quota or a cool-down, added up.
         served: The other seconds that they took, added up.
         quota: Requests a second that the quota allows.
+        refreshed: Customers with an outcome in place of an earlier one.
+        kept: Customers who were asked again and keep their earlier answer, as there was none.
         stopped: Why it stopped before the list was done, or None.
     """
 
@@ -125,6 +129,8 @@ class RunFigures:
     waited: float = 0.0
     served: float = 0.0
     quota: float = 0.0
+    refreshed: int = 0
+    kept: int = 0
     stopped: str | None = None
 
     @property
@@ -182,7 +188,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every row of the list has its outcome."""
+        """Whether every row of the list has its outcome, and none is to be asked for again."""
         return self.status.complete
 
     @property
@@ -191,6 +197,10 @@ class Report:
         steps = [*next_steps(self.status.endings)]
         if self.status.open:
             steps.append(f"open: {self.status.open:,} rows are still to be asked; run it again")
+        elif self.status.stale:
+            steps.append(
+                f"stale: {self.status.stale:,} customers are still to be asked again; run it again"
+            )
         elif not self.status.whole:
             steps.append("open: the list has not been read to its end; run it again")
         return tuple(steps)

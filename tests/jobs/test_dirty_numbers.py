@@ -228,6 +228,9 @@ def _as_the_first_version_left_it(path: Path, values: dict[int, str]) -> None:
     """Make a complete job what it was before: identifiers as given, nothing of regions, open."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE sent")
+        connection.execute("DROP TABLE stale")
+        connection.execute("ALTER TABLE run DROP COLUMN refreshed")
+        connection.execute("ALTER TABLE run DROP COLUMN kept")
         settings = connection.execute("SELECT value FROM fact WHERE name = 'settings'").fetchone()
         older = {**orjson.loads(settings[0])}
         del older["phone_region"]

@@ -1,6 +1,7 @@
 """One run of a job: reads its list, looks its customers up and writes outcomes, concurrently."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,12 @@ from attrs import frozen
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED
 from capillary_interactions._errors import CapillaryError, EndpointDownError
-from capillary_interactions._model.outcome import Outcome, Unavailable, with_all_endings
+from capillary_interactions._model.outcome import (
+    ENDINGS,
+    Outcome,
+    Unavailable,
+    with_all_endings,
+)
 from capillary_interactions._model.query import InvalidMobileError, Query
 from capillary_interactions._text.wording import pluralise
 from capillary_interactions.jobs._errors import JobStoreError, ListError, WrongListError
@@ -43,6 +49,7 @@ class RunOptions:
     timeout: float | None
     share: float | None
     limit: int | None
+    refresh: float | None
     stops: StopRules
     progress: Callable[[Progress], None] | None
 
@@ -98,6 +105,9 @@ class JobRun:
         """
         try:
             self._number = await self._thread(self._store.start_run, self._metrics.quota)
+            if self._options.refresh is not None:
+                before = time.time() - self._options.refresh
+                await self._thread(self._store.mark_stale, before, ENDINGS)
             self._low_watermark = await self._thread(self._store.metadata, "settled") or 0
             await asyncio.wait({self._start()})
         finally:

@@ -3,15 +3,15 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions.jobs._errors import JobError, JobInUseError, JobStoreError, NoJobError
 from capillary_interactions.jobs._store.file_lock import beside
-from capillary_interactions.jobs._store.schema import APPLICATION, SCHEMA, SENT_COLUMNS, VERSION
+from capillary_interactions.jobs._store.schema import APPLICATION, SCHEMA, VERSION
+from capillary_interactions.jobs._store.schema_upgrade import check_schema, upgrade
 
 DAMAGE: Final = (
     ValueError,
@@ -28,8 +28,6 @@ _CACHE_SIZE: Final = 16_000  # KiB
 # Each page is written by two system calls, and an answer has 2 kB and more; a batch of few answers
 # writes four of them.
 _PAGE_SIZE: Final = 8192
-# The one table that the first version's jobs do not have.
-_ADDED: Final = "sent"
 _HAS_SETTINGS: Final = "SELECT count(*) FROM fact WHERE name = 'settings'"
 
 
@@ -67,8 +65,7 @@ def connect(
         with sqlite_errors(path):
             _prepare(connection, path, create=create, has_log=has_log)
             _check_log(connection, path, has_log=has_log)
-            if not _columns_of(connection, _ADDED):
-                _add_table(connection, read_only=read_only)
+            upgrade(connection, read_only=read_only)
             # Each batch of outcomes is to survive a power failure, not only the process's end.
             connection.execute(f"PRAGMA {'query_only = ON' if read_only else 'synchronous = FULL'}")
     except BaseException:
@@ -131,19 +128,10 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, has_lo
         raise JobStoreError(f"{path} is of version {version}, and this program reads {VERSION}")
     if create:
         connection.execute("PRAGMA journal_mode = WAL")
-    _check_schema(connection, path)
+    check_schema(connection, path)
     if not create and not connection.execute(_HAS_SETTINGS).fetchone()[0]:
         raise NoJobError(f"there is no job at {path}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_SIZE}")
-
-
-def _add_table(connection: sqlite3.Connection, *, read_only: bool) -> None:
-    """Give a job of an earlier version the table that it lacks, for this connection at least."""
-    if not read_only:
-        with suppress(sqlite3.Error):
-            connection.execute(f"CREATE TABLE {_ADDED} {SENT_COLUMNS}")
-            return
-    connection.execute(f"CREATE TEMP TABLE {_ADDED} {SENT_COLUMNS}")
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> object:
@@ -227,38 +215,6 @@ def damaged(path: Path, error: Exception) -> str:
         f"{path} is damaged, or not as this program writes it: {reason}. Bring back a copy; or "
         "remove it, and the same list begins anew"
     )
-
-
-def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `JobStoreError` unless the tables are tables: a view or a trigger may do anything."""
-    schema = connection.execute("SELECT type, name, rootpage FROM sqlite_master").fetchall()
-    tables = {name for type_, name, page in schema if type_ == "table" and page}
-    required = {
-        table: columns
-        for table, columns in _columns_of_tables().items()
-        if table != _ADDED or any(name == _ADDED for _, name, _ in schema)
-    }
-    if (
-        any(type_ == "trigger" for type_, _, _ in schema)
-        or not required.keys() <= tables
-        or not all(columns <= _columns_of(connection, table) for table, columns in required.items())
-    ):
-        raise JobStoreError(
-            f"{path} is damaged, or not as this program writes it: it has not the tables of a job"
-        )
-
-
-@cache
-def _columns_of_tables() -> dict[str, set[str]]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA)
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name: _columns_of(connection, name) for (name,) in tables.fetchall()}
-
-
-def _columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
-    columns = connection.execute(f"PRAGMA table_xinfo({table})").fetchall()
-    return {name for _, name, *_, hidden in columns if not hidden}
 
 
 def _to_job_error(path: Path, error: sqlite3.Error) -> JobError:

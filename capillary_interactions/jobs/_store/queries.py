@@ -24,6 +24,14 @@ from capillary_interactions.jobs._store.schema import FAILED, HAS_FAILED
 FIGURES: Final = tuple(asdict(RunFigures()))
 """The columns of a run's figures."""
 _RUNS: Final = f"SELECT began, {', '.join(FIGURES)} FROM run ORDER BY id"  # noqa: S608 - our own
+# As one row: each costs a release of the GIL, too.
+_PENDING: Final = (
+    "SELECT json_group_array(number), json_group_array(value) FROM ("
+    "SELECT number, coalesce(sent.value, row.value) AS value "
+    "FROM row LEFT JOIN outcome ON outcome.first = row.number LEFT JOIN sent USING (number) "
+    "LEFT JOIN stale ON stale.first = row.number WHERE number > ? AND row.first = number "
+    "AND (outcome.first IS NULL OR stale.first IS NOT NULL) ORDER BY number LIMIT ?)"
+)
 _LAST_RUN: Final = f"{_RUNS} DESC LIMIT 1"
 
 
@@ -81,6 +89,7 @@ def status(connection: sqlite3.Connection, path: Path) -> JobStatus:
         blank=by_name.get("blank", 0),
         duplicates=by_name.get("duplicates", 0),
         endings=with_all_endings(by_name),
+        stale=by_name.get("stale", 0),
     )
 
 
@@ -122,3 +131,27 @@ def note_on_rows(connection: sqlite3.Connection) -> str | None:
         f"WHERE first IS NULL AND reason IN ({reasons}) GROUP BY reason"
     )
     return describe_counted(dict(connection.execute(query, COUNTED_REASONS)))
+
+
+def pending_after(connection: sqlite3.Connection, number: int, limit: int) -> list[tuple[int, str]]:
+    """Rows to ask for, each customer's first one: their numbers, and customers as sent."""
+    numbers, values = connection.execute(_PENDING, (number, limit)).fetchone()
+    values = checked_texts(orjson.loads(values))
+    return list(zip(orjson.loads(numbers), values, strict=True))
+
+
+def cells(connection: sqlite3.Connection, first: int, end: int) -> list[str]:
+    """The cells of rows, as JSON; `end` is the number after the last one."""
+    query = "SELECT cells FROM row WHERE number >= ? AND number < ? ORDER BY number"
+    return checked_texts([text for (text,) in connection.execute(query, (first, end))])
+
+
+def rejected_of_first(connection: sqlite3.Connection, count: int) -> tuple[int, int, int]:
+    """Of the first rows: how many there are, have ended, and are rejected."""
+    row: tuple[int, int, int] = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE row.first IS NULL OR ending IS NOT NULL), "
+        "count(*) FILTER (WHERE row.first IS NULL OR ending = 'rejected') "
+        "FROM row LEFT JOIN outcome USING (first) WHERE number <= ?",
+        (count,),
+    ).fetchone()
+    return row

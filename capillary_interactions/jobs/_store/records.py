@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, Final
 
 import orjson
@@ -57,6 +57,19 @@ class OutcomeBatch:
             self.others.append((*columns, *_reason(outcome)))
         self.numbers.append(number)
         self.endings[outcome.ending] += 1
+
+    def ending_of(self) -> dict[int, str]:
+        """How each of them has ended, by its row."""
+        return {row[0]: row[1] for row in (*self.found, *self.others)}
+
+    def without(self, numbers: Container[int]) -> "OutcomeBatch":
+        """The same, but for those of some rows."""
+        rest = OutcomeBatch()
+        rest.found = [row for row in self.found if row[0] not in numbers]
+        rest.others = [row for row in self.others if row[0] not in numbers]
+        rest.numbers = [number for number in self.numbers if number not in numbers]
+        rest.endings.update(row[1] for row in (*rest.found, *rest.others))
+        return rest
 
 
 def _reason(outcome: Outcome) -> Iterator[Any]:

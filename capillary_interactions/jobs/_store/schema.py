@@ -16,6 +16,7 @@ HAS_FAILED: Final = f"ending IN ({', '.join(map(repr, FAILED))})"
 """Of an outcome, in SQL: whether it is one of them."""
 
 SENT_COLUMNS: Final = "(number INTEGER PRIMARY KEY, value TEXT NOT NULL)"
+STALE_COLUMNS: Final = "(first INTEGER PRIMARY KEY)"
 
 SCHEMA: Final = f"""
 -- Metadata of the job, as JSON.
@@ -64,6 +65,10 @@ CREATE TABLE outcome (
 );
 CREATE INDEX outcome_failed ON outcome (ending, first) WHERE {HAS_FAILED};
 
+-- Customers, by their first row, that are to be asked for again and have their outcome until then.
+-- Jobs of earlier versions get this table, too, and the last two counts of a run.
+CREATE TABLE stale {STALE_COLUMNS};
+
 -- Counts of rows by how they ended, so that they need not be counted.
 CREATE TABLE tally (
     name  TEXT PRIMARY KEY,
@@ -82,7 +87,9 @@ CREATE TABLE run (
     waited    REAL NOT NULL DEFAULT 0,
     served    REAL NOT NULL DEFAULT 0,
     quota     REAL NOT NULL,
-    stopped   TEXT
+    stopped   TEXT,
+    refreshed INTEGER NOT NULL DEFAULT 0,
+    kept      INTEGER NOT NULL DEFAULT 0
 );
 """
 

@@ -4,18 +4,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from itertools import chain, compress
+from itertools import compress
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import orjson
-from attrs import asdict, astuple
+from attrs import asdict
 
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
 from capillary_interactions.jobs._lists.rows import escape_unencodable
 from capillary_interactions.jobs._status import JobStatus, Report, RunFigures
-from capillary_interactions.jobs._store.column_values import checked_texts
+from capillary_interactions.jobs._store.bulk_insert import insert_rows
 from capillary_interactions.jobs._store.connection import (
     connect,
     mark_log,
@@ -25,15 +25,24 @@ from capillary_interactions.jobs._store.connection import (
 from capillary_interactions.jobs._store.file_guard import FileGuard
 from capillary_interactions.jobs._store.queries import (
     FIGURES,
+    cells,
     counts,
     failures,
     last_run,
     metadata,
     note_on_rows,
+    pending_after,
     read_position,
+    rejected_of_first,
     status,
 )
 from capillary_interactions.jobs._store.records import OutcomeBatch
+from capillary_interactions.jobs._store.refresh import (
+    STALE,
+    mark_stale,
+    other_rows_by_ending,
+    replace_stale,
+)
 from capillary_interactions.jobs._store.reopen import forget, forget_damaged
 from capillary_interactions.jobs._store.schema import FOUND_COLUMNS, OTHER_COLUMNS
 
@@ -44,23 +53,19 @@ _INSERT_SENT: Final = "INSERT INTO sent (number, value)"
 _INSERT_ROW: Final = "INSERT INTO row (number, value, cells, first)"
 _FIRST_OF_CUSTOMER: Final = "(?, ?, ?, (SELECT first FROM customer WHERE value = ?))"
 _INSERT_REJECTED: Final = "INSERT INTO row (number, value, cells, reason)"
-# sqlite3 releases the GIL three times a statement, and beside a busy event loop it takes up to
-# 5 ms to get it back.
-_ROWS_PER_STATEMENT: Final = 64
 _ADD_COUNT: Final = (
     "INSERT INTO tally VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
 )
 _SET_COUNT: Final = "INSERT OR REPLACE INTO tally VALUES (?, ?)"
-_UPDATE_RUN: Final = f"UPDATE run SET {', '.join(f'{name} = ?' for name in FIGURES)} WHERE id = ?"  # noqa: S608
-# As one row: each costs a release of the GIL, too.
-_PENDING: Final = (
-    "SELECT json_group_array(number), json_group_array(value) FROM ("
-    "SELECT number, coalesce(sent.value, row.value) AS value "
-    "FROM row LEFT JOIN outcome ON outcome.first = row.number LEFT JOIN sent USING (number) "
-    "WHERE number > ? AND row.first = number AND outcome.first IS NULL ORDER BY number LIMIT ?)"
+# What the store counts itself.
+_COUNTED: Final = ("refreshed", "kept")
+_MEASURED: Final = tuple(name for name in FIGURES if name not in _COUNTED)
+_CHANGES: Final = (
+    *(f"{name} = ?" for name in _MEASURED),
+    *(f"{name} = {name} + ?" for name in _COUNTED),
 )
-
+_UPDATE_RUN: Final = f"UPDATE run SET {', '.join(_CHANGES)} WHERE id = ?"  # noqa: S608
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -88,6 +93,7 @@ class Store:
             raise JobStoreError(f"{path} cannot be read: {error.strerror}") from None
         self._columns: tuple[str, ...] | None = None
         self._has_duplicates: bool | None = None
+        self._has_stale: bool | None = None
 
     def close(self) -> None:
         self._connection.close()
@@ -122,11 +128,11 @@ class Store:
         with transaction(self._connection):
             sent = {batch.first + index: value for index, value in batch.sent.items()}
             keys = [(number, sent.get(number, value)) for number, value, _ in asked]
-            customers = self._insert(_INSERT_CUSTOMER, keys)
+            customers = insert_rows(self._connection, _INSERT_CUSTOMER, keys)
             keyed = [(*row, key) for row, (_, key) in zip(asked, keys, strict=True)]
-            self._insert(_INSERT_ROW, keyed, _FIRST_OF_CUSTOMER)
-            self._insert(_INSERT_SENT, list(sent.items()))
-            self._insert(_INSERT_REJECTED, rejected)
+            insert_rows(self._connection, _INSERT_ROW, keyed, _FIRST_OF_CUSTOMER)
+            insert_rows(self._connection, _INSERT_SENT, list(sent.items()))
+            insert_rows(self._connection, _INSERT_REJECTED, rejected)
             added = Counter(rejected=len(rejected))
             if customers < len(asked):
                 added.update(self._count_duplicates(batch.first))
@@ -137,24 +143,7 @@ class Store:
     @_with_job_errors
     def cells(self, first: int, end: int) -> list[str]:
         """The cells of rows, as JSON; `end` is the number after the last one."""
-        query = "SELECT cells FROM row WHERE number >= ? AND number < ? ORDER BY number"
-        return checked_texts([cells for (cells,) in self._connection.execute(query, (first, end))])
-
-    def _insert(
-        self, statement: str, rows: Sequence[tuple[Any, ...]], values: str | None = None
-    ) -> int:
-        """Insert rows, many in a statement; return how many were inserted."""
-        inserted = 0
-        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-            part = rows[start : start + _ROWS_PER_STATEMENT]
-            values = values or f"({', '.join('?' * len(part[0]))})"
-            if len(part) == _ROWS_PER_STATEMENT:
-                query = f"{statement} VALUES {', '.join([values] * len(part))}"
-                cursor = self._connection.execute(query, list(chain.from_iterable(part)))
-            else:
-                cursor = self._connection.executemany(f"{statement} VALUES {values}", part)
-            inserted += cursor.rowcount
-        return inserted
+        return cells(self._connection, first, end)
 
     def _count_duplicates(self, since: int) -> Counter[str]:
         """Count the rows whose customer has an earlier row, some with an outcome."""
@@ -191,45 +180,57 @@ class Store:
             JobStoreError: They cannot be recorded, or the file is no longer where it was.
         """
         with transaction(self._connection):
+            counted = (0, 0)
             if batch.numbers:
-                self._insert(_INSERT_FOUND, batch.found)
-                self._insert(_INSERT_OTHER, batch.others)
+                if self._any_stale():
+                    batch, counted = self._replace_stale(batch)
+                insert_rows(self._connection, _INSERT_FOUND, batch.found)
+                insert_rows(self._connection, _INSERT_OTHER, batch.others)
                 self._set("settled", low_watermark)
                 self._add_counts(self._count_rows(batch))
-            self._connection.execute(_UPDATE_RUN, (*astuple(figures), run))
+            measured = [getattr(figures, name) for name in _MEASURED]
+            self._connection.execute(_UPDATE_RUN, (*measured, *counted, run))
         self.guard.check(self._connection)
+
+    def _any_stale(self) -> bool:
+        if self._has_stale is None:
+            self._has_stale = bool(counts(self._connection).get(STALE))
+        return self._has_stale
+
+    def _replace_stale(self, batch: OutcomeBatch) -> tuple[OutcomeBatch, tuple[int, int]]:
+        result = replace_stale(self._connection, batch)
+        self._add_counts({STALE: -result.marked})
+        self._add_counts({ending: -count for ending, count in result.removed.items()})
+        return result.batch, (result.refreshed, result.kept)
+
+    @_with_job_errors
+    def mark_stale(self, before: float, endings: Sequence[str]) -> int:
+        """Have the customers with older outcomes asked for again; return their number of rows."""
+        with transaction(self._connection):
+            count, first, rows = mark_stale(self._connection, before, endings)
+            self._connection.execute(_SET_COUNT, (STALE, count))
+            if first is not None:
+                self._set("settled", min(first - 1, self.metadata("settled") or 0))
+            self._has_stale = bool(count)
+        return rows
 
     def _count_rows(self, batch: OutcomeBatch) -> Counter[str]:
         endings = batch.endings.copy()
         if self._has_duplicates is None:
             self._has_duplicates = bool(counts(self._connection).get("duplicates"))
         if self._has_duplicates:
-            duplicates = self._connection.execute(
-                "SELECT ending, count(*) FROM json_each(?) AS asked "
-                "JOIN row ON row.first = asked.value AND row.first <> row.number "
-                "JOIN outcome ON outcome.first = row.first GROUP BY ending",
-                (orjson.dumps(batch.numbers).decode(),),
-            )
-            endings.update(dict(duplicates.fetchall()))
+            endings.update(other_rows_by_ending(self._connection, batch.numbers))
         return endings
 
     @_with_job_errors
     def pending_after(self, number: int, limit: int) -> list[tuple[int, str]]:
         """Rows to ask for, each customer's first one: their numbers, and customers as sent."""
-        numbers, values = self._connection.execute(_PENDING, (number, limit)).fetchone()
-        values = checked_texts(orjson.loads(values))
-        return list(zip(orjson.loads(numbers), values, strict=True))
+        return pending_after(self._connection, number, limit)
 
     @_with_job_errors
     def rejected_of_first(self, count: int) -> tuple[int, int, int]:
         """Of the first rows: how many there are, have ended, and are rejected."""
-        row: tuple[int, int, int] = self._connection.execute(
-            "SELECT count(*), count(*) FILTER (WHERE row.first IS NULL OR ending IS NOT NULL), "
-            "count(*) FILTER (WHERE row.first IS NULL OR ending = 'rejected') "
-            "FROM row LEFT JOIN outcome USING (first) WHERE number <= ?",
-            (count,),
-        ).fetchone()
-        return row
+        return rejected_of_first(self._connection, count)
 
     @_with_job_errors
     def reopen(self, endings: Sequence[str]) -> int:
