@@ -7,8 +7,8 @@ import json
 import os
 from typing import Any
 
-from flask import Flask, Response  # type: ignore[import-not-found]
-from flask_limiter import Limiter  # type: ignore[import-not-found]
+from flask import Flask, Response
+from flask_limiter import Limiter
 
 _SETTINGS = json.loads(os.environ["RULES"])
 

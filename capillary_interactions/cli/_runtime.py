@@ -3,21 +3,22 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
 _T = TypeVar("_T")
 _GC_THRESHOLD: Final = 50_000
 
 
 def run_async(coroutine: "Coroutine[Any, Any, _T]") -> _T:
-    import asyncio  # noqa: PLC0415 - help and completion need none of it
+    # Help and completion need neither.
+    import asyncio  # noqa: PLC0415
 
-    with _relaxed_gc(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    from capillary_interactions._client.loop_factory import loop_factory  # noqa: PLC0415
+
+    with _relaxed_gc(), asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(coroutine)
 
 
@@ -36,12 +37,3 @@ def _relaxed_gc() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
-    try:
-        uvloop = import_module("uvloop")
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import hmac
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -169,18 +168,6 @@ async def test_shows_its_certificate_through_a_proxy(
             async with InteractionsClient(config) as client:
                 assert isinstance(await client.lookup(Identifier.mobile("919738522695")), Found)
             assert proxy.tunnels() == 1
-
-
-def test_serves_synchronous_code(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any number of threads share one client, and so one quota."""
-    monkeypatch.setenv("CAPILLARY_RATE", "20/1")
-    recipe = run("synchronous")
-    with ThreadPoolExecutor(8) as threads:
-        mobiles = [str(919_000_000_000 + number) for number in range(16)]
-        outcomes = list(threads.map(recipe["look_up"], mobiles))
-    recipe["close"]()
-    assert all(isinstance(outcome, Found) for outcome in outcomes)
-    assert sandbox.counts().received == len(mobiles)
 
 
 def test_runs_every_block() -> None:

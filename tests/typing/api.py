@@ -52,6 +52,7 @@ from capillary_interactions import (
     Unavailable,
     Unreadable,
     WaiterEvictedError,
+    sync,
     to_jsonable,
 )
 from capillary_interactions.engines import divided, done_counts, enrich_batches, result_schema
@@ -73,7 +74,7 @@ from capillary_interactions.events import (
     Throttled,
     TokenRefreshed,
 )
-from capillary_interactions.jobs import CustomerList, Plan, StopRules, plan_job
+from capillary_interactions.jobs import CustomerList, Plan, Report, StopRules, plan_job
 from capillary_interactions.tables import to_arrow
 from capillary_interactions.testing import (
     FakeTransport,
@@ -409,6 +410,23 @@ def observe(event: Event) -> str:
             return str(event.lookup)
         case _:
             assert_never(event)
+
+
+def block(config: ClientConfig, rows: list[dict[str, str]], customers: CustomerList) -> None:
+    """The client without async: the same values, from calls that wait."""
+    with sync.InteractionsClient(config, transport=FakeTransport(), observers=[]) as client:
+        assert_type(client, sync.InteractionsClient)
+        assert_type(client.lookup(Identifier.mobile("919738522695"), timeout=2.0), Outcome)
+        assert_type(client.lookup_all([Query(Identifier.mobile("1"))]), list[Outcome])
+        assert_type(client.with_options(cache_ttl=5.0), sync.InteractionsClient)
+        with client.stream(rows, key=lambda row: Identifier.mobile(row["mobile"])) as outcomes:
+            assert_type([each for each in outcomes], list[Outcome])  # noqa: C416 - what it gives
+        assert_type(client.snapshot(), Snapshot)
+        client.stream(_events())  # type: ignore[arg-type]
+        with sync.Job.open("a.job", customers) as job:
+            assert_type(job.run(client, limit=5, progress=print), Report)
+            assert_type(job.retry(), int)
+        client.close(drain=5.0)
 
 
 async def tabulate(outcomes: list[Outcome], events: AsyncIterator[Outcome]) -> None:

@@ -1,0 +1,285 @@
+"""The client, for code without an event loop."""
+
+import math
+import time
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+
+from capillary_interactions._client.client import InteractionsClient as AsyncInteractionsClient
+from capillary_interactions._client.own_headers import RequestHeaders
+from capillary_interactions._client.snapshot import Snapshot
+from capillary_interactions._client.stream import OutcomeStream as AsyncOutcomeStream
+from capillary_interactions._client.stream import parse_timeout
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.limits import RetryPolicy, Timeouts
+from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._model.outcome import Outcome
+from capillary_interactions._model.query import Identifier, Query
+from capillary_interactions._pacing.pace import Pace
+from capillary_interactions._text.tracebacks import clear, clears_locals
+from capillary_interactions.events import Observer
+from capillary_interactions.sync._binding import Binding
+from capillary_interactions.sync._feed import Feed
+from capillary_interactions.sync._progress import run_with_progress
+from capillary_interactions.sync._stream import OutcomeStream
+
+if TYPE_CHECKING:
+    from capillary_interactions._http.transport import Transport
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_MIN_TIMEOUT: Final = 1e-6
+
+
+class InteractionsClient:
+    """Looks customers' interactions up, one or many at once, within the quota; without async.
+
+    One client serves any number of threads; make one for a program and share it. Its calls block
+    the thread that makes them, whether an event loop runs there or not. All clients of a process
+    share an event loop in a thread of its own, from their first call until they are closed. A
+    client that was not used before a fork works in the child.
+
+    Args:
+        config: How it behaves.
+        transport: What gets requests to the API: a session pool of its own by default, or anything
+            with the two methods of `Transport`, which are called in the loop's thread.
+        pace: When requests may leave: for every credential the same, and shared by all of them;
+            by default each has one of its own by `config.rate`.
+        observers: Called with each event, in the loop's thread; see
+            `capillary_interactions.events`.
+        request_headers: Called in the loop's thread before each request to the API, with what is to
+            be sent, for further headers of this request alone, such as those of a trace. Observers
+            have had its `AttemptBegan` by then. Equal lookups that share a request share its
+            headers. An error ends the lookup, and is raised there.
+
+    Example:
+        with InteractionsClient(ClientConfig.from_env()) as client:
+            outcome = client.lookup(Identifier.mobile("919738522695"))
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        transport: "Transport | None" = None,
+        pace: Pace | None = None,
+        observers: Iterable[Observer] = (),
+        request_headers: RequestHeaders | None = None,
+    ) -> None:
+        self._client = AsyncInteractionsClient(
+            config,
+            transport=transport,
+            pace=pace,
+            observers=observers,
+            request_headers=request_headers,
+        )
+        self._binding = Binding(self._client.aclose)
+        self._is_view = False
+
+    @property
+    def config(self) -> ClientConfig:
+        """How it behaves."""
+        return self._client.config
+
+    def with_options(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        cache_ttl: float | None = None,
+    ) -> Self:
+        """A view of this client that looks up in another way; it takes 0.1 ms to make.
+
+        It shares everything else: connections, quota, retry budget, cache, single-flight, events,
+        counts, and being open. Lookups that differ in headers, retries or `timeouts.attempt` share
+        no request. Leaving it as a context manager, or closing it, closes nothing.
+
+        Args:
+            timeouts: In place of `config.timeouts`, but for `connect`, which stays as it is.
+            retry: In place of `config.retry`, but for `budget`, which stays as it is.
+            headers: Further request headers, also in place of those with the same names.
+            cache_ttl: In place of `config.cache_ttl`: how old an answer of the cache may be.
+
+        Raises:
+            ConfigurationError: One of them cannot work, or asks for another `timeouts.connect` or
+                `retry.budget`.
+
+        Example:
+            quick = client.with_options(timeouts=Timeouts(total=2.0), retry=RetryPolicy(attempts=1))
+            outcome = quick.lookup(Identifier.mobile("919738522695"))
+        """
+        view = copy(self)
+        view._is_view = True  # noqa: SLF001 - of the same class
+        view._client = self._client.with_options(  # noqa: SLF001
+            timeouts=timeouts, retry=retry, headers=headers, cache_ttl=cache_ttl
+        )
+        return view
+
+    def __enter__(self) -> Self:
+        if not self._is_view:
+            self._binding.reopen()
+        try:
+            self._run(self._client.__aenter__)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, drain: float = 0.0) -> None:
+        """Take no new work, let what is under way finish, then cancel the rest; nothing of a view.
+
+        Streams read no further; what they have read still ends, and then they raise RuntimeError.
+        Lookups that are cancelled end as `Unavailable`. It happens by itself, without `drain`, at
+        the end of the interpreter. In a child that was forked from the client's own process there
+        is nothing to close.
+
+        Args:
+            drain: Seconds for what is under way.
+        """
+        check_seconds("drain", drain, zero=True)
+        if not self._is_view:
+            self._binding.close(drain)
+
+    def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:
+        """One customer's interactions, or why there are none: one of the five endings.
+
+        Interrupted in this thread, as by Ctrl-C or a time limit of Celery, it is cancelled.
+
+        Args:
+            query: Whom, and what of theirs.
+            timeout: Seconds it may take altogether: waiting for quota, retries and all. By default
+                `config.timeouts.total`; `math.inf` for no limit.
+
+        Raises:
+            ValueError: The query cannot be asked with these settings, or the timeout is none.
+            AuthenticationError: The credentials are refused.
+            RuntimeError: The client is closed, was used before a fork, or is called by its own
+                observer, pace or transport.
+        """
+        try:
+            limit = self.config.timeouts.total if timeout is None else parse_timeout(timeout)
+            return self._run(self._look_up, query, limit, time.monotonic())
+        except Exception as error:
+            # A traceback would show what the frames hold.
+            del query
+            clear(error, (__package__ or "",))
+            raise
+
+    async def _look_up(
+        self, query: Query | Identifier, limit: float | None, called_at: float
+    ) -> Outcome:
+        """Look up, within what the loop's thread has left of the time since the call."""
+        late = time.monotonic() - called_at
+        left = math.inf if limit is None else max(_MIN_TIMEOUT, limit - late)
+        return await self._client.lookup(query, left)
+
+    @clears_locals
+    def stream(
+        self,
+        queries: Iterable[Any],
+        *,
+        key: Callable[[Any], Query | Identifier] | None = None,
+        ordered: bool = False,
+        in_flight: int | None = None,
+        timeout: float | None = None,
+        give_up_after: int | None = None,
+        share: float | None = None,
+    ) -> OutcomeStream:
+        """Outcomes of many lookups, as they end, from a source that may be endless.
+
+        To be iterated over with `for`, in a `with` block where it may be left early. The source is
+        read, and `key` called, by the thread that iterates, and only while no outcome is ready: a
+        source that waits delays outcomes. A query that this version of the API cannot ask, and a
+        mobile that `key` cannot make, end as `Rejected`. Other errors of `key` and the source come
+        out bare, after the outcomes of what was read before.
+
+        Args:
+            queries: What to look up, from any iterable.
+            key: From an item of the source to its query; `outcome.item` is the item.
+            ordered: Whether outcomes come in the order of the source.
+            in_flight: Lookups under way at once, by default `config.in_flight` for each
+                credential; twice as many items are held at most.
+            timeout: Seconds each lookup may take; none by default.
+            give_up_after: Unavailable endings in a row after which `EndpointDownError` is raised.
+            share: The part of the rate this stream uses at most, more than 0 and at most 1.
+
+        Raises:
+            TypeError: The source is no iterable, or an asynchronous one.
+            ConfigurationError: An argument cannot work.
+            AuthenticationError: While iterating: the credentials are refused.
+            ConfigurationError: While iterating: the API refuses a setting (source, account_id,
+                organisation or till, API version) for 5 different customers in a row, 50 once the
+                client has had an answer. It comes after the outcomes of what was read before.
+            EndpointDownError: While iterating: see `give_up_after`.
+            RuntimeError: The client is closed, or was used before a fork.
+        """
+        options = {"ordered": ordered, "timeout": timeout, "give_up_after": give_up_after}
+        return self._stream(queries, key, in_flight, True, share=share, **options)
+
+    def lookup_all(self, queries: Iterable[Query | Identifier]) -> list[Outcome]:
+        """Every outcome of a short list, in its order.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+        """
+        try:
+            # The caller gets all of them at once, each with its reason.
+            with self._stream(queries, None, None, False, ordered=True) as outcomes:
+                return list(outcomes)
+        except Exception:
+            del queries  # a traceback would show what it holds
+            raise
+
+    def snapshot(self) -> Snapshot:
+        """What the client looks like now."""
+        return self._binding.read(self._client.snapshot)
+
+    def _stream(
+        self,
+        queries: Iterable[Any],
+        key: Callable[[Any], Query | Identifier] | None,
+        in_flight: int | None,
+        stops_for_settings: bool,
+        **options: Any,
+    ) -> OutcomeStream:
+        if isinstance(queries, AsyncIterable):
+            raise TypeError("a synchronous stream reads a plain iterable, not an asynchronous one")
+        config = self.config
+        concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+        check_count("in_flight", concurrency)
+
+        def make(feed: Feed) -> AsyncOutcomeStream:
+            feed_key = None if key is None else feed.key
+            stream = self._client.stream(feed, key=feed_key, in_flight=concurrency, **options)
+            stream.stops_for_settings = stops_for_settings
+            return stream
+
+        with self._binding.thread() as thread:
+            return OutcomeStream(thread, make, queries, key, held=2 * concurrency)
+
+    def _run(
+        self,
+        function: Callable[_P, Coroutine[Any, Any, _T]],
+        *arguments: _P.args,
+        **keywords: _P.kwargs,
+    ) -> _T:
+        with self._binding.thread() as thread:
+            return thread.run(function, *arguments, **keywords)
+
+    def _run_with_progress(
+        self,
+        function: Callable[..., Coroutine[Any, Any, _T]],
+        *arguments: Any,
+        progress: Callable[..., object] | None,
+        **options: Any,
+    ) -> _T:
+        """Run what takes the asynchronous client first, and `progress`."""
+        with self._binding.thread() as thread:
+            call = partial(function, self._client, *arguments, **options)
+            return run_with_progress(thread, call, progress)

@@ -1,0 +1,127 @@
+"""Outcomes of many lookups, for a thread that iterates over them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any, Final, Self
+
+from capillary_interactions._client.stream import OutcomeStream as AsyncOutcomeStream
+from capillary_interactions._model.outcome import Outcome
+from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
+from capillary_interactions.sync._call import END, Call
+from capillary_interactions.sync._feed import Feed
+from capillary_interactions.sync._loop_thread import LoopThread
+
+
+class OutcomeStream(Iterator[Outcome]):
+    """Outcomes to iterate over; made by `InteractionsClient.stream`.
+
+    The source is read, and `key` called, by the thread that iterates, while no outcome is ready.
+    Left early, it cancels its lookups: at the end of a `with` block or by `close`, which wait for
+    their end, or when it is collected, which does not. One thread at a time may iterate over it.
+    """
+
+    def __init__(
+        self,
+        thread: LoopThread,
+        make: Callable[[Feed], AsyncOutcomeStream],
+        source: Iterable[Any],
+        key: Callable[[Any], Query | Identifier] | None,
+        *,
+        held: int,
+    ) -> None:
+        self._thread: Final = thread
+        self._source = iter(source)
+        self._key = key
+        self._feed: Final = Feed()
+        self._outcomes: Final = thread.call(make, self._feed)
+        self._messages: Final[SimpleQueue[Any]] = SimpleQueue()
+        self._free_slots = held
+        self._call: Call[None] | None = None
+        self._exhausted = False
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Outcome:
+        if self._closed:
+            raise StopIteration
+        try:
+            outcome = self._next_message()
+        except BaseException:  # Ctrl-C, for instance
+            self.close()
+            raise
+        if outcome is END:
+            self._end()
+            raise StopIteration
+        self._free_slots += 1
+        return outcome  # type: ignore[no-any-return]  # all that is posted but END
+
+    def _next_message(self) -> Any:
+        self._thread.check_caller()
+        if self._call is None:
+            posting = _post_all(self._outcomes, self._messages.put)
+            self._call = self._thread.start(posting, self._messages)
+        while self._messages.empty() and self._free_slots and not self._exhausted:
+            self._read()
+        return self._messages.get()
+
+    def _read(self) -> None:
+        """Read one item and its query; an error comes after the outcomes of what was read."""
+        try:
+            item = next(self._source)
+        except StopIteration:
+            self._exhaust(None)
+        except Exception as error:  # noqa: BLE001 - raised where the stream ends
+            self._exhaust(error)
+        else:
+            self._put(item)
+
+    def _put(self, item: Any) -> None:
+        query: object = item
+        if self._key is not None:
+            try:
+                query = self._key(item)
+            except InvalidMobileError as error:
+                query = error
+            except Exception as error:  # noqa: BLE001 - raised where the stream ends
+                self._exhaust(error)
+                return
+        self._free_slots -= 1
+        self._feed.put(item, query)
+
+    def _exhaust(self, error: Exception | None) -> None:
+        self._exhausted = True
+        self._feed.end(error)
+
+    def _end(self) -> None:
+        """Raise what it ended with, if that is an error, and no other thread has closed it."""
+        was_closed, self._closed = self._closed, True
+        self._messages.put(END)  # for others who wait
+        if self._call is not None and not was_closed:
+            self._call.ended()
+
+    def close(self) -> None:
+        """Cancel its lookups, and wait for their end; outcomes not taken yet are dropped."""
+        self._closed = True
+        self._source = iter(())  # a generator is closed, and what it holds open
+        if self._call is not None and self._thread.can_be_waited_for:
+            self._call.abandon()
+
+    def __del__(self) -> None:
+        call: Call[None] | None = getattr(self, "_call", None)
+        if call is not None and not self._closed:
+            # Without waiting: it may be collected in the loop's thread, or under a lock.
+            call.cancel()
+
+
+async def _post_all(outcomes: AsyncOutcomeStream, post: Callable[[Outcome], None]) -> None:
+    async with outcomes:
+        async for outcome in outcomes:
+            post(outcome)
