@@ -49,7 +49,7 @@ _LIST_OPTIONS: Final = (
     ),
 )
 
-_STOP_OPTIONS: Final = (
+_OPEN_OPTIONS: Final = (
     click.option(
         "--refresh",
         type=AGE,
@@ -62,6 +62,9 @@ _STOP_OPTIONS: Final = (
         help="Ask for N customers at most in this run and leave the others open; the same command "
         "goes on with the next ones.",
     ),
+)
+
+_STOP_OPTIONS: Final = (
     click.option(
         "--give-up-after",
         type=click.IntRange(min=0),
@@ -121,8 +124,8 @@ def _collect_stopping(options: dict[str, Any]) -> dict[str, Any]:
         options.pop("give_up_after") or None,
         options.pop("patience"),
         options.pop("accept_rejected"),
-        options.pop("limit"),
-        options.pop("refresh"),
+        options.pop("limit", None),
+        options.pop("refresh", None),
     )
     return {**options, "stopping": stopping}
 
@@ -138,7 +141,8 @@ def _collect_planning(options: dict[str, Any]) -> dict[str, Any]:
 
 list_options: Final = option_group(_LIST_OPTIONS, _collect_reading)
 plan_options: Final = option_group(_PLAN_OPTIONS, _collect_planning)
-stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
+stop_options: Final = option_group((*_OPEN_OPTIONS, *_STOP_OPTIONS), _collect_stopping)
+cluster_stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
 
 
 def customers_of(

@@ -14,6 +14,7 @@ from capillary_interactions._text.wording import ending_label, format_duration, 
 from capillary_interactions.jobs import next_steps
 
 if TYPE_CHECKING:
+    from capillary_interactions.engines import ClusterCounts
     from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
 
 _PROGRAM: Final = "capillary-interactions"
@@ -131,6 +132,20 @@ def job_summary(
     )
 
 
+def cluster_summary(counts: "ClusterCounts", seconds: float) -> tuple[str, ...]:
+    """The end of a run by an engine, line by line."""
+    pace, endings = _pace(counts.done - counts.done_before, seconds), format_endings(counts.endings)
+    only_run = not counts.done_before and counts.done == counts.rows
+    rows_done = f"{counts.done:,} of {counts.rows:,} rows done: {endings or 'none ended'}"
+    again = f"{_UNAVAILABLE}the same command with --retry asks once more"
+    return (
+        *([f"{pace}: {endings}"] if only_run else [pace, rows_done]),
+        _requests(counts),
+        *_skipped(counts.blank, counts.duplicates, None),
+        *next_steps(counts.endings, unavailable=again),
+    )
+
+
 def next_job_steps(report: "Report") -> tuple[str, ...]:
     """What to do about the rows that are neither found nor not found."""
     retry = f"`{_PROGRAM} jobs retry {quote(report.status.path)}`"
@@ -193,7 +208,7 @@ def _rows_done(status_: "JobStatus") -> str:
     return f"{status_.done:,} of {rows} rows done: {endings}"
 
 
-def _requests(figures: "RunFigures | StreamSummary") -> str:
+def _requests(figures: "RunFigures | StreamSummary | ClusterCounts") -> str:
     sent = f"{pluralise(figures.requests, 'request')}, {pluralise(figures.retries, 'retry')}"
     return f"{sent}, {figures.throttled:,} throttled"
 

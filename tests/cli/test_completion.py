@@ -32,6 +32,7 @@ def _typed(words: str) -> dict[str, str]:
     [
         ("'--help'", {}),
         ("'bulk', '--help'", {}),
+        ("'cluster', '--help'", {}),
         ("", _typed("bulk --f")),
     ],
 )

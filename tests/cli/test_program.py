@@ -18,7 +18,7 @@ _COMMANDS: Final = (app, *app.commands.values())
 
 def test_has_the_commands_that_are_documented() -> None:
     """Their names are a contract."""
-    assert sorted(app.commands) == ["bulk", "demo", "jobs", "lookup", "sandbox"]
+    assert sorted(app.commands) == ["bulk", "cluster", "demo", "jobs", "lookup", "sandbox"]
 
 
 @table("command", _COMMANDS)
@@ -31,7 +31,7 @@ def test_explains_every_command_and_option(command: click.Command) -> None:
             assert len(option.help) > 15
 
 
-@table("name", ["bulk", "demo", "lookup", "sandbox"])
+@table("name", ["bulk", "cluster", "demo", "lookup", "sandbox"])
 def test_gives_help_with_an_example(name: str) -> None:
     """Help goes to standard output and is no error."""
     ran = invoke(name, "--help")

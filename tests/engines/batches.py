@@ -7,12 +7,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from capillary_interactions import ClientConfig, RateLimit, RetryPolicy
 from capillary_interactions.engines import enrich_batches
-from capillary_interactions.sandbox import Sandbox
+from capillary_interactions.sandbox import Sandbox, SandboxProcess
 
 QUICK = RetryPolicy(attempts=2, wait_initial=0.001, throttled_initial=0.001)
 
 
-def config_of(sandbox: Sandbox, **settings: Any) -> ClientConfig:
+def config_of(sandbox: Sandbox | SandboxProcess, **settings: Any) -> ClientConfig:
     """A configuration that is not paced."""
     settings = {"rate": RateLimit(1_000_000, 1.0), "retry": QUICK, **settings}
     return sandbox.client_config(**settings)

@@ -16,6 +16,7 @@ from capillary_interactions import (
     EndpointDownError,
     OAuth,
     RateLimit,
+    Tls,
 )
 from capillary_interactions.engines import divided, enrich_batches, result_schema
 from capillary_interactions.engines._enrich import Enricher
@@ -96,7 +97,10 @@ async def test_is_not_disturbed_by_a_running_event_loop(sandbox: Sandbox) -> Non
 async def test_goes_to_workers_with_its_credentials_and_shows_none(sandbox: Sandbox) -> None:
     """Pickled, it looks up; printed, it has no secret."""
     auth = (BasicAuth("a-user", "correct horse"), OAuth("a-key", "a-secret"))
-    secretive = Enricher(config=ClientConfig("eu", auth), identifier="mobile")
+    proxy = "http://a-user:a-secret@proxy.example:3128"
+    tls = Tls(client_cert="cert.pem", client_key_password="correct horse")
+    config = ClientConfig("eu", auth, headers={"X-Key": "a-key"}, proxy=proxy, tls=tls)
+    secretive = Enricher(config=config, identifier="mobile")
     sent = pickle.loads(pickle.dumps(secretive))  # noqa: S301 - our own
     enricher = pickle.loads(  # noqa: S301 - our own
         pickle.dumps(Enricher(config=config_of(sandbox), identifier="mobile"))

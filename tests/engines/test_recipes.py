@@ -65,6 +65,8 @@ def test_partitions_of_dask(sandbox: SandboxProcess, customers: Path, tmp_path: 
     assert sandbox.counts().received == 20
 
 
+# Both warn of what is theirs to change.
+@pytest.mark.filterwarnings("default")
 def test_a_dataset_of_ray(sandbox: SandboxProcess, customers: Path, tmp_path: Path) -> None:
     """Written by Ray."""
     ray: Any = pytest.importorskip("ray")
@@ -78,6 +80,7 @@ def test_a_dataset_of_ray(sandbox: SandboxProcess, customers: Path, tmp_path: Pa
     assert sandbox.counts().received == 20
 
 
+@pytest.mark.filterwarnings("default")
 def test_a_data_frame_of_spark(sandbox: SandboxProcess, customers: Path, tmp_path: Path) -> None:
     """Written by Spark."""
     sql: Any = pytest.importorskip("pyspark.sql")
