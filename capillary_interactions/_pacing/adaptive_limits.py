@@ -9,9 +9,9 @@ from attrs import Factory, define, field
 _FIRST_PAUSE: Final = 2.0
 _MAX_PAUSE: Final = 60.0
 # Throttled again within this: the rate itself is too high, not only the moment.
-_REPEAT_WINDOW: Final = 120.0
-_DECREASE: Final = 0.7
-_MIN_RATE: Final = 0.5
+REPEAT_WINDOW: Final = 120.0
+DECREASE: Final = 0.7
+MIN_RATE: Final = 0.5
 # Back up in steps: quickly while well below the rate that was throttled, then in small ones.
 _STEP_EVERY: Final = 25
 _STEP: Final = 0.05
@@ -57,7 +57,7 @@ class AdaptiveRate:
         """
         again = sent_at > self._throttled_at
         if again:
-            if now - self._throttled_at <= _REPEAT_WINDOW:
+            if now - self._throttled_at <= REPEAT_WINDOW:
                 self._decrease()
             self._throttled_at = now
             self._successes = 0
@@ -120,7 +120,7 @@ class AdaptiveRate:
 
     def _decrease(self) -> None:
         self._last_throttled_rate = self.rate
-        self.rate = max(min(_MIN_RATE, self.configured), self.rate * _DECREASE)
+        self.rate = max(min(MIN_RATE, self.configured), self.rate * DECREASE)
 
 
 @define

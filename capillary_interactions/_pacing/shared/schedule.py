@@ -1,0 +1,139 @@
+"""The law of a shared quota: what every store does, in one atomic step, with the demand of a process.
+
+All clock readings are arguments, of the one clock that the store keeps; what processes send and get
+are durations, so that their own clocks do not matter. It is the leaky bucket of `bucket.py`, as the
+moment at which it will be empty (GCRA); slots may be taken some time before they are free.
+"""
+
+import math
+from typing import Final, Self
+
+from attrs import define, field, frozen
+
+from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._pacing.adaptive_limits import DECREASE, MIN_RATE, REPEAT_WINDOW
+from capillary_interactions._pacing.bucket import bucket_parameters, first_after_pause
+
+# Float error: a slot this close to the horizon is within it.
+_EPSILON: Final = 1e-9
+# Slots are taken before they are free at most this long, and about this many of them.
+_MAX_HORIZON: Final = 1.0
+_SLOTS_AHEAD: Final = 32
+
+
+@frozen
+class SharedQuota:
+    """What all processes agree on, because they share the key.
+
+    Attributes:
+        capacity: How much fits into the bucket.
+        rate: Requests a second that the setting allows.
+        horizon: Seconds by which a slot may be taken before it is free.
+        max_pause: No cool-down lasts longer; not part of the key.
+    """
+
+    capacity: float
+    rate: float
+    horizon: float
+    max_pause: float = 3600.0
+
+    @classmethod
+    def of(cls, limit: RateLimit, max_pause: float = 3600.0) -> Self:
+        """The quota of a setting."""
+        bucket = bucket_parameters(limit)
+        horizon = min(_MAX_HORIZON, _SLOTS_AHEAD / bucket.rate)
+        return cls(bucket.capacity, bucket.rate, horizon, max_pause)
+
+    @property
+    def first(self) -> float:
+        """Seconds until the first slot of a bucket that has just become full."""
+        return first_after_pause(self.rate)
+
+
+@frozen(kw_only=True)
+class Demand:
+    """What one process wants and has learned since its last exchange.
+
+    Attributes:
+        want: Slots to take at most.
+        unused: Slots of the last exchange that will not be used; they are taken back if no process
+            has changed the state since.
+        revision: The state's revision after that exchange.
+        used: Requests that were sent without the store since.
+        fill: Whether to leave no room for a burst: the store may have lost what it knew.
+        throttled: Seconds since the latest request was sent that the server has refused for its
+            rate; negative for none.
+        pause: Seconds for which nothing may be sent.
+        gain: Requests a second by which the learned rate rises.
+        ceiling: Requests a second that the server's headers leave for `ceiling_for` seconds.
+        ceiling_for: Negative where there is no news; 0 where the ceiling has ended.
+    """
+
+    want: int = 0
+    unused: int = 0
+    revision: int = 0
+    used: float = 0.0
+    fill: bool = False
+    throttled: float = -1.0
+    pause: float = 0.0
+    gain: float = 0.0
+    ceiling: float = 0.0
+    ceiling_for: float = -1.0
+
+
+@frozen(kw_only=True)
+class Reply:
+    """What a store returns; seconds from the moment at which it did its step.
+
+    Attributes:
+        granted: Slots taken.
+        delay: Seconds until the first of them is free, or the next slot where none was taken;
+            negative where it has been free for as long.
+        interval: Seconds from one slot to the next.
+        pause: Seconds for which nothing may be sent.
+        rate: The learned rate, in requests a second.
+        throttled: Seconds since the rate was last reviewed after a refusal; infinite for never.
+        ceiling: What the server's headers leave, in requests a second.
+        ceiling_for: Seconds for which they do; 0 for no ceiling.
+        revision: To be named by the next exchange.
+        born: When the state began. A process that sees another one has slots of a state that is
+            lost.
+    """
+
+    granted: int
+    delay: float
+    interval: float
+    pause: float
+    rate: float
+    throttled: float
+    ceiling: float
+    ceiling_for: float
+    revision: int
+    born: float
+
+
+@define
+class Schedule:
+    """The state of a shared quota; times are readings of the store's clock, in seconds.
+
+    Attributes:
+        born: When it began, with a full bucket.
+        revision: Rises with each change of what follows.
+        empty_at: When the bucket will be empty (GCRA: the theoretical arrival time).
+        leak: Requests that leak a second, by which `empty_at` counts.
+        blocked_until: Nothing is sent before this.
+        rate: The learned rate, in requests a second.
+        throttled_at: When it was last reviewed after a refusal; 0 for never.
+        ceiling: Requests a second that the server's headers leave until `ceiling_until`.
+        ceiling_until: 0 for no ceiling.
+    """
+
+    born: float
+    revision: int
+    empty_at: float
+    leak: float
+    blocked_until: float = 0.0
+    rate: float = field(kw_only=True)
+    throttled_at: float = 0.0
+    ceiling: float = 0.0
+    ceiling_until: float = 0.0
