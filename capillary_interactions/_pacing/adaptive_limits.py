@@ -101,6 +101,23 @@ class AdaptiveRate:
         elif remaining / reset <= self.current_rate(now):
             self.ceiling, self.ceiling_until = remaining / reset, now + reset
 
+    def follow(
+        self,
+        *,
+        rate: float,
+        blocked_until: float,
+        throttled_at: float,
+        ceiling: float,
+        ceiling_until: float,
+    ) -> None:
+        """Take in what all processes that share the quota have learned."""
+        if rate < self.rate:
+            self._last_throttled_rate = self.rate
+        self.rate = rate
+        self.blocked_until = max(self.blocked_until, blocked_until)
+        self._throttled_at = max(self._throttled_at, throttled_at)
+        self.ceiling, self.ceiling_until = ceiling, ceiling_until
+
     def current_rate(self, now: float) -> float:
         """Requests a second to send at: the rate, or less while the server says so."""
         if self.ceiling is None or now >= self.ceiling_until:

@@ -44,11 +44,6 @@ class SharedQuota:
         horizon = min(_MAX_HORIZON, _SLOTS_AHEAD / bucket.rate)
         return cls(bucket.capacity, bucket.rate, horizon, max_pause)
 
-    @property
-    def first(self) -> float:
-        """Seconds until the first slot of a bucket that has just become full."""
-        return first_after_pause(self.rate)
-
 
 @frozen(kw_only=True)
 class Demand:
@@ -112,28 +107,118 @@ class Reply:
     born: float
 
 
-@define
+@define(kw_only=True)
 class Schedule:
     """The state of a shared quota; times are readings of the store's clock, in seconds.
 
     Attributes:
-        born: When it began, with a full bucket.
-        revision: Rises with each change of what follows.
+        born: When it began.
+        revision: Rises with each change of the others.
         empty_at: When the bucket will be empty (GCRA: the theoretical arrival time).
         leak: Requests that leak a second, by which `empty_at` counts.
         blocked_until: Nothing is sent before this.
         rate: The learned rate, in requests a second.
-        throttled_at: When it was last reviewed after a refusal; 0 for never.
+        throttled_at: When it was last reviewed after a refusal.
         ceiling: Requests a second that the server's headers leave until `ceiling_until`.
-        ceiling_until: 0 for no ceiling.
+        ceiling_until: In the past for no ceiling.
     """
 
     born: float
     revision: int
     empty_at: float
     leak: float
-    blocked_until: float = 0.0
-    rate: float = field(kw_only=True)
-    throttled_at: float = 0.0
-    ceiling: float = 0.0
-    ceiling_until: float = 0.0
+    blocked_until: float
+    rate: float
+    throttled_at: float
+    ceiling: float
+    ceiling_until: float
+
+    @classmethod
+    def begin(cls, quota: SharedQuota, now: float, full_at: float) -> Self:
+        """The state of a store that knows nothing: with a bucket that was full at a moment.
+
+        However much another store had let through by then, its bucket was no fuller.
+        """
+        return cls(
+            born=now,
+            revision=0,
+            empty_at=full_at + quota.capacity / quota.rate,
+            leak=quota.rate,
+            blocked_until=now,
+            rate=quota.rate,
+            throttled_at=now - 2 * REPEAT_WINDOW,
+            ceiling=quota.rate,
+            ceiling_until=now,
+        )
+
+    def exchange(self, quota: SharedQuota, demand: Demand, now: float) -> Reply:
+        """Take in what a process has learned, and give it slots."""
+        self._correct_clock(quota, now)
+        if demand.unused and demand.revision == self.revision:
+            self.empty_at -= demand.unused / self.leak
+        self._learn(quota, demand, now)
+        start = max(now, self.blocked_until)
+        self._follow_rate(start)
+        self._count_used(quota, demand, start)
+        delay = max(start, self.empty_at) - now + (1 - quota.capacity) / self.leak
+        granted = 0
+        if start <= now:
+            granted = min(demand.want, int((quota.horizon - delay) * self.leak + 1 + _EPSILON))
+        if granted > 0:
+            self.empty_at = max(start, self.empty_at) + granted / self.leak
+            self.revision += 1
+        return Reply(
+            granted=max(0, granted),
+            delay=delay,
+            interval=1 / self.leak,
+            pause=start - now,
+            rate=self.rate,
+            throttled=now - self.throttled_at,
+            ceiling=self.ceiling,
+            ceiling_for=max(0.0, self.ceiling_until - now),
+            revision=self.revision,
+            born=self.born,
+        )
+
+    def _correct_clock(self, quota: SharedQuota, now: float) -> None:
+        """After a clock that was set back, wait no longer than any state asks for."""
+        self.blocked_until = min(self.blocked_until, now + quota.max_pause)
+        self.ceiling_until = min(self.ceiling_until, now + quota.max_pause)
+        self.throttled_at = min(self.throttled_at, now)
+        fullest = (quota.capacity + quota.horizon * quota.rate + 1) / self.leak
+        self.empty_at = min(self.empty_at, max(now, self.blocked_until) + fullest)
+
+    def _learn(self, quota: SharedQuota, demand: Demand, now: float) -> None:
+        # A request sent before the last review belongs to the same refusal.
+        if demand.throttled >= 0 and now - demand.throttled > self.throttled_at:
+            if now - self.throttled_at <= REPEAT_WINDOW:
+                self.rate = max(min(MIN_RATE, quota.rate), self.rate * DECREASE)
+            self.throttled_at = now
+        self.rate = min(quota.rate, self.rate + demand.gain)
+        if demand.ceiling_for >= 0:
+            self.ceiling, self.ceiling_until = demand.ceiling, now + demand.ceiling_for
+        until = now + min(demand.pause, quota.max_pause)
+        if until > max(now, self.blocked_until):
+            self.blocked_until = until
+            self._fill(quota, until)
+
+    def _follow_rate(self, start: float) -> None:
+        """Leak at the rate that holds from `start` on: now, or the end of a pause."""
+        leak = min(self.rate, self.ceiling) if start < self.ceiling_until else self.rate
+        if leak != self.leak:
+            excess = max(0.0, self.empty_at - start)
+            self.empty_at, self.leak = start + excess * self.leak / leak, leak
+            self.revision += 1
+
+    def _count_used(self, quota: SharedQuota, demand: Demand, start: float) -> None:
+        if demand.used > 0:
+            self.empty_at = max(start, self.empty_at) + demand.used / self.leak
+            self.revision += 1
+        if demand.fill:
+            self._fill(quota, start)
+
+    def _fill(self, quota: SharedQuota, at: float) -> None:
+        """Leave no room for a burst from a moment on: slots come at the rate."""
+        full = at + (quota.capacity - 1) / self.leak + first_after_pause(self.leak)
+        self.empty_at = max(self.empty_at, full)
+        self.revision += 1
