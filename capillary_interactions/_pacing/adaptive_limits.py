@@ -107,7 +107,7 @@ class AdaptiveRate:
         rate: float,
         blocked_until: float,
         throttled_at: float,
-        ceiling: float,
+        ceiling: float | None,
         ceiling_until: float,
     ) -> None:
         """Take in what all processes that share the quota have learned."""

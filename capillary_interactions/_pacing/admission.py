@@ -1,6 +1,7 @@
 """Admits the requests of one event loop: at once, or from a queue as their slots come."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency
@@ -107,11 +108,11 @@ class Admission:
         if self._timer is None and self._queues.size:
             self._dispatch()
 
-    def evict(self) -> None:
-        """End the waiting of all with `WaiterEvictedError`."""
+    def evict(self, error: Callable[[], Exception] = WaiterEvictedError) -> None:
+        """End the waiting of all with an error; the function returns a new one for each."""
         for waiter in self._queues.clear():
             if not waiter.granted.done():
-                waiter.granted.set_exception(WaiterEvictedError())
+                waiter.granted.set_exception(error())
 
     def limits_changed(self) -> None:
         """Continue with a bucket or a concurrency that has changed."""

@@ -44,11 +44,13 @@ class BucketParameters:
         rate: Requests that leak a second.
         send_capacity: The capacity of a bucket that counts requests when they are sent, some time
             after they were admitted: a little more, so that a late one need not delay the next.
+        jitter: Seconds by which sending and arriving may differ.
     """
 
     capacity: float
     rate: float
     send_capacity: float
+    jitter: float
 
 
 def bucket_parameters(limit: RateLimit) -> BucketParameters:
@@ -62,7 +64,7 @@ def bucket_parameters(limit: RateLimit) -> BucketParameters:
     capacity = _capacity(burst, limit.requests, limit.requests / limit.per)
     rate = (limit.requests + 1 - capacity) / (limit.per + jitter)
     send_capacity = max(capacity, min(_MIN_SEND_CAPACITY, capacity + rate * jitter))
-    return BucketParameters(capacity, rate, send_capacity)
+    return BucketParameters(capacity, rate, send_capacity, jitter)
 
 
 def _capacity(burst: float, requests: int, rate: float) -> float:
@@ -145,6 +147,15 @@ class SlotBucket(Protocol):
 
     def refund(self, now: float) -> None:
         """Take back a slot that was not used."""
+
+    def slots(self, now: float) -> int:
+        """How many may pass at once."""
+
+    def limits_changed(self) -> None:
+        """Learn that the credential's limits may have changed."""
+
+    def synchronise(self, now: float) -> None:
+        """Take them in."""
 
 
 @define

@@ -36,6 +36,20 @@ class SlotAfterDeadlineError(Exception):
         return f"the deadline comes before a slot of the quota (in {self.wait:.1f} s)"
 
 
+class NoSlotError(Exception):
+    """There will be no slot of the quota for now, whatever the deadline.
+
+    Attributes:
+        reason: A text for an outcome; a `SettingsReason` where the same will be true later.
+        wait: Seconds after which asking again makes sense.
+    """
+
+    def __init__(self, reason: str, wait: float) -> None:
+        super().__init__(reason, wait)
+        self.reason = reason
+        self.wait = wait
+
+
 @frozen
 class Refusal:
     """Why one caller's deadline cannot be met any more, while the call continues for others.

@@ -8,7 +8,7 @@ import asyncio
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency, AdaptiveRate
 from capillary_interactions._pacing.admission import Admission
-from capillary_interactions._pacing.bucket import AdaptiveBucket, bucket_parameters
+from capillary_interactions._pacing.bucket import AdaptiveBucket, SlotBucket, bucket_parameters
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.pace import Pace, PaceState
 from capillary_interactions._pacing.send_gate import SendGate
@@ -24,7 +24,9 @@ class LocalPace(Pace):
         parameters = bucket_parameters(limit)
         self._limits = AdaptiveRate(parameters.rate, max_pause)
         self._concurrency = AdaptiveConcurrency(max_in_flight)
-        self._bucket = AdaptiveBucket(parameters.capacity, parameters.rate, limits=self._limits)
+        self._bucket: SlotBucket = AdaptiveBucket(
+            parameters.capacity, parameters.rate, limits=self._limits
+        )
         self._gate = SendGate(parameters.send_capacity, self._limits)
         # Neither throttled nor out of connections since all limits were as configured.
         self._undisturbed = True
@@ -34,10 +36,13 @@ class LocalPace(Pace):
         """The waiters of the running loop; those of a previous one are gone with it."""
         loop, admission = asyncio.get_running_loop(), self._admission
         if admission is None or loop is not admission.loop:
-            admission = self._admission = Admission(loop, self._bucket, self._concurrency)
-            self._bucket.limits_changed()
-            self._gate = self._gate.in_another_loop()
+            admission = self._admission = self._begin_admission(loop)
         return admission
+
+    def _begin_admission(self, loop: asyncio.AbstractEventLoop) -> Admission:
+        self._bucket.limits_changed()
+        self._gate = self._gate.in_another_loop()
+        return Admission(loop, self._bucket, self._concurrency)
 
     async def acquire(self, *, deadline: float | None = None, interactive: bool = True) -> None:
         await self.admit(Deadline(deadline, interactive))

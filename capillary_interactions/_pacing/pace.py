@@ -37,6 +37,7 @@ class PaceState:
         waiting: Callers in the queue.
         in_flight: Requests admitted and not released.
         cool_down: Seconds for which nothing is sent.
+        outage: Why the store that other processes share does not answer, or None.
     """
 
     rate: float
@@ -44,6 +45,7 @@ class PaceState:
     waiting: int
     in_flight: int
     cool_down: float
+    outage: str | None = None
 
 
 class Pace(Protocol):
@@ -71,6 +73,7 @@ class Pace(Protocol):
 
         Raises:
             SlotAfterDeadlineError: It would come too late; raised as soon as that is known.
+            NoSlotError: There will be none for now.
             WaiterEvictedError: The queue was cleared.
         """
         ...

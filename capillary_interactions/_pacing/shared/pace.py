@@ -1,21 +1,29 @@
 """The pace of one credential that several processes share: slots come from a store."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-from capillary_interactions._config.limits import RateLimit
-from capillary_interactions._pacing.local_pace import LocalPace
-from capillary_interactions._pacing.shared.store import SlotStore
+from attrs import evolve
 
-Fallback = Literal["stop", "local"]
+from capillary_interactions._config.limits import RateLimit
+from capillary_interactions._pacing.admission import Admission
+from capillary_interactions._pacing.deadline import Deadline, NoSlotError
+from capillary_interactions._pacing.local_pace import LocalPace
+from capillary_interactions._pacing.pace import PaceState
+from capillary_interactions._pacing.shared.fallback import Fallback, SlotsWithFallback
+from capillary_interactions._pacing.shared.link import PROBE_INTERVAL, StoreLink
+from capillary_interactions._pacing.shared.schedule import SharedQuota
+from capillary_interactions._pacing.shared.slot_source import SlotSource
+from capillary_interactions._pacing.shared.store import SlotStore
 
 
 class SharedPace(LocalPace):
     """The pace of one credential, whose quota is shared by all processes that use one store.
 
-    Its methods are described in `Pace`. While the store is out of order after three failures in a
-    row, waiting ends with `NoSlotError` (`fallback="stop"`), or this process keeps to its part of
-    the quota (`fallback="local"`); it returns to the store by itself.
+    Its methods are described in `Pace`. While the store is out of order, from the third failure in
+    a row on, waiting ends with `NoSlotError` (`fallback="stop"`), or this process keeps to its part
+    of the quota (`fallback="local"`); it returns to the store by itself.
 
     Args:
         limit: The quota of all processes together.
@@ -36,11 +44,106 @@ class SharedPace(LocalPace):
         *,
         max_pause: float = 3600.0,
         timeout: float = 1.0,
-        fallback: Fallback = "stop",
+        fallback: Literal["stop", "local"] = "stop",
         expected_workers: int = 1,
         on_outage: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         super().__init__(limit, max_in_flight, max_pause)
+        workers = expected_workers if fallback == "local" else None
+        self._on_outage = on_outage
+        self._link = StoreLink(store, timeout, self._outage_changed)
+        settle = PROBE_INTERVAL + timeout
+        self._fallback = Fallback(limit, workers, self._limits, settle)
+        self._source = SlotSource(
+            SharedQuota.of(limit, max_pause),
+            self._limits,
+            self._link,
+            wanted=self._wanted,
+            used=self._fallback.used,
+            on_reply=self._after_exchange,
+        )
+        self._bucket = SlotsWithFallback(self._source, self._link, self._limits, self._fallback)
+
+    def _begin_admission(self, loop: asyncio.AbstractEventLoop) -> Admission:
+        self._source.attach(loop)
+        return super()._begin_admission(loop)
+
+    async def admit(self, deadline: Deadline) -> None:
+        if self.try_admit(deadline):
+            return
+        self._check_outage()
+        admission = self._running_admission()
+        try:
+            await admission.wait(deadline)
+        except BaseException:
+            if not admission.queued:
+                self._source.give_back(self._now())
+            raise
+
+    def throttled(self, sent_at: float, hint: float | None) -> None:
+        super().throttled(sent_at, hint)
+        self._source.throttled(self._now(), sent_at)
+
+    def quota_left(self, remaining: float, reset: float) -> None:
+        super().quota_left(remaining, reset)
+        self._source.quota_left(self._now())
+
+    def answered(self) -> None:
+        if self._undisturbed:
+            return
+        before = self._limits.rate
+        super().answered()
+        if self._limits.rate != before:
+            self._source.rate_gained(self._now(), self._limits.rate - before)
+
+    def state(self) -> PaceState:
+        return evolve(super().state(), outage=self._link.outage)
 
     async def close(self) -> None:
-        """Give unused slots back, and close the store; for the end of the client."""
+        """Give unused slots back, and close the store; the pace may be used again afterwards."""
+        await self._link.close(self._source.last_demand())
+
+    def _check_outage(self) -> None:
+        if self._link.outage is not None and not self._fallback.exists:
+            raise self._no_slot()
+
+    def _no_slot(self) -> NoSlotError:
+        reason, now = self._link.outage or "", self._now()
+        # A reason may have a type that says more: that of a setting.
+        text = type(reason)(f"the shared quota cannot be reached: {reason}")
+        return NoSlotError(text, max(0.0, self._link.retry_at - now))
+
+    def _wanted(self) -> int:
+        """Requests that wait for a slot and not for others to end: one, at least, that asks."""
+        admission = self._admission
+        if admission is None:
+            return 1
+        room = self._concurrency.limit - admission.in_flight
+        return max(1, min(admission.queued, room))
+
+    def _after_exchange(self, before: tuple[float, float], waited: bool) -> None:
+        admission, now = self._admission, self._now()
+        if admission is None:
+            return
+        if self._limits_now(now) != before:
+            self._undisturbed = False
+            if waited:
+                self._on_limits_change(now, before)
+            else:
+                # The waiters are being served right now.
+                admission.loop.call_soon(self._continue_with, before)
+        elif waited:
+            admission.limits_changed()
+
+    def _continue_with(self, before: tuple[float, float]) -> None:
+        self._on_limits_change(self._now(), before)
+
+    def _outage_changed(self, reason: str | None) -> None:
+        now = self._now()
+        if reason is None:
+            self._fallback.end(now)
+        else:
+            self._fallback.begin(now)
+            if self._admission is not None and not self._fallback.exists:
+                self._admission.evict(self._no_slot)
+        self._on_outage(reason)

@@ -1,14 +1,13 @@
-"""The law of a shared quota: what every store does, in one atomic step, with the demand of a process.
+"""The law of a shared quota: what every store does in one atomic step with a process's demand.
 
 All clock readings are arguments, of the one clock that the store keeps; what processes send and get
 are durations, so that their own clocks do not matter. It is the leaky bucket of `bucket.py`, as the
 moment at which it will be empty (GCRA); slots may be taken some time before they are free.
 """
 
-import math
 from typing import Final, Self
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import DECREASE, MIN_RATE, REPEAT_WINDOW
@@ -19,6 +18,10 @@ _EPSILON: Final = 1e-9
 # Slots are taken before they are free at most this long, and about this many of them.
 _MAX_HORIZON: Final = 1.0
 _SLOTS_AHEAD: Final = 32
+# Of the jitter that a quota allows for, this is for timers that fire late. Where it is less than
+# they may need, slots are not taken ahead.
+_KEPT_SHARE: Final = 0.5
+_MIN_KEEP: Final = 0.005
 
 
 @frozen
@@ -29,20 +32,24 @@ class SharedQuota:
         capacity: How much fits into the bucket.
         rate: Requests a second that the setting allows.
         horizon: Seconds by which a slot may be taken before it is free.
+        keep: Seconds for which a slot may be used once it is free. What is sent later, and takes
+            longer to arrive, counts as jitter.
         max_pause: No cool-down lasts longer; not part of the key.
     """
 
     capacity: float
     rate: float
     horizon: float
+    keep: float
     max_pause: float = 3600.0
 
     @classmethod
     def of(cls, limit: RateLimit, max_pause: float = 3600.0) -> Self:
         """The quota of a setting."""
         bucket = bucket_parameters(limit)
-        horizon = min(_MAX_HORIZON, _SLOTS_AHEAD / bucket.rate)
-        return cls(bucket.capacity, bucket.rate, horizon, max_pause)
+        keep = _KEPT_SHARE * bucket.jitter
+        horizon = min(_MAX_HORIZON, _SLOTS_AHEAD / bucket.rate) if keep >= _MIN_KEEP else 0.0
+        return cls(bucket.capacity, bucket.rate, horizon, keep, max_pause)
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,250 @@
+"""Where the waiters of one process take their slots from: the store that it shares with others."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final
+
+from attrs import evolve
+
+from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
+from capillary_interactions._pacing.bucket import first_after_pause
+from capillary_interactions._pacing.shared.held_slots import HeldSlots
+from capillary_interactions._pacing.shared.link import StoreLink
+from capillary_interactions._pacing.shared.news import News
+from capillary_interactions._pacing.shared.schedule import Demand, Reply, SharedQuota
+
+# Slots are taken ahead for at most as many seconds, and at most as many: one at a time up to 100
+# a second, and beyond that with some hundred exchanges a second.
+_MAX_AHEAD_TIME: Final = 0.02
+_MAX_AHEAD: Final = 8
+# Seconds for which what other processes learn may be unknown here.
+_MAX_TRUST: Final = 0.02
+# Seconds between two exchanges that grant nothing, at least.
+_MIN_RETRY: Final = 0.0005
+# While an exchange is in progress: its end wakes the waiters.
+_UNTIL_WOKEN: Final = 1.0
+# Pauses that end within as many seconds are the same one.
+_SAME_PAUSE: Final = 0.02
+_NO_NEWS: Final = News()
+
+
+class SlotSource:
+    """The slots of a shared quota, as `SlotBucket` has them.
+
+    An exchange with the store takes the slots that are wanted now, and a few ahead. A slot is used
+    only if the last exchange was a moment ago, for another process may have been throttled.
+
+    Args:
+        quota: The quota of all processes together.
+        limits: What this process knows of the rate; follows what the store says.
+        link: The exchanges.
+        wanted: Requests that wait for a slot.
+        used: Requests that the fallback has let through lately, at a time of the loop.
+        on_reply: Called after an exchange, with the end of the pause and the rate as they were
+            before it, and whether it was waited for.
+    """
+
+    def __init__(
+        self,
+        quota: SharedQuota,
+        limits: AdaptiveRate,
+        link: StoreLink,
+        *,
+        wanted: Callable[[], int],
+        used: Callable[[float], float],
+        on_reply: Callable[[tuple[float, float], bool], None],
+    ) -> None:
+        self._quota = quota
+        self._limits = limits
+        self._link = link
+        self._wanted = wanted
+        self._used = used
+        self._on_reply = on_reply
+        self._held = HeldSlots(quota.keep)
+        self._trust = min(quota.keep, _MAX_TRUST)
+        self._news = _NO_NEWS
+        self._urgent = False
+        self._revision = 0
+        self._born: float | None = None
+        self._clock: Callable[[], float] = lambda: 0.0
+        self._begin()
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve a loop that runs now; with another clock than the previous one, perhaps."""
+        self._clock = loop.time
+        self._news = _NO_NEWS
+        self._begin()
+        self._link.attach(loop, self.probe)
+
+    def _begin(self) -> None:
+        self._held.forget()
+        self._ask_at = self._trusted_until = -math.inf
+        self._free_at = -math.inf
+
+    def consume(self, now: float) -> float:
+        """Take a slot and return 0.0; if there is none, only the seconds until there may be."""
+        if now < self._limits.blocked_until:
+            return self.delay(now)
+        if self._use(now):
+            return 0.0
+        if not self._link.busy and now >= self._ask_at and self._is_short(now):
+            self._ask(now)
+            if self._use(now):
+                return 0.0
+        return self._next_chance(now)
+
+    def delay(self, now: float, ahead: int = 0) -> float:
+        """Seconds until there is a slot, with `ahead` others before it.
+
+        Other processes take what they have taken already, and nothing beyond: no wait is shorter.
+        """
+        limits, held = self._limits, len(self._held)
+        pause = limits.pause(now)
+        if pause:
+            rate = limits.current_rate(limits.blocked_until)
+            return pause + first_after_pause(rate) + ahead / rate
+        if ahead < held:
+            return max(0.0, self._held.at(ahead) - now)
+        return max(0.0, self._delay_of_next(now) + (ahead - held) * self.interval(now))
+
+    def interval(self, now: float) -> float:
+        """Seconds from one slot to the next; in a cool-down, from its end on."""
+        return 1 / self._limits.rate_after_pause(now)
+
+    def slots(self, now: float) -> int:
+        """How many may pass at once, as far as is known."""
+        if now < self._limits.blocked_until:
+            return 0
+        free = -self._delay_of_next(now) / self.interval(now)
+        return self._held.count_free(now) + (int(free) + 1 if free >= 0 else 0)
+
+    def refund(self, now: float) -> None:
+        """Take back the slot that was used last, unless it is too old."""
+        self._held.put_back(now)
+
+    def throttled(self, now: float, sent_at: float) -> None:
+        """The server has refused a request that was sent at `sent_at`: all processes must know."""
+        blocked_until = self._limits.blocked_until
+        self._tell(now, News(refused_at=sent_at, blocked_until=blocked_until), urgent=True)
+
+    def rate_gained(self, now: float, gain: float) -> None:
+        """The rate has risen."""
+        self._tell(now, News(gain=gain))
+
+    def quota_left(self, now: float) -> None:
+        """The server has said what is left: a ceiling, the end of one, or a pause."""
+        limits = self._limits
+        ceiling, until = limits.ceiling, limits.ceiling_until
+        if ceiling is None:
+            ceiling, until = limits.rate, now
+        paused = limits.pause(now) > 0
+        blocked_until = limits.blocked_until if paused else -math.inf
+        news = News(ceiling=ceiling, ceiling_until=until, blocked_until=blocked_until)
+        self._tell(now, news, urgent=paused)
+
+    def give_back(self, now: float) -> None:
+        """Give the slots back that are held, for no request waits for them."""
+        if self._link.busy:
+            self._held.forget()
+            return
+        demand = self.last_demand()
+        if demand is not None:
+            self._exchange(now, demand)
+
+    def last_demand(self) -> Demand | None:
+        """What gives the slots back that are held, or None if there are none."""
+        unused = self._held.drop()
+        return Demand(unused=unused, revision=self._revision) if unused else None
+
+    def probe(self) -> None:
+        """Exchange something, to see whether the store works again."""
+        if not self._link.busy:
+            self._exchange(self._clock(), Demand(revision=self._revision))
+
+    def _use(self, now: float) -> bool:
+        return now <= self._trusted_until and self._held.use(now)
+
+    def _is_short(self, now: float) -> bool:
+        held = len(self._held)
+        if not held or self._held.has_free(now):
+            return True
+        return 2 * held <= self._ahead() and self._wanted() > held
+
+    def _ahead(self) -> int:
+        """How many slots to hold."""
+        seconds = min(self._quota.keep, _MAX_AHEAD_TIME)
+        return max(1, min(_MAX_AHEAD, int(self._limits.rate * seconds)))
+
+    def _ask(self, now: float) -> None:
+        # One for now, and others ahead for those that wait.
+        want = min(self._wanted(), self._ahead() + 1) - len(self._held)
+        self._exchange(now, Demand(want=max(0, want), revision=self._revision))
+
+    def _tell(self, now: float, news: News, *, urgent: bool = False) -> None:
+        self._news = self._news.merge(news)
+        self._urgent |= urgent
+        self._tell_urgent(now)
+
+    def _tell_urgent(self, now: float) -> None:
+        if self._urgent and not self._link.busy and now >= self._link.retry_at:
+            self._exchange(now, Demand(revision=self._revision))
+
+    def _exchange(self, now: float, demand: Demand) -> None:
+        news, urgent = self._news, self._urgent
+        self._news, self._urgent = _NO_NEWS, False
+        if news is not _NO_NEWS:
+            demand = news.add_to(demand, now)
+        if self._link.must_fill:
+            demand = evolve(demand, fill=True, used=self._used(now))
+        at_once = True
+
+        def done(reply: Reply | None) -> None:
+            if reply is None:
+                self._news, self._urgent = news.merge(self._news), self._urgent or urgent
+            self._take_in(reply, wanted=demand.want > 0, at_once=at_once)
+
+        self._link.exchange(demand, done)
+        at_once = False
+
+    def _take_in(self, reply: Reply | None, *, wanted: bool, at_once: bool) -> None:
+        now, limits = self._clock(), self._limits
+        before = limits.blocked_until, limits.current_rate(now)
+        if reply is None:
+            self._ask_at = self._link.retry_at
+        else:
+            self._hold(reply, now)
+            self._follow(reply, now)
+            refused = wanted and not reply.granted
+            wait = max(_MIN_RETRY, reply.pause, reply.delay - self._quota.horizon)
+            self._ask_at = now + wait if refused else -math.inf
+        self._on_reply(before, not at_once)
+        self._tell_urgent(now)
+
+    def _hold(self, reply: Reply, now: float) -> None:
+        if reply.born != self._born:
+            self._held.forget()
+            self._born = reply.born
+        self._held.add(reply, now)
+        self._revision, self._trusted_until = reply.revision, now + self._trust
+        self._free_at = now + reply.delay + reply.granted * reply.interval
+
+    def _follow(self, reply: Reply, now: float) -> None:
+        longer = reply.pause > self._limits.pause(now) + _SAME_PAUSE
+        self._limits.follow(
+            rate=reply.rate,
+            blocked_until=now + reply.pause if longer else -math.inf,
+            throttled_at=now - reply.throttled,
+            ceiling=reply.ceiling if reply.ceiling_for > 0 else None,
+            ceiling_until=now + reply.ceiling_for,
+        )
+
+    def _delay_of_next(self, now: float) -> float:
+        """Seconds until the slot after those that are held; negative where more are free."""
+        return max(self._free_at - now, (1 - self._quota.capacity) * self.interval(now))
+
+    def _next_chance(self, now: float) -> float:
+        at = self._held.next_at
+        if at is not None and at > now:
+            return at - now
+        return _UNTIL_WOKEN if self._link.busy else max(_MIN_RETRY, self._ask_at - now)
