@@ -1,4 +1,4 @@
-"""Exchanges with a store, one at a time: they end in time, and outages begin and end by themselves."""
+"""Exchanges with a store, one at a time, which end in time; when does an outage begin and end?"""
 
 import asyncio
 import math

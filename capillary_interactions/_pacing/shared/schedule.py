@@ -114,13 +114,14 @@ class Reply:
     born: float
 
 
-@define(kw_only=True)
+@define
 class Schedule:
     """The state of a shared quota; times are readings of the store's clock, in seconds.
 
     Attributes:
         born: When it began.
-        revision: Rises with each change of the others.
+        revision: Rises with each change of what slots are given.
+        at: The time of the last exchange.
         empty_at: When the bucket will be empty (GCRA: the theoretical arrival time).
         leak: Requests that leak a second, by which `empty_at` counts.
         blocked_until: Nothing is sent before this.
@@ -132,6 +133,7 @@ class Schedule:
 
     born: float
     revision: int
+    at: float
     empty_at: float
     leak: float
     blocked_until: float
@@ -149,6 +151,7 @@ class Schedule:
         return cls(
             born=now,
             revision=0,
+            at=now,
             empty_at=full_at + quota.capacity / quota.rate,
             leak=quota.rate,
             blocked_until=now,
@@ -160,7 +163,7 @@ class Schedule:
 
     def exchange(self, quota: SharedQuota, demand: Demand, now: float) -> Reply:
         """Take in what a process has learned, and give it slots."""
-        self._correct_clock(quota, now)
+        self._follow_clock(now)
         if demand.unused and demand.revision == self.revision:
             self.empty_at -= demand.unused / self.leak
         self._learn(quota, demand, now)
@@ -187,13 +190,15 @@ class Schedule:
             born=self.born,
         )
 
-    def _correct_clock(self, quota: SharedQuota, now: float) -> None:
-        """After a clock that was set back, wait no longer than any state asks for."""
-        self.blocked_until = min(self.blocked_until, now + quota.max_pause)
-        self.ceiling_until = min(self.ceiling_until, now + quota.max_pause)
-        self.throttled_at = min(self.throttled_at, now)
-        fullest = (quota.capacity + quota.horizon * quota.rate + 1) / self.leak
-        self.empty_at = min(self.empty_at, max(now, self.blocked_until) + fullest)
+    def _follow_clock(self, now: float) -> None:
+        """Where the clock was set back, move all times with it: as if no time had passed."""
+        step = self.at - now
+        if step > 0:
+            self.empty_at -= step
+            self.blocked_until -= step
+            self.throttled_at -= step
+            self.ceiling_until -= step
+        self.at = now
 
     def _learn(self, quota: SharedQuota, demand: Demand, now: float) -> None:
         # A request sent before the last review belongs to the same refusal.

@@ -1,0 +1,1 @@
+"""When the next request of several processes may leave that share one quota."""
