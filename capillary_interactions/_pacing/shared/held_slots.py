@@ -62,14 +62,11 @@ class HeldSlots:
         """How many may be used."""
         return sum(at <= now + _EPSILON and now <= at + self._keep for at in self._times)
 
-    def has_free(self, now: float) -> bool:
-        """Whether one is free, or was."""
-        return bool(self._times) and self._times[0] <= now + _EPSILON
-
     def drop(self) -> int:
         """Forget all; returns how many of the last grant were left, which may be given back."""
         left = min(len(self._times), self._last_grant)
-        self.forget()
+        self._times.clear()
+        self._last_grant = 0
         return left
 
     def forget(self) -> None:

@@ -14,6 +14,8 @@ _MAX_FAILURES: Final = 3
 # Seconds after the first failure, twice that after the next one; and in an outage.
 _FIRST_RETRY: Final = 0.05
 PROBE_INTERVAL: Final = 1.0
+# What is left of a long round trip in what is usual, after each shorter one.
+_DECAY: Final = 0.9
 
 
 class StoreLink:
@@ -31,6 +33,8 @@ class StoreLink:
         must_fill: Whether an exchange has failed since the last one that succeeded: the store may
             have lost its state.
         retry_at: No exchange begins before this time of the loop.
+        round_trip: Seconds that an exchange usually takes, rather more than less.
+        lateness: Seconds by which the last one took longer.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class StoreLink:
         self.outage: str | None = None
         self.busy = self.must_fill = False
         self.retry_at = -math.inf
+        self.round_trip = self.lateness = 0.0
         self._store = store
         self._on_outage = on_outage
         self._failures = 0
@@ -80,6 +85,7 @@ class StoreLink:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._exchange(demand, done))
         else:
+            self.lateness = 0.0
             self._succeed()
             done(reply)
 
@@ -120,12 +126,18 @@ class StoreLink:
         except Exception as error:  # noqa: BLE001 - a fault in a store must not leave all waiting
             self._fail(f"{type(error).__name__} in the store")
         else:
-            if loop.time() - asked_at <= self.timeout:
+            if (elapsed := loop.time() - asked_at) <= self.timeout:
+                self._measure(elapsed)
                 self._succeed()
                 return reply
-            # This process stood still meanwhile: its slots are out of date.
+            # This process stood still meanwhile.
             self._fail(self._too_slow)
         return None
+
+    def _measure(self, elapsed: float) -> None:
+        usual = self.round_trip or elapsed
+        self.lateness = max(0.0, elapsed - usual)
+        self.round_trip = max(elapsed, _DECAY * usual + (1 - _DECAY) * elapsed)
 
     @property
     def _too_slow(self) -> str:

@@ -7,7 +7,7 @@ moment at which it will be empty (GCRA); slots may be taken some time before the
 
 from typing import Final, Self
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import DECREASE, MIN_RATE, REPEAT_WINDOW
@@ -17,7 +17,7 @@ from capillary_interactions._pacing.bucket import bucket_parameters, first_after
 _EPSILON: Final = 1e-9
 # Slots are taken before they are free at most this long, and about this many of them.
 _MAX_HORIZON: Final = 1.0
-_SLOTS_AHEAD: Final = 32
+SLOTS_AHEAD: Final = 64
 # Of the jitter that a quota allows for, this is for timers that fire late. Where it is less than
 # they may need, slots are not taken ahead.
 _KEPT_SHARE: Final = 0.5
@@ -48,7 +48,7 @@ class SharedQuota:
         """The quota of a setting."""
         bucket = bucket_parameters(limit)
         keep = _KEPT_SHARE * bucket.jitter
-        horizon = min(_MAX_HORIZON, _SLOTS_AHEAD / bucket.rate) if keep >= _MIN_KEEP else 0.0
+        horizon = min(_MAX_HORIZON, SLOTS_AHEAD / bucket.rate) if keep >= _MIN_KEEP else 0.0
         return cls(bucket.capacity, bucket.rate, horizon, keep, max_pause)
 
 
@@ -112,6 +112,11 @@ class Reply:
     ceiling_for: float
     revision: int
     born: float
+
+
+def without_slots(reply: Reply) -> Reply:
+    """A reply whose slots come too late to be used: they are lost."""
+    return evolve(reply, granted=0, delay=reply.delay + reply.granted * reply.interval)
 
 
 @define

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from random import random
 from typing import Final
 
 from attrs import evolve
@@ -12,16 +13,24 @@ from capillary_interactions._pacing.bucket import first_after_pause
 from capillary_interactions._pacing.shared.held_slots import HeldSlots
 from capillary_interactions._pacing.shared.link import StoreLink
 from capillary_interactions._pacing.shared.news import News
-from capillary_interactions._pacing.shared.schedule import Demand, Reply, SharedQuota
+from capillary_interactions._pacing.shared.schedule import (
+    SLOTS_AHEAD,
+    Demand,
+    Reply,
+    SharedQuota,
+    without_slots,
+)
 
 # Slots are taken ahead for at most as many seconds, and at most as many: one at a time up to 100
 # a second, and beyond that with some hundred exchanges a second.
 _MAX_AHEAD_TIME: Final = 0.02
 _MAX_AHEAD: Final = 8
-# Seconds for which what other processes learn may be unknown here.
+# Seconds for which what other processes learn may be unknown here, and a round trip.
 _MAX_TRUST: Final = 0.02
 # Seconds between two exchanges that grant nothing, at least.
 _MIN_RETRY: Final = 0.0005
+# Part of an interval by which processes that want the same slot are spread.
+_SPREAD: Final = 0.1
 # While an exchange is in progress: its end wakes the waiters.
 _UNTIL_WOKEN: Final = 1.0
 # Pauses that end within as many seconds are the same one.
@@ -166,15 +175,20 @@ class SlotSource:
         return now <= self._trusted_until and self._held.use(now)
 
     def _is_short(self, now: float) -> bool:
-        held = len(self._held)
-        if not held or self._held.has_free(now):
+        held, next_at = len(self._held), self._held.next_at
+        if next_at is None or now >= self._check_at(max(next_at, now)):
             return True
         return 2 * held <= self._ahead() and self._wanted() > held
 
+    def _check_at(self, at: float) -> float:
+        """When to exchange, so that the reply is recent when a slot is free."""
+        return at - self._link.round_trip if at > self._trusted_until else math.inf
+
     def _ahead(self) -> int:
         """How many slots to hold."""
-        seconds = min(self._quota.keep, _MAX_AHEAD_TIME)
-        return max(1, min(_MAX_AHEAD, int(self._limits.rate * seconds)))
+        rate = self._limits.rate
+        few = max(1, min(_MAX_AHEAD, int(rate * min(self._quota.keep, _MAX_AHEAD_TIME))))
+        return min(SLOTS_AHEAD, few + int(rate * self._link.round_trip))
 
     def _ask(self, now: float) -> None:
         # One for now, and others ahead for those that wait.
@@ -213,20 +227,29 @@ class SlotSource:
         if reply is None:
             self._ask_at = self._link.retry_at
         else:
+            if self._link.lateness > self._quota.keep:
+                reply = without_slots(reply)
             self._hold(reply, now)
             self._follow(reply, now)
             refused = wanted and not reply.granted
-            wait = max(_MIN_RETRY, reply.pause, reply.delay - self._quota.horizon)
-            self._ask_at = now + wait if refused else -math.inf
+            self._ask_at = now + self._wait_after(reply) if refused else -math.inf
         self._on_reply(before, not at_once)
         self._tell_urgent(now)
+
+    def _wait_after(self, reply: Reply) -> float:
+        wait = max(_MIN_RETRY, reply.delay - self._quota.horizon)
+        # All processes ask for the same slot: let none always be the first.
+        return max(reply.pause, wait + _SPREAD * random() * reply.interval)  # noqa: S311 - no secret
 
     def _hold(self, reply: Reply, now: float) -> None:
         if reply.born != self._born:
             self._held.forget()
             self._born = reply.born
         self._held.add(reply, now)
-        self._revision, self._trusted_until = reply.revision, now + self._trust
+        self._revision, self._trusted_until = (
+            reply.revision,
+            now + self._trust + self._link.round_trip,
+        )
         self._free_at = now + reply.delay + reply.granted * reply.interval
 
     def _follow(self, reply: Reply, now: float) -> None:
@@ -246,5 +269,7 @@ class SlotSource:
     def _next_chance(self, now: float) -> float:
         at = self._held.next_at
         if at is not None and at > now:
-            return at - now
+            # If it can be asked now, it has been; the reply wakes the waiters.
+            check_at = max(self._check_at(at), self._ask_at)
+            return (check_at if now < check_at < at else at) - now
         return _UNTIL_WOKEN if self._link.busy else max(_MIN_RETRY, self._ask_at - now)

@@ -1,7 +1,7 @@
 """Demands by chance, and a store in memory that can be slow, hang and fail."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, field
@@ -56,15 +56,17 @@ class MemoryStore:
     latency: float | None = None
     hangs: bool = False
     fails: str | None = None
-    demands: list[Demand] = field(factory=list)
+    demands: list[Demand] = field(factory=list[Demand])
     closed: int = 0
 
     def exchange_now(self, demand: Demand) -> Reply | None:
+        """See `SlotStore`."""
         if self.latency is not None or self.hangs:
             return None
         return self._exchange(demand)
 
     async def exchange(self, demand: Demand) -> Reply:
+        """See `SlotStore`."""
         if self.hangs:
             self.demands.append(demand)
             await asyncio.Event().wait()
@@ -74,6 +76,7 @@ class MemoryStore:
         return reply
 
     async def close(self) -> None:
+        """See `SlotStore`."""
         self.closed += 1
 
     def _exchange(self, demand: Demand) -> Reply:
@@ -88,13 +91,7 @@ class MemoryStore:
         self.schedule = Schedule.begin(SharedQuota.of(self.limit), now, full_at=now)
 
 
-def make_store(limit: RateLimit, clock: Callable[[], float], **settings: float) -> MemoryStore:
-    """A store whose bucket is empty."""
+def make_stores(limit: RateLimit, clock: Callable[[], float], count: int) -> list[MemoryStore]:
+    """The stores of as many processes, with one state and an empty bucket."""
     schedule = Schedule.begin(SharedQuota.of(limit), clock(), full_at=LONG_AGO)
-    return MemoryStore(limit, clock, schedule, **settings)
-
-
-def share(stores: Sequence[MemoryStore]) -> None:
-    """Let stores keep one state, as those of different processes do."""
-    for store in stores:
-        store.schedule = stores[0].schedule
+    return [MemoryStore(limit, clock, schedule) for _ in range(count)]
