@@ -51,7 +51,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(LIMITS, _STEPS)
 def test_no_window_holds_more_than_the_quota(
     limit: RateLimit, steps: list[tuple[int, float, int, str, float]]
@@ -78,7 +78,7 @@ def test_no_window_holds_more_than_the_quota(
     assert busiest(sent, limit.per) <= limit.requests
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(LIMITS, st.lists(st.tuples(DEMANDS, st.floats(0, 30)), max_size=20))
 def test_no_state_keeps_slots_back_for_ever(
     limit: RateLimit, steps: list[tuple[Demand, float]]
@@ -101,7 +101,7 @@ def test_no_state_keeps_slots_back_for_ever(
     assert schedule.exchange(quota, Demand(want=1), now + (held + 2) / slowest).granted == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LIMITS, st.integers(1, 8))
 def test_gives_out_nearly_all_of_the_quota(limit: RateLimit, processes: int) -> None:
     """To processes that ask again as soon as they may: 95 % in the long run, the burst apart."""
