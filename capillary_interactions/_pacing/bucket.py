@@ -148,6 +148,10 @@ class SlotBucket(Protocol):
     def refund(self, now: float) -> None:
         """Take back a slot that was not used."""
 
+
+class CredentialBucket(SlotBucket, Protocol):
+    """What a pace asks of its bucket."""
+
     def slots(self, now: float) -> int:
         """How many may pass at once."""
 

@@ -8,7 +8,11 @@ import asyncio
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import AdaptiveConcurrency, AdaptiveRate
 from capillary_interactions._pacing.admission import Admission
-from capillary_interactions._pacing.bucket import AdaptiveBucket, SlotBucket, bucket_parameters
+from capillary_interactions._pacing.bucket import (
+    AdaptiveBucket,
+    CredentialBucket,
+    bucket_parameters,
+)
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._pacing.pace import Pace, PaceState
 from capillary_interactions._pacing.send_gate import SendGate
@@ -24,7 +28,7 @@ class LocalPace(Pace):
         parameters = bucket_parameters(limit)
         self._limits = AdaptiveRate(parameters.rate, max_pause)
         self._concurrency = AdaptiveConcurrency(max_in_flight)
-        self._bucket: SlotBucket = AdaptiveBucket(
+        self._bucket: CredentialBucket = AdaptiveBucket(
             parameters.capacity, parameters.rate, limits=self._limits
         )
         self._gate = SendGate(parameters.send_capacity, self._limits)

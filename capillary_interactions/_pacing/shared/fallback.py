@@ -5,7 +5,7 @@ from typing import Final
 
 from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
-from capillary_interactions._pacing.bucket import SlotBucket
+from capillary_interactions._pacing.bucket import CredentialBucket
 from capillary_interactions._pacing.shared.link import StoreLink
 from capillary_interactions._pacing.shared.local_part import LocalPart
 from capillary_interactions._pacing.shared.slot_source import SlotSource
@@ -62,7 +62,7 @@ class Fallback:
         return 0.0 if self._part is None else self._part.level(now)
 
 
-class SlotsWithFallback(SlotBucket):
+class SlotsWithFallback(CredentialBucket):
     """The store's slots; in an outage those of this process's part of the quota, or none.
 
     Args:
