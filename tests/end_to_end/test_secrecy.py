@@ -29,7 +29,7 @@ from capillary_interactions import (
 from capillary_interactions.sandbox import FAULTS, Sandbox
 from tests.tables import table
 
-from .byte_server import ByteServer, always, answer
+from .byte_server import ByteServer, acting, always, answer
 from .clients import UNLIMITED
 
 MOBILE: Final = "919738522695"
@@ -40,6 +40,8 @@ SECRET: Final = "s3cret-of-a-client"
 KEY: Final = "key-of-a-client"
 TOKEN: Final = "t0ken-of-a-client"
 TILL: Final = "till.of.mumbai"
+PROXY_USER: Final = "branch-of-mumbai"
+PROXY_PASSWORD: Final = "pr0xy-word"
 DIGEST: Final = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest()
 
 TWO_ATTEMPTS: Final = RetryPolicy(attempts=2, wait_initial=0.0, wait_max=0.0, throttled_initial=0.0)
@@ -60,6 +62,9 @@ FORBIDDEN: Final = (
     SECRET,
     KEY,
     TOKEN,
+    PROXY_USER,
+    PROXY_PASSWORD,
+    base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode(),
     "identifierName=",
     "format=json",
 )
@@ -225,3 +230,30 @@ async def test_shows_no_token_that_a_server_gave(logged: list[str]) -> None:
             outcome = await client.lookup(QUERIES[0])
             check(logged, client, vars(client), *printable_parts(outcome))
     assert TOKEN in server.received[1].headers.values()
+
+
+@table(
+    ("status", "base_url", "auth"),
+    [
+        *((status, "https://api.example", BasicAuth(TILL, PASSWORD)) for status in (0, 407, 502)),
+        *((status, "http://api.example", BasicAuth(TILL, PASSWORD)) for status in (0, 403, 407)),
+        (407, "https://api.example", OAuth(KEY, SECRET)),
+    ],
+)
+async def test_shows_nothing_of_what_a_proxy_is_given(
+    status: int, base_url: str, auth: BasicAuth | OAuth, logged: list[str]
+) -> None:
+    """Whether it refuses, has no connection or closes: its user name, and what goes through it."""
+    refusing = acting(nothing) if status == 0 else always(answer(status, b"<html>", "X: y"))
+    async with ByteServer(refusing, described=False) as server:
+        proxy = server.base_url.replace("//", f"//{PROXY_USER}:{PROXY_PASSWORD}@")
+        config = config_for(base_url, auth=auth, proxy=proxy, allow_http=True)
+        async with InteractionsClient(config) as client:
+            (outcome,) = await asyncio.gather(client.lookup(QUERIES[0]), return_exceptions=True)
+            parts = list(printable_parts(outcome))
+            check(logged, client, config, vars(client), *parts)
+    assert any("proxy-authorization" in request.headers for request in server.received)
+
+
+async def nothing(_: asyncio.StreamWriter) -> None:
+    """Close without an answer."""
