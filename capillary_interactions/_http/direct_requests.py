@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -94,6 +94,7 @@ class DirectRequests:
         self._params: dict[str, Any] = {"read_until_eof": True, **limits}
         self._options = dict(options)
         if "proxy_headers" in options:
+            # The session's too, as it sends them: by them aiohttp tells connections apart.
             self._options["proxy_headers"] = {**session.headers, **options["proxy_headers"]}
         self._heads: dict[str, _Head] = {}
         self._timeouts = RequestTimeouts(asyncio.get_running_loop())
@@ -185,9 +186,6 @@ class DirectRequests:
         request = _PreparedRequest(
             "GET", parsed, headers=merged, session=self._session, **self._options
         )
-        if request.proxy_headers is not None:
-            # aiohttp adds it, and takes a connection for another one's by these headers.
-            cast("Any", request.proxy_headers)["Host"] = request.headers["Host"]
         request.headers.update(renewed or {})
         fields = _lines(request.headers) + b"\r\n"
         return _Head(request, headers, renewed, parsed.raw_path, fields)
