@@ -1,5 +1,6 @@
 """The command `sandbox`: a pretend Capillary for other programs on this machine."""
 
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,8 @@ async def _serve(server: "Sandbox", rate: "RateLimit", console: Console) -> None
 
 def _print_access(server: "Sandbox", rate: "RateLimit", console: Console) -> None:
     """Print the address and the first account: to stdout for a shell, to stderr for a person."""
+    from capillary_interactions._config.proxy import unused_proxy  # noqa: PLC0415 - help and completion need none of it
+
     (username, password), *_ = server.accounts.items()
     (key, secret), *_ = server.oauth.items()
     settings = {
@@ -159,6 +162,9 @@ def _print_access(server: "Sandbox", rate: "RateLimit", console: Console) -> Non
         "CAPILLARY_PASSWORD": password,
         "CAPILLARY_RATE": str(rate),
     }
+    if unused_proxy(None, server.base_url, os.environ):
+        # Which would not reach this machine.
+        settings["CAPILLARY_PROXY"] = "none"
     if server.timezone != "UTC":
         settings["CAPILLARY_TIMEZONE"] = server.timezone
     console.info(

@@ -6,6 +6,7 @@ import signal
 import socket
 
 import orjson
+import pytest
 
 from capillary_interactions.cli._demo import sample_list, server_summary
 from capillary_interactions.cli._summaries import StreamSummary
@@ -45,12 +46,14 @@ def test_serves_until_it_is_interrupted() -> None:
     assert "1 request: 1 answered" in server.err
 
 
-def test_serves_what_an_asian_cluster_may() -> None:
-    """Its settings reach the answers, and the zone the environment."""
+def test_serves_what_an_asian_cluster_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its settings reach the answers, and the zone the environment; no proxy is asked for it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     options = ["--shape", "envelope", "--timezone", "Asia/Kolkata", "--iso-fields"]
     options += ["--phone-mirrors-sms", "--token-ttl", "60", "--token-status", "498"]
-    env, ran, server = _looked_up_at(*options, "--fault", "code_8109_200=1", lines=5)
+    env, ran, server = _looked_up_at(*options, "--fault", "code_8109_200=1", lines=6)
 
+    assert env["CAPILLARY_PROXY"] == "none"
     assert env["CAPILLARY_TIMEZONE"] == "Asia/Kolkata"
     assert "8109" in orjson.loads(ran.out)["reason"]
     assert "1 failed on purpose" in server.err
