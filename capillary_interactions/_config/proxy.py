@@ -73,10 +73,13 @@ def choose_proxy(setting: str | None, base_url: str, environ: Mapping[str, str])
         return None
     if setting != ENVIRONMENT:
         return _proxy(setting, "proxy")
-    variable = _variable(base_url, environ)
-    if variable is None or _exempting(base_url, environ):
-        return None
-    return _proxy(environ[variable], variable, variable)
+    variable = variable_of_proxy(base_url, environ)
+    return None if variable is None else _proxy(environ[variable], variable, variable)
+
+
+def variable_of_proxy(base_url: str, environ: Mapping[str, str]) -> str | None:
+    """The variable of the environment that names the proxy of a server, or None."""
+    return None if _exempting(base_url, environ) else _variable(base_url, environ)
 
 
 def unused_proxy(setting: str | None, base_url: str, environ: Mapping[str, str]) -> str:
@@ -113,7 +116,7 @@ def _exempting(base_url: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _proxy(value: str, name: str, variable: str = "") -> Proxy:
-    parts = _parts(value, name)
+    parts = _parts(value, name, "; proxy=None (--proxy none) ignores it" if variable else "")
     authorization = None
     if "@" in parts.netloc:
         pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
@@ -121,23 +124,24 @@ def _proxy(value: str, name: str, variable: str = "") -> Proxy:
     return Proxy(_origin(parts), authorization, variable)
 
 
-def _parts(value: str, name: str) -> SplitResult:
+def _parts(value: str, name: str, otherwise: str = "") -> SplitResult:
     # A URL may hold a password, so none of the messages repeats it.
     text = value.strip()
     parts = _split(text if "://" in text else f"http://{text}")
     if parts is not None and parts.scheme in _SOCKS:
         raise ConfigurationError(
-            f"{name} must be an http:// or https:// proxy; {parts.scheme}:// is not supported"
+            f"{name} must be an http:// or https:// proxy; {parts.scheme}:// is not "
+            f"supported{otherwise}"
         )
     if parts is None or not parts.hostname or parts.scheme not in _PORTS or parts.port == 0:
         raise ConfigurationError(
             f"{name} must be a URL such as http://proxy.example:3128; in its user name and "
-            "password, special characters are percent-encoded (@ as %40, / as %2F, # as %23)"
+            f"password, special characters are percent-encoded (@ as %40, / as %2F){otherwise}"
         )
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ConfigurationError(
             f"{name} must be the URL of the proxy itself, without a path (a PAC file names "
-            "proxies, and is not read)"
+            f"proxies, and is not read){otherwise}"
         )
     return parts
 

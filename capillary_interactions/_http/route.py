@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
-from capillary_interactions._config.proxy import ENVIRONMENT, Proxy, choose_proxy, unused_proxy
+from capillary_interactions._config.proxy import (
+    ENVIRONMENT,
+    Proxy,
+    choose_proxy,
+    unused_proxy,
+    variable_of_proxy,
+)
 from capillary_interactions._config.tls import Tls
 from capillary_interactions._http.failure_reasons import TRUST
 from capillary_interactions._http.tls_files import load_tls
@@ -93,10 +99,10 @@ def unused_settings(config: ClientConfig, environ: Mapping[str, str], transport:
     own = getattr(transport, "trust_env", False) or getattr(transport, "_default_proxy", None)
     if config.proxy != ENVIRONMENT or own:
         return ""
-    proxy = choose_proxy(ENVIRONMENT, config.base_url, environ)
-    if proxy is None:
+    variable = variable_of_proxy(config.base_url, environ)
+    if variable is None:
         return ""
     return (
-        f"{proxy.variable} is set, but the session given as transport= does not read it: make it "
+        f"{variable} is set, but the session given as transport= does not read it: make it "
         "with trust_env=True, or set proxy in ClientConfig (None for no proxy)"
     )

@@ -200,11 +200,12 @@ class SessionPool:
         return session
 
     def _timeout_error(self, error: TimeoutError, timeout: float) -> TransportError:
-        if not isinstance(error, aiohttp.ConnectionTimeoutError):
-            return TransportError(f"no whole answer within {timeout:.3g} s")
         proxy = self._route.proxy
-        way = self._route.hint if proxy is None else f" through {proxy}"
-        return TransportError(f"no connection within {min(self._connect, timeout):.3g} s{way}")
+        way = "" if proxy is None else f" through {proxy}"
+        if not isinstance(error, aiohttp.ConnectionTimeoutError):
+            return TransportError(f"no whole answer within {timeout:.3g} s{way}")
+        seconds = min(self._connect, timeout)
+        return TransportError(f"no connection within {seconds:.3g} s{way or self._route.hint}")
 
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(

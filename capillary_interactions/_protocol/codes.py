@@ -207,7 +207,11 @@ HTTP: Final[Mapping[int, CodeMeaning]] = {
     **_EVERYWHERE,
     **_WRONG_CALL,
     **dict.fromkeys(_FAILURES, CodeMeaning(ResultKind.RETRYABLE)),
-    407: CodeMeaning(ResultKind.REJECTED, "a proxy wants credentials", misconfigured=True),
+    407: CodeMeaning(
+        ResultKind.REJECTED,
+        "a proxy wants credentials, in its URL (proxy, CAPILLARY_PROXY: http://user:password@host)",
+        misconfigured=True,
+    ),
     # RFC 6585: the page of a network that wants a login, sent in place of the answer.
     511: CodeMeaning(ResultKind.RETRYABLE, _CAPTIVE_PORTAL, misconfigured=True),
     408: CodeMeaning(ResultKind.RETRYABLE, "the server timed out"),

@@ -101,7 +101,10 @@ def test_refuses_what_is_no_proxy(value: Any, reason: str) -> None:
         config(proxy=value)
     assert "hush" not in f"{refused.value} {refused.value.__context__}"
     if isinstance(value, str) and value:
-        with pytest.raises(ConfigurationError, match=f"^HTTPS_PROXY .*{reason}") as refused:
+        ignoring = r"; proxy=None \(--proxy none\) ignores it$"
+        with pytest.raises(
+            ConfigurationError, match=f"^HTTPS_PROXY .*{reason}.*{ignoring}"
+        ) as refused:
             chosen({"HTTPS_PROXY": value})
         assert "hush" not in str(refused.value)
 

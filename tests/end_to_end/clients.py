@@ -35,11 +35,16 @@ def mobiles(count: int) -> list[Identifier]:
     return [Identifier.mobile(str(919_000_000_000 + number)) for number in range(count)]
 
 
-def client_for(base_url: str, **settings: Any) -> InteractionsClient:
-    """Return a client of a server that accepts any credentials."""
+def config_for(base_url: str, **settings: Any) -> ClientConfig:
+    """Return settings for a server that accepts any credentials."""
     defaults: dict[str, Any] = {
         "auth": BasicAuth("till.user", PASSWORD),
         "rate": UNLIMITED,
         "retry": THREE_ATTEMPTS,
     }
-    return InteractionsClient(ClientConfig(base_url, **{**defaults, **settings}))
+    return ClientConfig(base_url, **{**defaults, **settings})
+
+
+def client_for(base_url: str, **settings: Any) -> InteractionsClient:
+    """Return a client of such a server."""
+    return InteractionsClient(config_for(base_url, **settings))

@@ -30,7 +30,7 @@ from tests.tables import table
 
 from .authorities import Authority
 from .byte_server import KNOWN, Behave, ByteServer, Received, always, answer
-from .clients import CUSTOMER, client_for, mobiles
+from .clients import CUSTOMER, client_for, config_for, mobiles
 from .forward_proxies import PASSWORD, USER, ForwardProxy, behind_tls, squid, tinyproxy
 from .lateness import Lateness
 from .leaks import nothing_left
@@ -230,6 +230,9 @@ async def test_says_what_is_no_proxy(act: Any, scheme: str, reason: str, attempt
         proxy = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         timeouts = Timeouts(connect=0.05 if act is hangs else 5.0)
         outcome = await refused_by(proxy, "https://api.example", timeouts=timeouts)
+        if act is hangs:
+            early = await refused_by(proxy, "https://api.example", timeouts=Timeouts(attempt=0.05))
+            assert early.reason == f"no whole answer within 0.05 s through the proxy {proxy}"
     assert reason.format(proxy=f"the proxy {proxy}") in outcome.reason
     assert outcome.attempts == attempts
 
@@ -278,7 +281,7 @@ async def test_may_be_sent_once_its_tunnel_is_there(
             before_send=before_send,
         )
         for url, answered in ((asking.known_url, True), (asking.url, False)):
-            config = client_for(server.base_url, proxy=url, tls=authority.tls).config
+            config = config_for(server.base_url, proxy=url, tls=authority.tls)
             pool = build_transport(config, None)
             with nullcontext() if answered else pytest.raises(TransportError):
                 assert (await pool.send(request, timeout=5.0)).status == 200
@@ -310,13 +313,11 @@ async def test_opens_another_tunnel_for_a_stale_one(
     assert len(server.received) == 3
 
 
-async def by_session(
-    base_url: str, session: aiohttp.ClientSession, **settings: Any
-) -> tuple[Outcome, InteractionsClient]:
+async def by_session(base_url: str, session: aiohttp.ClientSession, **settings: Any) -> Outcome:
     """How a lookup ends through a session of the caller's."""
-    config = client_for(base_url, **settings).config
+    config = config_for(base_url, **settings)
     async with InteractionsClient(config, transport=session) as client:
-        return await client.lookup(CUSTOMER), client
+        return await client.lookup(CUSTOMER)
 
 
 async def test_a_borrowed_session_loses_nothing(authority: Authority, asking: ForwardProxy) -> None:
@@ -324,8 +325,7 @@ async def test_a_borrowed_session_loses_nothing(authority: Authority, asking: Fo
     before = asking.tunnels()
     async with server_of(authority) as server, aiohttp.ClientSession() as session:
         settings = {"proxy": asking.known_url, "tls": authority.tls}
-        outcome, _ = await by_session(server.base_url, session, **settings)
-    assert isinstance(outcome, Found)
+        assert isinstance(await by_session(server.base_url, session, **settings), Found)
     assert asking.tunnels() - before == 1
 
 
@@ -333,19 +333,19 @@ async def test_warns_of_what_a_borrowed_transport_does_not_do(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, authority: Authority
 ) -> None:
     """Once a client: of a session that reads no environment, of a transport of another kind."""
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    # Whatever it is: a session reads it as it likes.
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
     async with ByteServer(always(answer())) as server:
         async with aiohttp.ClientSession() as session:
-            for proxy in ("env", None):
-                outcome, _ = await by_session(server.base_url, session, proxy=proxy)
-                assert isinstance(outcome, Found)
+            assert isinstance(await by_session(server.base_url, session), Found)
+            assert isinstance(await by_session(server.base_url, session, proxy=None), Found)
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
         async with aiohttp.ClientSession(trust_env=True) as session:
-            outcome, _ = await by_session(server.base_url, session)
-            assert isinstance(outcome, Unavailable)
-    set_: dict[str, Any] = {"proxy": "http://127.0.0.1:1", "tls": authority.tls}
-    for settings in ({}, set_):
-        config = client_for("https://api.example", **settings).config
-        async with InteractionsClient(config, transport=FakeTransport()) as client:
+            assert isinstance(await by_session(server.base_url, session), Unavailable)
+    settings: dict[str, Any] = {"proxy": "http://127.0.0.1:1", "tls": authority.tls}
+    for given in ({}, settings):
+        transport = FakeTransport()
+        async with InteractionsClient(config_for("eu", **given), transport=transport) as client:
             assert isinstance(await client.lookup(CUSTOMER), Found | NotFound)
     warnings = [
         record.getMessage() for record in caplog.records if record.levelno == logging.WARNING

@@ -47,6 +47,7 @@ from capillary_interactions import (
     Snapshot,
     Survey,
     Timeouts,
+    Tls,
     Transport,
     TransportError,
     Unavailable,
@@ -154,6 +155,13 @@ def configure(zone: tzinfo) -> ClientConfig:
         page_size=None,
         max_pages=20,
         timezone=zone,
+        proxy="http://proxy.example:3128",
+        tls=Tls(
+            ca_file=Path("company.pem"),
+            client_cert="till.pem",
+            client_key=Path("till.key"),
+            client_key_password="hush",
+        ),
         phone_region="IN",
         single_flight=True,
         cache_ttl=0.0,
@@ -164,6 +172,8 @@ def configure(zone: tzinfo) -> ClientConfig:
     assert_type(config.credentials, tuple[BasicAuth | OAuth, ...])
     assert_type(config.api, ApiVersion)
     assert_type(config.timezone, tzinfo)
+    assert_type(config.proxy, str | None)
+    assert_type(config.tls.ca_file, str | None)
     assert_type(ClientConfig("asia", oauth, timezone=None).timezone, tzinfo)
     assert_type(ClientConfig("eu", oauth, api="v1.1", rate="50/1").rate, RateLimit)
     assert_type(ClientConfig.from_env(), ClientConfig)
@@ -193,6 +203,8 @@ def misuse(who: Identifier, auth: BasicAuth) -> None:
     ClientConfig("eu", auth, timezone="UTC")  # type: ignore[arg-type]
     RateLimit("1000/60")  # type: ignore[arg-type]
     Timeouts(total="60")  # type: ignore[arg-type]
+    ClientConfig("eu", auth, proxy=3128)  # type: ignore[arg-type]
+    Tls("company.pem")  # type: ignore[call-arg]
     OAuth("key", "secret", attribution="STORE_CODE")  # type: ignore[arg-type]
     query = Query(who, extra={"a": "1"})
     query.extra["a"] = "2"  # type: ignore[index]
