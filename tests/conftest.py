@@ -113,6 +113,7 @@ _UNTRACED: Final = (
     "tests/sandbox/test_openapi.py",
     "tests/sandbox/test_process.py",
     "tests/sandbox/test_shapes.py",
+    "tests/sync/test_recipes.py",
     "tests/testing/test_plugin.py",
 )
 

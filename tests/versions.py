@@ -31,7 +31,7 @@ _RULES_AND_COMMANDS: Final = (
 # What stands or falls with asyncio, besides.
 _ON_EACH_PYTHON: Final = (
     *_RULES_AND_COMMANDS,
-    *("pacing", "client", "testing", "end_to_end", "jobs"),
+    *("pacing", "client", "testing", "end_to_end", "jobs", "sync"),
 )
 
 
