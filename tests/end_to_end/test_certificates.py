@@ -1,5 +1,6 @@
 """Certificates of a company's own: its authority, and servers that ask for one of the client."""
 
+import asyncio
 import ssl
 import subprocess
 import threading
@@ -17,7 +18,7 @@ from benchmarks.servers.nginx import binary, free_port
 from capillary_interactions import Found, Outcome, Rejected, Tls, Unavailable
 
 from .authorities import Authority
-from .byte_server import KNOWN, ByteServer, always, answer
+from .byte_server import KNOWN, ByteServer, Received, always, answer
 from .clients import CUSTOMER, client_for
 from .forward_proxies import wait_for_port
 
@@ -82,8 +83,15 @@ def reason_of(outcome: Outcome) -> tuple[str, int]:
 
 async def test_trusts_the_authority_that_is_named(authority: Authority, tmp_path: Path) -> None:
     """And no other one; the reason names the setting."""
-    other = Authority(tmp_path)
-    async with ByteServer(always(answer()), tls=authority.server()) as server:
+    other, offered = Authority(tmp_path), list[str | None]()
+
+    async def answers(_: Received, writer: asyncio.StreamWriter) -> None:
+        offered.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        writer.write(answer())
+
+    context = authority.server()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    async with ByteServer(answers, tls=context) as server:
         assert isinstance(await looked_up(server.base_url, authority.tls), Found)
         refused = reason_of(await looked_up(server.base_url, other.tls))
     reason = (
@@ -91,6 +99,7 @@ async def test_trusts_the_authority_that_is_named(authority: Authority, tmp_path
         "(--ca-file, CAPILLARY_CA_FILE) has signed it"
     )
     assert refused == (reason, 1)
+    assert offered == ["http/1.1"]
 
 
 async def test_says_what_else_is_wrong_with_a_certificate(authority: Authority) -> None:

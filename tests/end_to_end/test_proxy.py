@@ -1,31 +1,26 @@
 """Through forward proxies that people run: tunnels, refusals, and the quota at the far end."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-import aiohttp
 import orjson
 import pytest
 
 from capillary_interactions import (
     Found,
-    InteractionsClient,
-    NotFound,
     OAuth,
-    Outcome,
     RateLimit,
     Rejected,
+    RetryPolicy,
     Timeouts,
     Unavailable,
 )
 from capillary_interactions._client.credential_pool import build_transport
 from capillary_interactions._http.transport import TransportError
 from capillary_interactions._protocol.messages import Request
-from capillary_interactions.testing import FakeTransport
 from tests.tables import table
 
 from .authorities import Authority
@@ -313,44 +308,15 @@ async def test_opens_another_tunnel_for_a_stale_one(
     assert len(server.received) == 3
 
 
-async def by_session(base_url: str, session: aiohttp.ClientSession, **settings: Any) -> Outcome:
-    """How a lookup ends through a session of the caller's."""
-    config = config_for(base_url, **settings)
-    async with InteractionsClient(config, transport=session) as client:
-        return await client.lookup(CUSTOMER)
-
-
-async def test_a_borrowed_session_loses_nothing(authority: Authority, asking: ForwardProxy) -> None:
-    """A proxy and authorities that are set are used in it, too."""
-    before = asking.tunnels()
-    async with server_of(authority) as server, aiohttp.ClientSession() as session:
-        settings = {"proxy": asking.known_url, "tls": authority.tls}
-        assert isinstance(await by_session(server.base_url, session, **settings), Found)
-    assert asking.tunnels() - before == 1
-
-
-async def test_warns_of_what_a_borrowed_transport_does_not_do(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, authority: Authority
-) -> None:
-    """Once a client: of a session that reads no environment, of a transport of another kind."""
-    # Whatever it is: a session reads it as it likes.
-    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
-    async with ByteServer(always(answer())) as server:
-        async with aiohttp.ClientSession() as session:
-            assert isinstance(await by_session(server.base_url, session), Found)
-            assert isinstance(await by_session(server.base_url, session, proxy=None), Found)
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        async with aiohttp.ClientSession(trust_env=True) as session:
-            assert isinstance(await by_session(server.base_url, session), Unavailable)
-    settings: dict[str, Any] = {"proxy": "http://127.0.0.1:1", "tls": authority.tls}
-    for given in ({}, settings):
-        transport = FakeTransport()
-        async with InteractionsClient(config_for("eu", **given), transport=transport) as client:
-            assert isinstance(await client.lookup(CUSTOMER), Found | NotFound)
-    warnings = [
-        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
-    ]
-    assert [warning.partition(",")[0].partition(":")[0] for warning in warnings] == [
-        "http_proxy is set",
-        "proxy and tls of ClientConfig",
-    ]
+async def test_tells_the_proxy_no_more_than_it_needs() -> None:
+    """The server's name, the program and what is meant for the proxy: nothing of the request."""
+    async with ByteServer(always(answer(502, b"")), described=False) as proxy:
+        url = proxy.base_url.replace("//", f"//{USER}:{PASSWORD}@")
+        await refused_by(url, "https://api.example", retry=RetryPolicy(attempts=1))
+    (request,) = proxy.received
+    assert request.head.startswith(b"CONNECT api.example:443 HTTP/1.1\r\n")
+    assert request.headers["user-agent"].startswith("capillary-interactions/")
+    assert request.headers["host"] == "api.example"
+    assert set(request.headers) == {
+        *("host", "user-agent", "proxy-authorization", "accept", "accept-encoding")
+    }
