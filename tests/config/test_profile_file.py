@@ -23,6 +23,8 @@ _OPEN = f'[profiles.shop]\nbase_url = "eu"\n{_COMMAND}\n'
         (with_settings(""), 0o604, "it holds secrets, and other users can read it: chmod 600 {}"),
         (f"{_OPEN}headers = {{ K = 'v' }}", 0o644, "it holds secrets"),
         (f"{_OPEN}proxy = 'http://u:hush@host'", 0o644, "it holds secrets"),
+        (f"{_OPEN}proxy = 'u:hush@host:1'", 0o644, "it holds secrets"),
+        (f"{_OPEN}tls.client_key_password = 'hush'", 0o644, "it holds secrets"),
         (f"{_OPEN}[profiles.b.auth]\nsecret = 'hush'", 0o644, "it holds secrets"),
         (_OPEN, 0o664, "other users can change it: chmod 600 {}"),
         (_OPEN, 0o602, "other users can change it: chmod 600 {}"),
