@@ -20,6 +20,11 @@ from capillary_interactions._http.transport import (
     transport_failure,
 )
 from capillary_interactions._json.reader import Reader
+from capillary_interactions._model.response_headers import (
+    MAX_HEADERS,
+    NO_HEADERS,
+    ResponseHeaders,
+)
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.pace import WaiterEvictedError
 from capillary_interactions._protocol.attempt_result import AttemptResult
@@ -107,6 +112,7 @@ class Exchange:
         pages.requests += 1
         state.request_number = pages.requests
         state.attempts += 1
+        state.status, state.headers = None, NO_HEADERS
         credential.request_sent()
         if state.lookup:
             self._emit_began(state)
@@ -182,7 +188,9 @@ class Exchange:
     def _take_in(
         self, state: LookupState, result: AttemptResult, response: Response, sent_at: float
     ) -> None:
-        state.request_id = _request_id(response)
+        state.request_id, state.status = _request_id(response), response.status
+        headers = response.headers
+        state.headers = ResponseHeaders(headers) if len(headers) > MAX_HEADERS else headers
         credential, pages = state.credential, self.pool.pages
         if result.kind is _RETRYABLE:
             if result.throttled:
@@ -196,8 +204,8 @@ class Exchange:
                 pages.on_answer(state.request_number)
         quotas: tuple[QuotaPolicy, ...] = ()
         limits = credential.server_limits
-        if may_hold_policies(response.headers):
-            quotas = policies(response.headers, datetime.now(UTC))
+        if may_hold_policies(headers):
+            quotas = policies(headers, datetime.now(UTC))
         if quotas or limits.slowed_at is not None:
             limits.update(quotas, sent_at=sent_at, now=state.loop.time())
 

@@ -275,6 +275,26 @@ _quick_found: Final = make_quick_init(Found)
 def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent: Query) -> Outcome:
     """The outcome of a lookup, from its end state or that of the shared call it has joined."""
     result = ended.result
+    if result.customer is None:
+        return _without_answer(ended, query, item, elapsed, sent)
+    return _quick_found(
+        query=query,
+        item=item,
+        attempts=ended.attempts,
+        elapsed=elapsed,
+        waited=min(ended.waited, elapsed),
+        request_id=ended.request_id,
+        sent_value=None if sent is query else sent.identifier.value,
+        status=ended.status,
+        headers=ended.headers,
+        customer=result.customer,
+    )
+
+
+def _without_answer(
+    ended: LookupState, query: Query, item: Any, elapsed: float, sent: Query
+) -> Outcome:
+    result = ended.result
     common: dict[str, Any] = {
         "query": query,
         "item": item,
@@ -283,17 +303,16 @@ def to_outcome(ended: LookupState, query: Query, item: Any, elapsed: float, sent
         "waited": min(ended.waited, elapsed),
         "request_id": ended.request_id,
         "sent_value": None if sent is query else sent.identifier.value,
+        "status": ended.status if result.status is None else result.status,
+        "headers": ended.headers,
+        "reason": result.reason,
     }
-    if result.customer is not None:
-        return _quick_found(customer=result.customer, **common)
-    reason, status, code = result.reason, result.status, result.code
     match result.kind:
         case ResultKind.NOT_FOUND:
-            return NotFound(reason=reason, code=code, **common)
+            return NotFound(code=result.code, **common)
         case ResultKind.REJECTED:
-            return Rejected(reason=reason, status=status, code=code, **common)
+            return Rejected(code=result.code, **common)
         case ResultKind.UNREADABLE:
-            return Unreadable(reason=reason, path=result.path, body=result.body, **common)
+            return Unreadable(path=result.path, body=result.body, **common)
         case _:
-            wait = result.retry_after
-            return Unavailable(reason=reason, status=status, retry_after=wait, **common)
+            return Unavailable(retry_after=result.retry_after, **common)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Hashable, Mapping
 from typing import Any, Final, Self
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 from capillary_interactions._client.credential_pool import max_pause
 from capillary_interactions._client.endings import LookupEndings
@@ -65,6 +65,7 @@ class LookupCalls:
         shared: The settings of the client itself.
         cache: Answers that are returned again for `config.cache_ttl`.
         variant: What sets a view's lookups apart, or None if they can be shared with the client's.
+        shares_by_url: Whether equal lookups are those with the same URL.
     """
 
     config: ClientConfig
@@ -76,6 +77,12 @@ class LookupCalls:
     endings: LookupEndings
     lifecycle: ClientLifecycle
     variant: _Variant | None = None
+    shares_by_url: bool = field(
+        default=Factory(
+            lambda self: self.config.single_flight and self.variant is None, takes_self=True
+        ),
+        init=False,
+    )
 
     def with_config(self, config: ClientConfig, headers: Mapping[str, str]) -> Self:
         """The lookups of a view.
@@ -128,7 +135,7 @@ class LookupCalls:
             deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
             state = LookupState(sent, url, deadline, loop, lookup=number, tolerated=tolerated)
             try:
-                key = self._call_key(state)
+                key = url if self.shares_by_url else self._call_key(state)
                 ended = await self.single_flight.call(key, deadline, self.runner.run, state)
             except (WaiterTimeoutError, SharedCallCancelledError) as error:
                 ended = self._without_answer(state, error)

@@ -8,6 +8,7 @@ from attrs import define, field
 
 from capillary_interactions._client.credential_state import CredentialState
 from capillary_interactions._model.query import Query
+from capillary_interactions._model.response_headers import NO_HEADERS
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
@@ -24,6 +25,8 @@ class LookupState:
         loop: The event loop in which it runs.
         waited: Seconds spent so far waiting for quota or a cool-down.
         request_id: The server's name for the last request.
+        status: The HTTP status of the last request, or None without an answer.
+        headers: Those of the same answer.
         lookup: Its number for observers, or 0 if nothing receives its events.
         reported_wait: Seconds of `waited` that events have reported.
         tolerated: Different customers refused by what is not the API, after which the credential
@@ -41,6 +44,8 @@ class LookupState:
     attempts: int = 0
     waited: float = 0.0
     request_id: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default=NO_HEADERS, repr=False)
     lookup: int = 0
     reported_wait: float = 0.0
     tolerated: int = 1
@@ -58,6 +63,8 @@ class LookupState:
             self.deadline,
             self.loop,
             request_id=self.request_id,
+            status=self.status,
+            headers=self.headers,
             result=self.result,
         )
 

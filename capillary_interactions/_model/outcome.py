@@ -4,14 +4,15 @@ A `match` over `Outcome` that forgets one of the five endings is a type error.
 What is true of the whole program is not an ending; it is raised (`_errors.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Never
 
-from attrs import Factory, field, frozen
+from attrs import Factory, field, fields, frozen
 
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._model.interactions import CustomerInteractions
 from capillary_interactions._model.query import Query
+from capillary_interactions._model.response_headers import NO_HEADERS, ResponseHeaders
 from capillary_interactions._text.masking import repr_masked
 
 
@@ -29,6 +30,7 @@ class _OutcomeBase:
             or `X-CAP-REQUEST-ID`), for support.
         sent_value: The identifier as it was sent, where that differs from the query's (the digits
             of a mobile); else None.
+        status: The HTTP status of the last request's answer; None if it had none, or none was sent.
     """
 
     ending: ClassVar[str]
@@ -40,6 +42,25 @@ class _OutcomeBase:
     waited: float = 0.0
     request_id: str | None = None
     sent_value: str | None = field(default=None, repr=repr_masked)
+    status: int | None = None
+    # The answer's own, and not a copy: few callers look at them.
+    _headers: Mapping[str, str] = field(default=NO_HEADERS, repr=False, eq=False, alias="headers")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of the last request's answer, by name in any case; see `ResponseHeaders`.
+
+        Empty if it had none, or none was sent. They do not count when outcomes are compared.
+        """
+        return ResponseHeaders(self._headers)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[type[Any], dict[str, Any]]]:
+        values = {field.alias: getattr(self, field.name) for field in fields(type(self))}
+        return _restore, (type(self), {**values, "headers": self.headers})
+
+
+def _restore(kind: type[_OutcomeBase], values: dict[str, Any]) -> _OutcomeBase:
+    return kind(**values)
 
 
 @frozen(kw_only=True)
@@ -83,7 +104,6 @@ class Rejected(_Failed):
 
     ending: ClassVar[str] = "rejected"
 
-    status: int | None = None
     code: int | None = None
 
 
@@ -112,7 +132,6 @@ class Unavailable(_Failed):
 
     ending: ClassVar[str] = "unavailable"
 
-    status: int | None = None
     retry_after: float | None = None
 
 

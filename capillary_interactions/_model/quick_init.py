@@ -30,7 +30,8 @@ def make_quick_init(model: type[_T]) -> Callable[..., _T]:
         model: A frozen attrs class. It inherits its `__weakref__`, or has none. Of a field whose
             default is made by a factory, the value must be given.
     """
-    defaults = {field.name: field.default for field in attrs.fields(model)}  # type: ignore[arg-type]
+    members = attrs.fields(model)  # type: ignore[arg-type]
+    defaults = {member.alias: member.default for member in members}
     parameters = (
         name if default is attrs.NOTHING or isinstance(default, attrs.Factory) else f"{name}={name}"  # type: ignore[arg-type]
         for name, default in defaults.items()
@@ -39,7 +40,7 @@ def make_quick_init(model: type[_T]) -> Callable[..., _T]:
         f"def init(*, {', '.join(parameters)}):",
         # Names that no field has.
         "  _made = _new(_twin)",
-        *(f"  _made.{name} = {name}" for name in defaults),
+        *(f"  _made.{member.name} = {member.alias}" for member in members),
         "  _made.__class__ = _model",
         "  return _made",
     )

@@ -99,6 +99,16 @@ async def test_asks_in_several_ways_with_one_client(sandbox: SandboxProcess) -> 
     assert sandbox.counts().received == 4
 
 
+async def test_reads_headers_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block finds what a server in front has added, also where there is no answer."""
+    async with ByteServer(always(answer(400, b"{}", "CF-RAY: 8f-BOM"))) as server:
+        set_environment(monkeypatch, server.base_url)
+        async with InteractionsClient(ClientConfig.from_env()) as client:
+            query = Query(Identifier.mobile("919738520001"))
+            found = await run("answer_headers")["for_a_ticket"](client, query)
+    assert found == {"status": 400, "request": None, "ray": "8f-BOM"}
+
+
 async def test_signs_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """The block's signature is that of the URL that arrives."""
     async with ByteServer(always(answer())) as server:

@@ -5,6 +5,7 @@ from typing import Any, assert_never, get_args
 
 import attrs
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from capillary_interactions import (
     AuthenticationError,
@@ -34,13 +35,16 @@ _COMMON: Mapping[str, Any] = {
     "waited": 0.25,
     "request_id": "r-1",
     "sent_value": None,
+    "status": 418,
+    # As aiohttp gives them; they can be neither copied nor pickled.
+    "headers": CIMultiDictProxy(CIMultiDict({"X-A": "b"})),
 }
 _WHOLE = CustomerInteractions(name="capillary", interactions=(Interaction(name="sms", count=0),))
 _FAILED: tuple[NotFound | Rejected | Unreadable | Unavailable, ...] = (
     NotFound(reason="unknown (1012)", code=1012, **_COMMON),
-    Rejected(reason="invalid", status=400, code=1015, **_COMMON),
+    Rejected(reason="invalid", code=1015, **_COMMON),
     Unreadable(reason="not an int", path="interaction[0].count", body=b"{}", **_COMMON),
-    Unavailable(reason="HTTP 503", status=503, retry_after=2.5, **_COMMON),
+    Unavailable(reason="HTTP 503", retry_after=2.5, **_COMMON),
 )
 _ALL: tuple[Outcome, ...] = (Found(customer=_WHOLE, **_COMMON), *_FAILED)
 
@@ -55,7 +59,10 @@ def test_is_a_closed_union_of_five() -> None:
 @table("outcome", _ALL)
 def test_tells_what_every_outcome_tells(outcome: Outcome) -> None:
     """The common fields, whatever the ending."""
-    assert {name: getattr(outcome, name) for name in _COMMON} == dict(_COMMON)
+    assert {name: getattr(outcome, name) for name in _COMMON} == {
+        **_COMMON,
+        "headers": {"x-a": "b"},
+    }
 
 
 @table(
@@ -63,14 +70,14 @@ def test_tells_what_every_outcome_tells(outcome: Outcome) -> None:
     [
         (Found, {"customer"}),
         (NotFound, {"reason", "code"}),
-        (Rejected, {"reason", "status", "code"}),
+        (Rejected, {"reason", "code"}),
         (Unreadable, {"reason", "path", "body"}),
-        (Unavailable, {"reason", "status", "retry_after"}),
+        (Unavailable, {"reason", "retry_after"}),
     ],
 )
 def test_has_the_fields_of_its_ending(kind: type[Any], fields: set[str]) -> None:
     """The contract's fields beyond the common ones, and no others."""
-    assert {each.name for each in attrs.fields(kind)} - set(_COMMON) == fields
+    assert {each.alias for each in attrs.fields(kind)} - set(_COMMON) == fields
 
 
 @table("outcome", _ALL)
@@ -79,6 +86,7 @@ def test_travels_whole(outcome: Outcome) -> None:
     arrived = carried(outcome)
 
     assert arrived == outcome
+    assert arrived.headers == outcome.headers
     assert type(arrived) is type(outcome)
 
 

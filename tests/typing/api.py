@@ -307,6 +307,8 @@ def end(outcome: Outcome) -> str:
     assert_type(outcome.waited, float)
     assert_type(outcome.request_id, str | None)
     assert_type(outcome.sent_value, str | None)
+    assert_type(outcome.status, int | None)
+    assert_type(outcome.headers, Mapping[str, str])
     match outcome:
         case Found():
             assert_type(outcome.customer, CustomerInteractions)
@@ -316,7 +318,6 @@ def end(outcome: Outcome) -> str:
             assert_type(outcome.code, int | None)
             return outcome.reason
         case Rejected():
-            assert_type(outcome.status, int | None)
             assert_type(outcome.code, int | None)
             return outcome.reason
         case Unreadable():
@@ -324,7 +325,6 @@ def end(outcome: Outcome) -> str:
             assert_type(outcome.body, bytes)
             return outcome.reason
         case Unavailable():
-            assert_type(outcome.status, int | None)
             assert_type(outcome.retry_after, float | None)
             return outcome.reason
         case _:

@@ -73,8 +73,9 @@ class OutcomeBatch:
 
 
 def _reason(outcome: Outcome) -> Iterator[Any]:
-    """What an outcome has for `REASON_COLUMNS`."""
-    return (_storable(getattr(outcome, name, None)) for name in REASON_COLUMNS)
+    """What an outcome has for `REASON_COLUMNS`: nothing where there is an answer."""
+    failed = None if isinstance(outcome, Found) else outcome
+    return (_storable(getattr(failed, name, None)) for name in REASON_COLUMNS)
 
 
 def _storable(value: Any) -> Any:
