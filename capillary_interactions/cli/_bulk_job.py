@@ -128,6 +128,11 @@ class _JobRun(BulkRun):
         if self._options.restart:
             # Its rows are not those of this run, so they are not subtracted at the end.
             self._console.info(f"beginning anew, once the list can be read; forgotten is {rows}")
+            if status.forgotten:
+                self._console.info(
+                    "customers who were forgotten (`jobs forget`) are asked for again, unless they "
+                    "are taken out of the list"
+                )
             return
         self._done_before = status.done
         self._whole_before = status.rows if status.whole else None
@@ -190,7 +195,7 @@ class _JobRun(BulkRun):
 
     def _on_progress(self, progress: Progress) -> None:
         status = progress.status
-        total = status.rows if status.whole else None
+        total = status.rows - status.forgotten if status.whole else None
         done = status.done - status.stale
         self._progress = ProgressState(done=done, total=total, endings=status.endings)
         hint = unknown_hint(status.endings, MANY_UNKNOWN)

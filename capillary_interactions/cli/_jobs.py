@@ -1,4 +1,4 @@
-"""The commands `jobs status`, `retry`, `export` and `report`."""
+"""The commands `jobs status`, `retry`, `forget`, `export` and `report`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -132,6 +132,33 @@ def retry(
     older = "older, and kept until there are newer answers"
     state = f"{pluralise(opened, 'row')} {verb} {'open again' if older_than is None else older}"
     console.info(f"{state}; the same `bulk` command asks for them")
+    return 0
+
+
+@jobs.command(short_help="Delete one customer for good.")
+@click.argument("name", metavar="NAME")
+@click.argument("value", metavar="VALUE")
+@_JOB
+@console_options
+def forget(*, name: str, value: str, path: Path, console: Console) -> int:
+    """Delete all that JOB holds of one customer: their answer, and their rows with all cells.
+
+    NAME is the kind of identifier that the list holds, VALUE the customer's in any spelling. JOB
+    is written anew, so that nothing of them is left in its bytes; that needs as much room again.
+    Later runs do not ask for them, in whichever row of the list they are: a keyed hash of VALUE is
+    kept for that, and nothing else. Results written before, the list, copies and backups are
+    yours to clean.
+
+    \b
+    Example:
+      capillary-interactions jobs forget mobile 919738522695 answers.jsonl.job
+    """  # noqa: D301 - click's own mark
+    from capillary_interactions.cli._summaries import forgotten_lines  # noqa: PLC0415 - help and completion need none of it
+
+    with usage_errors(ValueError):
+        forgotten = _with_job(path, lambda job: job.forget(name, value))
+    for line in forgotten_lines(forgotten, name, value):
+        console.info(line)
     return 0
 
 

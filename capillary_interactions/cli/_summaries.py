@@ -15,7 +15,7 @@ from capillary_interactions.jobs import next_steps
 
 if TYPE_CHECKING:
     from capillary_interactions.engines import ClusterCounts
-    from capillary_interactions.jobs import Failure, JobStatus, Report, RunFigures
+    from capillary_interactions.jobs import Failure, Forgotten, JobStatus, Report, RunFigures
 
 _PROGRAM: Final = "capillary-interactions"
 _REJECTED: Final = "rejected: each line's `reason` says what to change in the row or the settings"
@@ -125,6 +125,7 @@ def job_summary(
         *([f"{pace}: {endings}"] if only_run else [pace, _rows_done(status_)]),
         *([f"{pluralise(added, 'row')} added to the list since"] if added > 0 else []),
         *_refreshed(run, status_.stale),
+        *_forgotten(status_.forgotten),
         _requests(run),
         *_quota(run, window),
         *_skipped(status_.blank, status_.duplicates, report.note),
@@ -192,9 +193,25 @@ def job_state(report: "Report") -> tuple[str, ...]:
         asked = f"{pluralise(run.asked, 'lookup')} in {format_duration(run.seconds)}"
         lines.append(f"last run: {asked}, {_requests(run)}")
     lines.extend(_refreshed(run, status_.stale))
+    lines.extend(_forgotten(status_.forgotten))
     if run.stopped:
         lines.append(f"it stopped: {run.stopped}")
     return (*lines, *_failures(report))
+
+
+def forgotten_lines(forgotten: "Forgotten", name: str, value: str) -> tuple[str, ...]:
+    """What was deleted of a customer, and what is left to do elsewhere."""
+    rows = f"{name} {mask(value)}: {pluralise(forgotten.rows, 'row')} deleted for good"
+    lines = [f"{rows}, and later runs of this job ask for this customer no more"]
+    if forgotten.mentions:
+        lines.append(
+            f"rows and answers of other customers that mention this {name}, and are left as they "
+            f"are: {forgotten.mentions:,}"
+        )
+    if forgotten.exports:
+        written = ", ".join(map(str, forgotten.exports))
+        lines.append(f"written before, and left as it is: {written}; export again, or remove it")
+    return (*lines, "the list itself, copies and backups are left as they are")
 
 
 def _pace(count: int, seconds: float, noun: str = "row") -> str:
@@ -203,7 +220,8 @@ def _pace(count: int, seconds: float, noun: str = "row") -> str:
 
 
 def _rows_done(status_: "JobStatus") -> str:
-    rows = f"{status_.rows:,}" if status_.whole else f"{status_.rows:,} or more"
+    count = status_.rows - status_.forgotten
+    rows = f"{count:,}" if status_.whole else f"{count:,} or more"
     endings = format_endings(status_.endings) or "none ended"
     return f"{status_.done:,} of {rows} rows done: {endings}"
 
@@ -224,6 +242,10 @@ def _refreshed(run: "RunFigures", stale: int) -> list[str]:
     if stale:
         lines.append(f"{pluralise(stale, 'customer')} still to be asked once more")
     return lines
+
+
+def _forgotten(rows: int) -> list[str]:
+    return [f"{pluralise(rows, 'row')} of customers who are forgotten"] if rows else []
 
 
 def _quota(run: "RunFigures", window: float) -> list[str]:

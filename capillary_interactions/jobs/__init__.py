@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from capillary_interactions.jobs._run.stream_rows import RowStream as RowStream
     from capillary_interactions.jobs._status import MANY_UNKNOWN as MANY_UNKNOWN
     from capillary_interactions.jobs._status import Failure as Failure
+    from capillary_interactions.jobs._status import Forgotten as Forgotten
     from capillary_interactions.jobs._status import JobStatus as JobStatus
     from capillary_interactions.jobs._status import Progress as Progress
     from capillary_interactions.jobs._status import Report as Report
@@ -51,7 +52,7 @@ else:
             "._plan": "Plan Rejection plan_job",
             "._report.write_report": "check_report",
             "._run.stop_rules": "StopRules",
-            "._status": "Failure JobStatus Progress Report RunFigures",
+            "._status": "Failure Forgotten JobStatus Progress Report RunFigures",
         },
         unlisted={  # what the command line uses
             "._export.target_guard": "refuse_job_or_list was_exported_by",

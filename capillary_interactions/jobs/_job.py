@@ -2,20 +2,19 @@
 
 import asyncio
 import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.validation import check_age, check_count, check_seconds
-from capillary_interactions._model.outcome import ENDINGS
 from capillary_interactions._model.vocabulary import InteractionType, Network, parse_enum
 from capillary_interactions.jobs._export.job_results import JobResults
 from capillary_interactions.jobs._export.target_guard import delete_job
 from capillary_interactions.jobs._lists.customer_list import CustomerList
 from capillary_interactions.jobs._report.write_report import write_report
+from capillary_interactions.jobs._run.job_outcomes import JobOutcomes
 from capillary_interactions.jobs._run.job_run import JobRun, RunOptions
 from capillary_interactions.jobs._run.resume import JobRequest, prepare
 from capillary_interactions.jobs._run.stop_rules import StopRules
@@ -25,13 +24,12 @@ from capillary_interactions.jobs._store.job_file import (
     not_begun,
     result_despite_cancellation,
 )
-from capillary_interactions.jobs._store.reopen import check_endings
 
 _FAILURES_SHOWN: Final = 10
 _DRAIN_TIMEOUT: Final = 30.0
 
 
-class Job(JobResults):
+class Job(JobResults, JobOutcomes):
     """A bulk job on disk: it can be killed at any moment and goes on where it was.
 
     Made by `Job.open`, and entered with `async with`. Every row of its list ends in exactly one
@@ -224,42 +222,6 @@ class Job(JobResults):
         """
         store = self._file.require_open()
         return await self._file.thread(store.report, _FAILURES_SHOWN)
-
-    async def retry(
-        self, endings: Iterable[str] | None = None, *, older_than: timedelta | None = None
-    ) -> int:
-        """Have some customers looked up again by the next run.
-
-        Without `older_than` their outcomes are deleted. With it they stay until there is a newer
-        one, and an answer (found or not found) until there is a newer answer, whatever happens
-        meanwhile: a run that is killed, or lookups that end otherwise.
-
-        Args:
-            endings: Those with which outcomes, by their names ("unavailable", "unreadable", ...);
-                by default "unavailable", and with `older_than` all.
-            older_than: Only those whose outcome is older.
-
-        Returns:
-            How many rows these customers have; rows that are no query are not among them.
-
-        Raises:
-            ValueError: There is no such ending, or `older_than` is no age.
-            JobInUseError: It is being run.
-            JobStoreError: There is no such job, or it cannot be written.
-        """
-        default = ("unavailable",) if older_than is None else ENDINGS
-        unique = check_endings(default if endings is None else endings)
-        age = None if older_than is None else check_age("older_than", older_than)
-        async with self._file.locked():
-            store = self._file.require_open()
-            if age is None:
-                return await self._file.thread(store.reopen, unique)
-            return await self._file.thread(store.mark_stale, time.time() - age, unique)
-
-    async def retry_damaged(self) -> int:
-        """Delete outcomes that cannot be read; return how many rows are open again."""
-        async with self._file.locked():
-            return await self._file.thread(self._file.require_open().reopen_damaged)
 
     async def write_report(self, path: str | os.PathLike[str]) -> None:
         """Write a report page into a file, completely or not at all; also during a run.

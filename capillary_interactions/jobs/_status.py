@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
@@ -36,6 +37,7 @@ class JobStatus:
         duplicates: Rows whose customer stands in an earlier row too.
         endings: Rows by how they ended ("found", "not_found", ...), every ending included.
         stale: Customers with an outcome who are to be asked for again; see `Job.retry`.
+        forgotten: Rows of the list that belong to customers who are forgotten; see `Job.forget`.
     """
 
     path: str
@@ -47,6 +49,7 @@ class JobStatus:
     duplicates: int
     endings: Mapping[str, int]
     stale: int = 0
+    forgotten: int = 0
 
     @property
     def done(self) -> int:
@@ -55,8 +58,8 @@ class JobStatus:
 
     @property
     def open(self) -> int:
-        """Rows read that have not ended."""
-        return self.rows - self.done
+        """Rows read that have not ended; those that are forgotten are left out."""
+        return self.rows - self.done - self.forgotten
 
     @property
     def complete(self) -> bool:
@@ -84,6 +87,21 @@ class Progress:
     def rate(self) -> float:
         """Lookups a second in this run."""
         return self.asked / self.seconds if self.seconds else 0.0
+
+
+@frozen(kw_only=True)
+class Forgotten:
+    """What was deleted of a customer, and where they may still be found.
+
+    Attributes:
+        rows: Rows of the list that were deleted.
+        mentions: Rows and answers of other customers in which the identifier still stands.
+        exports: Results that the job has written, and that are still there.
+    """
+
+    rows: int
+    mentions: int
+    exports: tuple[Path, ...]
 
 
 @frozen(kw_only=True)

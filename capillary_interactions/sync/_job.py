@@ -5,8 +5,15 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Self
 
-from capillary_interactions._model.vocabulary import InteractionType, Network
-from capillary_interactions.jobs import CustomerList, JobStatus, Progress, Report, StopRules
+from capillary_interactions._model.vocabulary import IdentifierName, InteractionType, Network
+from capillary_interactions.jobs import (
+    CustomerList,
+    Forgotten,
+    JobStatus,
+    Progress,
+    Report,
+    StopRules,
+)
 from capillary_interactions.jobs import Job as AsyncJob
 from capillary_interactions.sync._client import InteractionsClient
 from capillary_interactions.sync._job_results import JobResults
@@ -210,6 +217,31 @@ class Job(JobResults):
         """Delete outcomes that cannot be read; return how many rows are open again."""
         with self._used() as thread:
             return thread.run(self._job.retry_damaged)
+
+    def forget(self, name: IdentifierName | str, value: str) -> Forgotten:
+        """Delete all that the job holds of one customer, for good.
+
+        Their outcome, their rows with all cells, and rejected rows of theirs are deleted, and the
+        job's file is written anew, so that no byte of them is left in it or in its log. That takes
+        as much room again, for as long as it lasts, and as long as copying it. No later run asks
+        for them, in whichever row they are; for that a keyed hash of the identifier is kept.
+        Results that were written before, the list, copies and backups are the caller's.
+
+        Args:
+            name: The kind of identifier, which must be the job's.
+            value: The identifier, in any spelling that means the same customer.
+
+        Returns:
+            How much that was, and where they may still be found.
+
+        Raises:
+            ValueError: The job has another kind of identifier, or the value is none.
+            JobInUseError: It is being run, or another program reads it; in that case the rows are
+                deleted, and it is to be called again.
+            JobStoreError: There is no such job, or it cannot be written.
+        """
+        with self._used() as thread:
+            return thread.run(self._job.forget, name, value)
 
     def write_report(self, path: str | os.PathLike[str]) -> None:
         """Write a report page into a file, completely or not at all; also during a run.

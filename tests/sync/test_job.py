@@ -36,7 +36,8 @@ def test_goes_from_a_list_to_a_table(tmp_path: Path) -> None:
         assert job.export(tmp_path / "a.jsonl") == 30
         assert job.table().num_rows == job.record_batches().read_all().num_rows == 30
         assert job.retry_damaged() == 0
-        assert job.retry(["found"]) == 30
+        assert job.forget("mobile", "+91 90000-00001").rows == 1
+        assert job.retry(["found"]) == 29
         job.discard()
         for call in (job.status, job.report, lambda: job.write_report(tmp_path / "report.html")):
             with pytest.raises(NoJobError):

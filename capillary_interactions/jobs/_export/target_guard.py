@@ -105,6 +105,15 @@ def delete_job(job: Path) -> dict[str, Any]:
     return exports
 
 
+def clear_exports(job: Path) -> tuple[Path, ...]:
+    """Remove the temporary files of killed exports; return the results that are still there."""
+    with closing(connect(job, read_only=True)) as connection, sqlite_errors(job):
+        paths = [Path(path) for path in _exports(connection)]
+    for path in paths:
+        remove_stale_temporary(path)
+    return tuple(path for path in paths if path.exists())
+
+
 def _record(connection: sqlite3.Connection, path: Path, fingerprints: list[list[int]]) -> None:
     name = escape_unencodable(os.path.realpath(path))
     # The result is more important: the job may be busy for long, or cannot be written.

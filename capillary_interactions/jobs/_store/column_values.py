@@ -88,6 +88,7 @@ _METADATA: Final[Mapping[str, _Check]] = {
     "columns": _list_of(_is_text),
     "customers": _is_text,
     "exports": _is_exports,
+    "forgotten_key": _is_text,
     "format": _optional(_is_text),
     "list": _dict_with(source=_optional(_is_path), identifier=_is_text),
     "schema": _is_text,

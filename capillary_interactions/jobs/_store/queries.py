@@ -90,6 +90,7 @@ def status(connection: sqlite3.Connection, path: Path) -> JobStatus:
         duplicates=by_name.get("duplicates", 0),
         endings=with_all_endings(by_name),
         stale=by_name.get("stale", 0),
+        forgotten=by_name.get("forgotten", 0),
     )
 
 
@@ -140,10 +141,12 @@ def pending_after(connection: sqlite3.Connection, number: int, limit: int) -> li
     return list(zip(orjson.loads(numbers), values, strict=True))
 
 
-def cells(connection: sqlite3.Connection, first: int, end: int) -> list[str]:
-    """The cells of rows, as JSON; `end` is the number after the last one."""
-    query = "SELECT cells FROM row WHERE number >= ? AND number < ? ORDER BY number"
-    return checked_texts([text for (text,) in connection.execute(query, (first, end))])
+def cells(connection: sqlite3.Connection, first: int, end: int) -> dict[int, str]:
+    """The cells of rows, as JSON, by their numbers; `end` is the number after the last one."""
+    query = "SELECT number, cells FROM row WHERE number >= ? AND number < ? ORDER BY number"
+    rows = dict(connection.execute(query, (first, end)).fetchall())
+    checked_texts([*rows.values()])
+    return rows
 
 
 def rejected_of_first(connection: sqlite3.Connection, count: int) -> tuple[int, int, int]:

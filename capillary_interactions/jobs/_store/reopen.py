@@ -17,7 +17,7 @@ def forget(connection: sqlite3.Connection, endings: Iterable[str]) -> None:
     connection.executemany(
         "DELETE FROM outcome WHERE ending = ?", [(ending,) for ending in endings]
     )
-    _recount(connection)
+    recount(connection)
 
 
 def forget_damaged(connection: sqlite3.Connection) -> int:
@@ -26,7 +26,7 @@ def forget_damaged(connection: sqlite3.Connection) -> int:
     connection.executemany(
         "DELETE FROM outcome WHERE first = (SELECT first FROM row WHERE number = ?)", damaged
     )
-    _recount(connection)
+    recount(connection)
     return len(damaged)
 
 
@@ -39,7 +39,8 @@ def check_endings(endings: Iterable[str]) -> tuple[str, ...]:
     return unique
 
 
-def _recount(connection: sqlite3.Connection) -> None:
+def recount(connection: sqlite3.Connection) -> None:
+    """Count the rows by how they ended anew, and see to it that the next run looks at all."""
     # Rows before the low watermark may be open again.
     connection.execute("INSERT OR REPLACE INTO fact VALUES ('settled', '0')")
     connection.executemany("DELETE FROM tally WHERE name = ?", [(ending,) for ending in ENDINGS])

@@ -17,6 +17,7 @@ HAS_FAILED: Final = f"ending IN ({', '.join(map(repr, FAILED))})"
 
 SENT_COLUMNS: Final = "(number INTEGER PRIMARY KEY, value TEXT NOT NULL)"
 STALE_COLUMNS: Final = "(first INTEGER PRIMARY KEY)"
+FORGOTTEN_COLUMNS: Final = "(hash TEXT PRIMARY KEY) WITHOUT ROWID"
 
 SCHEMA: Final = f"""
 -- Metadata of the job, as JSON.
@@ -66,8 +67,11 @@ CREATE TABLE outcome (
 CREATE INDEX outcome_failed ON outcome (ending, first) WHERE {HAS_FAILED};
 
 -- Customers, by their first row, that are to be asked for again and have their outcome until then.
--- Jobs of earlier versions get this table, too, and the last two counts of a run.
+-- Jobs of earlier versions get this table and the next one, too, and the last two counts of a run.
 CREATE TABLE stale {STALE_COLUMNS};
+
+-- Keyed hashes of the identifiers of customers who are forgotten and not asked for again.
+CREATE TABLE forgotten {FORGOTTEN_COLUMNS};
 
 -- Counts of rows by how they ended, so that they need not be counted.
 CREATE TABLE tally (

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from capillary_interactions.jobs._errors import JobStoreError
-from capillary_interactions.jobs._store.schema import SCHEMA, SENT_COLUMNS, STALE_COLUMNS
+from capillary_interactions.jobs._store.schema import (
+    FORGOTTEN_COLUMNS,
+    SCHEMA,
+    SENT_COLUMNS,
+    STALE_COLUMNS,
+)
 
-_ADDED_TABLES: Final = {"sent": SENT_COLUMNS, "stale": STALE_COLUMNS}
+_ADDED_TABLES: Final = {
+    "sent": SENT_COLUMNS,
+    "stale": STALE_COLUMNS,
+    "forgotten": FORGOTTEN_COLUMNS,
+}
 _ADDED_TO_RUN: Final = ("refreshed", "kept")
 
 

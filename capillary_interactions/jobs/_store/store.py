@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from itertools import compress
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -14,13 +13,21 @@ from attrs import asdict
 from capillary_interactions.jobs._errors import JobStoreError
 from capillary_interactions.jobs._lists.list_reader import Batch, ReadPosition
 from capillary_interactions.jobs._lists.rows import escape_unencodable
+from capillary_interactions.jobs._lists.same_customer import SameCustomer
 from capillary_interactions.jobs._status import JobStatus, Report, RunFigures
+from capillary_interactions.jobs._store.batch_rows import insert_batch
 from capillary_interactions.jobs._store.bulk_insert import insert_rows
 from capillary_interactions.jobs._store.connection import (
     connect,
     mark_log,
     sqlite_errors,
     transaction,
+)
+from capillary_interactions.jobs._store.erasure import (
+    FORGOTTEN,
+    ForgottenCustomers,
+    clear_deleted,
+    erase,
 )
 from capillary_interactions.jobs._store.file_guard import FileGuard
 from capillary_interactions.jobs._store.queries import (
@@ -48,11 +55,6 @@ from capillary_interactions.jobs._store.schema import FOUND_COLUMNS, OTHER_COLUM
 
 _INSERT_FOUND: Final = f"INSERT INTO outcome ({', '.join(FOUND_COLUMNS)})"
 _INSERT_OTHER: Final = f"INSERT INTO outcome ({', '.join(OTHER_COLUMNS)})"
-_INSERT_CUSTOMER: Final = "INSERT OR IGNORE INTO customer (first, value)"
-_INSERT_SENT: Final = "INSERT INTO sent (number, value)"
-_INSERT_ROW: Final = "INSERT INTO row (number, value, cells, first)"
-_FIRST_OF_CUSTOMER: Final = "(?, ?, ?, (SELECT first FROM customer WHERE value = ?))"
-_INSERT_REJECTED: Final = "INSERT INTO row (number, value, cells, reason)"
 _ADD_COUNT: Final = (
     "INSERT INTO tally VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
@@ -94,6 +96,8 @@ class Store:
         self._columns: tuple[str, ...] | None = None
         self._has_duplicates: bool | None = None
         self._has_stale: bool | None = None
+        self._forgotten: ForgottenCustomers | None = None
+        self._forgotten_loaded = False
 
     def close(self) -> None:
         self._connection.close()
@@ -122,26 +126,41 @@ class Store:
 
     @_with_job_errors
     def add(self, batch: Batch) -> None:
-        rows = list(zip(range(batch.first, batch.end), batch.values, batch.cells, strict=True))
-        asked = list(compress(rows, (index not in batch.reasons for index in range(len(rows)))))
-        rejected = [(*rows[index], reason) for index, reason in batch.reasons.items()]
         with transaction(self._connection):
-            sent = {batch.first + index: value for index, value in batch.sent.items()}
-            keys = [(number, sent.get(number, value)) for number, value, _ in asked]
-            customers = insert_rows(self._connection, _INSERT_CUSTOMER, keys)
-            keyed = [(*row, key) for row, (_, key) in zip(asked, keys, strict=True)]
-            insert_rows(self._connection, _INSERT_ROW, keyed, _FIRST_OF_CUSTOMER)
-            insert_rows(self._connection, _INSERT_SENT, list(sent.items()))
-            insert_rows(self._connection, _INSERT_REJECTED, rejected)
-            added = Counter(rejected=len(rejected))
-            if customers < len(asked):
+            forgotten = self._rows_of_forgotten(batch)
+            rejected, has_duplicates = insert_batch(self._connection, batch, forgotten)
+            added = Counter({"rejected": rejected, FORGOTTEN: len(forgotten)})
+            if has_duplicates:
                 added.update(self._count_duplicates(batch.first))
             self._add_counts(added)
             self._connection.execute(_SET_COUNT, ("blank", batch.blank))
             self._save_position(batch)
 
+    def _rows_of_forgotten(self, batch: Batch) -> frozenset[int]:
+        if not self._forgotten_loaded:
+            self._forgotten = ForgottenCustomers.load(self._connection)
+            self._forgotten_loaded = True
+        return frozenset() if self._forgotten is None else self._forgotten.rows_of(batch)
+
     @_with_job_errors
-    def cells(self, first: int, end: int) -> list[str]:
+    def forget(self, customer: SameCustomer) -> tuple[int, int]:
+        """Delete a customer for good.
+
+        Returns:
+            How many rows that were, and how many other rows or answers mention them.
+
+        Raises:
+            JobInUseError: Another program reads the job; it is to be done again.
+        """
+        self._connection.execute("PRAGMA secure_delete = ON")
+        with transaction(self._connection):
+            erased = erase(self._connection, customer)
+        self._forgotten_loaded = False
+        clear_deleted(self._connection, self.path)
+        return erased
+
+    @_with_job_errors
+    def cells(self, first: int, end: int) -> dict[int, str]:
         """The cells of rows, as JSON; `end` is the number after the last one."""
         return cells(self._connection, first, end)
 
