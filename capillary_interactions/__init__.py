@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from capillary_interactions._http.transport import Transport as Transport
     from capillary_interactions._http.transport import TransportError as TransportError
     from capillary_interactions._json.unstructure import to_jsonable as to_jsonable
+    from capillary_interactions._model.check_report import CheckReport as CheckReport
+    from capillary_interactions._model.check_report import CheckStep as CheckStep
     from capillary_interactions._model.interactions import Customer as Customer
     from capillary_interactions._model.interactions import (
         CustomerInteractions as CustomerInteractions,
@@ -72,6 +74,7 @@ else:
             "._errors": "AuthenticationError CapillaryError ConfigurationError EndpointDownError",
             "._http.transport": "Transport TransportError",
             "._json.unstructure": "to_jsonable",
+            "._model.check_report": "CheckReport CheckStep",
             "._model.interactions": "Customer CustomerInteractions Interaction Location "
             "Message Survey",
             "._model.outcome": "Found LookupFailedError NotFound Outcome Rejected "

@@ -5,7 +5,8 @@ iteration of the event loop: what is awaited in an `except` or a `finally` would
 """
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from contextlib import AsyncExitStack
 from typing import Any
 
 
@@ -32,3 +33,11 @@ async def wait_until_done(tasks: Collection[asyncio.Future[Any]]) -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
+
+
+async def close_all(steps: Iterable[Callable[[], Coroutine[Any, Any, object]]]) -> None:
+    """Run each of the steps, in their order, even if another one fails."""
+    async with AsyncExitStack() as stack:
+        # They run in reverse.
+        for step in reversed(tuple(steps)):
+            stack.push_async_callback(step)

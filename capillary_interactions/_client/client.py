@@ -1,13 +1,12 @@
 """The client: its parts put together, and little else."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from capillary_interactions._client.attempt import RequestSender
-from capillary_interactions._client.cleanup import finish
+from capillary_interactions._client.cleanup import close_all, finish
 from capillary_interactions._client.credential_pool import (
     build_credential_pool,
     build_transport,
@@ -16,6 +15,7 @@ from capillary_interactions._client.credential_pool import (
 from capillary_interactions._client.endings import LookupEndings
 from capillary_interactions._client.exchange import Exchange
 from capillary_interactions._client.fan_out import Source
+from capillary_interactions._client.health_check import HealthCheck
 from capillary_interactions._client.lifecycle import ClientLifecycle
 from capillary_interactions._client.lookup import LookupRunner
 from capillary_interactions._client.lookup_calls import LookupCalls
@@ -29,6 +29,7 @@ from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy, Timeouts
 from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._json.reader import Reader
+from capillary_interactions._model.check_report import CheckReport
 from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions._pacing.pace import Pace
@@ -106,6 +107,7 @@ class InteractionsClient:
             self._endings,
             self._lifecycle,
         )
+        self._health = HealthCheck(connects=transport is None)
 
     @property
     def config(self) -> ClientConfig:
@@ -176,15 +178,9 @@ class InteractionsClient:
         try:
             await self._single_flight.drain(drain)
         finally:
-            await finish(self._close())
-
-    async def _close(self) -> None:
-        async with AsyncExitStack() as steps:
-            # They run in reverse, and each of them even if another one fails.
-            steps.push_async_callback(self._transport.aclose)
-            for credential in self._pool.all:
-                steps.push_async_callback(credential.auth.aclose)
-            steps.push_async_callback(self._single_flight.cancel_all)
+            auths = (credential.auth.aclose for credential in self._pool.all)
+            steps = (self._single_flight.cancel_all, *auths, self._transport.aclose)
+            await finish(close_all(steps))
 
     async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
         """One customer's interactions, or why there are none: one of the five endings.
@@ -295,6 +291,33 @@ class InteractionsClient:
         except Exception:
             del queries  # a traceback would show what it holds
             raise
+
+    async def check(
+        self,
+        query: Query | Identifier | None = None,
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109
+        max_age: float = 30.0,
+        connection: bool = False,
+    ) -> CheckReport:
+        """Whether lookups would be answered now: one request, without retries; failures are steps.
+
+        Args:
+            query: What to ask; by default for an identifier that no customer has, whose absence
+                proves the credentials, too.
+            timeout: Seconds that the answer, and each step of `connection`, may take.
+            max_age: Seconds for which a report is returned again without a request; one with a
+                failed step for 5 at most.
+            connection: Whether to look first at host name, connection and TLS, each by itself on
+                connections that serve nothing else. For people; never returned again.
+
+        Raises:
+            ValueError: The query cannot be asked with these settings, or an argument is wrong.
+            RuntimeError: The client is closed, or in use by another event loop.
+        """
+        self._lifecycle.bind_running_loop()
+        parsed, runner = None if query is None else to_query(query), self._calls.runner
+        return await self._health.check(runner, parsed, timeout, max_age, connection=connection)
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""

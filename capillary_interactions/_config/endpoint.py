@@ -57,9 +57,13 @@ def _parts(value: str) -> SplitResult | None:
 
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine itself, so that nothing crosses a network."""
-    if host == "localhost":
-        return True
+    return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, and no name."""
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True

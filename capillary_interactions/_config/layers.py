@@ -62,7 +62,7 @@ def gather(
     origins = {path: variable for path, (variable, _) in named.items()}
     if profile is not None:
         found = profile.settings(_covered_by({**given, **named}))
-        values, origins = {**found, **values}, {**dict.fromkeys(found, profile.label), **origins}
+        values, origins = {**found, **values}, {**dict.fromkeys(found, profile.origin), **origins}
     values.update(given)
     if "base_url" not in values:
         raise ConfigurationError(_without_address(profile))
@@ -105,11 +105,11 @@ def _auth(
     if profile is None:
         return credential_of(environ), origin
     if not variables:
-        return profile.auth(), profile.label
+        return profile.auth(), profile.origin
     completed = profile.completed(variables)
     if completed is None:
         return credential_of(environ), origin
-    return completed, f"{origin} and {profile.label}"
+    return completed, f"{origin}, {profile.origin}"
 
 
 def grouped(type_: type, values: Mapping[str, Any]) -> dict[str, Any]:

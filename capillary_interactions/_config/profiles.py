@@ -42,13 +42,25 @@ class Profile:
     """One profile of a file.
 
     Attributes:
-        label: Its name and its file, for messages.
+        name: Its name.
+        file: That of its file.
     """
 
-    label: str
+    name: str
+    file: str
     _readers: Mapping[str, _Read]
     _values: Mapping[str, Any]
     _credentials: tuple[ProfileCredential, ...]
+
+    @property
+    def origin(self) -> str:
+        """What its settings come from."""
+        return f"profile {self.name}"
+
+    @property
+    def label(self) -> str:
+        """The same with its file, for messages."""
+        return _label(self.name, self.file)
 
     def settings(self, is_given: Callable[[str], bool]) -> dict[str, Any]:
         """Its settings by their paths, without `auth` and those that are given otherwise.
@@ -128,8 +140,12 @@ def find_profile(type_: type, document: Mapping[str, Any], name: str, file: str)
     profiles = _table(f"{file}: {PROFILES}", document.get(PROFILES, {}))
     if name not in profiles:
         raise ConfigurationError(_no_profile(name, profiles, file))
-    label = f"profile {name} of {file}"
-    return _profile(type_, label, _table(label, profiles[name]))
+    table = _table(_label(name, file), profiles[name])
+    return _profile(type_, name, file, table)
+
+
+def _label(name: str, file: str) -> str:
+    return f"profile {name} of {file}"
 
 
 def _no_profile(name: str, profiles: Iterable[str], file: str) -> str:
@@ -138,8 +154,8 @@ def _no_profile(name: str, profiles: Iterable[str], file: str) -> str:
     return f"profile {_shown(name, known)} is not in {file}, which {listed}"
 
 
-def _profile(type_: type, label: str, table: Mapping[str, Any]) -> Profile:
-    readers, groups = readers_of(type_), groups_of(type_)
+def _profile(type_: type, name: str, file: str, table: Mapping[str, Any]) -> Profile:
+    label, readers, groups = _label(name, file), readers_of(type_), groups_of(type_)
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key in groups and isinstance(value, dict):
@@ -150,7 +166,7 @@ def _profile(type_: type, label: str, table: Mapping[str, Any]) -> Profile:
         if path not in readers:
             raise ConfigurationError(f"{label}: {_unknown(path, [*readers, _AUTH])}")
     credentials = read_credentials(label, table[_AUTH]) if _AUTH in table else ()
-    return Profile(label, readers, values, credentials)
+    return Profile(name, file, readers, values, credentials)
 
 
 def _unknown(path: str, known: list[str]) -> str:

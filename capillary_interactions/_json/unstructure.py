@@ -13,6 +13,7 @@ from capillary_interactions._json.answer_fields import ALL_OBJECTS, INTERACTION,
 from capillary_interactions._json.dates import format_iso, make_date_parser
 from capillary_interactions._json.fields import date, list_of
 from capillary_interactions._json.zones import iso_copy
+from capillary_interactions._model.check_report import CheckReport, report_to_json
 from capillary_interactions._model.interactions import CustomerInteractions, Interaction
 from capillary_interactions._model.outcome import (
     Found,
@@ -49,8 +50,8 @@ def to_jsonable(value: Any) -> Any:
     """A value as plain dicts, lists and primitives, ready for any JSON writer.
 
     Args:
-        value: A model, an outcome, a query or an identifier; JSON's own values; a datetime or an
-            enum's member; sequences and mappings of them.
+        value: A model, an outcome, a query, an identifier, a report; JSON's own values; a datetime
+            or an enum's member; sequences and mappings of them.
 
     Raises:
         TypeError: It is something else.
@@ -243,5 +244,6 @@ _UNSTRUCTURERS: Final[Mapping[type, Callable[[Any], Any]]] = {
     **dict.fromkeys(_FIELDS, _unstructure),
     Identifier: _identifier,
     Query: _query,
+    CheckReport: report_to_json,
     **dict.fromkeys((Found, NotFound, Rejected, Unreadable, Unavailable), _outcome),
 }

@@ -24,6 +24,7 @@ def _print_version(context: click.Context, _: click.Parameter, requested: bool) 
     package=__package__,
     summaries={
         "bulk": "Look up every customer of a list.",
+        "check": "See whether settings, network and credentials work.",
         "cluster": "Look up a list by several workers: processes, Ray or Spark.",
         "demo": "See all of it at work; needs nothing.",
         "jobs": "Look at a bulk job, take outcomes back, write its results.",

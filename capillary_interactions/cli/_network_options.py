@@ -15,6 +15,13 @@ from capillary_interactions.cli._connection_options import (
 )
 from capillary_interactions.cli._options import COUNT, RATE, SECONDS, Read, Word, option_group
 
+# Paths of settings that have another name than their option.
+_PATHS: Final = {
+    "timeout": "timeouts.total",
+    "ca_file": "tls.ca_file",
+    "client_cert": "tls.client_cert",
+    "client_key": "tls.client_key",
+}
 _SETTINGS: Final = (
     "base_url",
     "api",
@@ -121,6 +128,22 @@ def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
     if _is_typed("config_file") and not settings["profile"]:
         raise click.UsageError("--config-file needs --profile, the name of a profile in it")
     return {**options, "settings": ClientOptions(**settings)}
+
+
+def option_origins() -> dict[str, str]:
+    """The options and variables that give the settings of the running command, by their paths."""
+    context = click.get_current_context()
+    found = {}
+    for option in context.command.params:
+        if option.name not in _SETTINGS:
+            continue
+        source = context.get_parameter_source(option.name)
+        path = _PATHS.get(option.name, option.name)
+        if source is click.core.ParameterSource.COMMANDLINE:
+            found[path] = option.opts[0]
+        elif source is click.core.ParameterSource.ENVIRONMENT:
+            found[path] = str(option.envvar)
+    return found
 
 
 def _is_typed(name: str) -> bool:

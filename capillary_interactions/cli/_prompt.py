@@ -10,11 +10,17 @@ from capillary_interactions.cli._standard_streams import is_terminal
 
 if TYPE_CHECKING:
     from capillary_interactions._config.client_config import ClientConfig
-    from capillary_interactions.cli._settings import ClientOptions
+    from capillary_interactions.cli._settings import ClientOptions, NetworkConfig
 
 
 def config_of(settings: "ClientOptions", *, may_ask: bool = True) -> "ClientConfig | None":
     """The configuration for the real API, or a `ConfigurationError`; None for the sandbox."""
+    found = network_config_of(settings, may_ask=may_ask)
+    return None if found is None else found.config
+
+
+def network_config_of(settings: "ClientOptions", *, may_ask: bool = True) -> "NetworkConfig | None":
+    """The same, with where each setting comes from."""
     if settings.sandbox:
         return None
     from capillary_interactions.cli._settings import network_config  # noqa: PLC0415 - help and completion need none of it

@@ -76,9 +76,25 @@ class ClientOptions:
         return {**environ, **{name: value for name, value in options.items() if value}}
 
 
+@frozen
+class NetworkConfig:
+    """The real API's configuration, and where its settings come from.
+
+    Attributes:
+        config: The configuration.
+        origins: The variable or the profile that gives a setting, by its path; those of options
+            and defaults are not in it.
+        profile: The profile that is used, or None.
+    """
+
+    config: ClientConfig
+    origins: Mapping[str, str]
+    profile: "Profile | None"
+
+
 def network_config(
     settings: ClientOptions, environ: Mapping[str, str], ask: _Ask | None = None
-) -> ClientConfig:
+) -> NetworkConfig:
     """The real API's configuration; a `ConfigurationError` if something is missing or wrong.
 
     Args:
@@ -93,7 +109,8 @@ def network_config(
     has_address = profile is not None and profile.has_address()
     if ask is not None and (has_address or settings.base_url or environ.get("CAPILLARY_BASE_URL")):
         environ = with_secrets(environ, ask, profile)
-    return ClientConfig(**gather(ClientConfig, environ, settings.given(), profile).arguments)
+    layered = gather(ClientConfig, environ, settings.given(), profile)
+    return NetworkConfig(ClientConfig(**layered.arguments), layered.origins, profile)
 
 
 def planned_config(settings: ClientOptions, environ: Mapping[str, str]) -> ClientConfig:
@@ -144,6 +161,13 @@ async def resolved_config(
         await _check_host(config)
         yield config
         return
+    async with sandbox_config(settings) as made:
+        yield made
+
+
+@asynccontextmanager
+async def sandbox_config(settings: ClientOptions) -> AsyncIterator[ClientConfig]:
+    """The configuration for a sandbox of this process, which runs until the end."""
     from capillary_interactions.sandbox import Sandbox  # noqa: PLC0415 - a server, seldom needed
 
     rate = settings.rate or SANDBOX_RATE

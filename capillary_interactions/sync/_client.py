@@ -15,6 +15,7 @@ from capillary_interactions._client.stream import parse_timeout
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy, Timeouts
 from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._model.check_report import CheckReport
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._pacing.pace import Pace
@@ -235,6 +236,34 @@ class InteractionsClient:
         except Exception:
             del queries  # a traceback would show what it holds
             raise
+
+    @clears_locals
+    def check(
+        self,
+        query: Query | Identifier | None = None,
+        *,
+        timeout: float = 5.0,
+        max_age: float = 30.0,
+        connection: bool = False,
+    ) -> CheckReport:
+        """Whether lookups would be answered now: one request, without retries; failures are steps.
+
+        Args:
+            query: What to ask; by default for an identifier that no customer has, whose absence
+                proves the credentials, too.
+            timeout: Seconds that the answer, and each step of `connection`, may take.
+            max_age: Seconds for which a report is returned again without a request; one with a
+                failed step for 5 at most.
+            connection: Whether to look first at host name, connection and TLS, each by itself on
+                connections that serve nothing else. For people; never returned again.
+
+        Raises:
+            ValueError: The query cannot be asked with these settings, or an argument is wrong.
+            RuntimeError: The client is closed, was used before a fork, or is called by its own
+                observer, pace or transport.
+        """
+        call = partial(self._client.check, timeout=timeout, max_age=max_age, connection=connection)
+        return self._run(call, query)
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""

@@ -143,7 +143,7 @@ def test_asks_a_person_only_for_what_the_profile_lacks(
 
     file = config_file(tmp_path, f"[profiles.shop]\nbase_url = 'eu'\nauth = {auth}")
     options = ClientOptions(profile="shop", config_file=str(file))
-    config = network_config(options, environ, answer)
+    config = network_config(options, environ, answer).config
 
     assert questions == asked
     assert config.auth == expected

@@ -18,7 +18,7 @@ _COMMANDS: Final = (app, *app.commands.values())
 
 def test_has_the_commands_that_are_documented() -> None:
     """Their names are a contract."""
-    assert sorted(app.commands) == ["bulk", "cluster", "demo", "jobs", "lookup", "sandbox"]
+    assert sorted(app.commands) == ["bulk", "check", "cluster", "demo", "jobs", "lookup", "sandbox"]
 
 
 @table("command", _COMMANDS)
@@ -31,7 +31,7 @@ def test_explains_every_command_and_option(command: click.Command) -> None:
             assert len(option.help) > 15
 
 
-@table("name", ["bulk", "cluster", "demo", "lookup", "sandbox"])
+@table("name", ["bulk", "check", "cluster", "demo", "lookup", "sandbox"])
 def test_gives_help_with_an_example(name: str) -> None:
     """Help goes to standard output and is no error."""
     ran = invoke(name, "--help")
@@ -41,7 +41,7 @@ def test_gives_help_with_an_example(name: str) -> None:
     assert f"capillary-interactions {name}" in ran.out
 
 
-@table("name", ["bulk", "lookup"])
+@table("name", ["bulk", "check", "lookup"])
 @table("option", ["BASE_URL", "API", "RATE", "IN_FLIGHT", "TIMEOUT"])
 def test_names_the_variable_of_each_common_option(name: str, option: str) -> None:
     """What can be set in the environment is named where the option is."""

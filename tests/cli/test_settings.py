@@ -24,7 +24,7 @@ _ENV = {
 
 def test_takes_the_environment_where_no_option_is_given() -> None:
     """Every variable of ClientConfig.from_env counts, also those without an option."""
-    config = network_config(ClientOptions(), _ENV)
+    config = network_config(ClientOptions(), _ENV).config
 
     assert config.base_url == "https://eu.api.capillarytech.com"
     assert config.auth == BasicAuth("till", "pw")
@@ -36,9 +36,9 @@ def test_takes_the_time_zone_of_the_option_the_environment_or_the_cluster() -> N
     environ = {**_ENV, "CAPILLARY_BASE_URL": "asia"}
     named, given = {**environ, "CAPILLARY_TIMEZONE": "Europe/Berlin"}, ClientOptions(timezone=UTC)
 
-    assert network_config(ClientOptions(), environ).timezone == ZoneInfo("Asia/Kolkata")
-    assert network_config(ClientOptions(), named).timezone == ZoneInfo("Europe/Berlin")
-    assert network_config(given, named).timezone is UTC
+    assert network_config(ClientOptions(), environ).config.timezone == ZoneInfo("Asia/Kolkata")
+    assert network_config(ClientOptions(), named).config.timezone == ZoneInfo("Europe/Berlin")
+    assert network_config(given, named).config.timezone is UTC
 
 
 @table("command", ["lookup mobile 1", "bulk l.csv --identifier mobile"])
@@ -55,7 +55,7 @@ def test_takes_an_option_before_the_environment() -> None:
     config = network_config(
         ClientOptions(base_url="us", api="v1.1", rate=RateLimit(7, 2.0), in_flight=3, timeout=1.5),
         _ENV,
-    )
+    ).config
 
     assert config.base_url == "https://ushc.api.capillarytech.com"
     assert (config.api, config.rate) == (ApiVersion.V1_1, RateLimit(7, 2.0))
@@ -106,7 +106,7 @@ def test_asks_a_person_for_what_is_missing(
     complete = with_secrets({"CAPILLARY_BASE_URL": "eu", **environ}, answer)
 
     assert questions == asked
-    assert network_config(ClientOptions(), complete).auth == auth
+    assert network_config(ClientOptions(), complete).config.auth == auth
 
 
 @table("name", ["API", "RATE", "IN_FLIGHT", "TIMEOUT", "LOG_LEVEL", "BASE_URL", "PAGE_SIZE"])

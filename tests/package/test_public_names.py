@@ -42,10 +42,10 @@ _CONTRACT = {
     "AuthenticationError",
     "LookupFailedError",
 }
-# Beyond the contract: what `snapshot()` gives, and what a stream's stop rule raises; what one needs
-# for a transport, a hook for headers, or a pace of one's own.
+# Beyond the contract: what `snapshot()` and `check()` give, and what a stream's stop rule raises;
+# what one needs for a transport, a hook for headers, or a pace of one's own.
 _FURTHER = {
-    *("Snapshot", "CredentialSnapshot", "EndpointDownError"),
+    *("Snapshot", "CredentialSnapshot", "CheckReport", "CheckStep", "EndpointDownError"),
     *("Transport", "TransportError", "Request", "Response"),
     *("Pace", "PaceState", "SlotAfterDeadlineError", "WaiterEvictedError"),
 }

@@ -35,6 +35,7 @@ def test_returns_the_outcome() -> None:
         assert isinstance(client.lookup(customer()), NotFound)
         assert isinstance(client.lookup(Query(customer(1), network="capillary")), Found)
         assert client.snapshot().endings["found"] == 1
+        assert client.check().ok
 
 
 async def test_blocks_a_running_event_loop() -> None:

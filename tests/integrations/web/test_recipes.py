@@ -183,3 +183,17 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def test_says_whether_it_is_ready(sandbox: Sandbox) -> None:
+    """A probe costs one request for all that ask within a while, and tells what is wrong."""
+    async with here(run("ready")["app"]) as session:
+        for _ in range(3):
+            async with session.get("/ready") as ready:
+                assert (ready.status, (await ready.json())["ok"]) == (200, True)
+        assert sandbox.counts.received == 1
+    sandbox.faults = {"error_503": 1.0}
+    async with here(run("ready")["app"]) as session, session.get("/ready") as ready:
+        assert ready.status == 503
+        assert "(503)" in (await ready.json())["steps"][0]["detail"]
+    assert sandbox.counts.received == 2
