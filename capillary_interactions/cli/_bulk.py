@@ -21,13 +21,13 @@ from capillary_interactions.cli._exit_codes import (
 )
 from capillary_interactions.cli._list_options import (
     customers_of,
+    identifier_option,
     list_options,
     plan_options,
     stop_options,
 )
 from capillary_interactions.cli._network_options import network_options
 from capillary_interactions.cli._options import (
-    NAME,
     console_options,
     custom_identifier_option,
     filter_options,
@@ -36,6 +36,7 @@ from capillary_interactions.cli._options import (
 )
 from capillary_interactions.cli._prompt import config_of
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand, section
 from capillary_interactions.cli._standard_streams import data_out, is_terminal
 
 if TYPE_CHECKING:
@@ -50,32 +51,33 @@ if TYPE_CHECKING:
 _PIPE: Final = "-"
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("list_", metavar="LIST")
-@click.option(
-    "--identifier",
-    type=NAME,
-    metavar="NAME",
-    help=f"Kind of identifier that the list holds: {', '.join(IdentifierName)}.",
-)
+@identifier_option
 @custom_identifier_option
 @list_options
-@click.option(
-    "--out",
-    metavar="FILE",
-    help="Where the results go, in the format of its ending: .jsonl, .csv, .parquet or .sqlite, "
-    "the first two also with .gz or .zst; - for JSON lines on standard output.",
+@section(
+    "Results",
+    click.option(
+        "--out",
+        metavar="FILE",
+        help="Where the results go, in the format of its ending: .jsonl, .csv, .parquet or "
+        ".sqlite, the first two also with .gz or .zst; - for JSON lines on standard output.",
+    ),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace FILE if it holds something that FILE.job has not written.",
+    ),
+    spreadsheet_option,
 )
-@click.option(
-    "--overwrite",
-    is_flag=True,
-    help="Replace FILE if it holds something that FILE.job has not written.",
-)
-@spreadsheet_option
-@click.option("--restart", is_flag=True, help="Forget what FILE.job holds, and begin anew.")
-@plan_options
 @filter_options
+@section(
+    "Going on",
+    click.option("--restart", is_flag=True, help="Forget what FILE.job holds, and begin anew."),
+)
 @stop_options
+@plan_options
 @network_options
 @console_options
 def bulk(

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from capillary_interactions._model.vocabulary import IdentifierName, InteractionType, Network
+from capillary_interactions._model.vocabulary import InteractionType, Network
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors
 from capillary_interactions.cli._list_options import (
     cluster_stop_options,
     customers_of,
+    identifier_option,
     list_options,
 )
 from capillary_interactions.cli._network_options import network_options
 from capillary_interactions.cli._options import (
     COUNT,
-    NAME,
     Word,
     console_options,
     custom_identifier_option,
@@ -26,6 +26,7 @@ from capillary_interactions.cli._options import (
 )
 from capillary_interactions.cli._prompt import config_of
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand, section
 from capillary_interactions.engines import ENGINES
 
 if TYPE_CHECKING:
@@ -35,51 +36,55 @@ if TYPE_CHECKING:
 _PIPE: Final = "-"
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("list_", metavar="LIST")
-@click.option(
-    "--identifier",
-    type=NAME,
-    metavar="NAME",
-    help=f"Kind of identifier that the list holds: {', '.join(IdentifierName)}.",
-)
+@identifier_option
 @custom_identifier_option
 @list_options
-@click.option(
-    "--out",
-    metavar="DIR",
-    required=True,
-    help="A new folder, or that of an earlier run: on a cluster, on a file system that all of its "
-    "machines share, at the same path.",
+@section(
+    "Results",
+    click.option(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="A new folder, or that of an earlier run: on a cluster, on a file system that all of "
+        "its machines share, at the same path.",
+    ),
 )
-@click.option(
-    "--engine",
-    type=Word(ENGINES),
-    default="processes",
-    show_default=True,
-    help="What runs the workers: processes of this machine, ray (extra ray) or spark (extra "
-    "spark, and Java 17).",
+@section(
+    "Workers",
+    click.option(
+        "--engine",
+        type=Word(ENGINES),
+        default="processes",
+        show_default=True,
+        help="What runs the workers: processes of this machine, ray (extra ray) or spark (extra "
+        "spark, and Java 17).",
+    ),
+    click.option(
+        "--address",
+        metavar="A",
+        help="Of a running cluster, such as auto or ray://head:10001, spark://head:7077 or yarn "
+        "(default: this machine alone).",
+    ),
+    click.option(
+        "--workers",
+        type=COUNT,
+        default=2,
+        show_default=True,
+        help="How many workers look customers up at once; each has its part of the quota.",
+    ),
 )
-@click.option(
-    "--address",
-    metavar="A",
-    help="Of a running cluster, such as auto or ray://head:10001, spark://head:7077 or yarn "
-    "(default: this machine alone).",
-)
-@click.option(
-    "--workers",
-    type=COUNT,
-    default=2,
-    show_default=True,
-    help="How many workers look customers up at once; each has its part of the quota.",
-)
-@click.option(
-    "--restart", is_flag=True, help="Forget what DIR holds of an earlier run, and begin anew."
-)
-@click.option(
-    "--retry",
-    is_flag=True,
-    help="Ask again for customers who were unavailable in an earlier run.",
+@section(
+    "Going on",
+    click.option(
+        "--restart", is_flag=True, help="Forget what DIR holds of an earlier run, and begin anew."
+    ),
+    click.option(
+        "--retry",
+        is_flag=True,
+        help="Ask again for customers who were unavailable in an earlier run.",
+    ),
 )
 @filter_options
 @cluster_stop_options

@@ -5,6 +5,7 @@ from typing import Final
 import click
 
 from capillary_interactions.cli._options import Read
+from capillary_interactions.cli._sections import in_section
 
 CONNECTION_SETTINGS: Final = ("proxy", "ca_file", "client_cert", "client_key")
 
@@ -26,7 +27,8 @@ def check_typed_proxy(value: str) -> None:
         )
 
 
-CONNECTION_OPTIONS: Final = (
+CONNECTION_OPTIONS: Final = in_section(
+    "Network",
     click.option(
         "--proxy",
         type=Read("URL", _proxy),

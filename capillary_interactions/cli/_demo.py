@@ -14,6 +14,7 @@ from capillary_interactions.cli._bulk import print_result
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._options import console_options
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand
 
 if TYPE_CHECKING:
     from capillary_interactions.cli._bulk_stream import RunResult
@@ -28,7 +29,7 @@ _FIRST: Final = 919_000_000_000
 _OUT: Final = "the output"
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option(
     "--customers",
     type=click.IntRange(1, 100_000),

@@ -17,6 +17,7 @@ from capillary_interactions.cli._exit_codes import (
 )
 from capillary_interactions.cli._options import AGE, console_options, spreadsheet_option
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand, SectionedGroup
 from capillary_interactions.cli._standard_streams import data_out, write_json
 from capillary_interactions.jobs import ExportError, JobError
 
@@ -32,12 +33,19 @@ _SUFFIX: Final = ".job"
 _JOB: Final = click.argument("path", metavar="JOB", type=click.Path(path_type=Path))
 
 
-@click.group()
+@click.group(
+    cls=SectionedGroup,
+    sections={
+        "Look at it": ("status", "report"),
+        "Take its results": ("export",),
+        "Change it, before the same `bulk` command goes on with it": ("retry", "forget"),
+    },
+)
 def jobs() -> None:
     """Work with the job that `bulk LIST --out FILE` keeps in FILE.job."""
 
 
-@jobs.command(short_help="How far it is.")
+@jobs.command(cls=SectionedCommand, short_help="How far it is.")
 @_JOB
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object on standard output.")
 @console_options
@@ -88,7 +96,7 @@ def _to_dict(report: "Report") -> dict[str, Any]:
     }
 
 
-@jobs.command(short_help="Ask again for rows that had no answer.")
+@jobs.command(cls=SectionedCommand, short_help="Ask again for rows that had no answer.")
 @_JOB
 @click.option(
     "--ending",
@@ -135,7 +143,7 @@ def retry(
     return 0
 
 
-@jobs.command(short_help="Delete one customer for good.")
+@jobs.command(cls=SectionedCommand, short_help="Delete one customer for good.")
 @click.argument("name", metavar="NAME")
 @click.argument("value", metavar="VALUE")
 @_JOB
@@ -162,7 +170,7 @@ def forget(*, name: str, value: str, path: Path, console: Console) -> int:
     return 0
 
 
-@jobs.command(short_help="Write what there is of the results.")
+@jobs.command(cls=SectionedCommand, short_help="Write what there is of the results.")
 @_JOB
 @click.option(
     "--out",
@@ -217,7 +225,7 @@ def export(
     return 0
 
 
-@jobs.command(short_help="Draw a page of it to look at.")
+@jobs.command(cls=SectionedCommand, short_help="Draw a page of it to look at.")
 @_JOB
 @click.option(
     "--out",

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions.cli._exit_codes import usage_errors
-from capillary_interactions.cli._options import AGE, COUNT, SECONDS, option_group
+from capillary_interactions.cli._options import AGE, COUNT, NAME, SECONDS, option_group
+from capillary_interactions.cli._sections import in_section
 from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs import FORMATS, JobError
 
 if TYPE_CHECKING:
-    from capillary_interactions._model.vocabulary import IdentifierName
     from capillary_interactions.jobs import CustomerList
 
 _PIPE: Final = "-"
@@ -18,7 +19,17 @@ _READING: Final = ("column", "format", "header", "delimiter", "encoding")
 _LATENCY: Final = 0.2
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
 
-_LIST_OPTIONS: Final = (
+(identifier_option,) = in_section(
+    "Which customers",
+    click.option(
+        "--identifier",
+        type=NAME,
+        metavar="NAME",
+        help=f"Kind of identifier that the list holds: {', '.join(IdentifierName)}.",
+    ),
+)
+_LIST_OPTIONS: Final = in_section(
+    "Which customers",
     click.option(
         "--column",
         metavar="C",
@@ -49,7 +60,8 @@ _LIST_OPTIONS: Final = (
     ),
 )
 
-_OPEN_OPTIONS: Final = (
+_OPEN_OPTIONS: Final = in_section(
+    "Going on",
     click.option(
         "--refresh",
         type=AGE,
@@ -64,7 +76,8 @@ _OPEN_OPTIONS: Final = (
     ),
 )
 
-_STOP_OPTIONS: Final = (
+_STOP_OPTIONS: Final = in_section(
+    "Stopping",
     click.option(
         "--give-up-after",
         type=click.IntRange(min=0),
@@ -89,7 +102,8 @@ _STOP_OPTIONS: Final = (
     ),
 )
 
-_PLAN_OPTIONS: Final = (
+_PLAN_OPTIONS: Final = in_section(
+    "Planning",
     click.option(
         "--dry-run",
         is_flag=True,
@@ -145,9 +159,7 @@ stop_options: Final = option_group((*_OPEN_OPTIONS, *_STOP_OPTIONS), _collect_st
 cluster_stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
 
 
-def customers_of(
-    list_: str, identifier: "IdentifierName", reading: dict[str, Any]
-) -> "CustomerList":
+def customers_of(list_: str, identifier: IdentifierName, reading: dict[str, Any]) -> "CustomerList":
     """The list, with its options.
 
     Raises:

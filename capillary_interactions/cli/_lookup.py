@@ -20,6 +20,7 @@ from capillary_interactions.cli._options import (
 )
 from capillary_interactions.cli._prompt import config_of
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand, section
 from capillary_interactions.cli._standard_streams import is_terminal, write_json, write_out
 
 if TYPE_CHECKING:
@@ -52,22 +53,25 @@ def _check_value(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("name", metavar="NAME", type=_NameOrValue(NAME.choices, case_sensitive=False))
 @click.argument("value", metavar="VALUE", required=False, callback=_check_value)
 @custom_identifier_option
 @filter_options
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="JSON in place of a table; always so when standard output is no terminal.",
-)
-@click.option(
-    "--show-codes",
-    is_flag=True,
-    help="Do not mask what may be one-time codes in the table's subjects (runs of digits, and "
-    "letters with digits beside a word such as code).",
+@section(
+    "Results",
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="JSON in place of a table; always so when standard output is no terminal.",
+    ),
+    click.option(
+        "--show-codes",
+        is_flag=True,
+        help="Do not mask what may be one-time codes in the table's subjects (runs of digits, and "
+        "letters with digits beside a word such as code).",
+    ),
 )
 @network_options
 @console_options

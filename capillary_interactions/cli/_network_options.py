@@ -14,6 +14,7 @@ from capillary_interactions.cli._connection_options import (
     check_typed_proxy,
 )
 from capillary_interactions.cli._options import COUNT, RATE, SECONDS, Read, Word, option_group
+from capillary_interactions.cli._sections import in_section
 
 # Paths of settings that have another name than their option.
 _PATHS: Final = {
@@ -37,81 +38,92 @@ _SETTINGS: Final = (
 )
 
 _NETWORK_OPTIONS: Final = (
-    click.option(
-        "--base-url",
-        type=Read("URL", to_base_url),
-        envvar="CAPILLARY_BASE_URL",
-        show_envvar=True,
-        help="Where the API is: the https:// URL in your account, or a cluster that Capillary's "
-        f"documents name: {CLUSTER_NAMES}.",
+    *in_section(
+        "Which customers",
+        click.option(
+            "--phone-region",
+            metavar="REGION",
+            envvar="CAPILLARY_PHONE_REGION",
+            show_envvar=True,
+            help="Read mobiles as people of this region write them, such as IN: with a trunk zero, "
+            "00 or without the country code (needs the extra phone).",
+        ),
     ),
-    click.option(
-        "--api",
-        type=Word([version.value for version in ApiVersion]),
-        envvar="CAPILLARY_API",
-        show_envvar=True,
-        help="Version of the call (default v1.1).",
+    *in_section(
+        "Server",
+        click.option(
+            "--base-url",
+            type=Read("URL", to_base_url),
+            envvar="CAPILLARY_BASE_URL",
+            show_envvar=True,
+            help="Where the API is: the https:// URL in your account, or a cluster that "
+            f"Capillary's documents name: {CLUSTER_NAMES}.",
+        ),
+        click.option(
+            "--api",
+            type=Word([version.value for version in ApiVersion]),
+            envvar="CAPILLARY_API",
+            show_envvar=True,
+            help="Version of the call (default v1.1).",
+        ),
+        click.option(
+            "--timezone",
+            type=Read("ZONE", named_zone),
+            envvar="CAPILLARY_TIMEZONE",
+            show_envvar=True,
+            help="Time zone of dates that Capillary sends without an offset, by its IANA name "
+            "(default: the cluster's, Asia/Kolkata or UTC; of any other URL UTC).",
+        ),
+        click.option(
+            "--profile",
+            metavar="NAME",
+            envvar="CAPILLARY_PROFILE",
+            show_envvar=True,
+            help="Take the settings that have neither an option nor a variable from this profile "
+            "of the configuration file.",
+        ),
+        click.option(
+            "--config-file",
+            metavar="FILE",
+            envvar="CAPILLARY_CONFIG_FILE",
+            show_envvar=True,
+            help="The file of profiles (default: config.toml in your folder of configurations, "
+            "such as ~/.config/capillary-interactions).",
+        ),
+        click.option(
+            "--sandbox",
+            is_flag=True,
+            help="Ask a pretend Capillary inside this process; needs no network and no "
+            "credentials.",
+        ),
     ),
-    click.option(
-        "--timezone",
-        type=Read("ZONE", named_zone),
-        envvar="CAPILLARY_TIMEZONE",
-        show_envvar=True,
-        help="Time zone of dates that Capillary sends without an offset, by its IANA name "
-        "(default: the cluster's, Asia/Kolkata or UTC; of any other URL UTC).",
-    ),
-    click.option(
-        "--rate",
-        type=RATE,
-        envvar="CAPILLARY_RATE",
-        show_envvar=True,
-        help="Quota: at most N requests in any SECONDS (default 1000/60; with --sandbox 100/1).",
-    ),
-    click.option(
-        "--in-flight",
-        type=COUNT,
-        envvar="CAPILLARY_IN_FLIGHT",
-        show_envvar=True,
-        help="Requests under way at once (default 32).",
-    ),
-    click.option(
-        "--timeout",
-        type=SECONDS,
-        envvar="CAPILLARY_TIMEOUT",
-        show_envvar=True,
-        help="Seconds for one customer, retries and waiting for quota included "
-        "(default: lookup 60, bulk no limit).",
-    ),
-    click.option(
-        "--phone-region",
-        metavar="REGION",
-        envvar="CAPILLARY_PHONE_REGION",
-        show_envvar=True,
-        help="Read mobiles as people of this region write them, such as IN: with a trunk zero, 00 "
-        "or without the country code (needs the extra phone).",
+    *in_section(
+        "Pace",
+        click.option(
+            "--rate",
+            type=RATE,
+            envvar="CAPILLARY_RATE",
+            show_envvar=True,
+            help="Quota: at most N requests in any SECONDS (default 1000/60; with --sandbox "
+            "100/1).",
+        ),
+        click.option(
+            "--in-flight",
+            type=COUNT,
+            envvar="CAPILLARY_IN_FLIGHT",
+            show_envvar=True,
+            help="Requests under way at once (default 32).",
+        ),
+        click.option(
+            "--timeout",
+            type=SECONDS,
+            envvar="CAPILLARY_TIMEOUT",
+            show_envvar=True,
+            help="Seconds for one customer, retries and waiting for quota included "
+            "(default: lookup 60, bulk no limit).",
+        ),
     ),
     *CONNECTION_OPTIONS,
-    click.option(
-        "--profile",
-        metavar="NAME",
-        envvar="CAPILLARY_PROFILE",
-        show_envvar=True,
-        help="Take the settings that have neither an option nor a variable from this profile of "
-        "the configuration file.",
-    ),
-    click.option(
-        "--config-file",
-        metavar="FILE",
-        envvar="CAPILLARY_CONFIG_FILE",
-        show_envvar=True,
-        help="The file of profiles (default: config.toml in your folder of configurations, such as "
-        "~/.config/capillary-interactions).",
-    ),
-    click.option(
-        "--sandbox",
-        is_flag=True,
-        help="Ask a pretend Capillary inside this process; needs no network and no credentials.",
-    ),
 )
 
 

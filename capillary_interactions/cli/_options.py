@@ -17,6 +17,7 @@ from capillary_interactions._model.vocabulary import (
 )
 from capillary_interactions._text.masking import describe_value
 from capillary_interactions.cli._console import LEVELS, Console
+from capillary_interactions.cli._sections import in_section
 
 if TYPE_CHECKING:
     from capillary_interactions._config.limits import RateLimit
@@ -109,7 +110,8 @@ COUNT: Final = Read("N", _count)
 AGE: Final = Read("AGE", _age)
 NAME: Final = Word([name.value for name in IdentifierName], case_sensitive=False)
 
-_CONSOLE_OPTIONS: Final = (
+_CONSOLE_OPTIONS: Final = in_section(
+    "Messages",
     click.option(
         "--quiet",
         is_flag=True,
@@ -129,30 +131,36 @@ _CONSOLE_OPTIONS: Final = (
 )
 
 _FILTERS: Final = (
-    click.option(
-        "--type",
-        type=Word([type_.value for type_ in InteractionType], case_sensitive=False),
-        metavar="TYPE",
-        help=f"Only interactions of this type: {', '.join(InteractionType)}.",
+    *in_section(
+        "Which interactions",
+        click.option(
+            "--type",
+            type=Word([type_.value for type_ in InteractionType], case_sensitive=False),
+            metavar="TYPE",
+            help=f"Only interactions of this type: {', '.join(InteractionType)}.",
+        ),
+        click.option(
+            "--custom-type",
+            metavar="TYPE",
+            help="Only interactions of this type, sent as it is: one that --type does not know, "
+            "such as sms.",
+        ),
+        click.option(
+            "--network",
+            type=Word([network.value for network in Network], case_sensitive=False),
+            metavar="NETWORK",
+            help=f"Only interactions of this network: {', '.join(Network)}.",
+        ),
     ),
-    click.option(
-        "--custom-type",
-        metavar="TYPE",
-        help="Only interactions of this type, sent as it is: one that --type does not know, such "
-        "as sms.",
-    ),
-    click.option(
-        "--network",
-        type=Word([network.value for network in Network], case_sensitive=False),
-        metavar="NETWORK",
-        help=f"Only interactions of this network: {', '.join(Network)}.",
-    ),
-    click.option(
-        "--mask-codes",
-        is_flag=True,
-        help="Mask what may be a one-time code in subjects in the results, too: runs of 3 digits "
-        "and more, also in groups (years and prices, too), and letters with digits beside a word "
-        "such as code.",
+    *in_section(
+        "Results",
+        click.option(
+            "--mask-codes",
+            is_flag=True,
+            help="Mask what may be a one-time code in subjects in the results, too: runs of 3 "
+            "digits and more, also in groups (years and prices, too), and letters with digits "
+            "beside a word such as code.",
+        ),
     ),
 )
 
@@ -211,20 +219,26 @@ def _collect_filters(options: dict[str, Any]) -> dict[str, Any]:
 console_options: Final = option_group(_CONSOLE_OPTIONS, _collect_console)
 filter_options: Final = option_group(_FILTERS, _collect_filters)
 
-custom_identifier_option: Final = click.option(
-    "--custom-identifier",
-    # Before any argument, whose meaning it changes.
-    is_eager=True,
-    metavar="NAME",
-    help="Kind of identifier, sent as it is, as are its values: one that is not listed, such as "
-    "wechat.",
+(custom_identifier_option,) = in_section(
+    "Which customers",
+    click.option(
+        "--custom-identifier",
+        # Before any argument, whose meaning it changes.
+        is_eager=True,
+        metavar="NAME",
+        help="Kind of identifier, sent as it is, as are its values: one that is not listed, such "
+        "as wechat.",
+    ),
 )
 """The option of the commands that say whom to ask for."""
 
-spreadsheet_option: Final = click.option(
-    "--for-spreadsheets",
-    is_flag=True,
-    help="Write a CSV to open in Excel or LibreOffice: marked as UTF-8, with an apostrophe before "
-    "what would be run as a formula, or lose a plus, zeros or digits.",
+(spreadsheet_option,) = in_section(
+    "Results",
+    click.option(
+        "--for-spreadsheets",
+        is_flag=True,
+        help="Write a CSV to open in Excel or LibreOffice: marked as UTF-8, with an apostrophe "
+        "before what would be run as a formula, or lose a plus, zeros or digits.",
+    ),
 )
 """The option of the commands that write results."""

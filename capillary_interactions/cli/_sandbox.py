@@ -11,6 +11,7 @@ from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors
 from capillary_interactions.cli._options import FAULT, RATE, SECONDS, Word, console_options
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand
 from capillary_interactions.cli._standard_streams import write_out
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from capillary_interactions.sandbox import Sandbox
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
