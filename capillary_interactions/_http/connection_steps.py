@@ -26,6 +26,7 @@ _MAX_ADDRESSES: Final = 4
 _SOON: Final = 14 * 86400.0
 _URL: Final = "base_url (--base-url)"
 _PROXY: Final = "proxy (--proxy, CAPILLARY_PROXY)"
+_MAY_WANT: Final = "a server that wants a client certificate (--client-cert) closes it, too"
 _NETWORK: Final = "at the network (a VPN, a name server, a firewall)"
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -201,9 +202,9 @@ class _Way:
         except ssl.SSLError as error:
             detail, _, what = failure_reasons.handshake(error)[0].partition("; ")
             raise _StepError(detail, what or advice) from None
-        except OSError as error:
-            reason = failure_reasons.system(error)
-            raise _StepError(f"the TLS handshake is broken off: {reason}", advice) from None
+        except OSError:
+            detail = "the connection is closed during the TLS handshake"
+            raise _StepError(detail, f"{advice}; {_MAY_WANT}") from None
 
     async def _unverified_issuer(self) -> str:
         """Who has signed the certificate that is not accepted; "" if that cannot be seen."""

@@ -34,6 +34,8 @@ _CREDENTIALS_ADVICE: Final = (
     "(--base-url) is their cluster"
 )
 _NO_ANSWER_ADVICE: Final = "look at base_url (--base-url) and at the network"
+_CLOSED: Final = "connection was closed"
+_CLOSED_ADVICE: Final = "; a server that wants a client certificate (--client-cert) closes it, too"
 _FAILING_ADVICE: Final = "the server fails: try again, then ask Capillary's support"
 _ADVICE: Final[Mapping[ResultKind, str]] = {
     ResultKind.CREDENTIALS_REFUSED: _CREDENTIALS_ADVICE,
@@ -70,6 +72,10 @@ def _judged(result: AttemptResult, response: Response | None) -> tuple[CheckStat
             return "ok", f"accepted, but not this question: {reason}", ""
         case _ if result.throttled:
             return "warning", reason, "the quota is used up: wait, or lower rate (--rate)"
+        case _ if response is None and isinstance(result.reason, SettingsReason):
+            # What is wrong with the connection, and what to do about it.
+            detail, _, remedy = reason.partition("; ")
+            return "failed", detail, remedy
         case _:
             return "failed", reason, _advice(result, response)
 
@@ -94,8 +100,10 @@ def _advice(result: AttemptResult, response: Response | None) -> str:
     advice = _ADVICE.get(result.kind, "")
     if isinstance(result.reason, SettingsReason) and response is not None:
         advice = f"look at {_meaning(result).settings or 'base_url (--base-url)'}"
+    elif not advice and response is not None:
+        advice = _FAILING_ADVICE
     elif not advice and not result.shortage:
-        advice = _NO_ANSWER_ADVICE if response is None else _FAILING_ADVICE
+        advice = _NO_ANSWER_ADVICE + (_CLOSED_ADVICE if _CLOSED in result.reason else "")
     return advice
 
 

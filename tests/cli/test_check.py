@@ -90,7 +90,9 @@ def test_asks_with_each_credential(server: SandboxProcess, tmp_path: Path) -> No
     )
     ran = invoke("check", "--json", "--profile", "two", "--config-file", str(file))
 
-    credentials = [step for step in _found(ran)["steps"] if step["name"] == "credentials"]
+    steps = _found(ran)["steps"]
+    credentials = [step for step in steps if step["name"] == "credentials"]
+    assert [step["name"] for step in steps].count("tcp") == 1
     assert [step["status"] for step in credentials] == ["ok", "failed"]
     assert "OAuth key s*********y: the OAuth key and secret are refused" in credentials[1]["detail"]
     assert (ran.code, _found(ran)["ok"]) == (3, False)

@@ -23,7 +23,7 @@ def file(tmp_path: Path, server: SandboxProcess) -> Path:
     lines = (
         "[profiles.shop]",
         f'base_url = "{server.base_url}"',
-        "auth = { username = 'sandbox', password_command = 'echo sandbox' }",
+        "auth = { username = 'sandbox', password_command = 'sh -c \"cat; echo sandbox\"' }",
         "rate = '500/1'",
         "in_flight = 3",
         "source = 'INSTORE'",
@@ -38,6 +38,9 @@ def file(tmp_path: Path, server: SandboxProcess) -> Path:
 def test_asks_with_the_profile_that_is_named(file: Path) -> None:
     """By an option or a variable, and nothing else is set."""
     with started(*_LOOKUP, "--config-file", str(file)) as process:
+        assert process.stdin is not None
+        # Not for the command that prints the password.
+        process.stdin.write(b"other\n")
         typed = ended(process)
     named = {"CAPILLARY_PROFILE": "shop", "CAPILLARY_CONFIG_FILE": str(file)}
     named_by_variables = invoke(*_LOOKUP[:3], env=named)

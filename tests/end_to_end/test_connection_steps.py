@@ -104,6 +104,17 @@ async def test_knows_a_certificate_for_another_host(authority: Authority) -> Non
     assert "--base-url" in steps[2].advice
 
 
+async def test_thinks_of_a_client_certificate_where_the_handshake_is_broken_off(
+    authority: Authority,
+) -> None:
+    """A server may say why, or just close the connection."""
+    async with _listening(authority.asking_server()) as port:
+        steps = await _look(f"https://127.0.0.1:{port}", tls=authority.tls)
+
+    assert _statuses(steps) == {"dns": "ok", "tcp": "ok", "tls": "failed"}
+    assert "client certificate" in steps[2].advice + steps[2].detail
+
+
 async def test_knows_a_port_without_tls() -> None:
     """It closes the connection, or answers with something else."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from capillary_interactions import RateLimit
 from capillary_interactions._errors import PageReason, SettingsReason
+from capillary_interactions._http.client_errors import DROPPED
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.check_answer import clock_step, credentials_step, quota_step
 from capillary_interactions._protocol.codes import ResultKind
@@ -45,7 +46,9 @@ def _ended(kind: ResultKind, reason: str = "why", **more: object) -> AttemptResu
         (_ended(ResultKind.RETRYABLE), Response(status=503), "failed", "the server fails"),
         (_ended(ResultKind.RETRYABLE, status=503), _JSON, "failed", "the server fails"),
         (_ended(ResultKind.RETRYABLE), None, "failed", "the network"),
+        (_ended(ResultKind.RETRYABLE, DROPPED), None, "failed", "--client-cert"),
         (_ended(ResultKind.RETRYABLE, shortage=True), None, "failed", ""),
+        (_ended(ResultKind.RETRYABLE, SettingsReason("why; do")), None, "failed", "do"),
         (_ended(ResultKind.RETRYABLE, throttled=True), _JSON, "warning", "--rate"),
         (_ended(ResultKind.CREDENTIALS_REFUSED), _JSON, "failed", "user name and password"),
         (_ended(ResultKind.CREDENTIALS_REFUSED), _PAGE, "failed", "firewall"),
@@ -59,7 +62,7 @@ def test_tells_what_proves_the_credentials(
     step = credentials_step(result, response, 0.1)
 
     assert (step.name, step.status, step.seconds) == ("credentials", status, 0.1)
-    assert result.reason in step.detail
+    assert result.reason.partition("; ")[0] in step.detail
     assert (advice in step.advice) if advice else step.advice == ""
 
 
