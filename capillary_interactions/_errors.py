@@ -28,6 +28,12 @@ class SettingsReason(str):
     __slots__ = ()
 
 
+class SharedQuotaReason(SettingsReason):
+    """The reason lies in `ClientConfig.shared`, and says what to do."""
+
+    __slots__ = ()
+
+
 class PageReason(str):
     """The reason of a refusal (401 or 403) by a proxy or firewall in front of the API.
 
@@ -116,7 +122,7 @@ class EndpointDownError(CapillaryError):
     def __str__(self) -> str:
         if isinstance(self.reason, SettingsReason):
             message = f"{pluralise(self.consecutive, 'lookup')} and no answer yet: {self.reason}"
-            if OF_THE_PROXY in self.reason:
+            if OF_THE_PROXY in self.reason or isinstance(self.reason, SharedQuotaReason):
                 return message  # which says what to look at
             return f"{message}; look at base_url (--base-url) and at what is in front of the server"
         return (

@@ -22,6 +22,8 @@ __all__ = [
     "Observer",
     "RateChanged",
     "RetryScheduled",
+    "SharedQuotaLost",
+    "SharedQuotaRestored",
     "Throttled",
     "TokenRefreshed",
 ]
@@ -197,6 +199,34 @@ class CredentialRefused:
 
 
 @frozen(kw_only=True)
+class SharedQuotaLost:
+    """The quota that a credential shares with other processes is out of reach.
+
+    Attributes:
+        credential: Whose quota.
+        reason: Why; holds no password.
+        rate: Requests a second that this process sends meanwhile, at most; 0 where it stops.
+    """
+
+    credential: int
+    reason: str
+    rate: float
+
+
+@frozen(kw_only=True)
+class SharedQuotaRestored:
+    """The quota that a credential shares with other processes is in reach again.
+
+    Attributes:
+        credential: Whose quota.
+        outage: Seconds for which it was not.
+    """
+
+    credential: int
+    outage: float
+
+
+@frozen(kw_only=True)
 class LookupEnded:
     """A lookup has its outcome.
 
@@ -239,6 +269,8 @@ Event = (
     | BudgetSpent
     | TokenRefreshed
     | CredentialRefused
+    | SharedQuotaLost
+    | SharedQuotaRestored
     | LookupEnded
     | LookupBroken
 )

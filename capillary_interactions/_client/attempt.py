@@ -10,7 +10,12 @@ from capillary_interactions._client.exchange import Exchange
 from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.refusals import Refusals
 from capillary_interactions._client.retry import may_resend
-from capillary_interactions._pacing.deadline import Deadline, SlotAfterDeadlineError, admit
+from capillary_interactions._pacing.deadline import (
+    Deadline,
+    NoSlotError,
+    SlotAfterDeadlineError,
+    admit,
+)
 from capillary_interactions._pacing.pace import Pace, WaiterEvictedError
 from capillary_interactions._protocol.attempt_result import AttemptResult
 from capillary_interactions._protocol.codes import ResultKind
@@ -95,13 +100,13 @@ class RequestSender:
     async def _acquire_slot(
         self, state: LookupState, credential: CredentialState
     ) -> AttemptResult | None:
-        """Wait for a slot; the result, if the deadline comes first."""
+        """Wait for a slot; the result, if there is none, or the deadline comes first."""
         if _try_admit(state.deadline, credential.pace):
             return None
         started = state.loop.time()
         try:
             await admit(state.deadline, credential.pace)
-        except SlotAfterDeadlineError as error:
+        except (SlotAfterDeadlineError, NoSlotError) as error:
             wait = min(error.wait, self.exchange.max_pause)
             return AttemptResult(ResultKind.UNAVAILABLE, error.reason, retry_after=wait)
         finally:

@@ -57,7 +57,7 @@ class InteractionsClient:
             `aiohttp.ClientSession` of yours is used as it is and never closed; or anything with
             the two methods of `Transport`.
         pace: When requests may leave: for every credential the same, and shared by all of them;
-            by default each has one of its own by `config.rate`.
+            by default each has one of its own by `config.rate`. Not with `config.shared`.
         observers: Called with each event; see `capillary_interactions.events`.
         request_headers: Called before each request to the API, with what is to be sent, for further
             headers of this request alone, such as those of a trace. Observers have had its
@@ -95,7 +95,7 @@ class InteractionsClient:
         self._single_flight: SingleFlight[LookupState] = SingleFlight()
         self._streams: WeakSet[OutcomeStream] = WeakSet()
         self._endings = LookupEndings(self._observers, self._pool.refused_settings)
-        self._lifecycle = ClientLifecycle(config.rate)
+        self._lifecycle = ClientLifecycle(config.rate, shared=config.shared is not None)
         self._is_view = False
         self._calls = LookupCalls(
             config,
@@ -178,8 +178,8 @@ class InteractionsClient:
         try:
             await self._single_flight.drain(drain)
         finally:
-            auths = (credential.auth.aclose for credential in self._pool.all)
-            steps = (self._single_flight.cancel_all, *auths, self._transport.aclose)
+            closing = self._pool.closing()
+            steps = (self._single_flight.cancel_all, *closing, self._transport.aclose)
             await finish(close_all(steps))
 
     async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109

@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
-from capillary_interactions._client.credential_state import CredentialState
+from capillary_interactions._client.credential_state import Closing, CredentialState
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import ProxyPages
 from capillary_interactions._client.refused_settings import RefusedSettings
@@ -13,7 +13,7 @@ from capillary_interactions._client.retry import Budget
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.clusters import other_hosts
 from capillary_interactions._config.limits import RetryPolicy
-from capillary_interactions._errors import AuthenticationError
+from capillary_interactions._errors import AuthenticationError, ConfigurationError
 from capillary_interactions._http.auth import build_auth
 from capillary_interactions._http.route import build_route, unused_settings
 from capillary_interactions._http.session_pool import SessionPool
@@ -85,6 +85,11 @@ class CredentialPool:
     def cool_down(self) -> float:
         """Seconds for which none of the usable credentials sends anything."""
         return min(credential.pace.state().cool_down for credential in self.usable)
+
+    def closing(self) -> tuple[Closing, ...]:
+        """What is to be called when its credentials are used no more."""
+        paces = (credential.close_pace for credential in self.all)
+        return (*filter(None, paces), *(credential.auth.aclose for credential in self.all))
 
     def has_others(self, avoided: tuple[CredentialState, ...]) -> bool:
         """Whether there are usable credentials beside these."""
@@ -203,7 +208,16 @@ def build_transport(
 def build_credential_pool(
     config: ClientConfig, transport: CheckedTransport, pace: Pace | None, observers: Observers
 ) -> CredentialPool:
-    """The credentials of the settings, with a shared pace or each with one of its own."""
+    """The credentials of the settings, with the caller's pace or each with one of its own.
+
+    Raises:
+        ConfigurationError: The quota cannot be shared as the settings ask for.
+    """
+    if pace is not None and config.shared is not None:
+        raise ConfigurationError(
+            "shared and pace contradict each other: a pace of your own keeps the quota by itself, "
+            "so leave out one of them"
+        )
     indices = range(len(config.credentials))
     return CredentialPool(
         tuple(_build_state(config, index, transport, pace, observers) for index in indices),
@@ -231,6 +245,13 @@ def _build_state(
             TokenRefreshed(credential=index, lifetime=lifetime)
         ),
     )
-    if pace is None:
+    close_pace = None
+    if config.shared is not None:
+        from capillary_interactions._client.shared_pace import build_shared_pace  # noqa: PLC0415 - seldom needed
+
+        pace = build_shared_pace(config, index, max_pause(retry), observers)
+        close_pace = pace.close
+    elif pace is None:
         pace = LocalPace(config.rate, config.in_flight, max_pause(retry))
-    return CredentialState(index, auth, complete_pace(pace), Budget(retry.budget), observers)
+    budget, completed = Budget(retry.budget), complete_pace(pace)
+    return CredentialState(index, auth, completed, budget, observers, close_pace=close_pace)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -19,6 +19,7 @@ from capillary_interactions.events import BudgetSpent, CooledDown, Throttled
 
 _LOGGER: Final = logging.getLogger("capillary_interactions")
 
+Closing = Callable[[], Coroutine[Any, Any, None]]
 # A token may live for less than the pace's interval: as many times a request waits for its slot
 # again because the token has lapsed.
 MAX_SLOTS_PER_SEND: Final = 3
@@ -37,6 +38,7 @@ class CredentialState:
         failures: Requests in a row that had no answer, apart from those refused for their rate.
         probe_at: While it fails and others do not: the loop's time of the next request.
         probes: Requests that it was tried with since then.
+        close_pace: Gives back what the pace holds of a shared quota; None where it holds nothing.
     """
 
     index: int
@@ -56,6 +58,7 @@ class CredentialState:
     failures: int = 0
     probe_at: float = float("-inf")
     probes: int = 0
+    close_pace: Closing | None = None
     server_limits: ServerLimits = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)

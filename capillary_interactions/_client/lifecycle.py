@@ -27,14 +27,16 @@ class ClientLifecycle:
 
     Args:
         rate: Each process's, for the warning about forks.
+        shared: Whether all processes have it together.
 
     Attributes:
         loop: The loop it is bound to, or None before the first one.
         closed: Whether new work is refused.
     """
 
-    def __init__(self, rate: RateLimit) -> None:
+    def __init__(self, rate: RateLimit, *, shared: bool = False) -> None:
         self._rate = rate
+        self._shared = shared
         self._process = os.getpid()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.closed = False
@@ -59,7 +61,8 @@ class ClientLifecycle:
         elif self.loop is not None and self.loop.is_running():
             raise RuntimeError(
                 "the client is in use by another event loop that still runs; make one client "
-                "for each loop, and divide the rate between them"
+                "for each loop, and let them share the quota (ClientConfig.shared), or divide the "
+                "rate between them"
             )
         self.loop = loop
         return loop
@@ -68,12 +71,15 @@ class ClientLifecycle:
         if self.loop is not None:
             raise RuntimeError(
                 "the client was used before this process was forked from its own; make a client "
-                "in each process, and divide the rate between them"
+                "in each process, and let them share the quota (ClientConfig.shared), or divide "
+                "the rate between them"
             )
         self._process = os.getpid()
-        _LOGGER.warning(
-            "a client made before a fork is used in process %d: each such process sends at the "
-            "full rate of %s, so divide the rate between them",
-            self._process,
-            self._rate,
-        )
+        if not self._shared:
+            _LOGGER.warning(
+                "a client made before a fork is used in process %d: each such process sends at the "
+                "full rate of %s, so let them share the quota (ClientConfig.shared), or divide the "
+                "rate between them",
+                self._process,
+                self._rate,
+            )

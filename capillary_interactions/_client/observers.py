@@ -17,6 +17,8 @@ from capillary_interactions.events import (
     Observer,
     RateChanged,
     RetryScheduled,
+    SharedQuotaLost,
+    SharedQuotaRestored,
     Throttled,
 )
 
@@ -129,6 +131,19 @@ def log(event: Event) -> None:
         case CredentialRefused():
             _LOGGER.error(
                 "credential %d is refused (%s); %d left", event.credential, event.reason, event.left
+            )
+        case SharedQuotaLost():
+            _LOGGER.warning(
+                "credential %d has lost its shared quota and sends at %.2f/s: %s",
+                event.credential,
+                event.rate,
+                event.reason,
+            )
+        case SharedQuotaRestored():
+            _LOGGER.info(
+                "credential %d has its shared quota again after %.1f s",
+                event.credential,
+                event.outage,
             )
         case _:
             _LOGGER.debug("%s", event)

@@ -21,6 +21,7 @@ class _Figures:
     shortage: str | None = None
     asked_to_wait: float = 0.0
     slowed: str | None = None
+    outage: str | None = None
 
 
 @frozen(kw_only=True)
@@ -43,6 +44,7 @@ class CredentialSnapshot(_Figures):
         asked_to_wait: Seconds for which the server has asked lookups to wait before their retries;
             0 once it has answered one.
         slowed: What the server's headers say, while they lower the rate; else None.
+        outage: Why the quota that it shares with other processes is out of reach, or None.
     """
 
     refused: str | None
@@ -80,6 +82,7 @@ def _credential_snapshot(credential: CredentialState) -> CredentialSnapshot:
         shortage=credential.shortage,
         asked_to_wait=credential.asked_to_wait,
         slowed=credential.server_limits.reason,
+        outage=pace.outage,
     )
 
 
@@ -101,5 +104,6 @@ def snapshot_of(pool: tuple[CredentialState, ...], endings: Mapping[str, int]) -
         credentials=all_,
         asked_to_wait=min(credential.asked_to_wait for credential in used),
         slowed=next(filter(None, (credential.slowed for credential in used)), None),
+        outage=next(filter(None, (credential.outage for credential in all_)), None),
         shortage=next(filter(None, (credential.shortage for credential in all_)), None),
     )

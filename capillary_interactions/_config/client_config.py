@@ -15,6 +15,13 @@ from capillary_interactions._config.endpoint import is_loopback, to_base_url
 from capillary_interactions._config.layers import CONFIG_FILE, PROFILE, gather, named_profile
 from capillary_interactions._config.limits import RateLimit, RetryPolicy, Timeouts
 from capillary_interactions._config.proxy import show_proxy, to_proxy
+from capillary_interactions._config.shared_quota import (
+    Fallback,
+    check_shared,
+    repr_shared,
+    to_fallback,
+    to_shared,
+)
 from capillary_interactions._config.time_zones import cluster_zone
 from capillary_interactions._config.tls import Tls
 from capillary_interactions._config.validation import (
@@ -128,6 +135,13 @@ class ClientConfig:
             itself, unless this is a URL.
         tls: Which certificates are trusted, and this client's own one. A session of yours decides
             for itself, unless something is set here.
+        shared: Where processes meet that share one quota for each credential: "file:/PATH" for
+            those of one machine, "redis://HOST:6379/0" (Redis or Valkey, the extra `redis`;
+            "rediss://" for TLS) for any number of machines. None: this process has all of `rate`.
+        shared_fallback: What is done while that place does not answer: "stop" sends nothing, and
+            lookups end `Unavailable`; "local" sends at `rate` divided by `expected_workers`.
+        expected_workers: How many processes share the quota at most.
+        shared_timeout: Seconds that one operation there may take.
 
     Raises:
         ConfigurationError: A setting cannot work; the message begins with its name.
@@ -155,6 +169,10 @@ class ClientConfig:
     allow_http: bool = field(default=False, validator=valid_type(bool))
     proxy: str | None = field(default="env", converter=to_proxy, repr=show_proxy)
     tls: Tls = field(factory=Tls, validator=valid_type(Tls))
+    shared: str | None = field(default=None, converter=to_shared, repr=repr_shared)
+    shared_fallback: Fallback = field(default="stop", converter=to_fallback)
+    expected_workers: int | None = field(default=None, validator=optional(valid_count()))
+    shared_timeout: float = field(default=1.0, validator=valid_seconds())
 
     def __attrs_post_init__(self) -> None:
         """Check that the settings fit each other, and find the time zone of the cluster."""
@@ -165,6 +183,7 @@ class ClientConfig:
                 "page_size has no use with API v2, which documents no paging: leave it out, "
                 "or use v1.1"
             )
+        check_shared(self.shared, self.shared_fallback, self.expected_workers)
         parts = urlsplit(self.base_url)
         if parts.scheme == "http" and not (self.allow_http or is_loopback(parts.hostname or "")):
             raise ConfigurationError(

@@ -71,6 +71,10 @@ _VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "CLIENT_CERT": ("tls.client_cert", str),
     "CLIENT_KEY": ("tls.client_key", str),
     "CLIENT_KEY_PASSWORD": ("tls.client_key_password", str),
+    "SHARED": ("shared", str),
+    "SHARED_FALLBACK": ("shared_fallback", str),
+    "EXPECTED_WORKERS": ("expected_workers", _int),
+    "SHARED_TIMEOUT": ("shared_timeout", _float),
 }
 _CREDENTIALS: Final = ("USERNAME", "PASSWORD", "PASSWORD_MD5", "OAUTH_KEY", "OAUTH_SECRET")
 

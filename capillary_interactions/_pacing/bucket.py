@@ -29,7 +29,7 @@ _READ_DELAY: Final = 0.05
 _READ_AT_ONCE: Final = 100.0
 # Where not even two fit in: half of the next one's time may pass before a request is sent.
 _MIN_SEND_CAPACITY: Final = 1.5
-_MAX_FIRST_INTERVAL: Final = 1.0
+MAX_FIRST_INTERVAL: Final = 1.0
 # Float error: a slot this close to free is free.
 _EPSILON: Final = 1e-9
 
@@ -79,7 +79,7 @@ def first_after_pause(rate: float) -> float:
 
     The server named the end of the pause; with a quota of one a minute, another minute is too much.
     """
-    return min(1 / rate, _MAX_FIRST_INTERVAL)
+    return min(1 / rate, MAX_FIRST_INTERVAL)
 
 
 @define

@@ -6,6 +6,7 @@ import click
 
 from capillary_interactions._config.clusters import CLUSTER_NAMES
 from capillary_interactions._config.endpoint import to_base_url
+from capillary_interactions._config.shared_quota import has_password, to_shared
 from capillary_interactions._config.time_zones import named_zone
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions.cli._connection_options import (
@@ -31,6 +32,7 @@ _SETTINGS: Final = (
     "in_flight",
     "timeout",
     "phone_region",
+    "shared",
     *CONNECTION_SETTINGS,
     "profile",
     "config_file",
@@ -108,6 +110,14 @@ _NETWORK_OPTIONS: Final = (
             "100/1).",
         ),
         click.option(
+            "--shared",
+            type=Read("ADDRESS", to_shared),
+            envvar="CAPILLARY_SHARED",
+            show_envvar=True,
+            help="Where processes meet that share one quota: file:/PATH on one machine, or "
+            "redis://HOST:6379/0 (a password goes into the variable, or into a profile).",
+        ),
+        click.option(
             "--in-flight",
             type=COUNT,
             envvar="CAPILLARY_IN_FLIGHT",
@@ -137,6 +147,10 @@ def _collect_settings(options: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(f"--sandbox and {option} contradict each other")
     if _is_typed("proxy"):
         check_typed_proxy(settings["proxy"])
+    if _is_typed("shared"):
+        _check_typed_shared(settings["shared"])
+    elif settings["sandbox"]:
+        settings["shared"] = None  # which is that of the real API
     if _is_typed("config_file") and not settings["profile"]:
         raise click.UsageError("--config-file needs --profile, the name of a profile in it")
     return {**options, "settings": ClientOptions(**settings)}
@@ -156,6 +170,14 @@ def option_origins() -> dict[str, str]:
         elif source is click.core.ParameterSource.ENVIRONMENT:
             found[path] = str(option.envvar)
     return found
+
+
+def _check_typed_shared(address: str) -> None:
+    if has_password(address):
+        raise click.UsageError(
+            "--shared must not hold a password, which other users can see: set CAPILLARY_SHARED, "
+            "or shared in a profile"
+        )
 
 
 def _is_typed(name: str) -> bool:

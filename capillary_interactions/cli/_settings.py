@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.credentials import BasicAuth
@@ -48,6 +48,7 @@ class ClientOptions:
     client_key: str | None = None
     profile: str | None = None
     config_file: str | None = None
+    shared: str | None = field(default=None, repr=False)
     sandbox: bool = False
 
     def given(self) -> dict[str, Any]:
@@ -60,6 +61,7 @@ class ClientOptions:
             "in_flight": self.in_flight,
             "timeouts.total": self.timeout,
             "phone_region": self.phone_region or None,
+            "shared": self.shared,
         }
         if not self.sandbox:  # which is reached without a proxy, and has no TLS
             options |= {

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +109,20 @@ def test_serves_in_a_fork_where_it_was_not_used_before(caplog: pytest.LogCapture
             return f"{_looked_up(client)}, {'divide the rate' in caplog.text}"
 
     assert _in_a_fork(work) == "found, True"
+
+
+@forks
+def test_warns_of_no_rate_in_a_fork_that_shares_the_quota(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """All processes have it together."""
+    client = client_of(Server(), shared=f"file:{tmp_path}/quota")
+
+    def work() -> str:
+        with caplog.at_level(logging.WARNING):
+            return f"{_looked_up(client)}, {caplog.text!r}"
+
+    assert _in_a_fork(work) == "found, ''"
 
 
 @forks

@@ -50,6 +50,10 @@ def test_has_the_documented_defaults() -> None:
         "allow_http": False,
         "proxy": "env",
         "tls": Tls(),
+        "shared": None,
+        "shared_fallback": "stop",
+        "expected_workers": None,
+        "shared_timeout": 1.0,
     }
 
 

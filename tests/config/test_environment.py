@@ -65,6 +65,7 @@ def test_needs_a_url_and_a_credential_and_no_more() -> None:
         ("PROXY", "none", "proxy", None),
         ("CA_FILE", "company.pem", "tls", Tls(ca_file="company.pem")),
         ("CLIENT_CERT", "till.pem", "tls", Tls(client_cert="till.pem")),
+        ("SHARED", "file:/run/x.quota", "shared", "file:/run/x.quota"),
     ],
 )
 def test_reads_each_variable(variable: str, text: str, setting: str, expected: object) -> None:
@@ -84,6 +85,26 @@ def test_puts_a_certificate_and_its_key_together() -> None:
         client_cert="till.pem", client_key="till.key", client_key_password="hush"
     )
     assert "hush" not in repr(made)
+
+
+def test_reads_how_a_shared_quota_behaves() -> None:
+    """Beside the address, what stands in for it, for how many processes, and when it is late."""
+    shared = {
+        "CAPILLARY_SHARED": "redis://host.example",
+        "CAPILLARY_SHARED_FALLBACK": "local",
+        "CAPILLARY_EXPECTED_WORKERS": "4",
+        "CAPILLARY_SHARED_TIMEOUT": "0.5",
+    }
+    made = ClientConfig.from_env({**_ENOUGH, **shared})
+
+    assert made == ClientConfig(
+        URL,
+        AUTH,
+        shared="redis://host.example",
+        shared_fallback="local",
+        expected_workers=4,
+        shared_timeout=0.5,
+    )
 
 
 @table(
@@ -141,6 +162,10 @@ def test_says_what_is_missing_or_twice(variables: dict[str, str], reason: str) -
         ("ALLOW_HTTP", ["maybe", "2"]),
         ("TIMEOUT", ["0", "x", "nan"]),
         ("ATTEMPTS", ["0", "x"]),
+        ("SHARED", ["x.quota", "file:x.quota", "http://u:hush@host.example", "redis://:hush@/x"]),
+        ("SHARED_FALLBACK", ["go", "local"]),
+        ("EXPECTED_WORKERS", ["0", "x", "4"]),
+        ("SHARED_TIMEOUT", ["0", "x"]),
         ("USERNAME", ["a:hush", " ", "hush\n"]),
         ("PASSWORD", [" ", "hush\n", "hush\udcff"]),
     ],

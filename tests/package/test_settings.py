@@ -47,6 +47,11 @@ _LINES: Final = {
     # They need a certificate.
     "tls.client_key": '"till.key"\ntls.client_cert = "till.pem"',
     "tls.client_key_password": '"hush"\ntls.client_cert = "till.pem"',
+    "shared": '"file:/run/quota"',
+    # They need a place, and one of them the other.
+    "shared_fallback": '"local"\nexpected_workers = 7\nshared = "file:/run/quota"',
+    "expected_workers": '7\nshared = "file:/run/quota"',
+    "shared_timeout": "7",
 }
 _NEEDED: Final = ("base_url", "auth")
 
@@ -76,4 +81,4 @@ def test_each_key_gives_its_setting(path: str, tmp_path: Path) -> None:
         for field in attrs.fields(ClientConfig)
         if setting_of(made, field.name) != setting_of(plain, field.name)
     }
-    assert changed == ({path.partition(".")[0]} if line else set())
+    assert changed == {each.partition(" ")[0].partition(".")[0] for each in line.splitlines()}

@@ -72,6 +72,8 @@ from capillary_interactions.events import (
     Observer,
     RateChanged,
     RetryScheduled,
+    SharedQuotaLost,
+    SharedQuotaRestored,
     Throttled,
     TokenRefreshed,
 )
@@ -167,6 +169,10 @@ def configure(zone: tzinfo) -> ClientConfig:
         cache_ttl=0.0,
         max_body=8 * 1024 * 1024,
         allow_http=False,
+        shared="redis://host.example:6379/0",
+        shared_fallback="local",
+        expected_workers=4,
+        shared_timeout=1.0,
     )
     assert_type(config.base_url, str)
     assert_type(config.credentials, tuple[BasicAuth | OAuth, ...])
@@ -414,7 +420,7 @@ def observe(event: Event) -> str:
             return str(event.credential)
         case Throttled() | CooledDown() | RateChanged() | BudgetSpent():
             return str(event.credential)
-        case TokenRefreshed() | CredentialRefused():
+        case TokenRefreshed() | CredentialRefused() | SharedQuotaLost() | SharedQuotaRestored():
             return str(event.credential)
         case LookupEnded():
             return event.ending

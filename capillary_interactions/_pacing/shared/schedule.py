@@ -14,7 +14,7 @@ from capillary_interactions._pacing.adaptive_limits import DECREASE, MIN_RATE, R
 from capillary_interactions._pacing.bucket import bucket_parameters, first_after_pause
 
 # Float error: a slot this close to the horizon is within it.
-_EPSILON: Final = 1e-9
+EPSILON: Final = 1e-9
 # Slots are taken before they are free at most this long, and about this many of them.
 _MAX_HORIZON: Final = 1.0
 SLOTS_AHEAD: Final = 64
@@ -178,7 +178,7 @@ class Schedule:
         delay = max(start, self.empty_at) - now + (1 - quota.capacity) / self.leak
         granted = 0
         if start <= now:
-            granted = min(demand.want, int((quota.horizon - delay) * self.leak + 1 + _EPSILON))
+            granted = min(demand.want, int((quota.horizon - delay) * self.leak + 1 + EPSILON))
         if granted > 0:
             self.empty_at = max(start, self.empty_at) + granted / self.leak
             self.revision += 1

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from benchmarks.servers.brokers import VIRTUAL_HOSTS, broker, missing, program
+from benchmarks.servers.redis_servers import redis_cluster
 
 Address = Callable[[str], str]
 
@@ -33,6 +34,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
             return running[kind]
 
         yield of
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[int]]:
+    """The ports of the two nodes of a Redis Cluster."""
+    if program("redis") is None:
+        pytest.skip(missing("redis"))
+    with redis_cluster(tmp_path_factory.mktemp("cluster"), nodes=2) as ports:
+        yield ports
 
 
 @contextmanager

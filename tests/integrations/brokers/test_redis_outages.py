@@ -1,14 +1,13 @@
 """A Redis that loses the group, becomes a replica or is a cluster: the consumer goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
 
-from benchmarks.servers.brokers import free_port, missing, program, running
 from capillary_interactions import ConfigurationError, Identifier
 from capillary_interactions.integrations.consume import Consumer
 from capillary_interactions.integrations.redis_streams import RedisEvent, RedisEvents
@@ -25,29 +24,6 @@ async def redis(address: Address) -> AsyncIterator[Redis]:
         await client.flushall()
         yield client
         await client.replicaof("NO", "ONE")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Redis Cluster of one node."""
-    if program("redis") is None:
-        pytest.skip(missing("redis"))
-    home, port = tmp_path_factory.mktemp("cluster"), free_port()
-    options = ["--port", str(port), "--save", "", "--dir", str(home), "--cluster-enabled", "yes"]
-    # Else it is the port and 10,000, which may be no port at all.
-    options += ["--cluster-port", str(free_port())]
-    with running([str(program("redis")), "--bind", "127.0.0.1", *options], home, port):
-        asyncio.run(_assign_slots(port))
-        yield f"redis://127.0.0.1:{port}"
-
-
-async def _assign_slots(port: int) -> None:
-    async with Redis(port=port, decode_responses=True) as client:
-        node: Any = client
-        await node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        async with asyncio.timeout(10.0):
-            while "cluster_state:ok" not in str(await node.execute_command("CLUSTER", "INFO")):
-                await asyncio.sleep(0.02)
 
 
 def _customer(event: RedisEvent) -> Identifier:
@@ -124,17 +100,20 @@ async def test_waits_for_a_primary_that_becomes_a_replica_for_a_while(
 
 
 @pytest.mark.parametrize("kind", [RedisCluster, Redis])
-async def test_refuses_names_without_a_common_slot_at_the_start(cluster: str, kind: Any) -> None:
+async def test_refuses_names_without_a_common_slot_at_the_start(
+    cluster: Sequence[int], kind: Any
+) -> None:
     """A dead letter could not be moved in one step, and would stay pending for ever."""
-    async with kind.from_url(cluster, decode_responses=True) as client:
+    async with kind.from_url(f"redis://127.0.0.1:{cluster[0]}", decode_responses=True) as client:
         with pytest.raises(ConfigurationError, match=r"\{customers\}"):
             async with RedisEvents(client, "events", group="g"):
                 pass
 
 
-async def test_moves_dead_letters_in_a_cluster(cluster: str) -> None:
+async def test_moves_dead_letters_in_a_cluster(cluster: Sequence[int]) -> None:
     """With names that share a slot."""
-    async with RedisCluster.from_url(cluster, decode_responses=True) as client:
+    address = f"redis://127.0.0.1:{cluster[0]}"
+    async with RedisCluster.from_url(address, decode_responses=True) as client:
         await client.xadd("{events}", {"id": "x"})
         async with RedisEvents(client, "{events}", group="g") as events, asyncio.timeout(10.0):
             await (await anext(events)).reject("no")
