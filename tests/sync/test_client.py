@@ -9,6 +9,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 
 from capillary_interactions import (
     AuthenticationError,
@@ -22,6 +23,7 @@ from capillary_interactions import (
 from capillary_interactions.events import Event, LookupBegan
 from capillary_interactions.sync import InteractionsClient
 from tests.fakes import Server, Watch, asked, busiest, customer, in_turn, settings
+from tests.integrations.telemetry.recorded_telemetry import RecordedTelemetry
 from tests.tables import table
 
 from .clients import BlockedLoop, InThread, client_of, interrupted_when, until
@@ -249,6 +251,19 @@ def test_carries_the_context_over() -> None:
             copy_context().run(look_up, name)
     assert set(seen[: len(seen) // 2]) == {"a"}
     assert set(seen[len(seen) // 2 :]) == {"b"}
+
+
+def test_traces_a_lookup_under_the_callers_span() -> None:
+    """By OpenTelemetry, whose current span is a context variable of the calling thread."""
+    recorded = RecordedTelemetry()
+    tracer = recorded.tracers.get_tracer("a view")
+    config = settings()
+    client = InteractionsClient(config, transport=Server(), observers=[recorded.telemetry(config)])
+    with client, tracer.start_as_current_span("request") as request:
+        client.lookup(customer())
+        assert [outcome.ending for outcome in client.stream([customer(1)])] == ["found"]
+    assert isinstance(request, ReadableSpan)
+    assert len(recorded.under(request)) == 2
 
 
 def test_logs_where_it_runs(caplog: pytest.LogCaptureFixture) -> None:
