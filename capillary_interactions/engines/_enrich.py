@@ -3,6 +3,7 @@
 Everything is an argument that can be pickled. The client is made where the batches are.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from pathlib import Path
@@ -46,6 +47,7 @@ class EnrichArguments(TypedDict, total=False):
     network: Network | str | None
     type: InteractionType | str | None
     done: str | Path | None
+    retry: bool
     in_flight: int | None
     timeout: float | None
     share: float | None
@@ -73,11 +75,18 @@ class Enricher:
     network: Network | str | None = None
     type: InteractionType | str | None = None
     done: Path | None = field(default=None, converter=_to_folder)
+    retry: bool = False
     in_flight: int | None = None
     timeout: float | None = None
     share: float | None = None
     mask_codes: bool = False
     stops: StopRules = field(default=None, converter=_to_rules)
+    since: float = field(init=False)
+    """The time before which customers who were unavailable count as open; of all workers."""
+
+    @since.default
+    def _now_if_retried(self) -> float:
+        return time.time() if self.retry else 0.0
 
     def __attrs_post_init__(self) -> None:
         """Check the query, before anything is sent anywhere."""
@@ -113,7 +122,7 @@ class Enricher:
             share=self.share,
             stops=self.stops,
         )
-        look_up_once(dict(customers), options, self._store(template), take)
+        look_up_once(dict(customers), options, self._store(template), take, since=self.since)
         return results.joined(_without(table, self.row), customers)
 
     def _store(self, template: QueryTemplate) -> DoneStore | None:
@@ -147,6 +156,7 @@ def enrich_batches(
     network: Network | str | None = None,
     type: InteractionType | str | None = None,  # noqa: A002 - the API's word
     done: str | Path | None = None,
+    retry: bool = False,
     in_flight: int | None = None,
     timeout: float | None = None,
     share: float | None = None,
@@ -174,6 +184,7 @@ def enrich_batches(
         done: A folder where outcomes are kept as they end, by this and all other processes and
             machines: a customer who has ended is not looked up again. Without one, all of a batch
             that an engine repeats is looked up again.
+        retry: Whether customers who were unavailable before this call are looked up again.
         in_flight: Lookups in progress at once; see `InteractionsClient.stream`.
         timeout: Seconds each lookup may take; see there.
         share: The part of the rate that is used at most; see there.
@@ -197,6 +208,7 @@ def enrich_batches(
         network=network,
         type=type,
         done=done,
+        retry=retry,
         in_flight=in_flight,
         timeout=timeout,
         share=share,

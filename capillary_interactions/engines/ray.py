@@ -30,8 +30,8 @@ def enrich_dataset(
         workers: How many actors there are; each takes one CPU of Ray's.
         batch_size: Rows of a batch.
         options: As for `enrich_batches`: identifier, column, row, network, type, done (a folder
-            that all machines share), in_flight, timeout, share, mask_codes and stops. Without `row`
-            the rows of each batch count from 1.
+            that all machines share), retry, in_flight, timeout, share, mask_codes and stops.
+            Without `row` the rows of each batch count from 1.
 
     Raises:
         ValueError: The identifier, the network or the type is none.

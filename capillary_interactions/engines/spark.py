@@ -29,8 +29,8 @@ def enrich_dataframe(
         config: The client's; the workers divide its rate.
         workers: How many partitions Spark computes at once: the cores of all executors.
         options: As for `enrich_batches`: identifier, column, row, network, type, done (a folder
-            that all machines share), in_flight, timeout, share, mask_codes and stops. Without `row`
-            the rows of each partition count from 1.
+            that all machines share), retry, in_flight, timeout, share, mask_codes and stops.
+            Without `row` the rows of each partition count from 1.
 
     Raises:
         ValueError: The identifier, the network or the type is none.

@@ -142,14 +142,20 @@ async def test_an_outage_is_no_outcome(sandbox: Sandbox, tmp_path: Path) -> None
 
 
 async def test_asks_again_for_those_without_an_answer(sandbox: Sandbox, tmp_path: Path) -> None:
-    """`since` is the time before which an unavailable customer counts as open."""
+    """Only if it is to, and for no others."""
+    config, batch = config_of(sandbox, in_flight=1), mobiles(0, 3)
     sandbox.inject("error_500", "error_500")
-    await enriched([mobiles(0, 3)], config_of(sandbox, in_flight=1), done=tmp_path)
-    folder = _journals(tmp_path)[0].parent
-    customers = mobiles(0, 3)["mobile"].to_pylist()
+    first = await enriched([batch], config, done=tmp_path)
+    same = await enriched([batch], config, done=tmp_path)
+    asked = sandbox.counts.received
 
-    assert len(DoneStore(tmp_path, folder.name).find(customers)) == 3
-    assert set(DoneStore(tmp_path, folder.name).find(customers, since=2e9)) == set(customers[1:])
+    retried = await enriched([batch], config, done=tmp_path, retry=True)
+
+    unavailable = [
+        result["outcome"].to_pylist().count("unavailable") for result in (first, same, retried)
+    ]
+    assert unavailable == [1, 1, 0]
+    assert (asked, sandbox.counts.received) == (4, 5)
 
 
 @given(st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=9), max_size=9))

@@ -470,6 +470,7 @@ def enrich(batches: Iterable[Any], config: ClientConfig) -> Iterator[Any]:
         network="capillary",
         type="email",
         done=Path("done"),
+        retry=True,
         in_flight=8,
         timeout=9.0,
         share=0.5,

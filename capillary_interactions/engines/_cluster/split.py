@@ -16,7 +16,7 @@ _PARTS_OF_ROWS: Final = 64
 
 
 def part_rows(rows: int) -> int:
-    """How many rows the next part has, after so many rows."""
+    """How many rows the part has that begins after a number of rows."""
     return min(max(rows // _PARTS_OF_ROWS, _MIN_ROWS), _MAX_ROWS)
 
 
