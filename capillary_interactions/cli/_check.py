@@ -1,5 +1,7 @@
 """The command `check`: settings, the way to the API, and credentials."""
 
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -10,10 +12,11 @@ from capillary_interactions.cli._network_options import network_options, option_
 from capillary_interactions.cli._options import console_options
 from capillary_interactions.cli._prompt import network_config_of
 from capillary_interactions.cli._runtime import run_async
+from capillary_interactions.cli._sections import SectionedCommand, section
 from capillary_interactions.cli._standard_streams import write_json, write_out
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from capillary_interactions._config.client_config import ClientConfig
     from capillary_interactions._model.check_report import CheckStep
@@ -24,15 +27,21 @@ if TYPE_CHECKING:
 _CREDENTIALS: Final = "credentials"
 
 
-@click.command()
-@click.option(
-    "--customer",
-    nargs=2,
-    metavar="NAME VALUE",
-    help="Ask for this customer, such as mobile 919738522695 (default: for an external_id that no "
-    "customer has, as its absence proves the credentials, too).",
+@click.command(cls=SectionedCommand)
+@section(
+    "Which customers",
+    click.option(
+        "--customer",
+        nargs=2,
+        metavar="NAME VALUE",
+        help="Ask for this customer, such as mobile 919738522695 (default: for an external_id that "
+        "no customer has, as its absence proves the credentials, too).",
+    ),
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON in place of text.")
+@section(
+    "Results",
+    click.option("--json", "as_json", is_flag=True, help="JSON in place of text."),
+)
 @network_options
 @console_options
 def check(
@@ -65,8 +74,9 @@ def check(
     query = None if customer is None else _query(*customer)
     try:
         found = network_config_of(settings)
+        print_settings = None if as_json else partial(_print_settings, found)
         # A file of `tls` is read when a client is made.
-        shown, steps = run_async(_check(settings, found, query))
+        shown, steps = run_async(_check(settings, found, query, print_settings))
     except ConfigurationError as error:
         if not as_json:
             raise
@@ -75,7 +85,7 @@ def check(
     if as_json:
         _print_json(shown, steps)
     else:
-        _print_text(found, shown, steps)
+        _print_steps(steps)
     return OK if _is_proven(steps) else STOPPED_EARLY
 
 
@@ -94,18 +104,26 @@ def _settings_step(error: Exception) -> "CheckStep":
 
 
 async def _check(
-    settings: "ClientOptions", found: "NetworkConfig | None", query: "Query | None"
+    settings: "ClientOptions",
+    found: "NetworkConfig | None",
+    query: "Query | None",
+    print_settings: "Callable[[Sequence[ShownSetting]], None] | None",
 ) -> tuple["Sequence[ShownSetting]", "tuple[CheckStep, ...]"]:
     from capillary_interactions.cli._check_settings import shown_settings  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._settings import sandbox_config  # noqa: PLC0415 - help and completion need none of it
 
     origins = option_origins()
-    if found is not None:
-        shown = shown_settings(found.config, {**found.origins, **origins})
-        return shown, tuple([step async for step in _steps(found.config, query)])
-    made_by = dict.fromkeys(("base_url", "auth", "rate"), "--sandbox")
-    async with sandbox_config(settings) as config:
-        shown = shown_settings(config, {**made_by, **origins, "base_url": "--sandbox"})
+    async with AsyncExitStack() as stack:
+        if found is None:
+            config = await stack.enter_async_context(sandbox_config(settings))
+            made_by = dict.fromkeys(("base_url", "auth", "rate"), "--sandbox")
+            origins = {**made_by, **origins, "base_url": "--sandbox"}
+        else:
+            config, origins = found.config, {**found.origins, **origins}
+        shown = shown_settings(config, origins)
+        # Before the network, which may take its time.
+        if print_settings is not None:
+            print_settings(shown)
         return shown, tuple([step async for step in _steps(config, query)])
 
 
@@ -114,8 +132,12 @@ async def _steps(config: "ClientConfig", query: "Query | None") -> "AsyncIterato
     from attrs import evolve  # noqa: PLC0415 - help and completion need none of it
 
     from capillary_interactions._client.client import InteractionsClient  # noqa: PLC0415 - help and completion need none of it
+    from capillary_interactions._protocol.request_url import sent_query  # noqa: PLC0415 - help and completion need none of it
     from capillary_interactions.cli._check_settings import show_credential  # noqa: PLC0415 - help and completion need none of it
 
+    if query is not None:
+        with usage_errors(ValueError, prefix="--customer: "):
+            sent_query(query, config.api, config.phone_region)
     for number, credential in enumerate(config.credentials):
         lone = evolve(config, auth=credential)
         async with InteractionsClient(lone) as client:
@@ -153,14 +175,19 @@ def _print_json(shown: "Sequence[ShownSetting]", steps: "Sequence[CheckStep]") -
     write_json(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_INDENT_2))
 
 
-def _print_text(
-    found: "NetworkConfig | None",
-    shown: "Sequence[ShownSetting]",
-    steps: "Sequence[CheckStep]",
-) -> None:
-    from capillary_interactions._text.printable import printable  # noqa: PLC0415 - help and completion need none of it
-    from capillary_interactions.cli._check_lines import setting_lines, step_lines  # noqa: PLC0415 - help and completion need none of it
+def _print_settings(found: "NetworkConfig | None", shown: "Sequence[ShownSetting]") -> None:
+    from capillary_interactions.cli._check_lines import setting_lines  # noqa: PLC0415 - help and completion need none of it
 
-    profile = None if found is None else found.profile
-    lines = (*setting_lines(shown, profile), *step_lines(steps))
+    _print_lines(setting_lines(shown, None if found is None else found.profile))
+
+
+def _print_steps(steps: "Sequence[CheckStep]") -> None:
+    from capillary_interactions.cli._check_lines import step_lines  # noqa: PLC0415 - help and completion need none of it
+
+    _print_lines(step_lines(steps))
+
+
+def _print_lines(lines: "Iterable[str]") -> None:
+    from capillary_interactions._text.printable import printable  # noqa: PLC0415 - help and completion need none of it
+
     write_out("".join(f"{printable(line)}\n" for line in lines).encode())

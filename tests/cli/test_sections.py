@@ -44,6 +44,7 @@ _SECTIONS = {
         "Network",
         "Messages",
     ],
+    "check": ["Which customers", "Results", "Server", "Pace", "Network", "Messages"],
     "sandbox": ["Options", "Messages"],
 }
 

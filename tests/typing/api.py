@@ -15,6 +15,8 @@ from capillary_interactions import (
     AuthenticationError,
     BasicAuth,
     CapillaryError,
+    CheckReport,
+    CheckStep,
     ClientConfig,
     Cluster,
     ConfigurationError,
@@ -183,6 +185,7 @@ def configure(zone: tzinfo) -> ClientConfig:
     assert_type(ClientConfig("asia", oauth, timezone=None).timezone, tzinfo)
     assert_type(ClientConfig("eu", oauth, api="v1.1", rate="50/1").rate, RateLimit)
     assert_type(ClientConfig.from_env(), ClientConfig)
+    assert_type(ClientConfig.from_profile("shop", file=Path("config.toml"), api="v2"), ClientConfig)
     return ClientConfig.from_env({"CAPILLARY_BASE_URL": "eu"}, in_flight=8, timezone=UTC)
 
 
@@ -234,6 +237,11 @@ async def look_up(config: ClientConfig, queries: list[Query], observer: Observer
             assert_type([each async for each in outcomes], list[Outcome])
         assert_type(client.snapshot(), Snapshot)
         assert_type(client.config, ClientConfig)
+        report = await client.check(
+            Identifier.mobile("1"), timeout=2.0, max_age=0.0, connection=True
+        )
+        assert_type(report, CheckReport)
+        assert_type(report.failed, CheckStep | None)
         await client.aclose(drain=5.0)
     InteractionsClient(config, transport=FakeTransport([interactions(email=[message(1)])]))
     InteractionsClient(config, transport=None, pace=None, observers=[])
