@@ -37,7 +37,13 @@ class JobInUseError(JobError):
 
 
 class JobChangedError(JobError):
-    """The rows known of the list, or the settings, are not those that the job began with."""
+    """The rows known of the list, or the settings, are not those that the job began with.
+
+    Attributes:
+        rows_differ: Whether it is the rows, and neither the columns nor the settings.
+    """
+
+    rows_differ = False
 
 
 class JobStoreError(JobError):

@@ -120,6 +120,31 @@ async def test_recognises_them_in_rows_that_are_read_later(
     assert mobile(2).encode() not in _bytes(job_path)
 
 
+async def test_goes_on_with_a_list_that_they_are_taken_out_of(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """As its owner has to; with new rows, once more, and not with others missing."""
+    path = mobiles(tmp_path / "l.csv", [1, 2, 3, 2, 4])
+    await run_job(sandbox, path, job_path)
+    await _forget(job_path, mobile(2))
+    for numbers, rows, asked in [
+        ([1, 3, 4], 5, 0),
+        ([1, 3, 4], 5, 0),
+        ([1, 3, 4, 2, 5, 3], 8, 1),
+        ([1, 3, 4, 2, 5, 3, 6], 9, 1),
+    ]:
+        report = await run_job(sandbox, mobiles(path, numbers), job_path)
+        assert (report.status.rows, report.run.asked, report.complete) == (rows, asked, True)
+    await _forget(job_path, mobile(4))
+    await run_job(sandbox, path, job_path)
+    with pytest.raises(JobChangedError, match=r"its rows differ|it had"):
+        await run_job(sandbox, mobiles(path, [1, 5, 3, 6, 7]), job_path)
+    report = await run_job(sandbox, mobiles(path, [1, 3, 5, 3, 6, 7]), job_path)
+    assert (report.status.rows, report.status.forgotten, report.run.asked) == (10, 4, 1)
+    assert [line["row"] for line in await lines_of(job_path)] == [1, 3, 7, 8, 9, 10]
+    assert [sandbox.received_for(mobile(n)) for n in range(1, 8)] == [1] * 7
+
+
 async def test_says_which_row_differs_where_others_are_forgotten(
     sandbox: Sandbox, tmp_path: Path, job_path: Path
 ) -> None:

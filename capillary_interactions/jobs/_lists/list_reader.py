@@ -48,6 +48,7 @@ class Batch:
         schema: The types of the columns, where the format has any.
         format: The format of the list.
         last: Whether this is the end of the list.
+        missing: See `ReadPosition`.
     """
 
     first: int
@@ -61,6 +62,7 @@ class Batch:
     schema: bytes | None
     format: str
     last: bool
+    missing: int = 0
 
     @property
     def end(self) -> int:
@@ -74,11 +76,23 @@ class Batch:
 
 @frozen(kw_only=True)
 class ReadPosition:
-    """How far a list has been read: the rows, their fingerprint, and whether that is all."""
+    """How far a list has been read.
+
+    Attributes:
+        rows: How many rows.
+        digest: Their fingerprint; None if they are not to be compared.
+        whole: Whether these are all.
+        missing: How many of them were taken out of the list since; later rows keep their numbers.
+    """
 
     rows: int = 0
-    digest: str = ""
+    digest: str | None = ""
     whole: bool = False
+    missing: int = 0
+
+    @property
+    def rows_in_list(self) -> int:
+        return self.rows - self.missing
 
 
 class ListReader:
@@ -92,7 +106,7 @@ class ListReader:
 
     Attributes:
         fingerprint: That of the opened file; None for a pipe.
-        rows_differ: Whether rows are not those of the position.
+        known_digest: The fingerprint of the rows of the position, once they are read.
     """
 
     def __init__(
@@ -103,7 +117,7 @@ class ListReader:
         columns: Sequence[str] = (),
     ) -> None:
         self.fingerprint: dict[str, Any] | None = None
-        self.rows_differ = False
+        self.known_digest: str | None = None
         self._known_columns = columns
         self._customers = customers
         self._template = template
@@ -159,12 +173,13 @@ class ListReader:
     def _read_rows(self, rows: Rows) -> None:
         # As few calls as possible: there may be millions of rows, and they share the GIL with the
         # lookups.
-        known, unhashed, is_plain = self._position, self._unhashed, self._template.is_plain
+        known, unhashed = self._position.rows_in_list, self._unhashed
+        is_plain = self._template.is_plain
         for row in rows:
             if row is None:
                 self._blank += 1
                 continue
-            if self._number < known.rows:
+            if self._number < known:
                 self._skip_known_row(row)
                 continue
             self._number = number = row.number
@@ -181,11 +196,11 @@ class ListReader:
     def _skip_known_row(self, row: Row) -> None:
         self._number = row.number
         self._unhashed.append(row.cells)
-        if row.number == self._position.rows:
+        if row.number == self._position.rows_in_list:
             self._compare_columns()
-            if self._digest() != self._position.digest:
-                self.rows_differ = True
-                raise self._changed("its rows differ")
+            self.known_digest = self._digest()
+            if self._position.digest not in {self.known_digest, None}:
+                raise self._changed("its rows differ", rows_differ=True)
         elif len(self._unhashed) >= _MAX_BATCH:
             self._hash_rows()
 
@@ -230,13 +245,13 @@ class ListReader:
         return self._hash.hexdigest()
 
     def _finish(self) -> None:
-        known = self._position
-        if self._number < known.rows:
-            self.rows_differ = True
-            raise self._changed(f"it had {known.rows:,} rows, and has {self._number:,}")
+        known = self._position.rows_in_list
+        if self._number < known:
+            change = f"it had {known:,} rows, and has {self._number:,}"
+            raise self._changed(change, rows_differ=True)
         if not self._number:
             raise ListError("it holds no rows")
-        if not known.whole or self._number > known.rows:
+        if not self._position.whole or self._number > known:
             self._emit_batch(last=True)
 
     def _before_read(self) -> None:
@@ -253,7 +268,7 @@ class ListReader:
         if self._format is None:
             return
         batch = Batch(
-            first=self._number + 1 - len(self._values),
+            first=self._number + self._position.missing + 1 - len(self._values),
             values=self._values,
             cells=self._cells,
             reasons=self._reasons,
@@ -264,12 +279,15 @@ class ListReader:
             schema=self._format.schema,
             format=self._format.format or "lines",
             last=last,
+            missing=self._position.missing,
         )
         self._start_batch()
         self._emit(batch)
 
-    def _changed(self, change: str) -> JobChangedError:
-        return changed_error(self._customers.name, change)
+    def _changed(self, change: str, *, rows_differ: bool = False) -> JobChangedError:
+        error = changed_error(self._customers.name, change)
+        error.rows_differ = rows_differ
+        return error
 
 
 def changed_error(name: str, change: str) -> JobChangedError:

@@ -1,28 +1,24 @@
 """Starting a job or resuming it: what is checked before the first request is sent."""
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, evolve, frozen
+from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._model.vocabulary import InteractionType, Network
-from capillary_interactions.jobs._errors import JobChangedError, ListError, NoJobError
+from capillary_interactions.jobs._errors import ListError, NoJobError
 from capillary_interactions.jobs._export.target_guard import EXPORTS, delete_job
 from capillary_interactions.jobs._lists.customer_list import CustomerList, list_from_dict
-from capillary_interactions.jobs._lists.list_reader import Batch, ListReader, changed_error
+from capillary_interactions.jobs._lists.list_reader import Batch, ListReader
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
-from capillary_interactions.jobs._lists.source_file import path_from_json
-from capillary_interactions.jobs._run.list_change import first_changed_row
+from capillary_interactions.jobs._run.resumed_list import ResumedList
 from capillary_interactions.jobs._run.thread_feed import ThreadFeed
 from capillary_interactions.jobs._store.job_file import WorkerThread, result_despite_cancellation
 from capillary_interactions.jobs._store.job_settings import (
-    check_list,
     compare_settings,
     job_settings,
-    other_rows_error,
     template_from_settings,
 )
 from capillary_interactions.jobs._store.store import Store
@@ -88,8 +84,8 @@ async def prepare(
     )
     template, feed, changes = template_from_settings(settings), None, dict[str, Any]()
     if customers is not None:
-        resumed = _ResumedList(request.path, saved, customers, template)
-        feed, changes = await resumed.open(store, thread, differences)
+        resumed = ResumedList(request.path, saved, customers, template, store, thread)
+        feed, changes = await resumed.open(differences)
     if settings != saved["settings"]:
         changes["settings"] = settings
     try:
@@ -110,92 +106,6 @@ def _saved_list(saved: dict[str, Any]) -> CustomerList:
     if saved["source"] is None:
         raise ListError("the list came through a pipe; give it again")
     return list_from_dict(saved)
-
-
-@frozen
-class _ResumedList:
-    """The list of a job that has read some of it."""
-
-    path: Path
-    saved: dict[str, Any]
-    customers: CustomerList
-    template: QueryTemplate
-
-    async def open(
-        self, store: Store, thread: WorkerThread, differences: str | None
-    ) -> tuple[ThreadFeed[Batch] | None, dict[str, Any]]:
-        """Start to read it if that is needed; see first that the rows read before are the same.
-
-        Returns:
-            The feed, if the list is read, and what is to be stored of the list.
-
-        Raises:
-            JobChangedError: They are not the same.
-            ListError: The list cannot be read.
-        """
-        position, changes = self.saved["position"], dict[str, Any]()
-        read, compare = await asyncio.to_thread(
-            check_list, self.saved["stamp"], self.customers, complete=position.whole
-        )
-        if not read and not differences:
-            return None, changes
-        reader = ListReader(self.customers, self.template, position, self.saved["columns"] or ())
-        feed = ThreadFeed(reader.read)
-        if compare or differences:
-            try:
-                await feed.wait_first()
-            except (JobChangedError, ListError) as error:
-                if differences:
-                    raise other_rows_error(differences) from None
-                if isinstance(error, ListError):
-                    raise
-                raise (
-                    self._other_list_error()
-                    or await self._row_error(store, thread, reader)
-                    or error
-                ) from None
-            except BaseException:
-                feed.stop()
-                raise
-            changes = self._changes(reader, grown=feed.has_batch, differs=bool(differences))
-        return feed, changes
-
-    def _changes(self, reader: ListReader, *, grown: bool, differs: bool) -> dict[str, Any]:
-        changes = dict[str, Any]()
-        if reader.fingerprint is not None:
-            changes["stamp"] = reader.fingerprint
-            if grown:
-                changes["customers"] = self.customers.name
-        if differs or (grown and reader.fingerprint is not None):
-            changes["list"] = self.customers.to_dict()
-        if grown:
-            # With the fingerprint, or a run that is killed now would leave new rows unread.
-            changes["bookmark"] = asdict(evolve(self.saved["position"], whole=False))
-        return changes
-
-    async def _row_error(
-        self, store: Store, thread: WorkerThread, reader: ListReader
-    ) -> JobChangedError | None:
-        """The error that names the first row that differs, if one does."""
-        if not reader.rows_differ:
-            return None
-        rows = self.saved["position"].rows
-        row = await thread(first_changed_row, store, self.customers, self.template, rows)
-        if row is None:
-            return None
-        return changed_error(self.customers.name, f"its row {row:,} differs")
-
-    def _other_list_error(self) -> JobChangedError | None:
-        """The error for a list in another file than the one that the job began with."""
-        before, stamp, customers = self.saved["customers"], self.saved["stamp"], self.customers
-        if stamp is None or customers.path is None:
-            return None
-        if os.path.realpath(path_from_json(stamp["path"])) == os.path.realpath(customers.path):
-            return None
-        return JobChangedError(
-            f"{self.path} belongs to {before}, and {customers.name} holds other rows: give "
-            f"{customers.name} a result (and so a job) of its own, or {before} to go on"
-        )
 
 
 async def _start_new(

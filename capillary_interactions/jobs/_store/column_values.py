@@ -80,8 +80,9 @@ def _is_exports(value: Any) -> bool:
 _METADATA: Final[Mapping[str, _Check]] = {
     "began": is_timestamp,
     "bookmark": _dict_with(
-        {"rows": 0, "digest": "", "whole": False},
+        {"rows": 0, "digest": "", "whole": False, "missing": 0},
         rows=_is_count,
+        missing=_is_count,
         digest=_is_text,
         whole=_is_type(bool),
     ),

@@ -178,7 +178,9 @@ class Store:
         return added
 
     def _save_position(self, batch: Batch) -> None:
-        position = ReadPosition(rows=batch.end - 1, digest=batch.digest, whole=batch.last)
+        position = ReadPosition(
+            rows=batch.end - 1, digest=batch.digest, whole=batch.last, missing=batch.missing
+        )
         self._set("bookmark", asdict(position))
         if batch.columns != self._columns:
             self._columns = batch.columns
