@@ -18,7 +18,12 @@ from capillary_interactions._model.check_report import CheckReport, CheckStep
 from capillary_interactions._model.query import Identifier, Query
 from capillary_interactions._pacing.deadline import Deadline
 from capillary_interactions._protocol.attempt_result import AttemptResult
-from capillary_interactions._protocol.check_answer import clock_step, credentials_step, quota_step
+from capillary_interactions._protocol.check_answer import (
+    clock_step,
+    credentials_step,
+    quota_step,
+    shared_quota_step,
+)
 from capillary_interactions._protocol.codes import ResultKind
 from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions._protocol.request_url import sent_query
@@ -137,6 +142,9 @@ async def ask(runner: LookupRunner, query: Query, timeout: float) -> tuple[Check
     except TimeoutError:
         result = AttemptResult(ResultKind.UNAVAILABLE, f"no answer within {timeout:g} s")
     response, seconds = recorder.response, loop.time() - started
+    outage = next(filter(None, (each.pace.state().outage for each in runner.sender.pool.all)), None)
+    if response is None and outage is not None:
+        return (shared_quota_step(result.reason, seconds),)
     steps = (_with_others(credentials_step(result, response, seconds, advice), runner),)
     if response is None:
         return steps

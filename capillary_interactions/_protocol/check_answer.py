@@ -36,6 +36,7 @@ _CREDENTIALS_ADVICE: Final = (
 _NO_ANSWER_ADVICE: Final = "look at base_url (--base-url) and at the network"
 _CLOSED: Final = "connection was closed"
 _CLOSED_ADVICE: Final = "; a server that wants a client certificate (--client-cert) closes it, too"
+_SHARED_ADVICE: Final = "look at shared (--shared, CAPILLARY_SHARED) and at the network"
 _FAILING_ADVICE: Final = "the server fails: try again, then ask Capillary's support"
 _ADVICE: Final[Mapping[ResultKind, str]] = {
     ResultKind.CREDENTIALS_REFUSED: _CREDENTIALS_ADVICE,
@@ -59,6 +60,13 @@ def credentials_step(
     if result.kind is ResultKind.CREDENTIALS_REFUSED and advice:
         what = f"{what}; {advice}"
     return CheckStep(name="credentials", status=status, detail=detail, advice=what, seconds=seconds)
+
+
+def shared_quota_step(reason: str, seconds: float) -> CheckStep:
+    """That the quota which processes share is out of reach, so that nothing could be asked."""
+    return CheckStep(
+        name="quota", status="failed", detail=reason, advice=_SHARED_ADVICE, seconds=seconds
+    )
 
 
 def _judged(result: AttemptResult, response: Response | None) -> tuple[CheckStatus, str, str]:

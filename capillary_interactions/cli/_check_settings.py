@@ -58,11 +58,11 @@ def show_credential(credential: Credential) -> str:
 
 def _shown(field: "Attribute[Any]", value: Any) -> str:
     show: bool | Callable[[Any], str] = field.repr
+    if value is None:
+        return "none"
     if show is False:
-        return "none" if value is None else "***"
-    if callable(show):
-        return show(value).strip("'")
-    return "none" if value is None else str(value)
+        return "***"
+    return show(value).strip("'") if callable(show) else str(value)
 
 
 def _origin(path: str, origins: Mapping[str, str]) -> str:

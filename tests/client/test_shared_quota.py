@@ -120,6 +120,17 @@ async def test_says_once_that_the_quota_is_out_of_reach(
             assert outcome.retry_after is not None
 
 
+async def test_names_the_quota_in_a_check() -> None:
+    """And not the credentials, which could not be tried."""
+    server = Server()
+    async with InteractionsClient(settings(shared=_NOWHERE), transport=server) as client:
+        (step,) = (await client.check()).steps
+    assert (step.name, step.status) == ("quota", "failed")
+    assert "redis://***@127.0.0.1:1 has no connection" in step.detail
+    assert "CAPILLARY_SHARED" in step.advice
+    assert not server.requests
+
+
 async def test_ends_a_lookup_that_waits_when_its_deadline_comes_first() -> None:
     """Before it is known that the quota is out of reach, the deadline counts."""
     client = InteractionsClient(settings(shared=_NOWHERE), transport=Server())
