@@ -1,7 +1,9 @@
 """A Redis that stops, hangs, forgets or is replaced while clients share a quota at it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,7 @@ from benchmarks.servers.brokers import free_port, missing, program, running
 from benchmarks.servers.foreign_limiters import haproxy_binary
 from benchmarks.servers.redis_servers import paused, redis_server
 from capillary_interactions import Found, InteractionsClient, Outcome, RateLimit, Unavailable
+from capillary_interactions._protocol.messages import Request, Response
 from capillary_interactions.events import Event, SharedQuotaLost, SharedQuotaRestored
 from tests.fakes import Server, busiest, customer, settings
 
@@ -226,3 +229,50 @@ async def test_keeps_the_quota_and_every_lookup_whatever_becomes_of_redis(tmp_pa
     async with asyncio.TaskGroup() as group:
         for trouble, home in zip(troubles, homes, strict=True):
             group.create_task(trouble(home))
+
+
+class _SkewedLoop(asyncio.SelectorEventLoop):
+    """The event loop of a machine whose clock differs by some seconds."""
+
+    def __init__(self, offset: float) -> None:
+        self._offset = offset
+        super().__init__()
+
+    def time(self) -> float:
+        return super().time() + self._offset
+
+
+class _CommonClock(Server):
+    """A server that goes by a clock of its own."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - protocol
+        self.arrivals.append(time.monotonic())
+        return Response(status=200, body=b'{"interaction": []}')
+
+
+def test_keeps_the_quota_with_clocks_that_differ_by_seconds(tmp_path: Path) -> None:
+    """Only durations leave Redis, and only its own clock counts; all of the quota is used."""
+    port, server = free_port(), _CommonClock()
+
+    def work(offset: float) -> None:
+        loop = _SkewedLoop(offset)
+        try:
+            loop.run_until_complete(_work_for_a_while(port, server))
+        finally:
+            loop.close()
+
+    with redis_server(tmp_path, port), ThreadPoolExecutor(3) as threads:
+        list(threads.map(work, (-5.0, 0.0, 5.0)))
+    assert busiest(server.arrivals, _LIMIT.per) <= _LIMIT.requests
+    # By the rate, one each 33 ms.
+    assert len(server.arrivals) >= 20
+
+
+async def _work_for_a_while(port: int, server: Server) -> None:
+    process = _Process(port, server)
+    async with process.client:
+        tasks = [asyncio.create_task(process.work()) for _ in range(4)]
+        await asyncio.sleep(1.0)
+        process.stop()
+        await asyncio.gather(*tasks)
+    assert {type(outcome) for outcome in process.outcomes} == {Found}
