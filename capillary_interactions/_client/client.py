@@ -1,39 +1,29 @@
 """The client: its parts put together, and little else."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from weakref import WeakSet
 
-from capillary_interactions._client.attempt import RequestSender
 from capillary_interactions._client.cleanup import close_all, finish
-from capillary_interactions._client.credential_pool import (
-    build_credential_pool,
-    build_transport,
-    max_pause,
-)
-from capillary_interactions._client.endings import LookupEndings
-from capillary_interactions._client.exchange import Exchange
+from capillary_interactions._client.credential_pool import build_credential_pool, build_transport
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.health_check import HealthCheck
-from capillary_interactions._client.lifecycle import ClientLifecycle
-from capillary_interactions._client.lookup import LookupRunner
-from capillary_interactions._client.lookup_calls import LookupCalls
+from capillary_interactions._client.lookup_calls import build_calls
 from capillary_interactions._client.observers import Observers
-from capillary_interactions._client.own_headers import RequestHeaders, own_headers
-from capillary_interactions._client.single_flight import Cache, SingleFlight
+from capillary_interactions._client.open_stream import open_stream
+from capillary_interactions._client.own_headers import RequestHeaders
 from capillary_interactions._client.snapshot import Snapshot, snapshot_of
 from capillary_interactions._client.stream import OutcomeStream, parse_timeout, to_query
+from capillary_interactions._client.stream_options import Asked, ListOptions, StreamOptions
 from capillary_interactions._client.view_config import view_config
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy, Timeouts
-from capillary_interactions._config.validation import check_count, check_seconds
-from capillary_interactions._json.reader import Reader
+from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._model.check_report import CheckReport
 from capillary_interactions._model.outcome import Outcome, Rejected, with_all_endings
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions._pacing.pace import Pace
-from capillary_interactions._pacing.stream_share import StreamShare
 from capillary_interactions._protocol.request_url import sent_query
 from capillary_interactions._text.tracebacks import clear, clears_locals
 from capillary_interactions.events import Observer
@@ -41,8 +31,9 @@ from capillary_interactions.events import Observer
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from capillary_interactions._client.lookup_state import LookupState
     from capillary_interactions._http.transport import Transport
+
+_T = TypeVar("_T")
 
 
 class InteractionsClient:
@@ -81,32 +72,14 @@ class InteractionsClient:
         self._observers = Observers(tuple(observers))
         self._transport = build_transport(config, transport)
         self._pool = build_credential_pool(config, self._transport, pace, self._observers)
-        exchange = Exchange(
-            self._transport,
-            self._pool,
-            self._observers,
-            Reader(config.timezone),
-            config.timeouts.attempt,
-            max_pause=max_pause(config.retry),
-            api=config.api,
-            own_headers=own_headers({}, request_headers),
+        self._calls = build_calls(
+            config, self._transport, self._pool, self._observers, request_headers
         )
-        sender = RequestSender(exchange, self._pool)
-        self._single_flight: SingleFlight[LookupState] = SingleFlight()
-        self._streams: WeakSet[OutcomeStream] = WeakSet()
-        self._endings = LookupEndings(self._observers, self._pool.refused_settings)
-        self._lifecycle = ClientLifecycle(config.rate, shared=config.shared is not None)
+        self._single_flight = self._calls.single_flight
+        self._endings = self._calls.endings
+        self._lifecycle = self._calls.lifecycle
+        self._streams: WeakSet[OutcomeStream[Any]] = WeakSet()
         self._is_view = False
-        self._calls = LookupCalls(
-            config,
-            LookupRunner(config, sender, self._observers),
-            config,
-            self._observers,
-            self._single_flight,
-            Cache(),
-            self._endings,
-            self._lifecycle,
-        )
         self._health = HealthCheck(connects=transport is None)
 
     @property
@@ -182,7 +155,7 @@ class InteractionsClient:
             steps = (self._single_flight.cancel_all, *closing, self._transport.aclose)
             await finish(close_all(steps))
 
-    async def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
+    async def lookup(self, query: Asked, timeout: float | None = None) -> Outcome[Asked]:  # noqa: ASYNC109
         """One customer's interactions, or why there are none: one of the five endings.
 
         Args:
@@ -213,6 +186,20 @@ class InteractionsClient:
             clear(error)
             raise
 
+    @overload
+    def stream(
+        self, queries: Source[Asked], *, key: None = None, **options: Unpack[StreamOptions]
+    ) -> OutcomeStream[Asked]: ...
+
+    @overload
+    def stream(
+        self,
+        queries: Source[_T],
+        *,
+        key: Callable[[_T], Query | Identifier],
+        **options: Unpack[StreamOptions],
+    ) -> OutcomeStream[_T]: ...
+
     @clears_locals
     def stream(
         self,
@@ -224,7 +211,7 @@ class InteractionsClient:
         timeout: float | None = None,
         give_up_after: int | None = None,
         share: float | None = None,
-    ) -> OutcomeStream:
+    ) -> OutcomeStream[Any]:
         """Outcomes of many lookups, as they end, from a source that may be endless.
 
         To be entered with `async with` and iterated over with `async for`. A query that this
@@ -250,43 +237,58 @@ class InteractionsClient:
             EndpointDownError: While iterating: see `give_up_after`.
             RuntimeError: The client is closed, or in use by another event loop.
         """
-        config = self.config
-        concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
-        check_count("in_flight", concurrency)
-        if give_up_after is not None:
-            check_count("give_up_after", give_up_after)
-        limit = None if timeout is None else parse_timeout(timeout)
-        stream_share = None if share is None else StreamShare(share, self._pool)
-        self._lifecycle.check_open()
-        calls = self._calls
-
-        def work(query: Query | Rejected, item: Any) -> Awaitable[Outcome]:
-            tolerated = stream.tolerated
-            return calls.look_up_in_background(query, item, limit, stream_share, tolerated)
-
-        stream = OutcomeStream(
-            work,
+        stream = open_stream(
+            self._calls,
+            self._pool,
             queries,
-            key=to_query if key is None else lambda item: to_query(key(item)),
-            concurrency=concurrency,
+            key=key,
             ordered=ordered,
+            in_flight=in_flight,
+            timeout=timeout,
             give_up_after=give_up_after,
-            pages=self._pool.pages,
-            refused_settings=self._pool.refused_settings,
+            share=share,
         )
         self._streams.add(stream)
         return stream
 
-    async def lookup_all(self, queries: Source[Query | Identifier]) -> list[Outcome]:
+    @overload
+    async def lookup_all(
+        self, queries: Source[Asked], *, key: None = None, **options: Unpack[ListOptions]
+    ) -> list[Outcome[Asked]]: ...
+
+    @overload
+    async def lookup_all(
+        self,
+        queries: Source[_T],
+        *,
+        key: Callable[[_T], Query | Identifier],
+        **options: Unpack[ListOptions],
+    ) -> list[Outcome[_T]]: ...
+
+    async def lookup_all(
+        self,
+        queries: Source[Any],
+        *,
+        key: Callable[[Any], Query | Identifier] | None = None,
+        **options: Unpack[ListOptions],
+    ) -> list[Outcome]:
         """Every outcome of a short list, in its order.
 
+        Args:
+            queries: What to look up, from any iterable or async iterable.
+            key: From an item of the source to its query.
+            options: in_flight, timeout, give_up_after and share, as for `stream`.
+
         Raises:
+            ConfigurationError: An argument cannot work.
             AuthenticationError: The credentials are refused.
+            EndpointDownError: See `give_up_after`; a stream has the outcomes that came before.
         """
         try:
-            async with self.stream(queries, ordered=True) as outcomes:
-                # The caller gets all of them at once, each with its reason.
-                outcomes.stops_for_settings = False
+            stream = self.stream(queries, key=key or to_query, ordered=True, **options)
+            # The caller gets all of them at once, each with its reason.
+            stream.stops_for_settings = False
+            async with stream as outcomes:
                 return [outcome async for outcome in outcomes]
         except Exception:
             del queries  # a traceback would show what it holds

@@ -6,12 +6,15 @@ from typing import Any, Final, Self
 
 from attrs import Factory, evolve, field, frozen
 
-from capillary_interactions._client.credential_pool import max_pause
+from capillary_interactions._client.attempt import RequestSender
+from capillary_interactions._client.credential_pool import CredentialPool, max_pause
 from capillary_interactions._client.endings import LookupEndings
+from capillary_interactions._client.exchange import Exchange
 from capillary_interactions._client.lifecycle import ClientLifecycle
 from capillary_interactions._client.lookup import LookupRunner, to_outcome, too_late
 from capillary_interactions._client.lookup_state import LookupState
 from capillary_interactions._client.observers import Observers
+from capillary_interactions._client.own_headers import RequestHeaders, own_headers
 from capillary_interactions._client.single_flight import (
     Cache,
     SharedCallCancelledError,
@@ -20,6 +23,8 @@ from capillary_interactions._client.single_flight import (
 )
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy
+from capillary_interactions._http.transport import CheckedTransport
+from capillary_interactions._json.reader import Reader
 from capillary_interactions._model.outcome import Outcome, Rejected
 from capillary_interactions._model.query import Query
 from capillary_interactions._pacing.deadline import Deadline
@@ -189,6 +194,36 @@ class LookupCalls:
             reason = _CLOSED if self.lifecycle.closed else _CANCELLED
             result = AttemptResult(ResultKind.UNAVAILABLE, reason)
         return evolve(state, result=result)  # the shared call may still run for others
+
+
+def build_calls(
+    config: ClientConfig,
+    transport: CheckedTransport,
+    pool: CredentialPool,
+    observers: Observers,
+    request_headers: RequestHeaders | None,
+) -> LookupCalls:
+    """The lookups of a client."""
+    exchange = Exchange(
+        transport,
+        pool,
+        observers,
+        Reader(config.timezone),
+        config.timeouts.attempt,
+        max_pause=max_pause(config.retry),
+        api=config.api,
+        own_headers=own_headers({}, request_headers),
+    )
+    return LookupCalls(
+        config,
+        LookupRunner(config, RequestSender(exchange, pool), observers),
+        config,
+        observers,
+        SingleFlight(),
+        Cache(),
+        LookupEndings(observers, pool.refused_settings),
+        ClientLifecycle(config.rate, shared=config.shared is not None),
+    )
 
 
 async def _ended(outcome: Outcome) -> Outcome:

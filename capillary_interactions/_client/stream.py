@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Any, Generic, Self
 
 from capillary_interactions._client.circuit_breaker import BreakerState, CircuitBreaker
 from capillary_interactions._client.fan_out import FanOut, Source
@@ -18,12 +18,18 @@ from capillary_interactions._client.refusal_evidence import (
 from capillary_interactions._client.refused_settings import RefusedSettings
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import CapillaryError, EndpointDownError, SettingsReason
-from capillary_interactions._model.outcome import Outcome, Rejected, Unavailable, with_all_endings
+from capillary_interactions._model.outcome import (
+    ItemT_co,
+    Outcome,
+    Rejected,
+    Unavailable,
+    with_all_endings,
+)
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query, query_of
 from capillary_interactions._text.tracebacks import clear
 
 
-class OutcomeStream:
+class OutcomeStream(Generic[ItemT_co]):
     """Outcomes to enter, iterate over and leave; made by `InteractionsClient.stream`.
 
     Attributes:
@@ -78,7 +84,7 @@ class OutcomeStream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome:
+    async def __anext__(self) -> Outcome[ItemT_co]:
         if not self._entered:
             # Outside of its block, no code would cancel the lookups.
             raise RuntimeError(
@@ -110,7 +116,7 @@ class OutcomeStream:
         """
         self._fan_out.stop_reading(error)
 
-    def untaken(self) -> list[Outcome]:
+    def untaken(self) -> list[Outcome[ItemT_co]]:
         """Outcomes that have not been iterated over; for when the stream is left."""
         return self._fan_out.untaken()
 

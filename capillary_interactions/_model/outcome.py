@@ -5,7 +5,7 @@ What is true of the whole program is not an ending; it is raised (`_errors.py`).
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, Never
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Never
 
 from attrs import Factory, field, fields, frozen
 
@@ -15,9 +15,19 @@ from capillary_interactions._model.query import Query
 from capillary_interactions._model.response_headers import NO_HEADERS, ResponseHeaders
 from capillary_interactions._text.masking import repr_masked
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # The default, which Python knows from 3.13 on, is for those who do not name the item's type.
+    ItemT_co = TypeVar("ItemT_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    ItemT_co = TypeVar("ItemT_co", covariant=True)
+
 
 @frozen(kw_only=True)
-class _OutcomeBase:
+class _OutcomeBase(Generic[ItemT_co]):
     """What every outcome has.
 
     Attributes:
@@ -36,7 +46,7 @@ class _OutcomeBase:
     ending: ClassVar[str]
 
     query: Query
-    item: Any = field(default=Factory(lambda self: self.query, takes_self=True), repr=False)
+    item: ItemT_co = field(default=Factory(lambda self: self.query, takes_self=True), repr=False)
     attempts: int = 0
     elapsed: float = 0.0
     waited: float = 0.0
@@ -59,12 +69,12 @@ class _OutcomeBase:
         return _restore, (type(self), {**values, "headers": self.headers})
 
 
-def _restore(kind: type[_OutcomeBase], values: dict[str, Any]) -> _OutcomeBase:
+def _restore(kind: type[_OutcomeBase[Any]], values: dict[str, Any]) -> _OutcomeBase[Any]:
     return kind(**values)
 
 
 @frozen(kw_only=True)
-class _Failed(_OutcomeBase):
+class _Failed(_OutcomeBase[ItemT_co]):
     reason: str
 
     def unwrap(self) -> Never:
@@ -77,7 +87,7 @@ class _Failed(_OutcomeBase):
 
 
 @frozen(kw_only=True)
-class Found(_OutcomeBase):
+class Found(_OutcomeBase[ItemT_co]):
     """Capillary knows the customer; there may be no interactions at all."""
 
     ending: ClassVar[str] = "found"
@@ -90,7 +100,7 @@ class Found(_OutcomeBase):
 
 
 @frozen(kw_only=True)
-class NotFound(_Failed):
+class NotFound(_Failed[ItemT_co]):
     """Capillary does not know this customer."""
 
     ending: ClassVar[str] = "not_found"
@@ -99,7 +109,7 @@ class NotFound(_Failed):
 
 
 @frozen(kw_only=True)
-class Rejected(_Failed):
+class Rejected(_Failed[ItemT_co]):
     """The request is wrong, and stays wrong until it is changed."""
 
     ending: ClassVar[str] = "rejected"
@@ -108,7 +118,7 @@ class Rejected(_Failed):
 
 
 @frozen(kw_only=True)
-class Unreadable(_Failed):
+class Unreadable(_Failed[ItemT_co]):
     """The answer is not what this version understands.
 
     Attributes:
@@ -123,7 +133,7 @@ class Unreadable(_Failed):
 
 
 @frozen(kw_only=True)
-class Unavailable(_Failed):
+class Unavailable(_Failed[ItemT_co]):
     """No answer in time, or retries or their budget spent; asking again later may succeed.
 
     Attributes:
@@ -135,7 +145,14 @@ class Unavailable(_Failed):
     retry_after: float | None = None
 
 
-Outcome = Found | NotFound | Rejected | Unreadable | Unavailable
+# `Outcome[T]` is one whose item is a T, and `Outcome` one of any item.
+Outcome = (
+    Found[ItemT_co]
+    | NotFound[ItemT_co]
+    | Rejected[ItemT_co]
+    | Unreadable[ItemT_co]
+    | Unavailable[ItemT_co]
+)
 
 ENDINGS: Final[tuple[str, ...]] = tuple(
     outcome.ending for outcome in (Found, NotFound, Rejected, Unreadable, Unavailable)

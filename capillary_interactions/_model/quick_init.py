@@ -58,5 +58,9 @@ def mutable_twin(model: type[Any]) -> type[Any]:
     attribute, it takes 2.0 µs, and with that for one that is not frozen 0.9 µs.
     """
     # What a model inherits from a frozen class refuses.
-    mutable = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return type(model.__name__, model.__bases__, {"__slots__": model.__slots__, **mutable})
+    members = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    members["__slots__"] = model.__slots__
+    if "__orig_bases__" in vars(model):
+        # `Generic` wants to know with which parameters it is inherited.
+        members["__orig_bases__"] = model.__orig_bases__
+    return type(model.__name__, model.__bases__, members)

@@ -25,7 +25,7 @@ async def consume(
     source: AsyncIterable[_M],
     *,
     key: Callable[[_M], Query | Identifier],
-    handle: Callable[[Outcome], Awaitable[None]],
+    handle: Callable[[Outcome[_M]], Awaitable[None]],
     stop_on: Iterable[signal.Signals] = (),
     **options: Unpack[ConsumerOptions[_M]],
 ) -> ConsumerReport:

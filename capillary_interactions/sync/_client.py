@@ -2,19 +2,19 @@
 
 import math
 import time
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
 from capillary_interactions._client.client import InteractionsClient as AsyncInteractionsClient
 from capillary_interactions._client.own_headers import RequestHeaders
 from capillary_interactions._client.snapshot import Snapshot
-from capillary_interactions._client.stream import OutcomeStream as AsyncOutcomeStream
 from capillary_interactions._client.stream import parse_timeout
+from capillary_interactions._client.stream_options import Asked, ListOptions, StreamOptions
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.limits import RetryPolicy, Timeouts
-from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._model.check_report import CheckReport
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions._model.query import Identifier, Query
@@ -22,9 +22,7 @@ from capillary_interactions._pacing.pace import Pace
 from capillary_interactions._text.tracebacks import clear, clears_locals
 from capillary_interactions.events import Observer
 from capillary_interactions.sync._binding import Binding
-from capillary_interactions.sync._feed import Feed
-from capillary_interactions.sync._progress import run_with_progress
-from capillary_interactions.sync._stream import OutcomeStream
+from capillary_interactions.sync._stream import OutcomeStream, stream_opener
 
 if TYPE_CHECKING:
     from capillary_interactions._http.transport import Transport
@@ -147,7 +145,7 @@ class InteractionsClient:
         if not self._is_view:
             self._binding.close(drain)
 
-    def lookup(self, query: Query | Identifier, timeout: float | None = None) -> Outcome:
+    def lookup(self, query: Asked, timeout: float | None = None) -> Outcome[Asked]:
         """One customer's interactions, or why there are none: one of the five endings.
 
         Interrupted in this thread, as by Ctrl-C or a time limit of Celery, it is cancelled.
@@ -180,6 +178,20 @@ class InteractionsClient:
         left = math.inf if limit is None else max(_MIN_TIMEOUT, limit - late)
         return await self._client.lookup(query, left)
 
+    @overload
+    def stream(
+        self, queries: Iterable[Asked], *, key: None = None, **options: Unpack[StreamOptions]
+    ) -> OutcomeStream[Asked]: ...
+
+    @overload
+    def stream(
+        self,
+        queries: Iterable[_T],
+        *,
+        key: Callable[[_T], Query | Identifier],
+        **options: Unpack[StreamOptions],
+    ) -> OutcomeStream[_T]: ...
+
     @clears_locals
     def stream(
         self,
@@ -191,7 +203,7 @@ class InteractionsClient:
         timeout: float | None = None,
         give_up_after: int | None = None,
         share: float | None = None,
-    ) -> OutcomeStream:
+    ) -> OutcomeStream[Any]:
         """Outcomes of many lookups, as they end, from a source that may be endless.
 
         To be iterated over with `for`, in a `with` block where it may be left early. The source is
@@ -220,18 +232,47 @@ class InteractionsClient:
             EndpointDownError: While iterating: see `give_up_after`.
             RuntimeError: The client is closed, or was used before a fork.
         """
-        options = {"ordered": ordered, "timeout": timeout, "give_up_after": give_up_after}
-        return self._stream(queries, key, in_flight, True, share=share, **options)
+        options = {"ordered": ordered, "in_flight": in_flight, "timeout": timeout}
+        options |= {"give_up_after": give_up_after, "share": share}
+        return self._stream(queries, key, stops_for_settings=True, **options)
 
-    def lookup_all(self, queries: Iterable[Query | Identifier]) -> list[Outcome]:
+    @overload
+    def lookup_all(
+        self, queries: Iterable[Asked], *, key: None = None, **options: Unpack[ListOptions]
+    ) -> list[Outcome[Asked]]: ...
+
+    @overload
+    def lookup_all(
+        self,
+        queries: Iterable[_T],
+        *,
+        key: Callable[[_T], Query | Identifier],
+        **options: Unpack[ListOptions],
+    ) -> list[Outcome[_T]]: ...
+
+    def lookup_all(
+        self,
+        queries: Iterable[Any],
+        *,
+        key: Callable[[Any], Query | Identifier] | None = None,
+        **options: Unpack[ListOptions],
+    ) -> list[Outcome]:
         """Every outcome of a short list, in its order.
 
+        Args:
+            queries: What to look up, from any iterable.
+            key: From an item of the source to its query.
+            options: in_flight, timeout, give_up_after and share, as for `stream`.
+
         Raises:
+            TypeError: The source is no iterable, or an asynchronous one.
+            ConfigurationError: An argument cannot work.
             AuthenticationError: The credentials are refused.
+            EndpointDownError: See `give_up_after`; a stream has the outcomes that came before.
         """
         try:
-            # The caller gets all of them at once, each with its reason.
-            with self._stream(queries, None, None, False, ordered=True) as outcomes:
+            stream = self._stream(queries, key, stops_for_settings=False, ordered=True, **options)
+            with stream as outcomes:
                 return list(outcomes)
         except Exception:
             del queries  # a traceback would show what it holds
@@ -273,24 +314,11 @@ class InteractionsClient:
         self,
         queries: Iterable[Any],
         key: Callable[[Any], Query | Identifier] | None,
-        in_flight: int | None,
-        stops_for_settings: bool,
         **options: Any,
-    ) -> OutcomeStream:
-        if isinstance(queries, AsyncIterable):
-            raise TypeError("a synchronous stream reads a plain iterable, not an asynchronous one")
-        config = self.config
-        concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
-        check_count("in_flight", concurrency)
-
-        def make(feed: Feed) -> AsyncOutcomeStream:
-            feed_key = None if key is None else feed.key
-            stream = self._client.stream(feed, key=feed_key, in_flight=concurrency, **options)
-            stream.stops_for_settings = stops_for_settings
-            return stream
-
+    ) -> OutcomeStream[Any]:
+        open_stream = stream_opener(self._client, queries, key, **options)
         with self._binding.thread() as thread:
-            return OutcomeStream(thread, make, queries, key, held=2 * concurrency)
+            return open_stream(thread)
 
     def _run(
         self,
@@ -300,15 +328,3 @@ class InteractionsClient:
     ) -> _T:
         with self._binding.thread() as thread:
             return thread.run(function, *arguments, **keywords)
-
-    def _run_with_progress(
-        self,
-        function: Callable[..., Coroutine[Any, Any, _T]],
-        *arguments: Any,
-        progress: Callable[..., object] | None,
-        **options: Any,
-    ) -> _T:
-        """Run what takes the asynchronous client first, and `progress`."""
-        with self._binding.thread() as thread:
-            call = partial(function, self._client, *arguments, **options)
-            return run_with_progress(thread, call, progress)

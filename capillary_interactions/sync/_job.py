@@ -18,6 +18,7 @@ from capillary_interactions.jobs import Job as AsyncJob
 from capillary_interactions.sync._client import InteractionsClient
 from capillary_interactions.sync._job_results import JobResults
 from capillary_interactions.sync._loop_thread import hold_loop_thread
+from capillary_interactions.sync._progress import run_with_progress
 
 
 class Job(JobResults):
@@ -138,8 +139,8 @@ class Job(JobResults):
             EndpointDownError: There has been no answer for too long.
         """
         self._check()
-        run = client._run_with_progress  # noqa: SLF001 - of this room
-        return run(
+        return run_with_progress(
+            client,
             self._job.run,
             progress=progress,
             in_flight=in_flight,

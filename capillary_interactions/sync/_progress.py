@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from capillary_interactions.sync._loop_thread import LoopThread
+if TYPE_CHECKING:
+    from capillary_interactions.sync._client import InteractionsClient
 
 _T = TypeVar("_T")
 
@@ -37,12 +38,16 @@ class ProgressRelay:
 
 
 def run_with_progress(
-    thread: LoopThread,
+    client: "InteractionsClient",
     function: Callable[..., Coroutine[Any, Any, _T]],
+    *arguments: Any,
     progress: Callable[..., object] | None,
+    **options: Any,
 ) -> _T:
-    """Run a coroutine function that takes `progress`; what that raises cancels it."""
-    thread.check_caller()
+    """Run what takes the asynchronous client first, and `progress`; what that raises cancels it."""
     messages: SimpleQueue[Any] = SimpleQueue()
     relay = None if progress is None else ProgressRelay(progress, messages)
-    return thread.start(function(progress=relay), messages).result(ProgressRelay.deliver)
+    with client._binding.thread() as thread:  # noqa: SLF001 - of this room
+        thread.check_caller()
+        called = function(client._client, *arguments, progress=relay, **options)  # noqa: SLF001
+        return thread.start(called, messages).result(ProgressRelay.deliver)

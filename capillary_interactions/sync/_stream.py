@@ -1,18 +1,21 @@
 """Outcomes of many lookups, for a thread that iterates over them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any, Final, Self
 
+from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.stream import OutcomeStream as AsyncOutcomeStream
-from capillary_interactions._model.outcome import Outcome
+from capillary_interactions._client.stream import to_query
+from capillary_interactions._config.validation import check_count
+from capillary_interactions._model.outcome import ItemT_co, Outcome
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions.sync._call import END, Call
 from capillary_interactions.sync._feed import Feed
 from capillary_interactions.sync._loop_thread import LoopThread
 
 
-class OutcomeStream(Iterator[Outcome]):
+class OutcomeStream(Iterator[Outcome[ItemT_co]]):
     """Outcomes to iterate over; made by `InteractionsClient.stream`.
 
     The source is read, and `key` called, by the thread that iterates, while no outcome is ready.
@@ -23,7 +26,7 @@ class OutcomeStream(Iterator[Outcome]):
     def __init__(
         self,
         thread: LoopThread,
-        make: Callable[[Feed], AsyncOutcomeStream],
+        make: Callable[[Feed], AsyncOutcomeStream[Any]],
         source: Iterable[Any],
         key: Callable[[Any], Query | Identifier] | None,
         *,
@@ -49,7 +52,7 @@ class OutcomeStream(Iterator[Outcome]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Outcome:
+    def __next__(self) -> Outcome[ItemT_co]:
         if self._closed:
             raise StopIteration
         try:
@@ -121,7 +124,33 @@ class OutcomeStream(Iterator[Outcome]):
             call.cancel()
 
 
-async def _post_all(outcomes: AsyncOutcomeStream, post: Callable[[Outcome], None]) -> None:
+def stream_opener(
+    client: InteractionsClient,
+    queries: Iterable[Any],
+    key: Callable[[Any], Query | Identifier] | None,
+    *,
+    stops_for_settings: bool,
+    in_flight: int | None = None,
+    **options: Any,
+) -> Callable[[LoopThread], OutcomeStream[Any]]:
+    """A function that opens a stream in a thread, its arguments checked now."""
+    if isinstance(queries, AsyncIterable):
+        raise TypeError("a synchronous stream reads a plain iterable, not an asynchronous one")
+    config = client.config
+    concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
+    check_count("in_flight", concurrency)
+
+    def make(feed: Feed) -> AsyncOutcomeStream[Any]:
+        feed_key = to_query if key is None else feed.key
+        stream: AsyncOutcomeStream[Any]
+        stream = client.stream(feed, key=feed_key, in_flight=concurrency, **options)
+        stream.stops_for_settings = stops_for_settings
+        return stream
+
+    return lambda thread: OutcomeStream(thread, make, queries, key, held=2 * concurrency)
+
+
+async def _post_all(outcomes: AsyncOutcomeStream[Any], post: Callable[[Outcome], None]) -> None:
     async with outcomes:
         async for outcome in outcomes:
             post(outcome)

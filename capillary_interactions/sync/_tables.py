@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from capillary_interactions._model.vocabulary import IdentifierName, InteractionType, Network
 from capillary_interactions.sync._client import InteractionsClient
+from capillary_interactions.sync._progress import run_with_progress
 from capillary_interactions.tables import lookup_table as lookup_table_async
 
 if TYPE_CHECKING:
@@ -65,5 +66,4 @@ def lookup_table(
         "share": share,
         "mask_codes": mask_codes,
     }
-    run = client._run_with_progress  # noqa: SLF001 - of this room
-    return run(lookup_table_async, table, progress=progress, **options)
+    return run_with_progress(client, lookup_table_async, table, progress=progress, **options)

@@ -3,21 +3,26 @@
 import asyncio
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from capillary_interactions import (
     AuthenticationError,
+    ConfigurationError,
+    EndpointDownError,
     Found,
     Identifier,
     InteractionsClient,
     NotFound,
     Outcome,
     Query,
+    RetryPolicy,
     Unavailable,
 )
 from capillary_interactions.testing import interactions
 from tests.fakes import Server, asked, customer, customers, each, in_turn, now, others, settings
+from tests.tables import table
 
 UNKNOWN = {"errors": [{"status": False, "code": 1012, "message": "customer not found"}]}
 
@@ -233,3 +238,45 @@ async def test_raises_for_everybody_where_the_credentials_are_refused() -> None:
         with pytest.raises(AuthenticationError):
             await client.lookup_all(customers(5))
     assert others() == set()
+
+
+@table(
+    ("options", "message"),
+    [
+        ({"in_flight": 0}, "in_flight"),
+        ({"timeout": -1.0}, "timeout"),
+        ({"share": 2.0}, "share"),
+        ({"give_up_after": 0}, "give_up_after"),
+    ],
+)
+async def test_refuses_arguments_of_a_list_that_cannot_work(
+    options: dict[str, Any], message: str
+) -> None:
+    """As a stream does."""
+    async with client_of(Server()) as client:
+        with pytest.raises(ConfigurationError, match=message):
+            await client.lookup_all(customers(1), **options)
+        with pytest.raises(TypeError, match="ordered"):
+            await client.lookup_all(customers(1), ordered=False)  # type: ignore[call-overload]
+
+
+async def test_looks_a_list_up_as_a_stream_would() -> None:
+    """Items by a key, a few at once, each in its time, with a part of the rate, and in order."""
+    server = Server(
+        lambda request: 503 if asked(request)["mobile"].endswith("3") else interactions()
+    )
+    rows = [(number, customer(number).value) for number in range(20)]
+    key = lambda row: Identifier.mobile(row[1])  # noqa: E731 - as it is written in a call
+    async with client_of(server, rate="100/1", retry=RetryPolicy(attempts=1)) as client:
+        server.takes = 0.15
+        outcomes = await client.lookup_all(rows, key=key, in_flight=2, share=0.1)
+        assert [outcome.item for outcome in outcomes] == rows
+        assert server.most == 2
+        assert now() == pytest.approx(2.0, abs=0.2)
+        server.takes = 5.0
+        late = await client.lookup_all(rows[:2], key=key, timeout=0.5)
+        assert [outcome.elapsed for outcome in late] == [0.5, 0.5]
+        server.takes = 0.0
+        with pytest.raises(EndpointDownError) as raised:
+            await client.lookup_all([rows[3]] * 9, key=key, in_flight=1, give_up_after=2)
+    assert raised.value.consecutive == 2

@@ -220,11 +220,11 @@ def test_raises_an_error_of_any_class_after_what_was_read(
     source = sources[where](error, at) if where in sources else range(20)
 
     async def read() -> type[BaseException] | None:
-        key = _raiser(error, at) if where == "key" else None
+        options: dict[str, Any] = {"key": _raiser(error, at)} if where == "key" else {}
         client = InteractionsClient(settings(), transport=Server(takes=0.01))
         async with client:
             try:
-                await each(client.stream(source, key=key, in_flight=3), seen.append)
+                await each(client.stream(source, in_flight=3, **options), seen.append)
             except BaseException as exc:  # noqa: BLE001 - it is what is looked at
                 return type(exc)
             finally:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,9 @@ def client_of(server: Server, **changes: object) -> InteractionsClient:
 
 async def test_ties_each_outcome_to_its_item() -> None:
     """With a key, the item is what the source gave; the query is what was asked."""
-    events = [{"event": number, "mobile": customer(number).value} for number in range(20)]
+    events: list[dict[str, Any]] = [
+        {"event": number, "mobile": customer(number).value} for number in range(20)
+    ]
     async with (
         client_of(Server()) as client,
         client.stream(events, key=lambda e: Identifier.mobile(e["mobile"])) as outcomes,
@@ -133,7 +136,7 @@ async def test_does_not_give_up_while_an_answer_comes_now_and_then() -> None:
 def test_refuses_settings_that_cannot_work(wrong: dict[str, float]) -> None:
     """When the stream is made, with the name of the setting."""
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        client_of(Server()).stream([], **wrong)  # type: ignore[arg-type] # on purpose
+        client_of(Server()).stream([], **wrong)  # type: ignore[call-overload] # on purpose
 
 
 async def test_raises_where_an_item_is_no_query() -> None:
@@ -141,7 +144,7 @@ async def test_raises_where_an_item_is_no_query() -> None:
     ended: list[Outcome] = []
     async with client_of(Server()) as client:
         with pytest.raises(ValueError, match="not a int"):
-            await each(client.stream([customer(), 5]), ended.append)
+            await each(client.stream([customer(), 5]), ended.append)  # type: ignore[list-item] # on purpose
     assert len(ended) == 1
 
 

@@ -99,6 +99,14 @@ async def test_asks_in_several_ways_with_one_client(sandbox: SandboxProcess) -> 
     assert sandbox.counts().received == 4
 
 
+@pytest.mark.usefixtures("sandbox")
+async def test_ties_outcomes_to_rows() -> None:
+    """The block counts the messages of each row's customer."""
+    async with InteractionsClient(ClientConfig.from_env()) as client:
+        rows = [(7, "919738520001"), (9, "919738520002")]
+        assert await run("items")["counted"](client, rows) == {7: 3, 9: 3}
+
+
 async def test_reads_headers_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The block finds what a server in front has added, also where there is no answer."""
     async with ByteServer(always(answer(400, b"{}", "CF-RAY: 8f-BOM"))) as server:

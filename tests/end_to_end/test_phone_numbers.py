@@ -139,7 +139,7 @@ async def test_rejects_a_number_that_cannot_be_one(shared: Sandbox) -> None:
 async def test_goes_on_in_a_stream(shared: Sandbox, region: str | None) -> None:
     """Rows with anything in them end in one outcome each, with their own item."""
     cells = [MOBILE, "n/a", "+91 97385 22696", "9.19739E+11", "\u0669\u0661", "97385x22695", MOBILE]
-    rows = [{"row": row, "mobile": cell} for row, cell in enumerate(cells)]
+    rows: list[dict[str, Any]] = [{"row": row, "mobile": cell} for row, cell in enumerate(cells)]
     async with (
         _client(shared, phone_region=region) as client,
         client.stream(rows, key=lambda row: Identifier.mobile(row["mobile"])) as outcomes,

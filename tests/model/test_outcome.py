@@ -1,7 +1,7 @@
 """In which ways a lookup can end, and what is raised."""
 
 from collections.abc import Mapping
-from typing import Any, assert_never, get_args
+from typing import Any, assert_never, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
@@ -51,9 +51,24 @@ _ALL: tuple[Outcome, ...] = (Found(customer=_WHOLE, **_COMMON), *_FAILED)
 
 def test_is_a_closed_union_of_five() -> None:
     """No ending but these, each with its name."""
-    assert {type(outcome) for outcome in _ALL} == set(get_args(Outcome))
+    kinds: set[Any] = {type(outcome) for outcome in _ALL}
+    assert kinds == set(map(get_origin, get_args(Outcome)))
     assert tuple(outcome.ending for outcome in _ALL) == ENDINGS
     assert ENDINGS == ("found", "not_found", "rejected", "unreadable", "unavailable")
+
+
+def test_names_the_type_of_its_item_at_run_time() -> None:
+    """In annotations that a framework reads, alone and in unions."""
+
+    def handler(outcome: Outcome[int], other: Outcome[str] | None, bare: Outcome) -> Found[int]:
+        raise NotImplementedError
+
+    hints = get_type_hints(handler)
+    assert {get_args(each) for each in get_args(hints["outcome"])} == {(int,)}
+    assert type(None) in get_args(hints["other"])
+    assert hints["bare"] == Outcome
+    assert hints["return"] == Found[int]
+    assert type(Found[int](query=_COMMON["query"], item=7, customer=_WHOLE)) is Found
 
 
 @table("outcome", _ALL)

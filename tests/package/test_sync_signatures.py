@@ -5,12 +5,11 @@ import re
 from collections.abc import AsyncIterable, Iterable
 from typing import Any, Final
 
-from capillary_interactions import Identifier, InteractionsClient, Query, jobs, sync, tables
+from capillary_interactions import InteractionsClient, jobs, sync, tables
 from capillary_interactions._client.stream import OutcomeStream
 from capillary_interactions.jobs import Job
 from tests.tables import table
 
-_QUERIES: Final = Iterable[Query | Identifier]
 # Where the two differ.
 _NAMES: Final = {"aclose": "close"}
 _TYPES: Final = {
@@ -18,9 +17,8 @@ _TYPES: Final = {
     "Transport | ClientSession | None": "Transport | None",
     # They read the source themselves.
     Iterable[Any] | AsyncIterable[Any]: Iterable[Any],
-    _QUERIES | AsyncIterable[Query | Identifier]: _QUERIES,
     InteractionsClient: sync.InteractionsClient,
-    OutcomeStream: sync.OutcomeStream,
+    OutcomeStream[Any]: sync.OutcomeStream[Any],
 }
 _PAIRS: Final = [
     (InteractionsClient, sync.InteractionsClient),

@@ -224,17 +224,18 @@ async def look_up(config: ClientConfig, queries: list[Query], observer: Observer
     """One lookup, a list, and a stream of each kind of source."""
     async with InteractionsClient(config, observers=(observer,)) as client:
         assert_type(client, InteractionsClient)
-        assert_type(await client.lookup(queries[0]), Outcome)
-        assert_type(await client.lookup(Identifier.mobile("1"), timeout=2.0), Outcome)
-        assert_type(await client.lookup_all(queries), list[Outcome])
+        assert_type(await client.lookup(queries[0]), Outcome[Query | Identifier])
+        ended: Outcome = await client.lookup(Identifier.mobile("1"), timeout=2.0)
+        assert_type(ended.item, Any)
+        assert_type(await client.lookup_all(queries), list[Outcome[Query | Identifier]])
         async with client.stream(queries) as outcomes:
             async for outcome in outcomes:
-                assert_type(outcome, Outcome)
+                assert_type(outcome, Outcome[Query | Identifier])
         async with client.stream(
             _events(), key=lambda event: Query(Identifier.mobile(str(event["mobile"]))),
             ordered=True, in_flight=8, timeout=5.0, give_up_after=20,
-        ) as outcomes:  # fmt: skip
-            assert_type([each async for each in outcomes], list[Outcome])
+        ) as of_events:  # fmt: skip
+            assert_type([each async for each in of_events], list[Outcome[Mapping[str, Any]]])
         assert_type(client.snapshot(), Snapshot)
         assert_type(client.config, ClientConfig)
         report = await client.check(
@@ -245,6 +246,41 @@ async def look_up(config: ClientConfig, queries: list[Query], observer: Observer
         await client.aclose(drain=5.0)
     InteractionsClient(config, transport=FakeTransport([interactions(email=[message(1)])]))
     InteractionsClient(config, transport=None, pace=None, observers=[])
+
+
+async def carry_items(
+    client: InteractionsClient, pairs: list[tuple[int, str]]
+) -> dict[int, Found[tuple[int, str]]]:
+    """An outcome's item has the type of the source's, whatever the ending."""
+    found = {}
+    async with client.stream(pairs, key=lambda pair: Identifier.mobile(pair[1])) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome.item, tuple[int, str])
+            match outcome:
+                case Found(item=(number, _)):
+                    assert_type(outcome, Found[tuple[int, str]])
+                    found[number] = outcome
+                case NotFound() | Rejected() | Unreadable() | Unavailable():
+                    assert_type(outcome.item[0], int)
+                case _:
+                    assert_never(outcome)
+    listed = await client.lookup_all(
+        pairs, key=lambda pair: Identifier.mobile(pair[1]), in_flight=4, timeout=5.0, share=0.5
+    )
+    assert_type(listed, list[Outcome[tuple[int, str]]])
+    wider: Outcome[tuple[object, object]] = listed[0]
+    any_item: Outcome = wider
+    assert_type(any_item.item, Any)
+    return found
+
+
+def misuse_items(client: InteractionsClient, pairs: list[tuple[int, str]]) -> None:
+    """A key that does not fit the source, and a source without one, are type errors."""
+    client.stream(pairs)  # type: ignore[arg-type]
+    client.stream(pairs, key=lambda pair: pair[1])  # type: ignore[arg-type, return-value]
+    client.stream(pairs, key=Identifier.mobile)  # type: ignore[arg-type]
+    client.stream(pairs, key=lambda pair: Identifier.mobile(pair[0]))  # type: ignore[arg-type]
+    client.stream([Query(Identifier.mobile("1"))], in_order=True)  # type: ignore[call-overload]
 
 
 class _Sending:
@@ -442,13 +478,17 @@ def block(config: ClientConfig, rows: list[dict[str, str]], customers: CustomerL
     """The client without async: the same values, from calls that wait."""
     with sync.InteractionsClient(config, transport=FakeTransport(), observers=[]) as client:
         assert_type(client, sync.InteractionsClient)
-        assert_type(client.lookup(Identifier.mobile("919738522695"), timeout=2.0), Outcome)
-        assert_type(client.lookup_all([Query(Identifier.mobile("1"))]), list[Outcome])
+        outcome = client.lookup(Identifier.mobile("919738522695"), timeout=2.0)
+        assert_type(outcome, Outcome[Query | Identifier])
+        listed = client.lookup_all(
+            rows, key=lambda row: Identifier.mobile(row["mobile"]), share=0.5
+        )
+        assert_type(listed, list[Outcome[dict[str, str]]])
         assert_type(client.with_options(cache_ttl=5.0), sync.InteractionsClient)
         with client.stream(rows, key=lambda row: Identifier.mobile(row["mobile"])) as outcomes:
-            assert_type([each for each in outcomes], list[Outcome])  # noqa: C416 - what it gives
+            assert_type(list(outcomes), list[Outcome[dict[str, str]]])
         assert_type(client.snapshot(), Snapshot)
-        client.stream(_events())  # type: ignore[arg-type]
+        client.stream(_events())  # type: ignore[call-overload]
         with sync.Job.open("a.job", customers) as job:
             assert_type(job.run(client, limit=5, progress=print), Report)
             assert_type(job.retry(), int)

@@ -93,7 +93,7 @@ class Consumer(Generic[_M]):
         source: AsyncIterable[_M],
         *,
         key: Callable[[_M], Query | Identifier],
-        handle: Callable[[Outcome], Awaitable[None]],
+        handle: Callable[[Outcome[_M]], Awaitable[None]],
         in_flight: int | None = None,
         ordered_by: Callable[[_M], Hashable] | None = None,
         redelivery_delay: float = 30.0,

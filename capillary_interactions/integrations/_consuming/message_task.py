@@ -117,7 +117,7 @@ class MessageProcessor(Generic[_M]):
         client: InteractionsClient,
         *,
         key: Callable[[_M], Query | Identifier],
-        handle: Callable[[Outcome], Awaitable[None]],
+        handle: Callable[[Outcome[_M]], Awaitable[None]],
         redelivery_delay: float,
         timeout: float | None,
         on_error: Callable[[_M, Exception], None] | None,
