@@ -9,6 +9,7 @@ from attrs import define, evolve, field
 
 from capillary_interactions._client.lookup import LookupRunner
 from capillary_interactions._client.lookup_state import LookupState
+from capillary_interactions._config.shared_quota import show_shared
 from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import AuthenticationError
 from capillary_interactions._http.connection_steps import connection_steps
@@ -142,10 +143,11 @@ async def ask(runner: LookupRunner, query: Query, timeout: float) -> tuple[Check
     except TimeoutError:
         result = AttemptResult(ResultKind.UNAVAILABLE, f"no answer within {timeout:g} s")
     response, seconds = recorder.response, loop.time() - started
-    outage = next(filter(None, (each.pace.state().outage for each in runner.sender.pool.all)), None)
-    if response is None and outage is not None:
-        return (shared_quota_step(result.reason, seconds),)
-    steps = (_with_others(credentials_step(result, response, seconds, advice), runner),)
+    may_send = response is not None or config.shared_fallback == "local"
+    steps = _shared_quota(runner, may_send=may_send)
+    if not any(step.status == "failed" for step in steps):
+        credentials = credentials_step(result, response, seconds, advice)
+        steps = (*steps, _with_others(credentials, runner))
     if response is None:
         return steps
     now = datetime.now(UTC)
@@ -154,6 +156,15 @@ async def ask(runner: LookupRunner, query: Query, timeout: float) -> tuple[Check
         quota_step(response.headers, config.rate, now),
         clock_step(response.headers, now, recorder.took),
     )
+
+
+def _shared_quota(runner: LookupRunner, *, may_send: bool) -> tuple[CheckStep, ...]:
+    """Whether the quota that processes share is within reach, once the question had its slot."""
+    place = show_shared(runner.config.shared)
+    if place is None:
+        return ()
+    outages = (credential.pace.state().outage for credential in runner.sender.pool.all)
+    return (shared_quota_step(place, next(filter(None, outages), None), may_send=may_send),)
 
 
 def _with_others(step: CheckStep, runner: LookupRunner) -> CheckStep:

@@ -62,11 +62,20 @@ def credentials_step(
     return CheckStep(name="credentials", status=status, detail=detail, advice=what, seconds=seconds)
 
 
-def shared_quota_step(reason: str, seconds: float) -> CheckStep:
-    """That the quota which processes share is out of reach, so that nothing could be asked."""
-    return CheckStep(
-        name="quota", status="failed", detail=reason, advice=_SHARED_ADVICE, seconds=seconds
-    )
+def shared_quota_step(place: str, outage: str | None, *, may_send: bool) -> CheckStep:
+    """Whether the quota that processes share is within reach.
+
+    Args:
+        place: Where it is, without a password.
+        outage: Why it is out of reach, or None.
+        may_send: Whether requests are sent all the same.
+    """
+    if outage is None:
+        return CheckStep(name="shared", status="ok", detail=f"the quota is shared by {place}")
+    if may_send:
+        detail = f"{outage}; this process keeps to its part of the rate"
+        return CheckStep(name="shared", status="warning", detail=detail, advice=_SHARED_ADVICE)
+    return CheckStep(name="shared", status="failed", detail=outage, advice=_SHARED_ADVICE)
 
 
 def _judged(result: AttemptResult, response: Response | None) -> tuple[CheckStatus, str, str]:

@@ -1,6 +1,8 @@
 """What `client.check()` finds, and what it costs."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +117,37 @@ async def test_tells_of_credentials_that_are_disabled() -> None:
     assert report.ok
     assert report.steps[0].status == "warning"
     assert "1 of 2 credentials refused" in report.steps[0].detail
+
+
+@table(
+    ("changes", "statuses"),
+    [
+        ({"shared": "redis://:hush@127.0.0.1:1"}, {"shared": "failed"}),
+        (
+            {
+                "shared": "redis://:hush@127.0.0.1:1",
+                "shared_fallback": "local",
+                "expected_workers": 2,
+            },
+            {"shared": "warning", "credentials": "ok", "quota": "ok", "clock": "skipped"},
+        ),
+        (
+            {"shared": "file:{}/quota"},
+            {"shared": "ok", "credentials": "ok", "quota": "ok", "clock": "skipped"},
+        ),
+    ],
+)
+async def test_looks_at_the_place_of_a_shared_quota(
+    changes: dict[str, Any], statuses: dict[str, str], tmp_path: Path
+) -> None:
+    """Without it nothing is sent, or this process keeps to its part."""
+    shared = changes["shared"].format(tmp_path)
+    async with _client(Server(), **{**changes, "shared": shared}) as client:
+        report = await client.check()
+
+    assert {step.name: step.status for step in report.steps} == statuses
+    assert ("--shared" in report.steps[0].advice) == (statuses["shared"] != "ok")
+    assert "hush" not in str(report)
 
 
 async def test_says_what_a_lookup_raises() -> None:

@@ -125,7 +125,7 @@ async def test_names_the_quota_in_a_check() -> None:
     server = Server()
     async with InteractionsClient(settings(shared=_NOWHERE), transport=server) as client:
         (step,) = (await client.check()).steps
-    assert (step.name, step.status) == ("quota", "failed")
+    assert (step.name, step.status) == ("shared", "failed")
     assert "redis://***@127.0.0.1:1 has no connection" in step.detail
     assert "CAPILLARY_SHARED" in step.advice
     assert not server.requests
