@@ -25,7 +25,7 @@ DOCUMENTED: Final = orjson.dumps(
 _HEADERS: Final = {"content-type": "application/json"}
 
 
-class _InstantTransport:
+class InstantTransport:
     """Answers every request at once with the same bytes."""
 
     def __init__(self, body: bytes) -> None:
@@ -72,14 +72,14 @@ async def stream(base_url: str) -> AsyncIterator[FetchAll]:
 @asynccontextmanager
 async def instant_documented(_base_url: str) -> AsyncIterator[FetchAll]:
     """`client.stream()` without a network, with the documented answer of 8 messages."""
-    async with _client("http://127.0.0.1", _InstantTransport(DOCUMENTED)) as client:
+    async with _client("http://127.0.0.1", InstantTransport(DOCUMENTED)) as client:
         yield _streaming(client)
 
 
 @asynccontextmanager
 async def instant_empty(_base_url: str) -> AsyncIterator[FetchAll]:
     """`client.stream()` without a network, with answers that have no interactions."""
-    transport = _InstantTransport(orjson.dumps(interactions()))
+    transport = InstantTransport(orjson.dumps(interactions()))
     async with _client("http://127.0.0.1", transport) as client:
         yield _streaming(client)
 

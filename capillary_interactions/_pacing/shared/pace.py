@@ -134,6 +134,9 @@ class SharedPace(LocalPace):
                 admission.loop.call_soon(self._continue_with, before)
         elif waited:
             admission.limits_changed()
+        if waited and not admission.queued:
+            # Those that waited for the reply have left.
+            self._source.give_back(now)
 
     def _continue_with(self, before: tuple[float, float]) -> None:
         self._on_limits_change(self._now(), before)

@@ -17,8 +17,8 @@ local MAX_FIRST, EPSILON, KEPT = {max_first}, {epsilon}, {kept}
 local arg = {{}}
 for i, text in ipairs(ARGV) do arg[i] = tonumber(text) end
 local capacity, rate, horizon, max_pause = unpack(arg, 1, 4)
-local want, unused, seen, used, fill, throttled, pause, gain, ceiling, ceiling_for =
-  unpack(arg, 5, 14)
+local want, ahead, unused, seen, used, fill, throttled, pause, gain, ceiling, ceiling_for =
+  unpack(arg, 5, 15)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
@@ -73,7 +73,7 @@ if fill > 0 then fill_up(start) end
 local delay = math.max(start, empty_at) - now + (1 - capacity) / leak
 local granted = 0
 if start <= now then
-  granted = math.max(0, math.min(want, math.floor((horizon - delay) * leak + 1 + EPSILON)))
+  granted = math.max(0, math.min(want, math.floor((math.min(ahead, horizon) - delay) * leak + 1 + EPSILON)))
 end
 if granted > 0 then
   empty_at = math.max(start, empty_at) + granted / leak
@@ -115,6 +115,7 @@ def arguments(quota: SharedQuota, demand: Demand) -> Sequence[str]:
         quota.horizon,
         quota.max_pause,
         demand.want,
+        demand.ahead,
         demand.unused,
         demand.revision,
         demand.used,

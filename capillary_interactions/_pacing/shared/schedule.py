@@ -15,13 +15,10 @@ from capillary_interactions._pacing.bucket import bucket_parameters, first_after
 
 # Float error: a slot this close to the horizon is within it.
 EPSILON: Final = 1e-9
-# Slots are taken before they are free at most this long, and about this many of them.
-_MAX_HORIZON: Final = 1.0
-SLOTS_AHEAD: Final = 64
-# Of the jitter that a quota allows for, this is for timers that fire late. Where it is less than
-# they may need, slots are not taken ahead.
+# Seconds by which slots may be taken before they are free, at most: for a store far away.
+_HORIZON: Final = 0.25
+# Of the jitter that a quota allows for, this is for timers that fire late.
 _KEPT_SHARE: Final = 0.5
-_MIN_KEEP: Final = 0.005
 
 
 @frozen
@@ -48,8 +45,7 @@ class SharedQuota:
         """The quota of a setting."""
         bucket = bucket_parameters(limit)
         keep = _KEPT_SHARE * bucket.jitter
-        horizon = min(_MAX_HORIZON, SLOTS_AHEAD / bucket.rate) if keep >= _MIN_KEEP else 0.0
-        return cls(bucket.capacity, bucket.rate, horizon, keep, max_pause)
+        return cls(bucket.capacity, bucket.rate, _HORIZON, keep, max_pause)
 
 
 @frozen(kw_only=True)
@@ -58,6 +54,8 @@ class Demand:
 
     Attributes:
         want: Slots to take at most.
+        ahead: Seconds before which a slot may be taken that is not free yet; the quota's horizon at
+            most.
         unused: Slots of the last exchange that will not be used; they are taken back if no process
             has changed the state since.
         revision: The state's revision after that exchange.
@@ -72,6 +70,7 @@ class Demand:
     """
 
     want: int = 0
+    ahead: float = 0.0
     unused: int = 0
     revision: int = 0
     used: float = 0.0
@@ -178,7 +177,8 @@ class Schedule:
         delay = max(start, self.empty_at) - now + (1 - quota.capacity) / self.leak
         granted = 0
         if start <= now:
-            granted = min(demand.want, int((quota.horizon - delay) * self.leak + 1 + EPSILON))
+            ahead = min(demand.ahead, quota.horizon)
+            granted = min(demand.want, int((ahead - delay) * self.leak + 1 + EPSILON))
         if granted > 0:
             self.empty_at = max(start, self.empty_at) + granted / self.leak
             self.revision += 1

@@ -14,23 +14,30 @@ from capillary_interactions._pacing.shared.held_slots import HeldSlots
 from capillary_interactions._pacing.shared.link import StoreLink
 from capillary_interactions._pacing.shared.news import News
 from capillary_interactions._pacing.shared.schedule import (
-    SLOTS_AHEAD,
     Demand,
     Reply,
     SharedQuota,
     without_slots,
 )
 
-# Slots are taken ahead for at most as many seconds, and at most as many: one at a time up to 100
-# a second, and beyond that with some hundred exchanges a second.
-_MAX_AHEAD_TIME: Final = 0.02
-_MAX_AHEAD: Final = 8
-# Seconds for which what other processes learn may be unknown here, and a round trip.
-_MAX_TRUST: Final = 0.02
-# Seconds between two exchanges that grant nothing, at least.
+# Slots that one exchange takes at most; a store far away is asked for more.
+_MAX_WANT: Final = 8
+# At a high rate the waiters of a process wait until several slots are free: some hundred exchanges
+# a second are enough. The bucket holds twice as many, and so none is lost meanwhile.
+_BATCH_TIME: Final = 0.004
+# Seconds between two exchanges that grant nothing: another process may give a slot back.
 _MIN_RETRY: Final = 0.0005
-# Part of an interval by which processes that want the same slot are spread.
-_SPREAD: Final = 0.1
+_MAX_RETRY: Final = 1.0
+# All processes ask for the next slot when it is free, and the first one has it. Each refusal lets a
+# process ask earlier, by this part of an interval or these seconds: what timers can tell apart.
+# After a slot it asks later while others want some.
+_EAGERNESS: Final = 1 / 16
+_MIN_EAGERNESS: Final = 0.001
+_MODESTY: Final = 0.3
+_MIN_MODESTY: Final = 0.001
+_MAX_MODESTY: Final = 0.005
+# Seconds after the last slot of another process for which others are expected to want some.
+_CONTENDED: Final = 2.0
 # While an exchange is in progress: its end wakes the waiters.
 _UNTIL_WOKEN: Final = 1.0
 # Pauses that end within as many seconds are the same one.
@@ -41,8 +48,10 @@ _NO_NEWS: Final = News()
 class SlotSource:
     """The slots of a shared quota, as `SlotBucket` has them.
 
-    An exchange with the store takes the slots that are wanted now, and a few ahead. A slot is used
-    only if the last exchange was a moment ago, for another process may have been throttled.
+    An exchange with the store takes the slots that are free and wanted now; those of a store that
+    takes a while to reply are asked for a moment earlier. None is held for longer, so that neither
+    a process that dies nor one that is late keeps slots from the others, and all of them hear of a
+    cool-down with their next slot.
 
     Args:
         quota: The quota of all processes together.
@@ -71,9 +80,9 @@ class SlotSource:
         self._used = used
         self._on_reply = on_reply
         self._held = HeldSlots(quota.keep)
-        self._trust = min(quota.keep, _MAX_TRUST)
         self._news = _NO_NEWS
         self._urgent = False
+        self._refused = 0
         self._revision = 0
         self._born: float | None = None
         self._clock: Callable[[], float] = lambda: 0.0
@@ -88,18 +97,17 @@ class SlotSource:
 
     def _begin(self) -> None:
         self._held.forget()
-        self._ask_at = self._trusted_until = -math.inf
-        self._free_at = -math.inf
+        self._ask_at = self._free_at = self._contended_until = -math.inf
 
     def consume(self, now: float) -> float:
         """Take a slot and return 0.0; if there is none, only the seconds until there may be."""
         if now < self._limits.blocked_until:
             return self.delay(now)
-        if self._use(now):
+        if self._held.use(now):
             return 0.0
-        if not self._link.busy and now >= self._ask_at and self._is_short(now):
+        if not len(self._held) and not self._link.busy and now >= self._ask_at:
             self._ask(now)
-            if self._use(now):
+            if self._held.use(now):
                 return 0.0
         return self._next_chance(now)
 
@@ -171,29 +179,18 @@ class SlotSource:
         if not self._link.busy:
             self._exchange(self._clock(), Demand(revision=self._revision))
 
-    def _use(self, now: float) -> bool:
-        return now <= self._trusted_until and self._held.use(now)
-
-    def _is_short(self, now: float) -> bool:
-        held, next_at = len(self._held), self._held.next_at
-        if next_at is None or now >= self._check_at(max(next_at, now)):
-            return True
-        return 2 * held <= self._ahead() and self._wanted() > held
-
-    def _check_at(self, at: float) -> float:
-        """When to exchange, so that the reply is recent when a slot is free."""
-        return at - self._link.round_trip if at > self._trusted_until else math.inf
-
-    def _ahead(self) -> int:
-        """How many slots to hold."""
-        rate = self._limits.rate
-        few = max(1, min(_MAX_AHEAD, int(rate * min(self._quota.keep, _MAX_AHEAD_TIME))))
-        return min(SLOTS_AHEAD, few + int(rate * self._link.round_trip))
+    @property
+    def _ahead(self) -> float:
+        """Seconds by which the store is asked before a slot is free."""
+        eager = self._refused * max(_MIN_EAGERNESS, _EAGERNESS / self._limits.rate)
+        return min(self._quota.horizon, max(self._link.round_trip, min(eager, self._quota.keep)))
 
     def _ask(self, now: float) -> None:
-        # One for now, and others ahead for those that wait.
-        want = min(self._wanted(), self._ahead() + 1) - len(self._held)
-        self._exchange(now, Demand(want=max(0, want), revision=self._revision))
+        interval, ahead = self.interval(now), self._ahead
+        free = 1 - int((self._delay_of_next(now) - ahead) / interval)
+        most = _MAX_WANT + int(self._link.round_trip / interval)
+        want = max(1, min(self._wanted(), free, most))
+        self._exchange(now, Demand(want=want, ahead=ahead, revision=self._revision))
 
     def _tell(self, now: float, news: News, *, urgent: bool = False) -> None:
         self._news = self._news.merge(news)
@@ -216,12 +213,12 @@ class SlotSource:
         def done(reply: Reply | None) -> None:
             if reply is None:
                 self._news, self._urgent = news.merge(self._news), self._urgent or urgent
-            self._take_in(reply, wanted=demand.want > 0, at_once=at_once)
+            self._take_in(reply, demand.want, at_once=at_once)
 
         self._link.exchange(demand, done)
         at_once = False
 
-    def _take_in(self, reply: Reply | None, *, wanted: bool, at_once: bool) -> None:
+    def _take_in(self, reply: Reply | None, want: int, *, at_once: bool) -> None:
         now, limits = self._clock(), self._limits
         before = limits.blocked_until, limits.current_rate(now)
         if reply is None:
@@ -231,25 +228,35 @@ class SlotSource:
                 reply = without_slots(reply)
             self._hold(reply, now)
             self._follow(reply, now)
-            refused = wanted and not reply.granted
-            self._ask_at = now + self._wait_after(reply) if refused else -math.inf
+            if want:
+                self._refused = 0 if reply.granted else self._refused + 1
+                self._ask_at = now + self._wait_after(reply, now)
         self._on_reply(before, not at_once)
         self._tell_urgent(now)
 
-    def _wait_after(self, reply: Reply) -> float:
-        wait = max(_MIN_RETRY, reply.delay - self._quota.horizon)
-        # All processes ask for the same slot: let none always be the first.
-        return max(reply.pause, wait + _SPREAD * random() * reply.interval)  # noqa: S311 - no secret
+    def _wait_after(self, reply: Reply, now: float) -> float:
+        """Seconds until the next exchange that wants slots."""
+        interval = reply.interval
+        several = min(_BATCH_TIME / interval, self._quota.capacity / 2, self._wanted())
+        # Those that were refused do not wait for as many.
+        batch = max(0, int(several / (1 + min(1, self._refused))) - 1)
+        delay = reply.delay + (reply.granted + batch) * interval
+        wait = delay - self._ahead
+        if reply.granted and now < self._contended_until:
+            modesty = min(max(_MIN_MODESTY, _MODESTY * interval), _MAX_MODESTY)
+            wait += modesty * (1 + random()) / 2  # noqa: S311 - no secret
+        if not reply.granted:
+            wait = min(max(_MIN_RETRY, wait), _MAX_RETRY)
+        return max(reply.pause, wait)
 
     def _hold(self, reply: Reply, now: float) -> None:
         if reply.born != self._born:
             self._held.forget()
             self._born = reply.born
         self._held.add(reply, now)
-        self._revision, self._trusted_until = (
-            reply.revision,
-            now + self._trust + self._link.round_trip,
-        )
+        if reply.revision - self._revision > (reply.granted > 0):
+            self._contended_until = now + _CONTENDED
+        self._revision = reply.revision
         self._free_at = now + reply.delay + reply.granted * reply.interval
 
     def _follow(self, reply: Reply, now: float) -> None:
@@ -269,7 +276,5 @@ class SlotSource:
     def _next_chance(self, now: float) -> float:
         at = self._held.next_at
         if at is not None and at > now:
-            # If it can be asked now, it has been; the reply wakes the waiters.
-            check_at = max(self._check_at(at), self._ask_at)
-            return (check_at if now < check_at < at else at) - now
+            return at - now
         return _UNTIL_WOKEN if self._link.busy else max(_MIN_RETRY, self._ask_at - now)

@@ -23,6 +23,7 @@ _durations = st.one_of(st.just(0.0), st.floats(0.0, 5.0), st.floats(100.0, 300.0
 _demands = st.builds(
     Demand,
     want=st.integers(0, 40),
+    ahead=st.sampled_from((0.0, 0.01, 1.0)),
     unused=st.sampled_from((0, 0, 1, 3)),
     used=st.sampled_from((0.0, 0.0, 1.0, 20.0)),
     fill=st.booleans(),
@@ -44,7 +45,7 @@ class _Scripted:
     def __init__(self, redis: Redis, quota: SharedQuota) -> None:
         self._redis = redis
         self._quota = quota
-        script = script_of("test").replace(_TIME, "{ARGV[15], ARGV[16]}")
+        script = script_of("test").replace(_TIME, "{ARGV[16], ARGV[17]}")
         assert script != script_of("test")
         self._run = redis.register_script(script)
         redis.delete("test")

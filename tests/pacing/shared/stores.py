@@ -25,6 +25,7 @@ LIMITS: Final = st.builds(
 DEMANDS: Final = st.builds(
     Demand,
     want=st.integers(0, 40),
+    ahead=st.just(0.0) | st.floats(0, 0.1),
     unused=st.integers(0, 3),
     revision=st.integers(0, 30),
     used=st.just(0.0) | st.floats(0, 3),

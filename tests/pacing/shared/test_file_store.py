@@ -29,6 +29,7 @@ from tests.tables import table
 
 _LIMIT: Final = RateLimit(1000, 1.0)
 _KEY: Final = quota_key("basic:user:secret", "https://eu.api.capillarytech.com", _LIMIT)
+_WANTED: Final = Demand(want=1, ahead=0.1)
 # An hour after the boot.
 _NOW: Final = 3600.0
 
@@ -81,8 +82,8 @@ def test_processes_with_one_key_share_and_others_do_not(path: Path) -> None:
     keys = [quota_key(*setting) for setting in settings]
     assert len(set(keys)) == len(keys)
     for key in keys:
-        assert _ask(_store(path, key=key), Demand(want=1)).revision == 1
-        assert _ask(_store(path, key=key), Demand(want=1)).revision == 2
+        assert _ask(_store(path, key=key), _WANTED).revision == 1
+        assert _ask(_store(path, key=key), _WANTED).revision == 2
     assert len(list(path.parent.iterdir())) == len(keys)
     assert not any(b"secret" in file.read_bytes() for file in path.parent.iterdir())
 
@@ -95,9 +96,9 @@ def test_the_file_is_the_users_own(path: Path) -> None:
 
 def test_begins_full_where_there_is_no_state(path: Path) -> None:
     """The file may have been deleted while processes used it; after a boot there were none."""
-    assert _ask(_store(path), Demand(want=1)).delay > 0
-    assert _ask(_store(path, boot="next"), Demand(want=1)).delay < 0
-    assert _ask(_store(path, boot="another", now=0.001), Demand(want=1)).delay > 0
+    assert _ask(_store(path), _WANTED).delay > 0
+    assert _ask(_store(path, boot="next"), _WANTED).delay < 0
+    assert _ask(_store(path, boot="another", now=0.001), _WANTED).delay > 0
 
 
 @table(
@@ -116,7 +117,7 @@ def test_begins_full_with_a_damaged_file(path: Path, damage: Callable[[bytes], b
     _ask(store, Demand(pause=500.0))
     file = _file(path)
     file.write_bytes(damage(file.read_bytes()))
-    reply = _ask(store, Demand(want=1))
+    reply = _ask(store, _WANTED)
     assert reply.pause == 0
     assert 0 < reply.delay < 0.1
     assert _ask(_store(path), Demand()).revision == reply.revision
@@ -175,7 +176,7 @@ def test_finds_the_file_that_others_use(path: Path) -> None:
     first, second = _store(path), _store(path)
     born = _ask(first, Demand()).born
     _file(path).unlink()
-    assert _ask(second, Demand(want=1)).delay > 0
+    assert _ask(second, _WANTED).delay > 0
     assert _ask(first, Demand()).revision == _ask(second, Demand()).revision == 1
     assert born == _NOW
 
@@ -185,8 +186,8 @@ def test_two_machines_with_one_file_do_not_alternate(path: Path) -> None:
     first = _store(path, boot="machine 1")
     second = _store(path, boot="machine 2")
     with pytest.raises(StoreError, match=r"used by another machine.*redis://"):
-        first.exchange_now(Demand(want=1))
-    assert _ask(second, Demand(want=1)).granted == 1
+        first.exchange_now(_WANTED)
+    assert _ask(second, _WANTED).granted == 1
 
 
 async def test_waits_for_a_lock_without_blocking_the_loop(path: Path) -> None:
@@ -194,14 +195,14 @@ async def test_waits_for_a_lock_without_blocking_the_loop(path: Path) -> None:
     store = _store(path)
     with _file(path).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert store.exchange_now(Demand(want=1)) is None
+        assert store.exchange_now(_WANTED) is None
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
-                await store.exchange(Demand(want=1))
+                await store.exchange(_WANTED)
         fcntl.flock(file, fcntl.LOCK_UN)
-    assert (await store.exchange(Demand(want=1))).revision == 1
+    assert (await store.exchange(_WANTED)).revision == 1
     await store.close()
-    assert (await store.exchange(Demand(want=1))).revision == 2
+    assert (await store.exchange(_WANTED)).revision == 2
 
 
 def test_survives_kill_9_at_any_moment(path: Path) -> None:

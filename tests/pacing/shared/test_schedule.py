@@ -1,7 +1,6 @@
 """The law of a shared quota, whatever its processes do and in whichever order."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from attrs import define, evolve, field
 from hypothesis import given, settings
@@ -70,7 +69,8 @@ def test_no_window_holds_more_than_the_quota(
             del process.held[keep:]
         elif fate == "killed":
             process.held.clear()
-        demand = Demand(want=want, unused=unused, revision=process.revision)
+        ahead = quota.horizon if index % 2 else 0.0
+        demand = Demand(want=want, ahead=ahead, unused=unused, revision=process.revision)
         reply = schedule.exchange(quota, demand, now)
         sent += [at + lateness * quota.keep for at in process.take(reply, now)]
     for process in processes:
@@ -113,42 +113,34 @@ def test_gives_out_nearly_all_of_the_quota(limit: RateLimit, processes: int) -> 
     while (now := min(at)) < end:
         reply = schedule.exchange(quota, Demand(want=4), now)
         granted += reply.granted
-        ahead = 0.0 if reply.granted else quota.horizon
-        after = reply.delay + reply.granted * reply.interval - ahead
+        after = reply.delay + reply.granted * reply.interval
         at[at.index(now)] = now + max(1e-6, after)
     assert granted >= 0.95 * (end / limit.per) * limit.requests - 1
 
 
-def test_processes_that_always_want_more_take_turns() -> None:
-    """Each gets the slot after those of the others that asked before it."""
-    schedule, quota = _empty(RateLimit(20, 1))
-    first = [schedule.exchange(quota, Demand(want=1), 0.0).delay for _ in range(4)]
-    again = [0.1 + schedule.exchange(quota, Demand(want=1), 0.1).delay for _ in range(4)]
-    gaps = [later - earlier for earlier, later in pairwise(first + again)]
-    assert [round(gap * quota.rate, 6) for gap in gaps] == [1.0] * 7
-
-
-def test_gives_no_slots_beyond_the_horizon() -> None:
-    """And says when the next one will be free."""
-    schedule, quota = _empty(RateLimit(20, 1))
-    reply = schedule.exchange(quota, Demand(want=100), 0.0)
-    assert reply.granted == int(quota.horizon * quota.rate + quota.capacity)
-    refused = schedule.exchange(quota, Demand(want=1), 0.0)
-    assert refused.granted == 0
-    assert refused.delay > quota.horizon
-    assert schedule.exchange(quota, Demand(want=1), refused.delay - quota.horizon).granted == 1
+def test_gives_slots_a_moment_before_they_are_free() -> None:
+    """As long before as a reply takes, but no longer than the quota allows."""
+    schedule, quota = _empty(RateLimit(200, 1))
+    assert schedule.exchange(quota, Demand(want=100), 0.0).granted == 2
+    refused = schedule.exchange(quota, Demand(want=1, ahead=0.004), 0.0)
+    assert (refused.granted, round(refused.delay, 4)) == (0, 0.0051)
+    ahead = schedule.exchange(quota, Demand(want=100, ahead=0.006), 0.0)
+    assert (ahead.granted, ahead.delay) == (1, refused.delay)
+    most = schedule.exchange(quota, Demand(want=100, ahead=60.0), 1.0).granted
+    assert most == 2 + int(quota.horizon * quota.rate)
 
 
 def test_takes_back_the_last_slots_only() -> None:
     """A slot before another process's would leave a hole that a second one cannot use."""
     schedule, quota = _empty(RateLimit(20, 1))
-    mine = schedule.exchange(quota, Demand(want=2), 0.0)
+    mine = schedule.exchange(quota, Demand(want=1), 0.0)
     empty_at = schedule.empty_at
     schedule.exchange(quota, Demand(unused=1, revision=mine.revision), 0.0)
     assert round((empty_at - schedule.empty_at) * quota.rate, 6) == 1
-    theirs = schedule.exchange(quota, Demand(want=1), 0.0)
+    mine = schedule.exchange(quota, Demand(want=1), 0.0)
+    theirs = schedule.exchange(quota, Demand(want=1), 0.1)
     empty_at = schedule.empty_at
-    schedule.exchange(quota, Demand(unused=1, revision=mine.revision), 0.0)
+    schedule.exchange(quota, Demand(unused=1, revision=mine.revision), 0.1)
     assert schedule.empty_at == empty_at
     assert theirs.revision > mine.revision
 
@@ -160,8 +152,8 @@ def test_a_pause_of_one_process_is_one_of_all() -> None:
     reply = schedule.exchange(quota, Demand(want=1, pause=5.0), 10.0)
     assert (reply.granted, reply.pause) == (0, 20.0)
     assert round(reply.delay, 6) == round(20.0 + 1 / quota.rate, 6)
-    after = schedule.exchange(quota, Demand(want=30), 30.0)
-    assert min(_free_times(after, 0.0)) == after.delay > 0
+    assert schedule.exchange(quota, Demand(want=30), 30.0).granted == 0
+    assert schedule.exchange(quota, Demand(want=30), 30.0 + 1 / quota.rate).granted == 1
 
 
 def test_one_refusal_that_many_processes_report_lowers_the_rate_once() -> None:
