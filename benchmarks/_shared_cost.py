@@ -38,7 +38,7 @@ async def print_costs(places: Mapping[str, str | None]) -> None:
                     "http://127.0.0.1",
                     limit,
                     transport=InstantTransport(DOCUMENTED),
-                    **({} if shared is None else {"shared": shared}),
+                    shared=shared,
                 )
                 async with client:
                     await _look_up(client, at_once, at_once)

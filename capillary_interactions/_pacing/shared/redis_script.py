@@ -73,7 +73,8 @@ if fill > 0 then fill_up(start) end
 local delay = math.max(start, empty_at) - now + (1 - capacity) / leak
 local granted = 0
 if start <= now then
-  granted = math.max(0, math.min(want, math.floor((math.min(ahead, horizon) - delay) * leak + 1 + EPSILON)))
+  ahead = math.min(ahead, horizon)
+  granted = math.max(0, math.min(want, math.floor((ahead - delay) * leak + 1 + EPSILON)))
 end
 if granted > 0 then
   empty_at = math.max(start, empty_at) + granted / leak

@@ -39,7 +39,7 @@ def _store(address: str, key: str = "test", seconds: float = 5.0) -> RedisStore:
 async def _once(address: str, key: str = "test", seconds: float = 5.0) -> Reply:
     store = _store(address, key, seconds)
     try:
-        return await store.exchange(Demand(want=1))
+        return await store.exchange(Demand(want=1, ahead=0.1))
     finally:
         await store.close()
 
@@ -187,7 +187,7 @@ def test_serves_one_event_loop_after_the_other(address: Address) -> None:
 
 
 async def _use(store: RedisStore, *, close: bool) -> Reply:
-    reply = await store.exchange(Demand(want=1))
+    reply = await store.exchange(Demand(want=1, ahead=0.1))
     if close:
         await store.close()
     return reply
