@@ -91,9 +91,10 @@ def named_profile(type_: type, environ: Mapping[str, str]) -> "Profile | None":
 
 def _without_address(profile: "Profile | None") -> str:
     where = "" if profile is None else f", and {profile.label} has no base_url"
+    way = "; or name a profile (CAPILLARY_PROFILE, --profile)" if profile is None else ""
     return (
         f"CAPILLARY_BASE_URL is not set (and base_url not given){where}: the URL in your account, "
-        f"or a cluster: {CLUSTER_NAMES}"
+        f"or a cluster: {CLUSTER_NAMES}{way}"
     )
 
 

@@ -32,6 +32,7 @@ def _last(ran: Ran) -> dict[str, Any]:
 
 def test_finds_everything_in_order(settings: dict[str, str], server: SandboxProcess) -> None:
     """By the real program: one connection to look at, one question, exit code 0."""
+    server.reset_counts()
     with started("check", "--rate", "9/1", **settings) as process:
         ran = ended(process)
 
