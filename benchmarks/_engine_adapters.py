@@ -53,7 +53,10 @@ def _by_spark(customers: Path, out: str, done: str) -> None:
 
     from capillary_interactions.engines.spark import enrich_dataframe  # noqa: PLC0415
 
-    spark = SparkSession.builder.master(f"local[{_WORKERS},4]").getOrCreate()
+    # Else times are written in a type that has no zone.
+    times = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+    builder = SparkSession.builder.master(f"local[{_WORKERS},4]").config(map=times)
+    spark = builder.getOrCreate()
     results = enrich_dataframe(
         spark.read.parquet(str(customers)),
         ClientConfig.from_env(),

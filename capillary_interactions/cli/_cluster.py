@@ -72,7 +72,8 @@ _PIPE: Final = "-"
         type=COUNT,
         default=2,
         show_default=True,
-        help="How many workers look customers up at once; each has its part of the quota.",
+        help="How many workers look customers up at once; each has its part of the quota, or as "
+        "much as the others leave with --shared.",
     ),
 )
 @section(
@@ -162,6 +163,11 @@ def cluster(
         raise CannotStartError(str(error)) from None
     name = identifier_name(identifier, custom_identifier)
     config = config_of(settings, may_ask=list_ != _PIPE)
+    if address is not None and config is not None and (config.shared or "").startswith("file:"):
+        raise CannotStartError(
+            "--shared (CAPILLARY_SHARED) with a file is for the processes of one machine, and "
+            "--address has workers on others: give redis://, or leave it out"
+        )
     with usage_errors(ValueError):
         request = ClusterRequest(
             customers=customers_of(list_, name, reading),

@@ -1,20 +1,19 @@
-"""A client in an event loop and a thread of its own: one for each configuration and process."""
+"""A worker's client: one for each configuration and process, in the thread of synchronous ones."""
 
 import asyncio
-import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import wait
+from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions.jobs._run.stop_rules import FirstAnswer
+from capillary_interactions.sync._loop_thread import hold_loop_thread
 
 _T = TypeVar("_T")
 _TICK: Final = 0.25
-_CLOSE_TIMEOUT: Final = 5.0
 
 
 class WorkerClient:
@@ -30,45 +29,37 @@ class WorkerClient:
         self.client = InteractionsClient(config)
         self.first_answer = FirstAnswer()
         self.unanswered = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="capillary_interactions", daemon=True
-        )
-        self._thread.start()
+        self._thread = hold_loop_thread(self.client.aclose)
 
     def run(self, coroutine: Coroutine[Any, Any, _T], tick: Callable[[], None]) -> _T:
         """Run a coroutine to its end, and call `tick` four times a second and at the end.
 
         An interruption of this thread cancels the coroutine.
         """
-        ended = threading.Event()
-        running = asyncio.run_coroutine_threadsafe(_announced(coroutine, ended), self._loop)
+        ticks: SimpleQueue[Any] = SimpleQueue()
         try:
-            while not ended.wait(_TICK):
-                tick()
+            return self._thread.start(_ticking(coroutine, ticks), ticks).result(lambda _: tick())
         finally:
-            if not ended.is_set():
-                running.cancel()
-                ended.wait(_CLOSE_TIMEOUT)
             tick()
-        return running.result()
 
     def close(self) -> None:
-        """End its requests, and its thread."""
-        closing = asyncio.run_coroutine_threadsafe(self.client.aclose(), self._loop)
-        wait([closing], _CLOSE_TIMEOUT)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_CLOSE_TIMEOUT)
-        if not self._thread.is_alive():
-            self._loop.close()
+        """End its requests, and its part of the thread."""
+        self._thread.run(self.client.aclose)
+        self._thread.release(self.client.aclose)
 
 
-async def _announced(coroutine: Coroutine[Any, Any, _T], ended: threading.Event) -> _T:
-    # A future that is cancelled is done before its coroutine is.
+async def _ticking(coroutine: Coroutine[Any, Any, _T], ticks: "SimpleQueue[Any]") -> _T:
+    ticking = asyncio.create_task(_tick(ticks))
     try:
         return await coroutine
     finally:
-        ended.set()
+        ticking.cancel()
+
+
+async def _tick(ticks: "SimpleQueue[Any]") -> None:
+    while True:
+        await asyncio.sleep(_TICK)
+        ticks.put(None)
 
 
 # Threads and connections of a process are not those of one that is forked from it.
@@ -92,6 +83,3 @@ def close_clients() -> None:
         clients = [_clients.pop(key) for key in own]
     for client in clients:
         client.close()
-
-
-atexit.register(close_clients)

@@ -113,6 +113,21 @@ def test_says_which_extra_an_engine_needs(
     assert not folder.out.exists()
 
 
+def test_shares_no_file_with_other_machines(
+    folder: _Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each of them would have the whole quota; one machine may."""
+    shared = f"file:{tmp_path / 'quota'}"
+    one = folder.cluster("--shared", shared)
+    with monkeypatch.context() as installed:
+        installed.setattr("capillary_interactions.engines._cluster.engine.find_spec", bool)
+        cluster = folder.cluster("--shared", shared, "--engine", "ray", "--address", "auto")
+
+    assert (one.code, cluster.code) == (0, 2)
+    assert "is for the processes of one machine" in cluster.err
+    assert list(tmp_path.glob("quota*"))
+
+
 def test_stops_early_for_refused_credentials(folder: _Folder) -> None:
     """The same command goes on; with other settings it does not."""
     refused = folder.cluster(CAPILLARY_PASSWORD="wrong")

@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
+from attrs import evolve
 
 from capillary_interactions import (
     AuthenticationError,
@@ -180,7 +181,10 @@ def test_divides_the_quota(rate: RateLimit, workers: int, part: RateLimit) -> No
     """Together the workers never have more than all of it."""
     config = ClientConfig("eu", BasicAuth("x", "y"), rate=rate)
 
+    shared = evolve(config, shared="file:/run/capillary.quota")
+
     assert divided(config, workers).rate == part
+    assert divided(shared, workers) is shared
     assert part.requests * workers <= rate.requests
 
 

@@ -65,5 +65,10 @@ def engine_of(name: str, workers: int, address: str | None) -> Callable[[], Engi
             f"{module} is not installed; --engine {name} needs the extra {extra}: "
             f"pip install 'capillary_interactions[{extra}]'"
         )
-    start: Callable[[int, str | None], Engine] = import_module(f"{__package__}.on_{name}").start
-    return lambda: start(workers, address)
+
+    def start() -> Engine:
+        module = import_module(f"{__package__}.on_{name}")
+        engine: Engine = module.start(workers, address)
+        return engine
+
+    return start
