@@ -76,7 +76,7 @@ class Job(JobResults, JobOutcomes):
         Args:
             path: Its file, a SQLite database that only its owner can read. It is made by `run`.
             customers: The list; may be left out for a job that is there already, whose list is
-                then the one it began with.
+                then the one it began with; once read, it is not looked at for more rows.
             network: Only interactions of this network.
             type: Only interactions of this type.
 

@@ -4,6 +4,7 @@ import gzip
 import io
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks._results import answers
 from capillary_interactions.jobs import CustomerList, Job, JobChangedError, Report
+from capillary_interactions.jobs._store.store import Store
 from capillary_interactions.sandbox import Sandbox
 from tests.tables import table
 
@@ -64,6 +66,13 @@ _GROWN = [
 ]  # fmt: skip
 
 
+def _known_size(job_path: Path) -> int:
+    """The size of the list by which the next run knows that it need not be read."""
+    with closing(Store(job_path)) as store:
+        size: int = store.metadata("stamp")["size"]
+    return size
+
+
 async def test_goes_on_with_the_new_rows_of_each_format(sandbox: Sandbox, tmp_path: Path) -> None:
     """What counts is the rows, not the bytes; the result is that of the long list alone."""
     async with Sandbox(unknown=0) as other:
@@ -79,6 +88,7 @@ async def test_goes_on_with_the_new_rows_of_each_format(sandbox: Sandbox, tmp_pa
             assert (first.status.rows, report.status.rows, report.run.asked) == (3, 5, 2), name
             assert report.complete
             assert report.status.blank == fresh.status.blank
+            assert _known_size(folder / "a.job") == len(after)
             ours, expected = [await exported(folder / f"{job}.job", f"{job}.csv") for job in "ab"]
             assert answers(ours) == answers(expected)
             assert set(_asked(sandbox).values()) == {number + 1}

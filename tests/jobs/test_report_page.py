@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from collections import Counter
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -188,6 +189,26 @@ async def test_takes_no_text_for_markup(tmp_path: Path, job_path: Path) -> None:
     assert "919738522695" not in written
     assert "x.person" not in written
     assert "No message has a date that can be read." in page.words
+
+
+async def test_counts_what_is_refreshed_and_forgotten(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """Also where customers are still to be asked once more."""
+    path = mobiles(tmp_path / "l.csv", range(20))
+    await run_job(sandbox, path, job_path)
+    async with Job.open(job_path) as job:
+        await job.forget("mobile", mobile(1))
+    await run_job(sandbox, path, job_path, refresh=timedelta(), limit=5)
+    page = read_page(await report_of(job_path))
+
+    assert (page.tiles["Rows"], page.tiles["Done"]) == ("19", "19")
+    assert "5 answers refreshed · 1 row of customers who are forgotten" in page.words
+    text = (
+        "14 customers still to be asked once more; the last run stopped: its limit was 5 customers"
+    )
+    assert text in page.words
+    assert "100.0 %" in page.tables["Rows by how they ended"][1]
 
 
 async def test_reads_a_job_that_is_half_done(

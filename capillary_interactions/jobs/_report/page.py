@@ -62,7 +62,7 @@ def _template() -> Template:
 def _header(summary: JobSummary) -> str:
     status, total = summary.status, summary.total
     figures = (
-        ("Rows", f"{status.rows:,}" if status.whole else f"{status.rows:,} or more"),
+        ("Rows", f"{_rows(status):,}" if status.whole else f"{_rows(status):,} or more"),
         ("Done", f"{status.done:,}"),
         ("Requests", f"{total.requests:,}"),
         ("Retries", f"{total.retries:,}"),
@@ -74,6 +74,10 @@ def _header(summary: JobSummary) -> str:
         f"<p>{escaped(' · '.join(_facts(summary)))}</p>"
         f'<p class="state">{escaped(_state(summary))}</p>{stat_tiles(figures)}'
     )
+
+
+def _rows(status: JobStatus) -> int:
+    return status.rows - status.forgotten
 
 
 def _quota_used(total: RunFigures) -> str:
@@ -96,6 +100,10 @@ def _facts(summary: JobSummary) -> Iterator[str]:
         yield f"{pluralise(summary.total.throttled, 'request')} throttled"
     if status.duplicates:
         yield f"{pluralise(status.duplicates, 'row')} with the customer of an earlier row"
+    if summary.total.refreshed:
+        yield f"{pluralise(summary.total.refreshed, 'answer')} refreshed"
+    if status.forgotten:
+        yield f"{pluralise(status.forgotten, 'row')} of customers who are forgotten"
     if status.blank:
         yield f"{pluralise(status.blank, 'blank line')} skipped"
 
@@ -106,6 +114,8 @@ def _state(summary: JobSummary) -> str:
         return "Every row has ended"
     if status.open:
         left = f"{pluralise(status.open, 'row')} still open"
+    elif status.stale:
+        left = f"{pluralise(status.stale, 'customer')} still to be asked once more"
     else:
         left = "The list has not been read to its end"
     return f"{left}; the last run stopped: {stopped}" if stopped else left
@@ -120,7 +130,7 @@ def _endings(status: JobStatus) -> str:
         for label, role, number in endings
     ]
     description = ", ".join(f"{number:,} {label}" for label, _, number in endings)
-    rows = [(label, number, share(number, status.rows)) for label, _, number in endings]
+    rows = [(label, number, share(number, _rows(status))) for label, _, number in endings]
     title = "Rows by how they ended"
     return section(
         "endings",

@@ -58,6 +58,8 @@ class JobSummary:
             waited=sum(run.waited for run in figures),
             served=sum(run.served for run in figures),
             quota=allowed / seconds if seconds else 0.0,
+            refreshed=sum(run.refreshed for run in figures),
+            kept=sum(run.kept for run in figures),
             stopped=figures[-1].stopped if figures else None,
         )
 
