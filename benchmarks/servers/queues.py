@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any, Final, Protocol
 
 import aio_pika
 import nats
+from aiobotocore.session import get_session  # type: ignore[import-untyped] # likewise
 from aiokafka import (  # type: ignore[import-untyped] # it has no py.typed
     AIOKafkaConsumer,
     AIOKafkaProducer,
@@ -25,6 +27,8 @@ from capillary_interactions.integrations.rabbitmq import REASON as RABBIT_REASON
 from capillary_interactions.integrations.rabbitmq import RabbitEvents
 from capillary_interactions.integrations.redis_streams import REASON as REDIS_REASON
 from capillary_interactions.integrations.redis_streams import RedisEvents
+from capillary_interactions.integrations.sqs import REASON as SQS_REASON
+from capillary_interactions.integrations.sqs import SqsEvents
 
 _GROUP: Final = "interactions"
 BATCH: Final = 8
@@ -329,9 +333,106 @@ class KafkaQueue:
             return letters
 
 
+@cache
+def _aws() -> Any:
+    """One session: each reads the descriptions of AWS anew, which takes half a second."""
+    return get_session()
+
+
+class SqsQueue:
+    """A standard queue."""
+
+    def __init__(self, address: str, name: str) -> None:
+        self.name = name
+        self._endpoint = f"http://{address}"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Any]:
+        """A client of SQS."""
+        async with _aws().create_client(
+            "sqs",
+            region_name="us-east-1",
+            endpoint_url=self._endpoint,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",  # noqa: S106 - this server takes all
+        ) as client:
+            yield client
+
+    def url(self, name: str) -> str:
+        """Where it is."""
+        return f"{self._endpoint}/123456789012/{name}"
+
+    async def fill(self, events: Sequence[str]) -> None:
+        """Make both queues, and send messages."""
+        async with self.open() as client:
+            for name in (self.name, f"{self.name}_dead"):
+                await client.create_queue(QueueName=name)
+            for start in range(0, len(events), 10):
+                entries = enumerate(events[start : start + 10])
+                await client.send_message_batch(
+                    QueueUrl=self.url(self.name),
+                    Entries=[{"Id": str(n), "MessageBody": event} for n, event in entries],
+                )
+
+    @asynccontextmanager
+    async def read(self, in_flight: int) -> AsyncIterator[SqsEvents]:  # noqa: ARG002 - RabbitMQ's
+        """Receive."""
+        async with (
+            self.open() as client,
+            SqsEvents(
+                client,
+                self.url(self.name),
+                dead=self.url(f"{self.name}_dead"),
+                batch=BATCH,
+                # Whole seconds, and Moto is slow.
+                visibility_timeout=3,
+                wait=1,
+            ) as events,
+        ):
+            yield events
+
+    def text(self, message: Any) -> str:
+        """The whole of it."""
+        return str(message.body)
+
+    async def _count(self, name: str) -> int:
+        async with self.open() as client:
+            answer = await client.get_queue_attributes(
+                QueueUrl=self.url(self.name), AttributeNames=["All"]
+            )
+            return int(answer["Attributes"][name])
+
+    async def left(self) -> int:
+        """Visible or not."""
+        visible = await self._count("ApproximateNumberOfMessages")
+        return visible + await self.held()
+
+    async def held(self) -> int:
+        """Not visible."""
+        return await self._count("ApproximateNumberOfMessagesNotVisible")
+
+    async def dead(self) -> list[tuple[str, str]]:
+        """The other queue."""
+        letters = []
+        async with self.open() as client:
+            while received := (
+                await client.receive_message(
+                    QueueUrl=self.url(f"{self.name}_dead"),
+                    MaxNumberOfMessages=10,
+                    MessageAttributeNames=["All"],
+                )
+            ).get("Messages"):
+                letters += [
+                    (each["Body"], each["MessageAttributes"][SQS_REASON]["StringValue"])
+                    for each in received
+                ]
+        return letters
+
+
 QUEUES: Final[dict[str, type[Queue]]] = {
     "redis": RedisQueue,
     "nats": NatsQueue,
     "rabbitmq": RabbitQueue,
     "kafka": KafkaQueue,
+    "sqs": SqsQueue,
 }

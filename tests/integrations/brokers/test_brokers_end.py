@@ -20,6 +20,7 @@ _PROCESSES = {
     "nats": "nats-server",
     "rabbitmq": "erl_child_setup",
     "kafka": "tansu",
+    "sqs": "moto_server",
 }
 _STARTER = """
 import sys

@@ -1,6 +1,7 @@
 """Recipes for events run, on real brokers."""
 
 import asyncio
+import json
 import os
 import signal
 from collections import Counter
@@ -16,7 +17,7 @@ from faststream.rabbit import RabbitBroker
 from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
-from benchmarks.servers.queues import KafkaQueue
+from benchmarks.servers.queues import KafkaQueue, SqsQueue
 from capillary_interactions import (
     Found,
     Identifier,
@@ -102,6 +103,38 @@ async def test_reads_kafka_in_its_order(address: Address, sandbox: Sandbox) -> N
         stops[0]()
         await running
     assert all(offsets == list(range(len(offsets))) for offsets in stored.values())
+
+
+async def test_reads_sqs_as_the_environment_says(
+    address: Address, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endpoint, region and credentials as for every AWS client; dead letters by the policy."""
+    queues = SqsQueue(address("sqs"), "recipe")
+    for name, value in {
+        "ENDPOINT_URL": f"http://{address('sqs')}",
+        "DEFAULT_REGION": "us-east-1",
+        "ACCESS_KEY_ID": "any",
+        "SECRET_ACCESS_KEY": "any",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    stored: list[str] = []
+
+    async def store(outcome: Outcome) -> None:
+        stored.append(json.loads(outcome.item.body)["mobile"])
+
+    await queues.fill(['{"mobile": "919738520001"}', "no JSON", '{"mobile": "919738520002"}'])
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:recipe_dead"}
+    async with queues.open() as sqs, InteractionsClient(sandbox.client_config()) as client:
+        attributes = {"RedrivePolicy": json.dumps({**policy, "maxReceiveCount": 100})}
+        url = queues.url("recipe")
+        await sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        running = asyncio.create_task(run("sqs")["main"](client, url, store, [signal.SIGTERM]))
+        await _until(lambda: len(stored) == 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await running == ConsumerReport(acknowledged=2, rejected=1)
+    assert sorted(stored) == ["919738520001", "919738520002"]
+    assert await queues.left() == 0
+    assert [body for body, _ in await queues.dead()] == ["no JSON"]
 
 
 async def _rabbit(address: str) -> tuple[Any, Callable[[dict[str, str]], Any]]:
