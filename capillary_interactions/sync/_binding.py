@@ -50,7 +50,7 @@ class Binding:
             if self._closed:
                 raise RuntimeError(_CLOSED)
             if self._thread is None:
-                self._thread = hold_loop_thread(self._aclose)
+                self._thread = hold_loop_thread(self._aclose, self._aclose)
                 self._finalizer = weakref.finalize(self, _abandon, self._thread, self._aclose)
                 self._finalizer.atexit = False  # the thread closes all clients then
             return self._thread

@@ -62,7 +62,7 @@ class Job(JobResults):
 
     def __enter__(self) -> Self:
         """Open it, if it exists."""
-        self._thread = hold_loop_thread()
+        self._thread = hold_loop_thread(self._holder)
         try:
             self._thread.run(self._job.__aenter__)
         except BaseException:
@@ -81,7 +81,7 @@ class Job(JobResults):
     def _release(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.release()
+            thread.release(self._holder)
 
     @property
     def is_running(self) -> bool:

@@ -19,6 +19,7 @@ class JobResults:
     def __init__(self, job: AsyncJob) -> None:
         self._job = job
         self._thread: LoopThread | None = None
+        self._holder = object()
 
     @property
     def path(self) -> Path:

@@ -8,10 +8,10 @@ import asyncio
 import atexit
 import logging
 import os
+import queue
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
 
 from capillary_interactions._client.loop_factory import loop_factory
@@ -45,10 +45,17 @@ class LoopThread:
         # Reentrant, as `_Shared.lock`: a collected client is released in the middle of anything.
         self._lock = threading.RLock()
         self._ended = False
-        self._holders: list[Closer | None] = []
+        self._holders: dict[object, Closer | None] = {}
         self._thread = threading.Thread(
             target=self._run, name="capillary-interactions", daemon=True
         )
+
+    def start_thread(self) -> None:
+        """Start the thread.
+
+        Raises:
+            RuntimeError: There are too many.
+        """
         try:
             self._thread.start()
         except RuntimeError:
@@ -93,7 +100,7 @@ class LoopThread:
             )
 
     def start(
-        self, coroutine: Coroutine[Any, Any, _T], messages: "SimpleQueue[Any] | None" = None
+        self, coroutine: Coroutine[Any, Any, _T], messages: "queue.SimpleQueue[Any] | None" = None
     ) -> Call[_T]:
         """Start a coroutine, in the context of the thread that calls; do not wait.
 
@@ -104,7 +111,7 @@ class LoopThread:
         Raises:
             ClosedLoopError: All clients are closed, or the interpreter is ending.
         """
-        call = Call(coroutine, self._loop, SimpleQueue() if messages is None else messages)
+        call = Call(coroutine, self._loop, queue.SimpleQueue() if messages is None else messages)
         with self._lock:
             if not self._ended:
                 self._loop.call_soon_threadsafe(call.start, self._tasks)
@@ -132,16 +139,16 @@ class LoopThread:
 
         return self.run(called)
 
-    def hold(self, closer: Closer | None = None) -> None:
-        """Keep it running; `closer` is run if the interpreter ends before the release."""
-        self._holders.append(closer)
+    def hold(self, holder: object, closer: Closer | None) -> None:
+        """Keep it running; see `hold_loop_thread`."""
+        self._holders[holder] = closer
 
-    def release(self, closer: Closer | None = None, *, wait: bool = True) -> None:
-        """Stop it, if no one else holds it."""
+    def release(self, holder: object, *, wait: bool = True) -> None:
+        """Stop it, if nothing else holds it."""
         if self.process != os.getpid():
             return  # its thread is not in this process
         with _Shared.lock:
-            self._holders.remove(closer)
+            del self._holders[holder]
             if self._holders:
                 return
             if _Shared.thread is self:
@@ -162,14 +169,14 @@ class LoopThread:
         call = self.start(self._close_all())
         try:
             call.messages.get(timeout=_EXIT_TIMEOUT)
-        except Empty:
+        except queue.Empty:
             _LOGGER.warning("synchronous clients could not be closed as the interpreter ended")
             return
         self._end()
         self._thread.join(_EXIT_TIMEOUT)
 
     async def _close_all(self) -> None:
-        closers = [closer() for closer in self._holders if closer is not None]
+        closers = [closer() for closer in self._holders.values() if closer is not None]
         await asyncio.gather(*closers, return_exceptions=True)
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
@@ -192,23 +199,36 @@ class _Shared:
             cls.thread = None
 
 
-def hold_loop_thread(closer: Closer | None = None) -> LoopThread:
-    """The thread of this process, started if there is none; to be released with the same closer."""
+def hold_loop_thread(holder: object, closer: Closer | None = None) -> LoopThread:
+    """The thread of this process, started if there is none.
+
+    Args:
+        holder: Keeps it running until it is released by the same one.
+        closer: Run if the interpreter ends before that.
+    """
     with _Shared.lock:
-        if _Shared.thread is None:
-            _Shared.thread = LoopThread()
-        _Shared.thread.hold(closer)
-        return _Shared.thread
+        thread = _Shared.thread
+        if thread is None:
+            # Known before it is started: with gevent another greenlet may come here meanwhile.
+            thread = _Shared.thread = LoopThread()
+            try:
+                thread.start_thread()
+            except BaseException:
+                _Shared.thread = None
+                raise
+        thread.hold(holder, closer)
+        return thread
 
 
 @contextmanager
 def loop_thread() -> Iterator[LoopThread]:
     """The thread of this process, for a block."""
-    thread = hold_loop_thread()
+    holder = object()
+    thread = hold_loop_thread(holder)
     try:
         yield thread
     finally:
-        thread.release()
+        thread.release(holder)
 
 
 @atexit.register

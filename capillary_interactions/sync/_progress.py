@@ -1,8 +1,8 @@
 """Progress of a long call, reported in the thread that waits for it."""
 
+import queue
 import threading
 from collections.abc import Callable, Coroutine
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class ProgressRelay:
     While that is slower than the reports come, it gets the latest one only.
     """
 
-    def __init__(self, function: Callable[..., object], messages: "SimpleQueue[Any]") -> None:
+    def __init__(self, function: Callable[..., object], messages: "queue.SimpleQueue[Any]") -> None:
         self._function = function
         self._messages = messages
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ def run_with_progress(
     **options: Any,
 ) -> _T:
     """Run what takes the asynchronous client first, and `progress`; what that raises cancels it."""
-    messages: SimpleQueue[Any] = SimpleQueue()
+    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     relay = None if progress is None else ProgressRelay(progress, messages)
     with client._binding.thread() as thread:  # noqa: SLF001 - of this room
         thread.check_caller()

@@ -1,7 +1,8 @@
 """Outcomes of many lookups, for a thread that iterates over them."""
 
+import queue
+import threading
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from queue import SimpleQueue
 from typing import Any, Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
@@ -37,8 +38,9 @@ class OutcomeStream(Iterator[Outcome[ItemT_co]]):
         self._key = key
         self._feed: Final = Feed()
         self._outcomes: Final = thread.call(make, self._feed)
-        self._messages: Final[SimpleQueue[Any]] = SimpleQueue()
+        self._messages: Final[queue.SimpleQueue[Any]] = queue.SimpleQueue()
         self._free_slots = held
+        self._iterating: Final = threading.Lock()
         self._call: Call[None] | None = None
         self._exhausted = False
         self._closed = False
@@ -55,11 +57,15 @@ class OutcomeStream(Iterator[Outcome[ItemT_co]]):
     def __next__(self) -> Outcome[ItemT_co]:
         if self._closed:
             raise StopIteration
+        if not self._iterating.acquire(blocking=False):
+            raise RuntimeError("another thread iterates over this stream; one at a time may")
         try:
             outcome = self._next_message()
         except BaseException:  # Ctrl-C, for instance
             self.close()
             raise
+        finally:
+            self._iterating.release()
         if outcome is END:
             self._end()
             raise StopIteration

@@ -82,9 +82,9 @@ def write_module(folder: Path, name: str, block: str, further: str = "") -> None
 
 
 @contextmanager
-def gunicorn(folder: Path, application: str) -> Iterator[tuple[Program, str]]:
-    """Two workers with threads, forked from a process that has imported the application."""
-    options = ("--preload", "--workers", "2", "--threads", "4", "--bind", "127.0.0.1:0")
+def gunicorn(folder: Path, application: str, *workers: str) -> Iterator[tuple[Program, str]]:
+    """Serve by workers that are forked from a process that has imported the application."""
+    options = ("--preload", "--bind", "127.0.0.1:0", *workers)
     with program(folder, "gunicorn", *options, application) as running:
         address = running.wrote(r"http://127\.0\.0\.1:\d+")
         yield running, address

@@ -138,10 +138,18 @@ def _check(base_url: str, sandbox: SandboxProcess) -> None:
     assert [_get(base_url, wrong)[0] for wrong in ("404", "%20", "n-a")] == [404, 422, 422]
 
 
-def test_serves_flask_under_gunicorn(sandbox: SandboxProcess, tmp_path: Path) -> None:
-    """Threads of workers that were forked after the client was made; they stop when asked to."""
+@pytest.mark.parametrize(
+    "workers",
+    # gevent replaces threads, locks and sockets, here after the client was imported.
+    [("--workers", "2", "--threads", "4"), ("--worker-class", "gevent")],
+    ids=["threads", "gevent"],
+)
+def test_serves_flask_under_gunicorn(
+    workers: tuple[str, ...], sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    """In workers that were forked after the client was made; they stop when asked to."""
     write_module(tmp_path, "app", "sync_flask")
-    with gunicorn(tmp_path, "app:app") as (running, base_url):
+    with gunicorn(tmp_path, "app:app", *workers) as (running, base_url):
         _check(base_url, sandbox)
         assert running.end() == 0
     assert "Traceback" not in running.log
@@ -154,7 +162,7 @@ def test_serves_django_under_gunicorn(sandbox: SandboxProcess, tmp_path: Path) -
     (tmp_path / "shop" / "__init__.py").touch()
     (tmp_path / "shop" / "models.py").write_text(_MODELS, "utf-8")
     (tmp_path / "site_of_shop.py").write_text(_DJANGO, "utf-8")
-    with gunicorn(tmp_path, "site_of_shop:application") as (running, base_url):
+    with gunicorn(tmp_path, "site_of_shop:application", "--threads", "4") as (running, base_url):
         _check(base_url, sandbox)
         with urlopen(f"{base_url}/refresh", timeout=20) as response:  # noqa: S310 - loopback
             assert json.loads(response.read()) == {"found": 20}

@@ -243,6 +243,20 @@ def test_cancels_its_lookups_when_it_is_left(how: str) -> None:
     assert source.closed
 
 
+def test_is_read_by_one_thread_at_a_time() -> None:
+    """A second one is refused, and the first gets all the same; one after the other may read."""
+    server = OneAnswer()
+    with client_of(server) as client:
+        stream = client.stream(customers(4))
+        assert InThread(lambda: next(stream)).result().ending == "found"
+        reading = InThread(lambda: list(stream))
+        until(stream._iterating.locked)
+        with pytest.raises(RuntimeError, match="another thread iterates"):
+            next(stream)
+        stream.close()
+        assert reading.result() == []
+
+
 def test_is_cancelled_by_ctrl_c() -> None:
     """While it waits for an outcome, and while its source waits."""
     server = Server(takes=60.0)

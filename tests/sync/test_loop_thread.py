@@ -1,0 +1,45 @@
+"""The thread that all clients share: what ends it, and what keeps it from starting."""
+
+import asyncio
+import threading
+
+import pytest
+
+from capillary_interactions.sync._call import ClosedLoopError
+from capillary_interactions.sync._loop_thread import hold_loop_thread
+from tests.fakes import Server, customer
+
+from .clients import client_of
+
+
+async def _slow(answer: str) -> str:
+    await asyncio.sleep(0.02)
+    return answer
+
+
+def test_ends_after_the_calls_that_have_begun() -> None:
+    """What was started before the last release returns as ever; what comes later is refused."""
+    holder = object()
+    thread = hold_loop_thread(holder)
+    call = thread.start(_slow("an answer"))
+    thread.release(holder)
+    assert call.result() == "an answer"
+    with pytest.raises(ClosedLoopError):
+        thread.run(_slow, "another")
+
+
+def test_raises_in_the_caller_where_it_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many threads, or too many open files, now; the next call tries again."""
+    with client_of(Server()) as client:
+        client.close()
+
+        def refuse(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            for _ in range(2):
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    client.__enter__()
+        with client:
+            assert client.lookup(customer()).ending == "found"
