@@ -93,6 +93,11 @@ class Workers:
             self.kill(random.Random(0))
 
 
+def warm_up(work: Work) -> None:
+    """Import all that a lookup needs, so that no process has to."""
+    asyncio.run(_look_up(work, 9_999, time.monotonic() + 0.2))
+
+
 @contextmanager
 def workers(work: Work) -> Iterator[Workers]:
     """Processes that are gone in the end."""
@@ -148,10 +153,12 @@ def killed(running: Workers, seconds: float) -> None:
 
 
 def restarted(running: Workers, seconds: float) -> None:
-    """All of them end and begin anew every second, at the same time."""
+    """Each ends after a second, and another begins in its place."""
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0.1:
-        steady(running, min(1.0, left))
+    while (now := time.monotonic()) < until:
+        running.start(min(until, now + 1.0))
+        time.sleep(1.0 / PROCESSES)
+    running.wait()
 
 
 SCENES: Final = {"at work": steady, "killed, joining": killed, "restarted every second": restarted}

@@ -20,11 +20,13 @@ from attrs import frozen
 
 from benchmarks._load import share_used
 from benchmarks._shared_cost import print_costs
-from benchmarks._shared_workers import SCENES, Work, workers
+from benchmarks._shared_workers import SCENES, Work, warm_up, workers
 from benchmarks.servers.brokers import broker, missing, program
 from benchmarks.servers.rate_limited import Limited, Rule, limited
 from capillary_interactions import RateLimit
 
+STEADY: Final = next(iter(SCENES))
+_WARM_UP: Final = "warm-up"
 _SCENE_NAMES: Final = {name: name.replace(" ", "-").replace(",", "") for name in SCENES}
 
 
@@ -36,18 +38,19 @@ class Trial:
         admitted: Requests within the quota.
         refused: Requests beyond it.
         used: The share of the quota that was used.
-        least: What the process with the fewest lookups had, of an equal share; of those that ended
-            by themselves.
+        least: What the process with the fewest lookups had of an equal share, where all were at
+            work all the time.
     """
 
     admitted: int
     refused: int
     used: float
-    least: float
+    least: float | None
 
     def __str__(self) -> str:
         """As a table has it."""
-        return f"{self.admitted:,} | {self.refused} | {self.used:.1%} | {self.least:.0%}"
+        least = "" if self.least is None else f"{self.least:.0%}"
+        return f"{self.admitted:,} | {self.refused} | {self.used:.1%} | {least}"
 
 
 def run(server: Limited, scene: str, limit: RateLimit, shared: str, seconds: float) -> Trial:
@@ -61,7 +64,7 @@ def run(server: Limited, scene: str, limit: RateLimit, shared: str, seconds: flo
         admitted=len(admitted),
         refused=len(refused),
         used=share_used(admitted, limit.requests / limit.per),
-        least=min(found) * len(found) / max(1, sum(found)),
+        least=min(found) * len(found) / max(1, sum(found)) if scene == STEADY else None,
     )
 
 
@@ -98,7 +101,10 @@ def print_trials(shared: dict[str, str], rates: list[int], seconds: float) -> No
             for scene in SCENES
             for limit in limits
         }
+        rules[_WARM_UP] = Rule(kind="sliding log", requests=10_000, per=1.0)
         with limited(rules) as server:
+            base_url, limit = server.url(_WARM_UP), RateLimit(10_000, 1.0)
+            warm_up(Work(base_url=base_url, limit=limit, shared=address))
             for limit in limits:
                 for scene in SCENES:
                     trial = run(server, scene, limit, address, seconds)

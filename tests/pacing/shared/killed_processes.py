@@ -24,7 +24,7 @@ _SLOT: Final = struct.Struct("<dd")
 
 
 def main(path: str, most: int) -> None:
-    """Kill as often as wanted; print when slots were free, and how long each wait for one was."""
+    """Kill as often as wanted; print when slots were free, and how long each waited for one."""
     rng = random.Random(7)
     store = FileStore(path, "ab" * 20, SharedQuota.of(LIMIT))
     store.exchange_now(Demand())

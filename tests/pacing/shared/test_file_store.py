@@ -207,11 +207,11 @@ async def test_waits_for_a_lock_without_blocking_the_loop(path: Path) -> None:
 
 def test_survives_kill_9_at_any_moment(path: Path) -> None:
     """The quota is kept and used, and no process waits for a dead one's lock."""
-    program = [sys.executable, "-m", "tests.pacing.shared.killed_processes", str(path), "60"]
+    program = [sys.executable, "-m", "tests.pacing.shared.killed_processes", str(path), "40"]
     output = subprocess.run(  # noqa: S603 - our own program
         program, check=True, capture_output=True, timeout=30
     ).stdout
     result = json.loads(output)
     assert busiest(result["slots"], LIMIT.per) <= LIMIT.requests
-    assert len(result["slots"]) > 60
+    assert len(result["slots"]) > 40
     assert max(result["waits"]) < 0.5
