@@ -9,7 +9,8 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Final
 
 from attrs import define, field, frozen
@@ -111,24 +112,16 @@ def workers(work: Work) -> Iterator[Workers]:
 async def _look_up(work: Work, process: int, until: float) -> Counter[str]:
     endings = Counter[str]()
     async with client_of(work.base_url, work.limit, shared=work.shared) as client:
-        await asyncio.gather(
-            *(
-                _repeat(client, endings, f"9190{process:04}{task:04}", until)
-                for task in range(_TASKS)
-            )
-        )
+        repeats = (_repeat(client, endings, f"9190{process:04}{task:04}") for task in range(_TASKS))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(until - time.monotonic()):
+                await asyncio.gather(*repeats)
     return endings
 
 
-async def _repeat(
-    client: InteractionsClient, endings: Counter[str], prefix: str, until: float
-) -> None:
-    number = 0
-    while (left := until - time.monotonic()) > 0:
-        number += 1
-        identifier = Identifier.mobile(f"{prefix}{number:04}")
-        # The last ones, for which no time is left, end with the process.
-        outcome = await client.lookup(identifier, timeout=left + 0.1)
+async def _repeat(client: InteractionsClient, endings: Counter[str], prefix: str) -> None:
+    for number in count():
+        outcome = await client.lookup(Identifier.mobile(f"{prefix}{number:04}"))
         endings[outcome.ending] += 1
 
 
