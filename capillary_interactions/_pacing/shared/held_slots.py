@@ -16,10 +16,12 @@ class HeldSlots:
 
     Args:
         keep: Seconds for which a slot that is free may be used.
+        early: Seconds before that from which it may be used, rather than to sleep for as long.
     """
 
-    def __init__(self, keep: float) -> None:
+    def __init__(self, keep: float, early: float) -> None:
         self._keep = keep
+        self._early = early
         self._times: deque[float] = deque()
         self._last_grant = 0
         self._last_used: float | None = None
@@ -30,11 +32,11 @@ class HeldSlots:
     @property
     def next_at(self) -> float | None:
         """From when the first one may be used, or None if there is none."""
-        return self._times[0] if self._times else None
+        return self._times[0] - self._early if self._times else None
 
     def at(self, index: int) -> float:
         """From when one of them may be used."""
-        return self._times[index]
+        return self._times[index] - self._early
 
     def add(self, reply: Reply, now: float) -> None:
         """Hold what a reply has granted; slots that have long been free count from now."""
@@ -45,7 +47,7 @@ class HeldSlots:
     def use(self, now: float) -> bool:
         """Use a slot that is free; whether there was one."""
         times = self._times
-        while times and times[0] <= now + _EPSILON:
+        while times and times[0] - self._early <= now + _EPSILON:
             at = times.popleft()
             if now <= at + self._keep:
                 self._last_used = at
@@ -60,7 +62,8 @@ class HeldSlots:
 
     def count_free(self, now: float) -> int:
         """How many may be used."""
-        return sum(at <= now + _EPSILON and now <= at + self._keep for at in self._times)
+        late, early = now - self._keep, now + self._early + _EPSILON
+        return sum(late <= at <= early for at in self._times)
 
     def drop(self) -> int:
         """Forget all; returns how many of the last grant were left, which may be given back."""

@@ -17,8 +17,10 @@ from capillary_interactions._pacing.bucket import bucket_parameters, first_after
 EPSILON: Final = 1e-9
 # Seconds by which slots may be taken before they are free, at most: for a store far away.
 _HORIZON: Final = 0.25
-# Of the jitter that a quota allows for, this is for timers that fire late.
+# Of the jitter that a quota allows for, these are for timers that fire late, and for processes that
+# take their turn early; the rest is for what happens between them and the server.
 _KEPT_SHARE: Final = 0.5
+_EARLY_SHARE: Final = 0.2
 
 
 @frozen
@@ -31,6 +33,7 @@ class SharedQuota:
         horizon: Seconds by which a slot may be taken before it is free.
         keep: Seconds for which a slot may be used once it is free. What is sent later, and takes
             longer to arrive, counts as jitter.
+        early: Seconds before that from which it may be used.
         max_pause: No cool-down lasts longer; not part of the key.
     """
 
@@ -38,14 +41,15 @@ class SharedQuota:
     rate: float
     horizon: float
     keep: float
+    early: float
     max_pause: float = 3600.0
 
     @classmethod
     def of(cls, limit: RateLimit, max_pause: float = 3600.0) -> Self:
         """The quota of a setting."""
         bucket = bucket_parameters(limit)
-        keep = _KEPT_SHARE * bucket.jitter
-        return cls(bucket.capacity, bucket.rate, _HORIZON, keep, max_pause)
+        keep, early = _KEPT_SHARE * bucket.jitter, _EARLY_SHARE * bucket.jitter
+        return cls(bucket.capacity, bucket.rate, _HORIZON, keep, early, max_pause)
 
 
 @frozen(kw_only=True)

@@ -29,10 +29,9 @@ _BATCH_TIME: Final = 0.004
 _MIN_RETRY: Final = 0.0005
 _MAX_RETRY: Final = 1.0
 # All processes ask for the next slot when it is free, and the first one has it. Each refusal lets a
-# process ask earlier, by this part of an interval or these seconds: what timers can tell apart.
-# After a slot it asks later while others want some.
-_EAGERNESS: Final = 1 / 16
-_MIN_EAGERNESS: Final = 0.001
+# process ask earlier by these seconds, which timers can tell apart; after a slot it asks later
+# while others want some.
+_EAGERNESS: Final = 0.001
 _MODESTY: Final = 0.3
 _MIN_MODESTY: Final = 0.001
 _MAX_MODESTY: Final = 0.005
@@ -79,7 +78,7 @@ class SlotSource:
         self._wanted = wanted
         self._used = used
         self._on_reply = on_reply
-        self._held = HeldSlots(quota.keep)
+        self._held = HeldSlots(quota.keep, quota.early)
         self._news = _NO_NEWS
         self._urgent = False
         self._refused = 0
@@ -182,8 +181,8 @@ class SlotSource:
     @property
     def _ahead(self) -> float:
         """Seconds by which the store is asked before a slot is free."""
-        eager = self._refused * max(_MIN_EAGERNESS, _EAGERNESS / self._limits.rate)
-        return min(self._quota.horizon, max(self._link.round_trip, min(eager, self._quota.keep)))
+        eager = min(self._refused * _EAGERNESS, self._quota.early)
+        return min(self._quota.horizon, max(self._link.round_trip, eager))
 
     def _ask(self, now: float) -> None:
         interval, ahead = self.interval(now), self._ahead

@@ -55,7 +55,7 @@ _STEPS = st.lists(
 def test_no_window_holds_more_than_the_quota(
     limit: RateLimit, steps: list[tuple[int, float, int, str, float]]
 ) -> None:
-    """Though slots are used late, given back, and lost with processes that are killed."""
+    """Though slots are used early and late, given back, and lost with processes that are killed."""
     schedule, quota = _empty(limit)
     processes = [_Process() for _ in range(4)]
     now, sent = 0.0, list[float]()
@@ -72,7 +72,10 @@ def test_no_window_holds_more_than_the_quota(
         ahead = quota.horizon if index % 2 else 0.0
         demand = Demand(want=want, ahead=ahead, unused=unused, revision=process.revision)
         reply = schedule.exchange(quota, demand, now)
-        sent += [at + lateness * quota.keep for at in process.take(reply, now)]
+        sent += [
+            at - quota.early + lateness * (quota.early + quota.keep)
+            for at in process.take(reply, now)
+        ]
     for process in processes:
         sent += process.held
     assert busiest(sent, limit.per) <= limit.requests

@@ -331,9 +331,10 @@ def test_a_slot_is_kept_for_a_moment() -> None:
     reply = Schedule.begin(SharedQuota.of(RateLimit(20, 1)), 0.0, -1.0).exchange(
         SharedQuota.of(RateLimit(20, 1)), Demand(want=3, ahead=0.2), 0.0
     )
-    held = HeldSlots(keep=0.01)
+    held = HeldSlots(keep=0.01, early=0.002)
     held.add(reply, 100.0)
     assert [held.use(100.0), held.use(100.01), held.use(100.07)] == [True, False, False]
+    assert held.next_at == pytest.approx(100.0 + reply.delay + 2 * reply.interval - 0.002)
     assert held.use(100.1)
     held.put_back(100.1)
     assert (held.count_free(100.1), held.count_free(100.12)) == (1, 0)
