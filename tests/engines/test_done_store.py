@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capillary_interactions import EndpointDownError, Identifier, NotFound, Query
+from capillary_interactions import (
+    ConfigurationError,
+    EndpointDownError,
+    Identifier,
+    NotFound,
+    Query,
+)
 from capillary_interactions.engines import done_counts
 from capillary_interactions.engines._done_store import DoneStore
 from capillary_interactions.engines._key_index import KeyIndex
@@ -141,6 +147,21 @@ async def test_an_outage_is_no_outcome(sandbox: Sandbox, tmp_path: Path) -> None
     assert done_counts(tmp_path) == {}
 
 
+async def test_a_refused_setting_is_no_outcome(tmp_path: Path) -> None:
+    """The API refuses it for one customer after another; all of them stay open."""
+    refused = {"errors": [{"status": False, "code": 8001, "message": "so it is"}]}
+    answers = dict.fromkeys(mobiles(0, 20)["mobile"].to_pylist(), refused)
+    async with Sandbox(answers=answers) as sandbox:
+        with pytest.raises(ConfigurationError, match="refused for 5 different customers"):
+            await enriched([mobiles(0, 20)], config_of(sandbox, in_flight=1), done=tmp_path)
+
+        assert done_counts(tmp_path) == {}
+        stops = StopRules(refused_settings=False)
+        result = await enriched([mobiles(0, 20)], config_of(sandbox), done=tmp_path, stops=stops)
+
+    assert result["outcome"].to_pylist() == ["rejected"] * 20
+
+
 async def test_asks_again_for_those_without_an_answer(sandbox: Sandbox, tmp_path: Path) -> None:
     """Only if it is to, and for no others."""
     config, batch = config_of(sandbox, in_flight=1), mobiles(0, 3)
@@ -150,11 +171,11 @@ async def test_asks_again_for_those_without_an_answer(sandbox: Sandbox, tmp_path
     asked = sandbox.counts.received
 
     retried = await enriched([batch], config, done=tmp_path, retry=True)
+    after = await enriched([batch], config, done=tmp_path)
 
-    unavailable = [
-        result["outcome"].to_pylist().count("unavailable") for result in (first, same, retried)
-    ]
-    assert unavailable == [1, 1, 0]
+    results = (first, same, retried, after)
+    unavailable = [result["outcome"].to_pylist().count("unavailable") for result in results]
+    assert unavailable == [1, 1, 0, 0]
     assert (asked, sandbox.counts.received) == (4, 5)
 
 
