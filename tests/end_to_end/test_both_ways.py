@@ -126,7 +126,8 @@ async def settled(name: str, tls: Tls | None = None) -> Result:
     """The same, tried again where a busy machine has been late with a timeout, or with a FIN."""
     for timeout in (SHORT, 5 * SHORT) if name in LATE else (5.0, 5.0):
         result = await both(name, timeout, tls)
-        if result[1] == result[2]:
+        # Endings, and a request at least: with a deadline that comes before it, nothing is shown.
+        if result[1] == result[2] and len(result[1]) > REQUESTS:
             return result
     return await both(name, 20 * SHORT if name in LATE else 5.0, tls)
 
@@ -146,7 +147,7 @@ def test_end_the_same(loop: str) -> None:
     with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
         results = runner.run(all_rows())
     assert [result for result in results if result[1] != result[2]] == []
-    assert min(len(by_session) for _, by_session, _ in results) > REQUESTS + 1
+    assert min(len(by_session) for _, by_session, _ in results) > REQUESTS
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])

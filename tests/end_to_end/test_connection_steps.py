@@ -134,12 +134,12 @@ async def test_waits_for_no_step_longer_than_its_time() -> None:
     silent: list[asyncio.StreamWriter] = []
     async with _listening(connected=lambda _, writer: silent.append(writer)) as port:
         url = f"https://127.0.0.1:{port}"
-        server = await _look(url, 0.05)
-        proxy = await _look("https://host.example", 0.05, proxy=f"http://127.0.0.1:{port}")
+        server = await _look(url, 0.2)
+        proxy = await _look("https://host.example", 0.2, proxy=f"http://127.0.0.1:{port}")
         for writer in silent:
             writer.close()
 
-    assert server[2].detail == "the TLS handshake does not end within 0.05 s"
+    assert server[2].detail == "the TLS handshake does not end within 0.2 s"
     assert proxy[2].detail.startswith("no answer of the proxy http://127.0.0.1:")
 
 
