@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import evolve
 
@@ -10,12 +10,16 @@ from capillary_interactions._config.limits import RateLimit
 from capillary_interactions._pacing.admission import Admission
 from capillary_interactions._pacing.deadline import Deadline, NoSlotError
 from capillary_interactions._pacing.local_pace import LocalPace
-from capillary_interactions._pacing.pace import PaceState
+from capillary_interactions._pacing.pace import PaceState, WaiterEvictedError
 from capillary_interactions._pacing.shared.fallback import Fallback, SlotsWithFallback
 from capillary_interactions._pacing.shared.link import PROBE_INTERVAL, StoreLink
 from capillary_interactions._pacing.shared.schedule import SharedQuota
+from capillary_interactions._pacing.shared.send_slots import SendSlots
 from capillary_interactions._pacing.shared.slot_source import SlotSource
 from capillary_interactions._pacing.shared.store import SlotStore
+
+# Of the time for which a slot may be used: another part is for the request's way.
+_GRACE: Final = 0.5
 
 
 class SharedPace(LocalPace):
@@ -54,18 +58,21 @@ class SharedPace(LocalPace):
         self._link = StoreLink(store, timeout, self._outage_changed)
         settle = PROBE_INTERVAL + timeout
         self._fallback = Fallback(limit, workers, self._limits, settle)
+        quota = SharedQuota.of(limit, max_pause)
         self._source = SlotSource(
-            SharedQuota.of(limit, max_pause),
+            quota,
             self._limits,
             self._link,
             wanted=self._wanted,
             used=self._fallback.used,
             on_reply=self._after_exchange,
         )
-        self._bucket = SlotsWithFallback(self._source, self._link, self._limits, self._fallback)
+        slots = SlotsWithFallback(self._source, self._link, self._limits, self._fallback)
+        self._bucket = self._slots = SendSlots(slots, _GRACE * quota.keep, self._on_all_sent)
 
     def _begin_admission(self, loop: asyncio.AbstractEventLoop) -> Admission:
         self._source.attach(loop)
+        self._slots.begin()
         return super()._begin_admission(loop)
 
     async def admit(self, deadline: Deadline) -> None:
@@ -76,9 +83,33 @@ class SharedPace(LocalPace):
         try:
             await admission.wait(deadline)
         except BaseException:
-            if not admission.queued:
-                self._source.give_back(self._now())
+            self._give_back_unwanted()
             raise
+
+    def try_send(self) -> bool:
+        now = self._running_admission().loop.time()
+        self._check_sending(now)
+        return self._slots.try_send(now)
+
+    async def before_send(self) -> None:
+        """Take another slot where the one of its admission was some time ago."""
+        if not self.try_send():
+            await self._slots.send(self._running_admission().loop, self._check_sending)
+
+    def _check_sending(self, now: float) -> None:
+        """Raise WaiterEvictedError where it is admission that has to wait, or to end."""
+        stopped = self._link.outage is not None and not self._fallback.exists
+        if stopped or now < self._limits.blocked_until:
+            raise WaiterEvictedError
+
+    def _on_all_sent(self) -> None:
+        if self._admission is not None:
+            self._admission.limits_changed()
+            self._give_back_unwanted()
+
+    def _give_back_unwanted(self) -> None:
+        if self._admission is not None and not self._admission.queued and not self._slots.waiting:
+            self._source.give_back(self._now())
 
     def throttled(self, sent_at: float, hint: float | None) -> None:
         super().throttled(sent_at, hint)
@@ -119,12 +150,14 @@ class SharedPace(LocalPace):
         if admission is None:
             return 1
         room = self._concurrency.limit - admission.in_flight
-        return max(1, min(admission.queued, room))
+        return max(1, self._slots.waiting + max(0, min(admission.queued, room)))
 
     def _after_exchange(self, before: tuple[float, float], waited: bool) -> None:
         admission, now = self._admission, self._now()
         if admission is None:
             return
+        if waited:
+            self._slots.wake()
         if self._limits_now(now) != before:
             self._undisturbed = False
             if waited:
@@ -134,9 +167,9 @@ class SharedPace(LocalPace):
                 admission.loop.call_soon(self._continue_with, before)
         elif waited:
             admission.limits_changed()
-        if waited and not admission.queued:
-            # Those that waited for the reply have left.
-            self._source.give_back(now)
+        if waited:
+            # Those that waited for the reply may have left.
+            self._give_back_unwanted()
 
     def _continue_with(self, before: tuple[float, float]) -> None:
         self._on_limits_change(self._now(), before)
@@ -149,4 +182,5 @@ class SharedPace(LocalPace):
             self._fallback.begin(now)
             if self._admission is not None and not self._fallback.exists:
                 self._admission.evict(self._no_slot)
+        self._slots.wake()
         self._on_outage(reason)
