@@ -18,8 +18,8 @@ def client_of(server: Server, **changes: Any) -> InteractionsClient:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until something is so, for ten seconds at most."""
-    end = time.monotonic() + 10
+    """Wait until something is so, for half a minute at most."""
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end, "it never came to be so"
         time.sleep(0.001)
