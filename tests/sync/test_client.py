@@ -273,6 +273,30 @@ def test_logs_where_it_runs(caplog: pytest.LogCaptureFixture) -> None:
     assert "in thread capillary-interactions" in caplog.text
 
 
+def _broken(item: str) -> Identifier:
+    raise LookupError(len(item))
+
+
+@table(
+    "use",
+    [
+        lambda client, mobile: client.lookup(mobile),
+        lambda client, mobile: client.lookup_all([mobile]),
+        lambda client, mobile: list(client.stream([mobile], key=_broken)),
+        lambda client, mobile: list(client.stream([mobile], key=Identifier.mobile)),
+    ],
+)
+def test_shows_no_customer_in_a_traceback(use: Callable[[InteractionsClient, str], Any]) -> None:
+    """Not where an error tracker shows the local variables of the package's frames."""
+    errors = (ValueError, LookupError, AuthenticationError)
+    with client_of(Server(lambda _: 401)) as client, pytest.raises(errors) as caught:
+        use(client, "919738522695")
+    trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    frames = [frame for frame in trace.stack if "/tests/" not in frame.filename]
+    assert "sync/_call.py" in str([frame.filename for frame in frames])
+    assert "919738522695" not in str([frame.locals for frame in frames])
+
+
 def test_shows_no_customer() -> None:
     """Neither by its repr nor by those of a stream."""
     watch = Watch()

@@ -105,6 +105,11 @@ def test_looks_one_customer_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_shows_how_to_test() -> None:
+    """The block passes its own assertions."""
+    run("sync_testing")
+
+
 def test_looks_many_up(sandbox: SandboxProcess, tmp_path: Path) -> None:
     """A stream of rows, in several threads of one client, and a job of the same list."""
     source = tmp_path / "customers.csv"
