@@ -2,9 +2,9 @@
 
 import asyncio
 import os
+import queue
 import threading
 from collections.abc import Callable, Coroutine
-from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from capillary_interactions._client.client import InteractionsClient
@@ -29,16 +29,17 @@ class WorkerClient:
         self.client = InteractionsClient(config)
         self.first_answer = FirstAnswer()
         self.unanswered = 0
-        self._thread = hold_loop_thread(self.client.aclose)
+        self._thread = hold_loop_thread(self.client.aclose, self.client.aclose)
 
     def run(self, coroutine: Coroutine[Any, Any, _T], tick: Callable[[], None]) -> _T:
         """Run a coroutine to its end, and call `tick` four times a second and at the end.
 
         An interruption of this thread cancels the coroutine.
         """
-        ticks: SimpleQueue[Any] = SimpleQueue()
+        ticks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        call = self._thread.new_call(_ticking(coroutine, ticks), ticks)
         try:
-            return self._thread.start(_ticking(coroutine, ticks), ticks).result(lambda _: tick())
+            return self._thread.finish(call, lambda _: tick())
         finally:
             tick()
 
@@ -48,7 +49,7 @@ class WorkerClient:
         self._thread.release(self.client.aclose)
 
 
-async def _ticking(coroutine: Coroutine[Any, Any, _T], ticks: "SimpleQueue[Any]") -> _T:
+async def _ticking(coroutine: Coroutine[Any, Any, _T], ticks: "queue.SimpleQueue[Any]") -> _T:
     ticking = asyncio.create_task(_tick(ticks))
     try:
         return await coroutine
@@ -56,7 +57,7 @@ async def _ticking(coroutine: Coroutine[Any, Any, _T], ticks: "SimpleQueue[Any]"
         ticking.cancel()
 
 
-async def _tick(ticks: "SimpleQueue[Any]") -> None:
+async def _tick(ticks: "queue.SimpleQueue[Any]") -> None:
     while True:
         await asyncio.sleep(_TICK)
         ticks.put(None)

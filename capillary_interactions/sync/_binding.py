@@ -83,7 +83,7 @@ def _abandon(thread: LoopThread, aclose: Callable[..., Coroutine[Any, Any, None]
     if thread.process != os.getpid():
         return
     with suppress(ClosedLoopError):
-        thread.start(aclose())
+        thread.schedule(thread.new_call(aclose()))
     thread.release(aclose, wait=False)
     warnings.warn(
         "a synchronous InteractionsClient was never closed", ResourceWarning, stacklevel=2

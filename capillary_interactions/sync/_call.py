@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from capillary_interactions._text.tracebacks import clear
@@ -41,7 +40,7 @@ class Call(Generic[_T]):
         self.messages: Final = messages
         self._coroutine = coroutine
         self._loop = loop
-        self._task: asyncio.Task[_T]  # since `start`, which comes before all that needs it
+        self._task: asyncio.Task[_T] | None = None
 
     def start(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Start it; called in the loop, in the context of the thread that waits."""
@@ -57,36 +56,43 @@ class Call(Generic[_T]):
 
     def cancel(self) -> None:
         """Cancel it, from any thread, without waiting for its end."""
-        with suppress(RuntimeError):  # the loop has ended, and all calls before it
+        try:
             self._loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:  # the loop has ended, and all calls before it
+            self.messages.put(END)
 
     def _cancel(self) -> None:
-        self._task.cancel()
+        if self._task is None:
+            # Interrupted before its start was scheduled, which would come first in the loop.
+            self.drop()
+        else:
+            self._task.cancel()
+
+    def drop(self) -> None:
+        """End it, as it cannot be started."""
+        self._coroutine.close()
+        self.messages.put(END)
 
     def abandon(self) -> None:
         """Cancel it, wait for its end, and drop its messages and its result."""
         self.cancel()
-        while self.messages.get() is not END:
-            pass
+        self.wait()
         self.messages.put(END)  # for others who wait
 
-    def result(self, on_message: Callable[[Any], object] | None = None) -> _T:
-        """Wait for its result; an exception in this thread, such as Ctrl-C, cancels it.
+    def wait(self, on_message: Callable[[Any], object] | None = None) -> None:
+        """Wait for its end.
 
         Args:
             on_message: Called in this thread with each message.
         """
-        try:
-            while (message := self.messages.get()) is not END:
-                if on_message is not None:
-                    on_message(message)
-        except BaseException:
-            self.abandon()
-            raise
-        return self.ended()
+        while (message := self.messages.get()) is not END:
+            if on_message is not None:
+                on_message(message)
 
     def ended(self) -> _T:
         """The result of a call that has ended."""
+        if self._task is None:
+            raise ClosedLoopError
         try:
             return self._task.result()
         except asyncio.CancelledError:

@@ -99,25 +99,47 @@ class LoopThread:
                 "observer, a pace or a transport, would wait for itself; make it in another thread"
             )
 
-    def start(
+    def new_call(
         self, coroutine: Coroutine[Any, Any, _T], messages: "queue.SimpleQueue[Any] | None" = None
     ) -> Call[_T]:
-        """Start a coroutine, in the context of the thread that calls; do not wait.
+        """A call that is to be scheduled.
 
         Args:
-            coroutine: What runs.
+            coroutine: What is to run.
             messages: What it posts for the thread that waits, if it posts anything.
+        """
+        return Call(coroutine, self._loop, queue.SimpleQueue() if messages is None else messages)
+
+    def schedule(self, call: Call[Any]) -> None:
+        """Have a call started, in the context of the thread that calls; do not wait.
 
         Raises:
             ClosedLoopError: All clients are closed, or the interpreter is ending.
         """
-        call = Call(coroutine, self._loop, queue.SimpleQueue() if messages is None else messages)
         with self._lock:
             if not self._ended:
                 self._loop.call_soon_threadsafe(call.start, self._tasks)
-                return call
-        coroutine.close()
+                return
+        call.drop()
         raise ClosedLoopError
+
+    def finish(self, call: Call[_T], on_message: Callable[[Any], object] | None = None) -> _T:
+        """Schedule a call and wait; an exception in this thread, such as Ctrl-C, cancels it.
+
+        Args:
+            call: A new one.
+            on_message: Called in this thread with each message.
+
+        Raises:
+            ClosedLoopError: All clients are closed, or the interpreter is ending.
+        """
+        try:
+            self.schedule(call)
+            call.wait(on_message)
+        except BaseException:
+            call.abandon()
+            raise
+        return call.ended()
 
     def run(
         self,
@@ -125,9 +147,9 @@ class LoopThread:
         *arguments: _P.args,
         **keywords: _P.kwargs,
     ) -> _T:
-        """Run a coroutine function to its end, and return its result; see `Call.result`."""
+        """Run a coroutine function to its end, and return its result; see `finish`."""
         self.check_caller()
-        return self.start(function(*arguments, **keywords)).result()
+        return self.finish(self.new_call(function(*arguments, **keywords)))
 
     def call(self, function: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs) -> _T:
         """Call a function that does not wait in the loop's thread, from any thread."""
@@ -166,7 +188,8 @@ class LoopThread:
 
     def end_at_exit(self) -> None:
         """Close all clients and stop; wait no longer than two seconds."""
-        call = self.start(self._close_all())
+        call = self.new_call(self._close_all())
+        self.schedule(call)
         try:
             call.messages.get(timeout=_EXIT_TIMEOUT)
         except queue.Empty:

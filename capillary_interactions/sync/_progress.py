@@ -50,4 +50,4 @@ def run_with_progress(
     with client._binding.thread() as thread:  # noqa: SLF001 - of this room
         thread.check_caller()
         called = function(client._client, *arguments, progress=relay, **options)  # noqa: SLF001
-        return thread.start(called, messages).result(ProgressRelay.deliver)
+        return thread.finish(thread.new_call(called, messages), ProgressRelay.deliver)

@@ -76,7 +76,8 @@ class OutcomeStream(Iterator[Outcome[ItemT_co]]):
         self._thread.check_caller()
         if self._call is None:
             posting = _post_all(self._outcomes, self._messages.put)
-            self._call = self._thread.start(posting, self._messages)
+            self._call = self._thread.new_call(posting, self._messages)
+            self._thread.schedule(self._call)
         while self._messages.empty() and self._free_slots and not self._exhausted:
             self._read()
         return self._messages.get()

@@ -17,6 +17,7 @@ from capillary_interactions import (
     Found,
     Identifier,
     NotFound,
+    Outcome,
     Query,
     Unavailable,
 )
@@ -165,7 +166,14 @@ def test_holds_the_deadline_while_its_thread_is_late() -> None:
     with InteractionsClient(settings(), transport=server, observers=[blocked]) as client:
         first = InThread(lambda: client.lookup(customer()))
         blocked.blocked.wait(10)
-        late = InThread(lambda: client.lookup(customer(1), timeout=0.05))
+        asking = threading.Event()
+
+        def ask() -> Outcome:
+            asking.set()
+            return client.lookup(customer(1), timeout=0.05)
+
+        late = InThread(ask)
+        asking.wait(10)
         late.join(0.05)
         blocked.goes_on.set()
         assert isinstance(first.result(), Found)

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
-from capillary_interactions.sync._call import ClosedLoopError
-from capillary_interactions.sync._loop_thread import hold_loop_thread
+from capillary_interactions.sync._call import Call, ClosedLoopError
+from capillary_interactions.sync._loop_thread import LoopThread, hold_loop_thread
 from tests.fakes import Server, customer
 
 from .clients import client_of
@@ -21,9 +22,11 @@ def test_ends_after_the_calls_that_have_begun() -> None:
     """What was started before the last release returns as ever; what comes later is refused."""
     holder = object()
     thread = hold_loop_thread(holder)
-    call = thread.start(_slow("an answer"))
+    call = thread.new_call(_slow("an answer"))
+    thread.schedule(call)
     thread.release(holder)
-    assert call.result() == "an answer"
+    call.wait()
+    assert call.ended() == "an answer"
     with pytest.raises(ClosedLoopError):
         thread.run(_slow, "another")
 
@@ -43,3 +46,27 @@ def test_raises_in_the_caller_where_it_cannot_start(monkeypatch: pytest.MonkeyPa
                     client.__enter__()
         with client:
             assert client.lookup(customer()).ending == "found"
+
+
+def test_is_interrupted_before_a_call_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C just before the call is scheduled, or just after: it does not run on, nor wait."""
+    server = Server(takes=60.0)
+
+    def before(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def after(thread: LoopThread, call: Call[Any]) -> None:
+        schedule(thread, call)
+        raise KeyboardInterrupt
+
+    schedule = LoopThread.schedule
+    with client_of(server) as client:
+        for interrupt in (before, after):
+            for look_up in (client.lookup, lambda who: next(client.stream([who]))):
+                with monkeypatch.context() as patched:
+                    patched.setattr(LoopThread, "schedule", interrupt)
+                    with pytest.raises(KeyboardInterrupt):
+                        look_up(customer())
+                assert server.under_way == 0
+        server.takes = 0.0
+        assert client.lookup(customer()).ending == "found"

@@ -226,7 +226,8 @@ def test_runs_in_a_notebook(
         assert "CustomerInteractions(" in str(shown)
         sandbox.change(latency=60.0)
         received = sandbox.counts().received
-        waiting = kernel.execute("client.lookup(Identifier.mobile('919738530000'))", reply=False)
+        code = "client.lookup(Identifier.mobile('919738530000'))"
+        waiting = kernel.execute(code, reply=False, stop_on_error=False)
         until(lambda: sandbox.counts().received > received)
         manager.interrupt_kernel()
         reply = kernel._recv_reply(waiting, timeout=20)
