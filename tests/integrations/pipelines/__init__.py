@@ -1,0 +1,1 @@
+"""Data pipelines that load what the client finds."""
