@@ -16,15 +16,15 @@ _PASSING: Final = frozenset(
 )
 
 
-def recorded(job: Path) -> list[str]:
-    """The customers with a recorded outcome."""
+def recorded(job: Path, since: float = 0.0) -> list[str]:
+    """The customers with an outcome that was recorded since a time, in seconds since 1970."""
     if not job.exists() or not job.stat().st_size:
         return []
     with closing(sqlite3.connect(job)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcome'").fetchone():
             return []
-        query = "SELECT value FROM outcome JOIN row ON number = outcome.first"
-        return [value for (value,) in connection.execute(query)]
+        query = "SELECT value FROM outcome JOIN row ON number = outcome.first WHERE at >= ?"
+        return [value for (value,) in connection.execute(query, (since,))]
 
 
 def answers(path: Path) -> list[dict[str, Any]]:

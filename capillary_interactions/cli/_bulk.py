@@ -107,10 +107,10 @@ def bulk(
     once.
 
     The run is a job in FILE.job, a file that only you can read: the same command goes on with it
-    after whatever has stopped it, and asks for no one twice. FILE is written when all is done,
-    in one step; see `capillary-interactions jobs` for what can be done with the job before and
-    after. With --out - there is no job: each row gives its line as soon as it has ended.
-    --dry-run says beforehand what all that would take.
+    after whatever has stopped it, or when LIST has more rows at its end, and asks for no one
+    twice. FILE is written when all is done, in one step; see `capillary-interactions jobs` for
+    what can be done with the job before and after. With --out - there is no job: each row gives
+    its line as soon as it has ended. --dry-run says beforehand what all that would take.
 
     Credentials come from the environment, CAPILLARY_USERNAME and CAPILLARY_PASSWORD (or
     CAPILLARY_PASSWORD_MD5), or CAPILLARY_OAUTH_KEY and CAPILLARY_OAUTH_SECRET, or from a profile;
@@ -122,7 +122,7 @@ def bulk(
     \b
     Exit codes:
       0    every row that was asked for is found or not_found
-      1    some rows ended otherwise
+      1    some rows ended otherwise, or there was no newer answer (--refresh)
       2    an argument or a setting is wrong, LIST holds nothing, or LIST or the settings are not
            those that FILE.job began with
       3    stopped early: credentials refused, no answers any more, disk full, LIST unreadable

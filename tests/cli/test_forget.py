@@ -64,7 +64,7 @@ def test_writes_results_without_them(workspace: Workspace) -> None:
     [
         ((_FOURTH, "mobile"), "the customers of this job are named by their mobile"),
         (("email", "asha@example.com"), "the customers of this job are named by their mobile"),
-        (("mobile", "asha@example.com"), "VALUE is no mobile, however it is written"),
+        (("mobile", "asha@example.com"), "the value is no mobile, however it is written"),
         (("mobile", "91900", "0000004"), "Too many arguments"),
         (("mobile",), "Missing argument"),
     ],

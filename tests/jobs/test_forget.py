@@ -179,6 +179,19 @@ def test_recognises_spellings_of_one_customer(
     assert not any(map(same.is_spelled, others))
 
 
+async def test_finds_them_in_rows_that_are_not_in_the_format_of_the_list(
+    sandbox: Sandbox, tmp_path: Path, job_path: Path
+) -> None:
+    """A broken or shifted row of theirs goes, a rejected one of another customer stays."""
+    broken = (
+        f'{mobile(9)}x,"{mobile(2)}"\n,{mobile(2)}\nnone,{mobile(2)}\n{mobile(3)},"a"{mobile(2)}\n'
+    )
+    (tmp_path / "l.csv").write_text(f"mobile,contact\n{mobile(1)},\n{mobile(2)},\n{broken}")
+    await run_job(sandbox, tmp_path / "l.csv", job_path)
+    assert await _forget(job_path, mobile(2)) == (4, 1)
+    assert _bytes(job_path).count(mobile(2).encode()) == 1
+
+
 async def test_names_what_it_leaves(sandbox: Sandbox, tmp_path: Path, job_path: Path) -> None:
     """Mentions in other rows, and results; what a killed export has left is removed."""
     rows = [("mobile", "contact"), (mobile(1), mobile(2)), (mobile(2), ""), (mobile(3), "")]

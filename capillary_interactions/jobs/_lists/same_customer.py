@@ -63,10 +63,10 @@ class SameCustomer:
         self._template = template
         self.keys = customer_keys(template, value, _sent_or_none(template, value))
         if not self.keys:
-            raise ValueError(f"VALUE is no {template.name.value}, however it is written")
+            raise ValueError(f"the value is no {template.name.value}, however it is written")
         words = {clean_identifier(value), *self.keys}
         self.mentions = tuple(sorted(word for word in words if len(word) >= _MIN_MENTION))
-        alternatives = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+        alternatives = "|".join(map(re.escape, self.mentions)) or "(?!)"
         self._word = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
 
     def is_spelled(self, value: str, sent: str | None = None) -> bool:
@@ -76,3 +76,10 @@ class SameCustomer:
     def is_in(self, cells: str) -> bool:
         """Whether they are mentioned in the cells of a row, as a word."""
         return self._word.search(cells) is not None
+
+    def may_stand_elsewhere(self, value: str) -> bool:
+        """Whether the identifier of a rejected row is none, so that one may be in another cell."""
+        name = self._template.name
+        if name is IdentifierName.MOBILE:
+            return not _digits(value)
+        return "@" not in value if name is IdentifierName.EMAIL else not value.strip()

@@ -115,10 +115,11 @@ def _find(connection: sqlite3.Connection, customer: SameCustomer) -> _Matches:
     mentions = 0
     for number, first, value, sent, cells in connection.execute(_ROWS):
         mentioned = customer.is_in(cells)
-        # What cannot be asked for may be a row of theirs that is not in its list's format.
         is_rejected = first is None
         known = None if is_rejected else sent or value
-        if customer.is_spelled(value, known) or (is_rejected and mentioned):
+        # A row of theirs may not be in its list's format.
+        is_misplaced = is_rejected and mentioned and customer.may_stand_elsewhere(value)
+        if customer.is_spelled(value, known) or is_misplaced:
             rows.append(number)
             firsts.update(() if first is None else (first,))
         else:
