@@ -10,7 +10,7 @@ from capillary_interactions._errors import SettingsReason
 from capillary_interactions._pacing.deadline import NoSlotError
 from capillary_interactions._pacing.shared.pace import SharedPace
 from tests.fakes import busiest, now
-from tests.pacing.shared.stores import MemoryStore, make_stores
+from tests.pacing.shared.stores import LONG_AGO, MemoryStore, make_stores
 from tests.tables import table
 
 _LIMIT: Final = RateLimit(40, 1)
@@ -31,7 +31,7 @@ def _processes(
             1000,
             store,
             fallback=fallback,
-            expected_workers=4,
+            expected_workers=max(4, count),
             on_outage=events.append,
         )
         for store in stores
@@ -161,14 +161,15 @@ async def test_each_process_keeps_to_its_part(seconds: float) -> None:
         store.fails = None
         # The server was restarted without its data.
         store.schedule = stores[0].schedule
-        await asyncio.sleep(0.05)
+        # Some find that later than others.
+        await asyncio.sleep(0.25)
     assert await asyncio.gather(*tasks) == [[]] * len(tasks)
     assert len(events) == 8
     assert busiest(sent, _LIMIT.per) <= _LIMIT.requests
     meanwhile = [at for at in sent if failed_at + 0.4 < at <= works_at]
     assert len(meanwhile) >= 0.8 * _LIMIT.requests * (seconds - 0.5)
-    again = [at for at in sent if works_at + 3.5 < at <= works_at + 6.5]
-    assert len(again) >= 0.95 * 3 * _LIMIT.requests
+    again = [at for at in sent if works_at + 4 < at <= works_at + 6]
+    assert len(again) >= 0.95 * 2 * _LIMIT.requests
 
 
 async def test_one_process_of_four_without_the_store_takes_its_part() -> None:
@@ -191,22 +192,46 @@ async def test_one_process_of_four_without_the_store_takes_its_part() -> None:
     assert [at for at in sent if paused_at < at < paused_at + 4.9] == []
 
 
-async def test_a_store_that_lost_its_state_gives_no_burst() -> None:
-    """What was sent before counts, though it knows nothing of it."""
+@table("forgets", [True, False])
+async def test_a_store_that_lost_its_state_gives_no_burst(forgets: bool) -> None:
+    """What was sent before counts, whether nothing is known of it, or what was true long ago."""
     limit = RateLimit(100, 1, burst=20)
     paces, stores, _ = _processes(2, latency=0.001, limit=limit)
     sent: list[float] = []
-    tasks = _start(paces, sent, 4)
-    await asyncio.sleep(1.5)
+    tasks = _start(paces, sent, 3)
+    await asyncio.sleep(0.3)
     for store in stores:
         store.fails = "connection reset"
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.1)
     for store in stores:
         store.fails = None
     stores[0].lose_state()
+    if not forgets:
+        stores[0].schedule.empty_at = LONG_AGO
     stores[1].schedule = stores[0].schedule
     await asyncio.gather(*tasks)
     assert busiest(sent, limit.per) <= limit.requests
+
+
+async def test_what_the_parts_let_through_at_once_counts_afterwards() -> None:
+    """Each begins with a slot: together they are more than the store's bucket holds."""
+    limit = RateLimit(40, 100)
+    paces, stores, _ = _processes(10, "local", limit=limit)
+    for pace, store in zip(paces, stores, strict=True):
+        await pace.acquire()
+        pace.release()
+        store.fails = "connection refused"
+    await asyncio.gather(*(pace.acquire() for pace in paces))
+    await asyncio.sleep(300)
+    sent: list[float] = []
+    tasks = _start(paces, sent, 120)
+    await asyncio.sleep(0.1)
+    assert len(sent) == 10
+    for store in stores:
+        store.fails = None
+    await asyncio.gather(*tasks)
+    assert busiest(sent, limit.per) <= limit.requests
+    assert len(sent) >= 40
 
 
 async def test_the_end_of_a_client_in_an_outage_takes_one_timeout() -> None:
