@@ -57,6 +57,10 @@ class Fallback:
             self._part = None
         return self._part
 
+    def left(self, now: float) -> float:
+        """Seconds for which the part is kept to."""
+        return self._ends_at - now
+
     def used(self, now: float) -> float:
         """Requests that were sent without the store lately."""
         return 0.0 if self._part is None else self._part.level(now)
@@ -83,7 +87,7 @@ class SlotsWithFallback(CredentialBucket):
     def consume(self, now: float) -> float:
         part = self._fallback.part(now)
         if part is not None and (wait := part.delay(now)) > 0:
-            return wait
+            return min(wait, self._fallback.left(now))
         if self._link.outage is None:
             if (wait := self._source.consume(now)) > 0:
                 return wait

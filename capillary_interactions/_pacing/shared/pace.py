@@ -183,4 +183,7 @@ class SharedPace(LocalPace):
             if self._admission is not None and not self._fallback.exists:
                 self._admission.evict(self._no_slot)
         self._slots.wake()
+        if self._admission is not None:
+            # The waiters may be being served right now.
+            self._admission.loop.call_soon(self._admission.limits_changed)
         self._on_outage(reason)

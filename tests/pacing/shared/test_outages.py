@@ -234,6 +234,22 @@ async def test_what_the_parts_let_through_at_once_counts_afterwards() -> None:
     assert len(sent) >= 40
 
 
+async def test_waiters_do_not_wait_for_the_part_once_the_store_works() -> None:
+    """They wait a moment for other processes, and then for the store's next slots."""
+    (pace,), (store,), _ = _processes(1, "local", limit=RateLimit(40, 100))
+    await pace.acquire()
+    store.fails = "connection refused"
+    await pace.acquire()
+    await asyncio.sleep(60)
+    sent: list[float] = []
+    tasks = _start([pace], sent, 15)
+    await asyncio.sleep(1)
+    store.fails = None
+    works_at = now()
+    await asyncio.gather(*tasks)
+    assert len([at for at in sent if works_at < at < works_at + 7]) >= 1
+
+
 async def test_the_end_of_a_client_in_an_outage_takes_one_timeout() -> None:
     """Though the store hangs."""
     (pace,), (store,), _ = _processes(1, latency=0.001)
