@@ -65,8 +65,9 @@ class Call(Generic[_T]):
         if self._task is None:
             # Interrupted before its start was scheduled, which would come first in the loop.
             self.drop()
-        else:
-            self._task.cancel()
+        elif not self._task.cancel():
+            # It has ended, and the waiting thread may have been interrupted as it took that.
+            self.messages.put(END)
 
     def drop(self) -> None:
         """End it, as it cannot be started."""

@@ -10,7 +10,7 @@ from capillary_interactions.sync._call import Call, ClosedLoopError
 from capillary_interactions.sync._loop_thread import LoopThread, hold_loop_thread
 from tests.fakes import Server, customer
 
-from .clients import client_of
+from .clients import InThread, client_of
 
 
 async def _slow(answer: str) -> str:
@@ -70,3 +70,21 @@ def test_is_interrupted_before_a_call_has_begun(monkeypatch: pytest.MonkeyPatch)
                 assert server.under_way == 0
         server.takes = 0.0
         assert client.lookup(customer()).ending == "found"
+
+
+def test_is_interrupted_as_a_call_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its end is all that there was to wait for."""
+    interrupts = [KeyboardInterrupt()]
+
+    def wait_and_interrupt(call: Call[Any], on_message: Any = None) -> None:
+        wait(call, on_message)
+        if interrupts:
+            raise interrupts.pop()
+
+    wait = Call.wait
+    monkeypatch.setattr(Call, "wait", wait_and_interrupt)
+    client = client_of(Server())
+    looking_up = InThread(lambda: client.lookup(customer()))
+    with pytest.raises(KeyboardInterrupt):
+        looking_up.result()
+    client.close()
