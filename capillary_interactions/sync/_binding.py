@@ -25,12 +25,14 @@ class Binding:
     def __init__(self, aclose: Callable[..., Coroutine[Any, Any, None]]) -> None:
         self._aclose = aclose
         self._lock = threading.RLock()
+        self._closing = threading.RLock()
         self._thread: LoopThread | None = None
+        self._holder = object()
         self._closed = False
 
     def reopen(self) -> None:
-        """Allow calls again."""
-        with self._lock:
+        """Allow calls again, once another thread has closed it to the end."""
+        with self._closing, self._lock:
             self._closed = False
 
     @contextmanager
@@ -50,8 +52,9 @@ class Binding:
             if self._closed:
                 raise RuntimeError(_CLOSED)
             if self._thread is None:
-                self._thread = hold_loop_thread(self._aclose, self._aclose)
-                self._finalizer = weakref.finalize(self, _abandon, self._thread, self._aclose)
+                self._thread = hold_loop_thread(self._holder, self._aclose)
+                arguments = (self._thread, self._holder, self._aclose)
+                self._finalizer = weakref.finalize(self, _abandon, *arguments)
                 self._finalizer.atexit = False  # the thread closes all clients then
             return self._thread
 
@@ -65,26 +68,34 @@ class Binding:
 
     def close(self, drain: float) -> None:
         """Close the client, and let go of the thread; nothing in a fork of its process."""
-        with self._lock:
-            self._closed = True
-            thread, self._thread = self._thread, None
-        if thread is None or thread.process != os.getpid():
-            return
-        self._finalizer.detach()
-        try:
-            with suppress(ClosedLoopError):  # closed at the end of the interpreter
-                thread.run(self._aclose, drain)
-        finally:
-            thread.release(self._aclose)
+        if self._thread is not None:
+            if self._thread.process != os.getpid():
+                return  # and its locks may be held by threads that are not here
+            self._thread.check_caller()
+        with self._closing:
+            with self._lock:
+                self._closed = True
+                thread, self._thread = self._thread, None
+                holder, self._holder = self._holder, object()
+            if thread is None:
+                return
+            self._finalizer.detach()
+            try:
+                with suppress(ClosedLoopError):  # closed at the end of the interpreter
+                    thread.run(self._aclose, drain)
+            finally:
+                thread.release(holder)
 
 
-def _abandon(thread: LoopThread, aclose: Callable[..., Coroutine[Any, Any, None]]) -> None:
+def _abandon(
+    thread: LoopThread, holder: object, aclose: Callable[..., Coroutine[Any, Any, None]]
+) -> None:
     """Close a client that was collected, without waiting."""
     if thread.process != os.getpid():
         return
     with suppress(ClosedLoopError):
         thread.schedule(thread.new_call(aclose()))
-    thread.release(aclose, wait=False)
+    thread.release(holder, wait=False)
     warnings.warn(
         "a synchronous InteractionsClient was never closed", ResourceWarning, stacklevel=2
     )

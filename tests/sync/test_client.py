@@ -230,15 +230,17 @@ def test_refuses_to_wait_for_itself() -> None:
     def observe(event: Event) -> None:
         if isinstance(event, LookupBegan):
             snapshots.append(client.snapshot().in_flight)
-            with pytest.raises(RuntimeError) as caught:
-                client.lookup(customer(1))
-            refusals.append(str(caught.value))
+            for call in (lambda: client.lookup(customer(1)), client.close):
+                with pytest.raises(RuntimeError) as caught:
+                    call()
+                refusals.append(str(caught.value))
 
     client = InteractionsClient(settings(), transport=Server(), observers=[observe])
     with client:
         assert isinstance(client.lookup(customer()), Found)
     assert len(snapshots) == 1
-    assert "would wait for itself" in refusals[0]
+    assert len(refusals) == 2
+    assert all("would wait for itself" in refusal for refusal in refusals)
 
 
 def test_carries_the_context_over() -> None:
@@ -315,3 +317,18 @@ def test_shows_no_customer() -> None:
         text = f"{client!r} {stream!r} {client.config!r} {watch.events}"
     assert asked(server.requests[0])["mobile"] == "919738522695"
     assert "919738522695" not in text
+
+
+def test_is_entered_again_while_another_thread_closes_it() -> None:
+    """It waits for that, and is open then; each has its own hold on the thread of the loop."""
+    server = Server(takes=0.03)
+    client = client_of(server)
+    looking_up = InThread(lambda: client.lookup(customer()))
+    until(lambda: server.under_way)
+    closing = InThread(lambda: client.close(5.0))
+    until(lambda: client._binding._closed)
+    with client:
+        assert isinstance(looking_up.result(), Found)
+        assert isinstance(client.lookup(customer(1)), Found)
+    closing.result()
+    assert server.closed == 2
