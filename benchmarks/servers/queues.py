@@ -384,8 +384,8 @@ class SqsQueue:
                 self.url(self.name),
                 dead=self.url(f"{self.name}_dead"),
                 batch=BATCH,
-                # Whole seconds, and Moto is slow.
-                visibility_timeout=3,
+                # Moto is slow, and its messages must not come again in the meantime.
+                visibility_timeout=10,
                 wait=1,
             ) as events,
         ):

@@ -4,12 +4,15 @@ import asyncio
 from collections import Counter
 
 import pytest
+from attrs import evolve
 
 from capillary_interactions import (
     ConfigurationError,
     Found,
     InteractionsClient,
     OAuth,
+    Request,
+    Response,
     RetryPolicy,
     Timeouts,
     Unavailable,
@@ -74,6 +77,31 @@ async def test_sends_its_headers_beside_a_token_and_not_for_one() -> None:
     assert (token.body is None, "X-Trace" in token.headers) == (False, False)
     assert [request.headers["X-Trace"] for request in lookups] == ["0", "1", "2"]
     assert {request.headers["X-CAP-API-OAUTH-TOKEN"] for request in lookups} == {"t"}
+
+
+class Late(Server):
+    """It knows when a request is written, as a transport with connections of its own does."""
+
+    calls_before_send = True
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - protocol
+        """Ask for the newest token first."""
+        if request.before_send is not None:  # a request for a token may leave at once
+            renewed = await request.before_send() or {}
+            request = evolve(request, headers={**request.headers, **renewed})
+        return await super().send(request, timeout=timeout)
+
+
+async def test_keeps_its_headers_where_a_token_is_renewed_before_sending() -> None:
+    """Those of the new token do not replace them."""
+    transport = Late(in_turn(TOKEN, then=interactions()))
+    own = {"Accept": "text/plain", "X-Trace": "t"}
+    config = settings(auth=OAuth("key", "secret"))
+    async with InteractionsClient(config, transport=transport) as client:
+        assert isinstance(await client.with_options(headers=own).lookup(customer()), Found)
+    sent = transport.requests[-1].headers
+    assert {name: sent[name] for name in own} == own
+    assert sent["X-CAP-API-OAUTH-TOKEN"] == "t"
 
 
 OPTIONS = {
