@@ -38,7 +38,7 @@ def _by_ray(customers: Path, out: str, done: str) -> None:
 
     ray.init(num_cpus=_WORKERS + 1, include_dashboard=False, log_to_driver=False)
     results = enrich_dataset(
-        ray.data.read_parquet(str(customers), override_num_blocks=_PARTS),
+        ray.data.read_parquet(str(customers)).repartition(_PARTS),
         ClientConfig.from_env(),
         workers=_WORKERS,
         identifier="mobile",

@@ -5,6 +5,7 @@ Each process appends to files of its own, so the folder may be on a file system 
 
 import os
 import threading
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -50,7 +51,9 @@ class DoneStore:
             self._opened = _identity(self._folder)
         self._index = KeyIndex(self._arrow)
         self._readers: dict[str, JournalReader] = {}
-        self._batches: list[tuple[JournalReader, int]] = []
+        # Of each record batch its file and its place there; there may be millions.
+        self._files: list[JournalReader] = []
+        self._file_numbers, self._offsets = array("L"), array("Q")
         self._schema = _schema(self._arrow)
         self._writer = JournalWriter(self._folder, self._schema)
         self._unwritten: list[tuple[str, Outcome, float]] = []
@@ -111,8 +114,11 @@ class DoneStore:
     def _refresh(self) -> None:
         keys, places = [], []
         for reader, offset, batch in _new_batches(self._arrow, self._folder, self._readers):
-            first = len(self._batches) << _ROW_BITS
-            self._batches.append((reader, offset))
+            first = len(self._offsets) << _ROW_BITS
+            if not self._files or self._files[-1] is not reader:
+                self._files.append(reader)
+            self._file_numbers.append(len(self._files) - 1)
+            self._offsets.append(offset)
             keys.append(batch.column("key"))
             rows = range(first, first + batch.num_rows)
             places.append(self._arrow.array(rows, self._arrow.uint64()))
@@ -126,7 +132,7 @@ class DoneStore:
                 batch, row = divmod(place, 1 << _ROW_BITS)
                 wanted.setdefault(batch, []).append(row)
         for batch, rows in wanted.items():
-            reader, offset = self._batches[batch]
+            reader, offset = self._files[self._file_numbers[batch]], self._offsets[batch]
             yield from (
                 reader.batch_at(offset)
                 .drop_columns("key")
