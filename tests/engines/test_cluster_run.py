@@ -1,7 +1,6 @@
 """A list is divided, looked up part by part, and put together again."""
 
 import asyncio
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -182,12 +181,14 @@ async def test_stops_when_it_is_asked_to(sandbox: Sandbox, tmp_path: Path) -> No
 async def test_stops_in_the_middle_of_a_part(sandbox: Sandbox, tmp_path: Path) -> None:
     """A part may take minutes at a low rate; what has ended of it is kept."""
     source, out = write_list(tmp_path / "list.csv", *MOBILES[:40]), tmp_path / "out"
-    sandbox.latency = 0.05
+    sandbox.latency = 0.2
 
-    stopping = threading.Timer(0.1, ClusterFolder(out).stop)
-    stopping.start()
-    first = await run(sandbox, request_of(source, out), in_flight=1)
-    stopping.join()
+    async def stop() -> None:
+        while not sandbox.counts.received:
+            await asyncio.sleep(0.01)
+        ClusterFolder(out).stop()
+
+    first, _ = await asyncio.gather(run(sandbox, request_of(source, out), in_flight=1), stop())
     asked, sandbox.latency = sandbox.counts.received, 0.0
     whole = await run(sandbox, request_of(source, out))
 

@@ -46,7 +46,7 @@ async def test_a_lost_worker_is_replaced(sandbox: Sandbox, tmp_path: Path) -> No
 @pytest.fixture
 def server() -> Iterator[SandboxProcess]:
     """A server that counts, and takes its time."""
-    with SandboxProcess(messages=1, latency=0.01) as running:
+    with SandboxProcess(messages=1, latency=0.03) as running:
         yield running
 
 
