@@ -49,6 +49,11 @@ class Admission:
         """How many are in the queue."""
         return self._queues.size
 
+    @property
+    def has_interactive(self) -> bool:
+        """Whether a person waits in the queue."""
+        return self._queues.has_interactive
+
     def try_admit(self, now: float) -> bool:
         """Admit a request that need not wait; whether it was."""
         if (

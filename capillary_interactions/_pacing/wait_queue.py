@@ -117,6 +117,11 @@ class WaitQueues:
         self._background = WaitQueue()
         self._streak = 0
 
+    @property
+    def has_interactive(self) -> bool:
+        """Whether an interactive one waits."""
+        return bool(self._interactive)
+
     def add(self, waiter: Waiter) -> None:
         self._queue_of(waiter).add(waiter)
         self.size += 1

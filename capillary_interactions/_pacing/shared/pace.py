@@ -55,6 +55,7 @@ class SharedPace(LocalPace):
         super().__init__(limit, max_in_flight, max_pause)
         workers = expected_workers if fallback == "local" else None
         self._on_outage = on_outage
+        self._person_asks = False
         self._link = StoreLink(store, timeout, self._outage_changed)
         settle = PROBE_INTERVAL + timeout
         self._fallback = Fallback(limit, workers, self._limits, settle)
@@ -64,6 +65,7 @@ class SharedPace(LocalPace):
             self._limits,
             self._link,
             wanted=self._wanted,
+            for_person=self._is_for_person,
             used=self._fallback.used,
             on_reply=self._after_exchange,
         )
@@ -74,6 +76,13 @@ class SharedPace(LocalPace):
         self._source.attach(loop)
         self._slots.begin()
         return super()._begin_admission(loop)
+
+    def try_admit(self, deadline: Deadline) -> bool:
+        self._person_asks = deadline.interactive
+        try:
+            return super().try_admit(deadline)
+        finally:
+            self._person_asks = False
 
     async def admit(self, deadline: Deadline) -> None:
         if self.try_admit(deadline):
@@ -151,6 +160,10 @@ class SharedPace(LocalPace):
             return 1
         room = self._concurrency.limit - admission.in_flight
         return max(1, self._slots.waiting + max(0, min(admission.queued, room)))
+
+    def _is_for_person(self) -> bool:
+        admission = self._admission
+        return self._person_asks or (admission is not None and admission.has_interactive)
 
     def _after_exchange(self, before: tuple[float, float], waited: bool) -> None:
         admission, now = self._admission, self._now()

@@ -57,6 +57,7 @@ class SlotSource:
         limits: What this process knows of the rate; follows what the store says.
         link: The exchanges.
         wanted: Requests that wait for a slot.
+        for_person: Whether a person waits for one of them.
         used: Requests that the fallback has let through lately, at a time of the loop.
         on_reply: Called after an exchange, with the end of the pause and the rate as they were
             before it, and whether it was waited for.
@@ -69,6 +70,7 @@ class SlotSource:
         link: StoreLink,
         *,
         wanted: Callable[[], int],
+        for_person: Callable[[], bool],
         used: Callable[[float], float],
         on_reply: Callable[[tuple[float, float], bool], None],
     ) -> None:
@@ -76,6 +78,7 @@ class SlotSource:
         self._limits = limits
         self._link = link
         self._wanted = wanted
+        self._for_person = for_person
         self._used = used
         self._on_reply = on_reply
         self._held = HeldSlots(quota.keep, quota.early)
@@ -181,7 +184,10 @@ class SlotSource:
     @property
     def _ahead(self) -> float:
         """Seconds by which the store is asked before a slot is free."""
-        eager = min(self._refused * _EAGERNESS, self._quota.early)
+        # Where a person waits, a process begins with what others reach after many refusals: it goes
+        # first, and they are not shut out.
+        half, eager = self._quota.early / 2, self._refused * _EAGERNESS
+        eager = min(eager, half) + (half if self._for_person() else 0.0)
         return min(self._quota.horizon, max(self._link.round_trip, eager))
 
     def _ask(self, now: float) -> None:

@@ -400,3 +400,44 @@ def test_continues_in_another_event_loop() -> None:
     run_without_waiting(begin())
     assert busiest(run_without_waiting(again()), 1.0) <= 10
     assert paces[0].state().waiting == 0
+
+
+@table("limit", [RateLimit(20, 1), RateLimit(1000, 60)])
+def test_a_lookup_goes_before_the_streams_of_other_processes(limit: RateLimit) -> None:
+    """It waits for about one slot, where three streams have work; under a flood these go on."""
+    waits, alone, _ = run_without_waiting(_beside_streams(limit, lookups=1))
+    assert max(waits) <= 1.5
+    assert alone > 0
+    _, streamed, looked_up = run_without_waiting(_beside_streams(limit, lookups=8))
+    assert streamed >= 0.1 * looked_up
+
+
+async def _beside_streams(limit: RateLimit, lookups: int) -> tuple[list[float], int, int]:
+    """How long the lookups of one process wait, in slots; what three streams sent, and lookups."""
+    (pace, *others), _ = _paces(limit, 4, latency=0.001)
+    waits, streamed = list[float](), list[float]()
+
+    async def stream(other: SharedPace) -> None:
+        while True:
+            await other.acquire(interactive=False)
+            streamed.append(now())
+            other.release()
+
+    async def look_up() -> None:
+        while True:
+            started = now()
+            await pace.acquire()
+            waits.append((now() - started) * limit.requests / limit.per)
+            pace.release()
+            if lookups == 1:
+                await asyncio.sleep(0.1)
+
+    tasks = [asyncio.create_task(stream(other)) for other in others for _ in range(8)]
+    await asyncio.sleep(1.0)
+    streamed.clear()
+    tasks += [asyncio.create_task(look_up()) for _ in range(lookups)]
+    await asyncio.sleep(3.0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return waits, len(streamed), len(waits)
