@@ -5,6 +5,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from capillary_interactions._client.client import InteractionsClient
@@ -37,7 +38,7 @@ class WorkerClient:
         An interruption of this thread cancels the coroutine.
         """
         ticks: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        call = self._thread.new_call(_ticking(coroutine, ticks), ticks)
+        call = self._thread.new_call(partial(_ticking, coroutine, ticks), ticks)
         try:
             return self._thread.finish(call, lambda _: tick())
         finally:

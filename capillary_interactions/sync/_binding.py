@@ -94,7 +94,7 @@ def _abandon(
     if thread.process != os.getpid():
         return
     with suppress(ClosedLoopError):
-        thread.schedule(thread.new_call(aclose()))
+        thread.schedule(thread.new_call(aclose))
     thread.release(holder, wait=False)
     warnings.warn(
         "a synchronous InteractionsClient was never closed", ResourceWarning, stacklevel=2

@@ -26,28 +26,31 @@ class Call(Generic[_T]):
     """A coroutine that another thread has started, and waits for.
 
     Args:
-        coroutine: Not started yet.
+        function: Makes the coroutine; called in the loop.
         loop: Where it is to run.
         messages: What the coroutine posts for the waiting thread; `END` is the last one.
     """
 
     def __init__(
         self,
-        coroutine: Coroutine[Any, Any, _T],
+        function: Callable[[], Coroutine[Any, Any, _T]],
         loop: asyncio.AbstractEventLoop,
         messages: "SimpleQueue[Any]",
     ) -> None:
         self.messages: Final = messages
-        self._coroutine = coroutine
+        self._function = function
         self._loop = loop
         self._task: asyncio.Task[_T] | None = None
 
     def start(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Start it; called in the loop, in the context of the thread that waits."""
-        self._task = task = self._loop.create_task(self._coroutine)
+        self._task = task = self._loop.create_task(self._run())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         task.add_done_callback(self._end)
+
+    async def _run(self) -> _T:
+        return await self._function()
 
     def _end(self, task: asyncio.Task[_T]) -> None:
         if not task.cancelled():
@@ -71,7 +74,6 @@ class Call(Generic[_T]):
 
     def drop(self) -> None:
         """End it, as it cannot be started."""
-        self._coroutine.close()
         self.messages.put(END)
 
     def abandon(self) -> None:

@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from capillary_interactions._client.loop_factory import loop_factory
@@ -100,15 +101,17 @@ class LoopThread:
             )
 
     def new_call(
-        self, coroutine: Coroutine[Any, Any, _T], messages: "queue.SimpleQueue[Any] | None" = None
+        self,
+        function: Callable[[], Coroutine[Any, Any, _T]],
+        messages: "queue.SimpleQueue[Any] | None" = None,
     ) -> Call[_T]:
         """A call that is to be scheduled.
 
         Args:
-            coroutine: What is to run.
+            function: Makes the coroutine that is to run; called in the loop.
             messages: What it posts for the thread that waits, if it posts anything.
         """
-        return Call(coroutine, self._loop, queue.SimpleQueue() if messages is None else messages)
+        return Call(function, self._loop, queue.SimpleQueue() if messages is None else messages)
 
     def schedule(self, call: Call[Any]) -> None:
         """Have a call started, in the context of the thread that calls; do not wait.
@@ -149,7 +152,7 @@ class LoopThread:
     ) -> _T:
         """Run a coroutine function to its end, and return its result; see `finish`."""
         self.check_caller()
-        return self.finish(self.new_call(function(*arguments, **keywords)))
+        return self.finish(self.new_call(partial(function, *arguments, **keywords)))
 
     def call(self, function: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs) -> _T:
         """Call a function that does not wait in the loop's thread, from any thread."""
@@ -188,7 +191,7 @@ class LoopThread:
 
     def end_at_exit(self) -> None:
         """Close all clients and stop; wait no longer than two seconds."""
-        call = self.new_call(self._close_all())
+        call = self.new_call(self._close_all)
         self.schedule(call)
         try:
             call.messages.get(timeout=_EXIT_TIMEOUT)

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -49,5 +50,6 @@ def run_with_progress(
     relay = None if progress is None else ProgressRelay(progress, messages)
     with client._binding.thread() as thread:  # noqa: SLF001 - of this room
         thread.check_caller()
-        called = function(client._client, *arguments, progress=relay, **options)  # noqa: SLF001
+        asynchronous = client._client  # noqa: SLF001
+        called = partial(function, asynchronous, *arguments, progress=relay, **options)
         return thread.finish(thread.new_call(called, messages), ProgressRelay.deliver)

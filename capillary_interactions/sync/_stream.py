@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
@@ -75,7 +76,7 @@ class OutcomeStream(Iterator[Outcome[ItemT_co]]):
     def _next_message(self) -> Any:
         self._thread.check_caller()
         if self._call is None:
-            posting = _post_all(self._outcomes, self._messages.put)
+            posting = partial(_post_all, self._outcomes, self._messages.put)
             self._call = self._thread.new_call(posting, self._messages)
             self._thread.schedule(self._call)
         while self._messages.empty() and self._free_slots and not self._exhausted:

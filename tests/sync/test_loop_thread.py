@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def test_ends_after_the_calls_that_have_begun() -> None:
     """What was started before the last release returns as ever; what comes later is refused."""
     holder = object()
     thread = hold_loop_thread(holder)
-    call = thread.new_call(_slow("an answer"))
+    call = thread.new_call(partial(_slow, "an answer"))
     thread.schedule(call)
     thread.release(holder)
     call.wait()
