@@ -385,7 +385,7 @@ class SqsQueue:
                 dead=self.url(f"{self.name}_dead"),
                 batch=BATCH,
                 # Moto is slow, and its messages must not come again in the meantime.
-                visibility_timeout=10,
+                visibility_timeout=5,
                 wait=1,
             ) as events,
         ):

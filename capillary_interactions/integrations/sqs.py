@@ -183,15 +183,15 @@ class SqsEvents(PrefetchingSource[SqsEvent]):
         await message.nack(0.0)
 
     async def _send_heartbeats(self) -> None:
-        pending = tuple(self._pending)
-        for start in range(0, len(pending), _MAX_BATCH):
-            async with self._extending:
-                part = [each for each in pending[start : start + _MAX_BATCH] if self._holds(each)]
-                await self._extend(part)
+        async with self._extending:
+            held = [event for event in self._pending if self._time_left(event) > 0]
+            batches = [held[at : at + _MAX_BATCH] for at in range(0, len(held), _MAX_BATCH)]
+            ends = await asyncio.gather(*map(self._extend, batches), return_exceptions=True)
+        for failed in ends:
+            if isinstance(failed, BaseException):
+                raise failed  # the others have got theirs all the same
 
     async def _extend(self, events: list[SqsEvent]) -> None:
-        if not events:
-            return
         answer = await self._client.change_message_visibility_batch(
             QueueUrl=self._queue,
             Entries=[
@@ -206,9 +206,6 @@ class SqsEvents(PrefetchingSource[SqsEvent]):
         for failed in answer.get("Failed", ()):
             # Another reader may have it by now; the one that is worked on here is a repetition.
             self._pending.discard(events[int(failed["Id"])])
-
-    def _holds(self, event: SqsEvent) -> bool:
-        return event in self._pending and self._time_left(event) > 0
 
     def _time_left(self, event: SqsEvent) -> int:
         """Whole seconds for which SQS can keep a message back."""
