@@ -115,6 +115,26 @@ async def test_begins_anew_only_if_it_is_to(sandbox: Sandbox, tmp_path: Path) ->
     assert sandbox.counts.received == 10
 
 
+async def test_keeps_what_there_is_where_a_run_cannot_begin(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Neither a list that is none nor other settings cost anything of the results."""
+    source, out = write_list(tmp_path / "list.csv", *MOBILES[:60]), tmp_path / "out"
+    await run(sandbox, request_of(source, out))
+    before = result(out)
+
+    with pytest.raises(JobChangedError):
+        await run(sandbox, request_of(source, out), source="INSTORE")
+    write_list(source)
+    for options in ({}, {"restart": True}):
+        with pytest.raises(ListError):
+            await run(sandbox, request_of(source, out, **options))
+
+    assert result(out).equals(before)
+    assert (out / "_SUCCESS").exists()
+    assert done_counts(out / "_run" / "done").total() == 60
+
+
 async def test_asks_again_for_who_was_unavailable(sandbox: Sandbox, tmp_path: Path) -> None:
     """If it is to, and for no one else."""
     source, out = write_list(tmp_path / "list.csv", *MOBILES[:120]), tmp_path / "out"

@@ -54,6 +54,14 @@ class ClusterFolder:
     def _stop(self) -> Path:
         return self.own / "stop"
 
+    @property
+    def _new_parts(self) -> Path:
+        return self.own / "parts-new"
+
+    def new_part(self, number: int) -> Path:
+        """The rows of a part while the list is being read."""
+        return self._new_parts / self.part(number).name
+
     def part(self, number: int) -> Path:
         """The rows of a part."""
         return self.own / "parts" / f"{number:05}.arrow"
@@ -80,14 +88,24 @@ class ClusterFolder:
             self._remove(self.path.glob(".part-*.parquet"))
             self._remove([self._stop, self.path / _COMPLETE])
 
-    def forget(self, *, outcomes: bool) -> None:
-        """Remove the parts and their results; with `outcomes` also what has ended."""
+    def begin_parts(self) -> None:
+        """Make room for the parts of a list that is being read."""
+        with _errors(self.path):
+            shutil.rmtree(self._new_parts, ignore_errors=True)
+            self._new_parts.mkdir(mode=_PRIVATE)
+
+    def replace_parts(self, *, outcomes: bool) -> None:
+        """Take the new parts, and remove the old ones and their results.
+
+        Args:
+            outcomes: Whether what has ended is removed, too.
+        """
         with _errors(self.path):
             self._remove([self._settings])
             self._remove(self.path.glob("part-*.parquet"))
             for name in ("parts", *(["done"] if outcomes else [])):
                 shutil.rmtree(self.own / name, ignore_errors=True)
-            (self.own / "parts").mkdir(mode=_PRIVATE, exist_ok=True)
+            self._new_parts.rename(self.own / "parts")
 
     def settings(self) -> dict[str, Any] | None:
         """What the parts were made with, or None if there are none, or not all of them."""

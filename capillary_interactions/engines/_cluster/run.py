@@ -128,7 +128,6 @@ class ClusterRun:
         # Without locks, as on some network's file systems, it is the user's to run it once.
         with suppress(JobStoreError):
             self._lock.acquire()
-        self._folder.clear()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -144,6 +143,7 @@ class ClusterRun:
         saved = self._folder.settings()
         if self._request.restart or saved is None or not self._is_of(saved):
             saved = self._divide()
+        self._folder.clear()
         self._saved = saved
         self.counts = counts = ClusterCounts(**saved["counts"])
         for part in range(counts.parts):
@@ -215,7 +215,7 @@ class ClusterRun:
         return not differences and fingerprint is not None and fingerprint == saved["list"]
 
     def _divide(self) -> dict[str, Any]:
-        self._folder.forget(outcomes=self._request.restart)
+        self._folder.begin_parts()
         rules = self._request.stops
         reader = ListReader(self._request.customers, self._template)
         writer, tally = PartWriter(self._folder), ListTally(rules.rejected_of)
@@ -239,6 +239,8 @@ class ClusterRun:
                 "parts": writer.parts,
             },
         }
+        # Only now: a list that cannot be read costs nothing of what is there.
+        self._folder.replace_parts(outcomes=self._request.restart)
         self._folder.save_settings(saved)
         return saved
 

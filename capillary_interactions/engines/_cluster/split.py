@@ -91,7 +91,7 @@ class PartWriter:
             self._write()
 
     def _write(self) -> None:
-        with self._folder.writing(self._folder.part(self.parts)) as path:
+        with self._folder.writing(self._folder.new_part(self.parts)) as path:
             self._current.write(self._arrow, path)
         self.parts += 1
         self._rows += len(self._current.value)
