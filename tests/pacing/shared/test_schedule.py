@@ -112,7 +112,7 @@ def test_gives_out_nearly_all_of_the_quota(limit: RateLimit, processes: int) -> 
     schedule, quota = _empty(limit)
     at = [0.0] * processes
     granted = 0
-    end = 20 * limit.per if limit.requests < 100 else 2 * limit.per
+    end = 10 * limit.per if limit.requests < 100 else 2 * limit.per
     while (now := min(at)) < end:
         reply = schedule.exchange(quota, Demand(want=4), now)
         granted += reply.granted
