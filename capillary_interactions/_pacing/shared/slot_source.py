@@ -251,6 +251,8 @@ class SlotSource:
             modesty = min(max(_MIN_MODESTY, _MODESTY * interval), _MAX_MODESTY)
             wait += modesty * (1 + random()) / 2  # noqa: S311 - no secret
         if not reply.granted:
+            # Where many were refused as often, none of them is always the first.
+            wait += random() * _EAGERNESS  # noqa: S311 - no secret
             wait = min(max(_MIN_RETRY, wait), _MAX_RETRY)
         return max(reply.pause, wait)
 
