@@ -19,7 +19,7 @@ from capillary_interactions._pacing.shared.slot_source import SlotSource
 from capillary_interactions._pacing.shared.store import SlotStore
 
 # Of the time for which a slot may be used: another part is for the request's way.
-_GRACE: Final = 0.5
+_GRACE: Final = 0.2
 
 
 class SharedPace(LocalPace):
