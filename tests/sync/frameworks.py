@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -68,12 +68,15 @@ def program(folder: Path, *command: str, **environment: str) -> Iterator[Program
         env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as process:
         running = Program(process)
         try:
             yield running
         finally:
-            process.kill()
+            # Workers that hang, too.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def write_module(folder: Path, name: str, block: str, further: str = "") -> None:
