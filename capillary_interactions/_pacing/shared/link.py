@@ -14,8 +14,8 @@ _MAX_FAILURES: Final = 3
 # Seconds after the first failure, twice that after the next one; and in an outage.
 _FIRST_RETRY: Final = 0.05
 PROBE_INTERVAL: Final = 1.0
-# What is left of a long round trip in what is usual, after each shorter one.
-_DECAY: Final = 0.9
+# Of the last round trip in what is usual.
+_WEIGHT: Final = 0.2
 
 
 class StoreLink:
@@ -33,7 +33,7 @@ class StoreLink:
         must_fill: Whether an exchange has failed since the last one that succeeded: the store may
             have lost its state.
         retry_at: No exchange begins before this time of the loop.
-        round_trip: Seconds that an exchange usually takes, rather more than less.
+        round_trip: Seconds that an exchange usually takes.
         lateness: Seconds by which the last one took longer.
     """
 
@@ -138,7 +138,8 @@ class StoreLink:
     def _measure(self, elapsed: float) -> None:
         usual = self.round_trip or elapsed
         self.lateness = max(0.0, elapsed - usual)
-        self.round_trip = max(elapsed, _DECAY * usual + (1 - _DECAY) * elapsed)
+        # A single long one, as the first one that opens a connection, is not usual.
+        self.round_trip = usual + _WEIGHT * (min(elapsed, 2 * usual) - usual)
 
     @property
     def _too_slow(self) -> str:
