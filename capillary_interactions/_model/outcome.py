@@ -145,14 +145,19 @@ class Unavailable(_Failed[ItemT_co]):
     retry_after: float | None = None
 
 
-# `Outcome[T]` is one whose item is a T, and `Outcome` one of any item.
-Outcome = (
-    Found[ItemT_co]
-    | NotFound[ItemT_co]
-    | Rejected[ItemT_co]
-    | Unreadable[ItemT_co]
-    | Unavailable[ItemT_co]
-)
+if TYPE_CHECKING:
+    # `Outcome[T]` is one whose item is a T, and `Outcome` one of any item.
+    Outcome = (
+        Found[ItemT_co]
+        | NotFound[ItemT_co]
+        | Rejected[ItemT_co]
+        | Unreadable[ItemT_co]
+        | Unavailable[ItemT_co]
+    )
+else:
+    # `isinstance` takes no union of generic classes.
+    Outcome = _OutcomeBase
+    Outcome.__name__ = Outcome.__qualname__ = "Outcome"
 
 ENDINGS: Final[tuple[str, ...]] = tuple(
     outcome.ending for outcome in (Found, NotFound, Rejected, Unreadable, Unavailable)
