@@ -88,7 +88,8 @@ class LoopThread:
         if self.process != os.getpid():
             raise RuntimeError(
                 "the client or job was used before this process was forked from its own; make one "
-                "in each process, and divide the rate between them"
+                "in each process, and let them share the quota (ClientConfig.shared), or divide "
+                "the rate between them"
             )
 
     def check_caller(self) -> None:
