@@ -135,6 +135,8 @@ class LookupRunner:
         self, state: LookupState, pages: Pages, offset: int, size: int
     ) -> AttemptResult:
         for _ in range(self.config.max_pages - 1):
+            # The connection of the page before is released in the next turn of the loop.
+            await asyncio.sleep(0)
             query = evolve(state.query, limit=self.config.page_size, offset=offset)
             result = await self._fetch_page(state, self.url(query))
             if result.kind in _NO_FURTHER_PAGE:

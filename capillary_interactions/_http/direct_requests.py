@@ -97,7 +97,8 @@ class DirectRequests:
             # The session's too, as it sends them: by them aiohttp tells connections apart.
             self._options["proxy_headers"] = {**session.headers, **options["proxy_headers"]}
         self._heads: dict[str, _Head] = {}
-        self._timeouts = RequestTimeouts(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._timeouts = RequestTimeouts(self._loop)
 
     def can_send(self, request: Request) -> bool:
         """Whether a request is one that this sends as a session would."""
@@ -138,12 +139,9 @@ class DirectRequests:
         timeouts.stop(limit)
         if connection.protocol is not None:
             expect_nothing(connection.protocol)
-        try:
-            # Where the server closes the connection after its answer, that is seen in this turn
-            # of the loop: else the next request would be lost on it, and sent a second time.
-            await asyncio.sleep(0)
-        finally:
-            connection.release()
+        # Where the server closes the connection after its answer, that is seen before the next turn
+        # of the loop: else the next request would be lost on it, and sent a second time.
+        self._loop.call_soon(connection.release)
         return quick_response(status=message.code, headers=message.headers, body=body)
 
     def close(self) -> None:

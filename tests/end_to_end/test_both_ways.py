@@ -103,9 +103,9 @@ async def ended(
             endings.append((type(error), error.reason))
         else:
             endings.append((response.status, list(response.headers.items()), response.body))
-        if not direct:
-            # A session uses a connection again before it sees that its server has closed it.
-            await asyncio.sleep(0)
+        # A session uses a connection again before it sees that its server has closed it, and the
+        # short way has it free in the next turn of the loop.
+        await asyncio.sleep(0)
     await pool.aclose()
     received, server.received = [request.head for request in server.received], []
     return [*endings, *received]

@@ -92,9 +92,9 @@ async def send(
     return await pool.send(Request(url=URL, before_send=before_send), timeout=9)
 
 
-def pool_of(*, direct: bool) -> SessionPool:
+def pool_of(*, direct: bool, connections: int = 1) -> SessionPool:
     """A pool whose requests go by one way."""
-    pool = SessionPool(connections=1, attempt=9, connect=1.0, max_body=1_000)
+    pool = SessionPool(connections=connections, attempt=9, connect=1.0, max_body=1_000)
     pool._may_be_direct = direct
     return pool
 
@@ -137,4 +137,22 @@ async def test_a_connection_that_is_spoilt_during_the_wait_is_not_used(
     assert (await send(pool)).body == b"1"
     assert [wire.requests for wire in wires] == [0, 1, 1]
     assert [wire.is_closing() for wire in wires] == [True, True, False]
+    await pool.aclose()
+
+
+async def test_an_end_that_comes_with_the_answer_is_seen_before_the_next_request(
+    wires: list[Answering],
+) -> None:
+    """Also by a request that starts in the turn of the loop in which the first one ends."""
+    pool = pool_of(direct=True, connections=2)
+    loop = asyncio.get_running_loop()
+    first = loop.create_task(send(pool))
+    while not (wires and wires[0].requests):
+        await asyncio.sleep(0)
+    # The answer is fed in this turn; in the next one the first request ends, and then this happens:
+    await asyncio.sleep(0)
+    second = loop.create_task(send(pool))
+    loop.call_soon(wires[0].end)
+    assert [(await first).body, (await second).body] == [b"1", b"1"]
+    assert [wire.requests for wire in wires] == [1, 1]
     await pool.aclose()
