@@ -104,6 +104,7 @@ class RequestSender:
         if _try_admit(state.deadline, credential.pace):
             return None
         started = state.loop.time()
+        state.deadline.needed = credential.answer_time.expected
         try:
             await admit(state.deadline, credential.pace)
         except (SlotAfterDeadlineError, NoSlotError) as error:

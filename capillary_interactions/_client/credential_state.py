@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from capillary_interactions._client.answer_time import AnswerTime
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._client.refusal_evidence import RefusalEvidence
 from capillary_interactions._client.retry import Budget
@@ -59,6 +60,7 @@ class CredentialState:
     probe_at: float = float("-inf")
     probes: int = 0
     close_pace: Closing | None = None
+    answer_time: AnswerTime = field(factory=AnswerTime, init=False)
     server_limits: ServerLimits = field(init=False)
     _cooling: bool = field(default=False, init=False)
     _out_of_budget: bool = field(default=False, init=False)

@@ -199,6 +199,7 @@ class Exchange:
                 self.pool.reroute_waiters(credential)
                 credential.on_throttled(sent_at, result.retry_after)
         elif result.kind is not _CREDENTIALS_REFUSED:
+            credential.answer_time.add(state.loop.time() - sent_at)
             credential.on_response(from_api=result.from_api)
             if result.from_api and pages.customers:
                 pages.on_answer(state.request_number)

@@ -139,12 +139,13 @@ class Admission:
             if delay > 0:
                 self._timer = self.loop.call_at(now + delay, self._dispatch)
                 return
-            if not self._grant():
+            if not self._grant(now):
                 self._bucket.refund(now)
 
-    def _grant(self) -> bool:
+    def _grant(self, now: float) -> bool:
         waiter = self._queues.pop()
-        if waiter.granted.done():  # cancelled, and its task has not run yet
+        # One that is done was cancelled, and its task has not run yet.
+        if waiter.granted.done() or waiter.reject_if_late(now, 0.0):
             return False
         self.in_flight += 1
         waiter.granted.set_result(None)

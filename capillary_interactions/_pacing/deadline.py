@@ -18,22 +18,32 @@ if TYPE_CHECKING:
 
 # One sequence for all clients: two may share a pace.
 _SEQUENCE: Final = count()
+# Seconds for an answer below which an outcome's reason does not name them.
+_SHOWN: Final = 0.05
 
 
 class SlotAfterDeadlineError(Exception):
     """A slot of the quota would come after the deadline: in `wait` seconds.
 
+    Or so soon before it that there would be no answer, which takes some `needed` seconds.
+
     A pace raises it as soon as it knows; the lookup then ends as `Unavailable` at once.
     """
 
-    def __init__(self, wait: float) -> None:
-        super().__init__(wait)
+    def __init__(self, wait: float, needed: float = 0.0) -> None:
+        super().__init__(wait, needed)
         self.wait = wait
+        self.needed = needed
 
     @property
     def reason(self) -> str:
         """A text for an outcome."""
-        return f"the deadline comes before a slot of the quota (in {self.wait:.1f} s)"
+        if self.needed < _SHOWN:
+            return f"the deadline comes before a slot of the quota (in {self.wait:.1f} s)"
+        return (
+            f"the deadline comes before a slot of the quota (in {self.wait:.1f} s) "
+            f"and an answer (some {self.needed:.1f} s later)"
+        )
 
 
 class NoSlotError(Exception):
@@ -78,6 +88,7 @@ class Deadline:
             stays the same in every queue, and when the call queues again.
         earliest: No caller's deadline is before this; infinite if none has one.
         on_change: Called when a caller has joined.
+        needed: Seconds that its slot must come before, for an answer to come in time.
     """
 
     at: float | None = None
@@ -89,6 +100,7 @@ class Deadline:
         init=False,
     )
     on_change: Callable[[], None] | None = field(default=None, init=False)
+    needed: float = field(default=0.0, init=False)
     _callers: dict[Caller, float] = field(factory=dict, init=False)
 
     def join(

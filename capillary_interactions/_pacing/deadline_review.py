@@ -106,7 +106,8 @@ class DeadlineReview:
             interactive=self._interactive, number=self._number + 1, count=count
         ):
             seen, self._number = seen + 1, waiter.number
-            if now + first + ahead * interval > waiter.deadline.earliest and waiter.reject_if_late(
+            answered = now + first + ahead * interval + waiter.deadline.needed
+            if answered > waiter.deadline.earliest and waiter.reject_if_late(
                 now, self._bucket.delay(now, ahead)
             ):
                 self._queues.remove(waiter)

@@ -34,15 +34,18 @@ class Waiter:
             Whether the whole call was rejected.
         """
         deadline = self.deadline
-        if now + wait <= deadline.earliest:
+        # A request that is sent in vain takes the slot of one that has time: where more arrive than
+        # can be sent, all would be sent at the last moment, and none answered.
+        answered = now + wait + deadline.needed
+        if answered <= deadline.earliest:
             return False
-        error = SlotAfterDeadlineError(wait)
-        if deadline.at is not None and now + wait > deadline.at:
+        error = SlotAfterDeadlineError(wait, deadline.needed)
+        if deadline.at is not None and answered > deadline.at:
             # One cancelled in this iteration of the loop has not left its queue yet.
             if not self.granted.done():
                 self.granted.set_exception(error)
             return True
-        deadline.refuse_before(now + wait, Refusal(error.reason, wait))
+        deadline.refuse_before(answered, Refusal(error.reason, wait))
         return False
 
 
