@@ -22,6 +22,13 @@ def running_loop() -> asyncio.AbstractEventLoop:
         ) from None
 
 
+class ClosedClientError(RuntimeError):
+    """A closed client was called."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed; enter it again with `async with`")
+
+
 class ClientLifecycle:
     """Binds a client to one running event loop at a time, in one process.
 
@@ -44,7 +51,7 @@ class ClientLifecycle:
     def check_open(self) -> None:
         """Raise RuntimeError if it is closed."""
         if self.closed:
-            raise RuntimeError("the client is closed; enter it again with `async with`")
+            raise ClosedClientError
 
     def bind_running_loop(self) -> asyncio.AbstractEventLoop:
         """Bind to the running loop, and return it.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
+from capillary_interactions._client.lifecycle import ClosedClientError
 from capillary_interactions.sync._call import ClosedLoopError
 from capillary_interactions.sync._loop_thread import LoopThread, hold_loop_thread
 
@@ -44,7 +45,7 @@ class Binding:
         """
         try:
             yield self._thread or self._bind()
-        except ClosedLoopError:
+        except (ClosedLoopError, ClosedClientError):
             raise RuntimeError(_CLOSED) from None
 
     def _bind(self) -> LoopThread:
