@@ -207,7 +207,8 @@ class Machine(RuleBasedStateMachine):
     def _finish(self) -> None:
         self.outside.moods.clear()
         self.outside.takes = 0.0
-        self._run(600)
+        # 25 streams of 25 customers each, at one in 3 s and less while the rate recovers.
+        self._run(6_000)
         assert all(task.done() for task in self.pending)
         self.ends_in_time()
         self.keeps_the_quota()
