@@ -119,9 +119,11 @@ def test_ends_lookups_of_other_threads_when_it_is_closed() -> None:
     server = Server(takes=0.1)
     for drain, ending in ((0.0, "unavailable"), (5.0, "found")):
         client = client_of(server)
-        threads = [InThread(lambda: client.lookup(customer())) for _ in range(4)]  # noqa: B023
-        until(lambda: client.snapshot().in_flight == 1)  # noqa: B023
-        until(lambda: server.under_way == 1)
+        threads = [
+            InThread(lambda number=number: client.lookup(customer(number)))  # type: ignore[misc] # noqa: B023
+            for number in range(4)
+        ]
+        until(lambda: server.under_way == 4)
         client.close(drain)
         assert {thread.result().ending for thread in threads} == {ending}
         assert server.under_way == 0
