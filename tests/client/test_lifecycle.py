@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -15,6 +14,7 @@ from capillary_interactions.integrations.consume import consume
 from capillary_interactions.jobs import Job
 from capillary_interactions.testing import run_without_waiting
 from tests.fakes import Server, customer, customers, settings
+from tests.forks import forks, in_a_fork
 from tests.tables import table
 
 
@@ -72,31 +72,10 @@ def test_says_why_it_cannot_serve_two_loops_at_once() -> None:
     assert "in use by another event loop that still runs" in str(refused)
 
 
-def _in_a_fork(work: Callable[[], str]) -> str:
-    """What work returns in a child of this process."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - seen by the parent
-        try:
-            text = work()
-        except BaseException as error:  # noqa: BLE001 - sent to the parent
-            text = f"{type(error).__name__}: {error}"
-        os.write(write, text.encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    return text
-
-
 def _looked_up(client: InteractionsClient) -> str:
     # asyncio's own loop of the parent, if one runs, is not the child's.
     asyncio._set_running_loop(None)
     return run_without_waiting(client.lookup(customer())).ending
-
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
 
 
 @forks
@@ -108,7 +87,7 @@ def test_serves_in_a_fork_where_it_was_not_used_before(caplog: pytest.LogCapture
         with caplog.at_level(logging.WARNING):
             return f"{_looked_up(client)}, {'divide the rate' in caplog.text}"
 
-    assert _in_a_fork(work) == "found, True"
+    assert in_a_fork(work) == "found, True"
 
 
 @forks
@@ -122,7 +101,7 @@ def test_warns_of_no_rate_in_a_fork_that_shares_the_quota(
         with caplog.at_level(logging.WARNING):
             return f"{_looked_up(client)}, {caplog.text!r}"
 
-    assert _in_a_fork(work) == "found, ''"
+    assert in_a_fork(work) == "found, ''"
 
 
 @forks
@@ -130,7 +109,7 @@ def test_says_why_it_cannot_serve_in_a_fork_where_it_was_used_before() -> None:
     """Connections and waiters of the parent are not the child's."""
     client = client_of(Server())
     assert _looked_up(client) == "found"
-    text = _in_a_fork(lambda: _looked_up(client))
+    text = in_a_fork(lambda: _looked_up(client))
     assert text.startswith("RuntimeError: the client was used before this process was forked")
 
 

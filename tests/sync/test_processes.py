@@ -1,6 +1,5 @@
 """Forks, the end of the interpreter, and real signals: each in a process of its own."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,36 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from capillary_interactions.sync import InteractionsClient, Job
 from tests.fakes import Server, customer
+from tests.forks import forks, in_a_fork
 from tests.tables import table
 
 from .clients import client_of
 
 _ROOT = Path(__file__).parents[2]
-
-
-def _in_child(work: Callable[[], str]) -> str:
-    """What a call returns, or raises, in a child that was forked from this process."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - seen by the parent
-        try:
-            text = work()
-        except BaseException as error:  # noqa: BLE001 - sent to the parent
-            text = f"{type(error).__name__}: {error}"
-        os.write(write, text.encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    return text
-
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
 
 
 @forks
@@ -53,7 +30,7 @@ def test_serves_in_a_fork_where_it_was_not_used_before() -> None:
             with client_of(Server()) as own:
                 return f"{lazy.lookup(customer()).ending}, {own.lookup(customer()).ending}"
 
-        assert [_in_child(work) for _ in range(2)] == ["found, found"] * 2
+        assert [in_a_fork(work) for _ in range(2)] == ["found, found"] * 2
         # The parent's loop is as it was.
         assert used.lookup(customer(1)).ending == "found"
 
@@ -81,14 +58,14 @@ def test_says_why_it_cannot_serve_in_a_fork_where_it_was_used_before(
     with client_of(Server()) as client, Job.open(tmp_path / "a.job") as job:
         client.lookup(customer())
         refusal = "RuntimeError: the client or job was used before this process was forked"
-        assert _in_child(lambda: use(client, job)).startswith(refusal)
+        assert in_a_fork(lambda: use(client, job)).startswith(refusal)
 
         def leave() -> str:
             job.__exit__()
             client.close()
             return f"left, {client.snapshot().endings['found']}"
 
-        assert _in_child(leave) == "left, 1"
+        assert in_a_fork(leave) == "left, 1"
 
 
 @forks
@@ -106,7 +83,7 @@ def test_lets_a_stream_of_the_parent_go_in_a_fork() -> None:
                 streams.clear()
             return f"{len(streams)} left"
 
-        assert _in_child(work) == "0 left"
+        assert in_a_fork(work) == "0 left"
         assert len(list(streams[0])) == 8
 
 
