@@ -8,6 +8,7 @@ from attrs import define, field
 from capillary_interactions._client.observers import Observers
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.credentials import BasicAuth, Credential
+from capillary_interactions._config.endpoint import port_of
 from capillary_interactions._config.shared_quota import FILE
 from capillary_interactions._pacing.shared.key import quota_key
 from capillary_interactions._pacing.shared.local_part import part_of
@@ -15,8 +16,6 @@ from capillary_interactions._pacing.shared.pace import SharedPace
 from capillary_interactions._pacing.shared.schedule import SharedQuota
 from capillary_interactions._pacing.shared.store import SlotStore
 from capillary_interactions.events import SharedQuotaLost, SharedQuotaRestored
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def build_shared_pace(
@@ -69,8 +68,7 @@ def _identity(credential: Credential) -> str:
 def _endpoint(base_url: str) -> str:
     """A base URL, the same however it is written."""
     parts = urlsplit(base_url)
-    port = parts.port or _PORTS[parts.scheme]
-    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+    return f"{parts.scheme}://{parts.hostname}:{port_of(parts)}{parts.path}"
 
 
 @define

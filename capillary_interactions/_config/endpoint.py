@@ -2,10 +2,13 @@
 
 import re
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from capillary_interactions._config.clusters import CLUSTER_NAMES, Cluster, cluster_named
 from capillary_interactions._errors import ConfigurationError
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def to_base_url(value: Cluster | str) -> str:
@@ -26,7 +29,7 @@ def to_base_url(value: Cluster | str) -> str:
 
 def _checked_url(value: str) -> str:
     # A URL may hold a password, so none of the messages repeats it.
-    parts = _parts(value)
+    parts = split_url(value)
     if parts is None:
         raise ConfigurationError(f"base_url is no URL; clusters by name: {CLUSTER_NAMES}")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
@@ -42,7 +45,7 @@ def _checked_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _parts(value: str) -> SplitResult | None:
+def split_url(value: str) -> SplitResult | None:
     """The parts of a URL, or None where it is none.
 
     Not an exception, which would be the context of the next one, with the URL in its text.
@@ -53,6 +56,11 @@ def _parts(value: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def port_of(parts: SplitResult) -> int:
+    """The port of an http or https URL."""
+    return parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def is_loopback(host: str) -> bool:

@@ -8,13 +8,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import field, frozen
 
+from capillary_interactions._config.endpoint import DEFAULT_PORTS, port_of, split_url
 from capillary_interactions._config.no_proxy import is_exempt
 from capillary_interactions._errors import ConfigurationError
 
 ENVIRONMENT: Final = "env"
 # Where there is no other way to write None: in a variable, an option, a profile.
 _NO_PROXY: Final = "none"
-_PORTS: Final = {"http": 80, "https": 443}
 _SOCKS: Final = frozenset({"socks", "socks4", "socks4a", "socks5", "socks5h"})
 
 
@@ -111,8 +111,8 @@ def _exempting(base_url: str, environ: Mapping[str, str]) -> str | None:
     """The variable that says that no proxy is used for a server."""
     name = "no_proxy" if environ.get("no_proxy") else "NO_PROXY"
     parts = urlsplit(base_url)
-    port = parts.port or _PORTS[parts.scheme]
-    return name if is_exempt(environ.get(name, ""), parts.hostname or "", port) else None
+    exempt = is_exempt(environ.get(name, ""), parts.hostname or "", port_of(parts))
+    return name if exempt else None
 
 
 def _proxy(value: str, name: str, variable: str = "") -> Proxy:
@@ -133,7 +133,7 @@ def _parts(value: str, name: str, otherwise: str = "") -> SplitResult:
             f"{name} must be an http:// or https:// proxy; {parts.scheme}:// is not "
             f"supported{otherwise}"
         )
-    if parts is None or not parts.hostname or parts.scheme not in _PORTS or parts.port == 0:
+    if parts is None or not parts.hostname or parts.scheme not in DEFAULT_PORTS or parts.port == 0:
         raise ConfigurationError(
             f"{name} must be a URL such as http://proxy.example:3128; in its user name and "
             f"password, special characters are percent-encoded (@ as %40, / as %2F){otherwise}"
@@ -147,15 +147,8 @@ def _parts(value: str, name: str, otherwise: str = "") -> SplitResult:
 
 
 def _split(text: str) -> SplitResult | None:
-    """The parts of a URL; not an exception, which would show the URL."""
-    if re.search(r"[\s\x00-\x1f\x7f]", text):
-        return None
-    try:
-        parts = urlsplit(text)
-        _ = parts.hostname, parts.port
-    except ValueError:
-        return None
-    return parts
+    """The parts of a URL, or None where it is none, or holds what a base URL may not."""
+    return None if re.search(r"[\s\x00-\x1f\x7f]", text) else split_url(text)
 
 
 def _origin(parts: SplitResult) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from capillary_interactions._config.endpoint import split_url
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._text.masking import describe_value
 
@@ -50,22 +51,12 @@ def to_shared(value: str | None) -> str | None:
         return FILE + _checked_path(address.removeprefix(FILE))
     if address.partition("://")[0] not in _REDIS_SCHEMES:
         raise ConfigurationError(f"shared must be {_FORMS}, not {describe_value(value)}")
-    _check_redis(_parts(address))
+    _check_redis(split_url(address))
     if find_spec("redis") is None:
         raise ConfigurationError(
             "shared needs redis-py for such an address: pip install 'capillary_interactions[redis]'"
         )
     return address
-
-
-def _parts(address: str) -> SplitResult | None:
-    # As for a base URL: the context of another exception would show the password.
-    try:
-        parts = urlsplit(address)
-        _ = parts.hostname, parts.port
-    except ValueError:
-        return None
-    return parts
 
 
 def _checked_path(path: str) -> str:
@@ -101,7 +92,7 @@ def _check_redis(parts: SplitResult | None) -> None:
 
 def show_shared(address: str | None) -> str | None:
     """The address as it may stand in a log, without user, password and options."""
-    if address is None or address.startswith("file:"):
+    if address is None or address.startswith(FILE):
         return address
     parts = urlsplit(address)
     secret = "***@" if "@" in parts.netloc else ""
@@ -115,7 +106,7 @@ def repr_shared(address: str | None) -> str:
 
 def has_password(address: str) -> bool:
     """Whether an address holds a password."""
-    parts = _parts(address.strip())
+    parts = split_url(address.strip())
     return parts is not None and parts.password is not None
 
 

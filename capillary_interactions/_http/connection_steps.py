@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from attrs import define, field, frozen
 
 from capillary_interactions._config.clusters import other_hosts
-from capillary_interactions._config.endpoint import is_address
+from capillary_interactions._config.endpoint import is_address, port_of
 from capillary_interactions._http import failure_reasons
 from capillary_interactions._http.certificate_issuer import issuer_of, shown_issuer
 from capillary_interactions._http.connect_tunnel import ask_for_tunnel
@@ -21,7 +21,6 @@ from capillary_interactions._model.check_report import CheckStatus, CheckStep
 from capillary_interactions._text.wording import format_duration, pluralise
 
 _T = TypeVar("_T")
-_PORTS: Final = {"http": 80, "https": 443}
 _MAX_ADDRESSES: Final = 4
 _SOON: Final = 14 * 86400.0
 _URL: Final = "base_url (--base-url)"
@@ -244,7 +243,7 @@ class _Way:
 
 def _place(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
-    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    return parts.hostname or "", port_of(parts)
 
 
 def _agreed(tls: Any) -> _Found[None]:

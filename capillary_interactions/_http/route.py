@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.endpoint import port_of
 from capillary_interactions._config.proxy import (
     ENVIRONMENT,
     Proxy,
@@ -20,7 +21,6 @@ from capillary_interactions._config.tls import Tls
 from capillary_interactions._http.failure_reasons import TRUST
 from capillary_interactions._http.tls_files import load_tls
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # Variables of other programs that name authorities, and are not read here.
 _OTHER_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -59,7 +59,7 @@ class Route:
         if self.proxy is None:
             return False
         parts = urlsplit(self.proxy.url)
-        return (parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]) == (host, port)
+        return (parts.hostname, port_of(parts)) == (host, port)
 
 
 def build_route(config: ClientConfig, environ: Mapping[str, str], *, borrowed: bool) -> Route:

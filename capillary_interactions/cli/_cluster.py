@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from capillary_interactions._config.shared_quota import FILE
 from capillary_interactions._model.vocabulary import InteractionType, Network
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import CannotStartError, usage_errors
@@ -163,7 +164,7 @@ def cluster(
         raise CannotStartError(str(error)) from None
     name = identifier_name(identifier, custom_identifier)
     config = config_of(settings, may_ask=list_ != _PIPE)
-    if address is not None and config is not None and (config.shared or "").startswith("file:"):
+    if address is not None and config is not None and (config.shared or "").startswith(FILE):
         raise CannotStartError(
             "--shared (CAPILLARY_SHARED) with a file is for the processes of one machine, and "
             "--address has workers on others: give redis://, or leave it out"

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.endpoint import port_of
 from capillary_interactions._protocol.request_url import PATHS
 from capillary_interactions._text.masking import mask_text
 from capillary_interactions.events import AttemptEnded
@@ -19,7 +20,6 @@ SUCCESSFUL_ENDINGS: Final = frozenset({"found", "not_found"})
 Attributes = Mapping[str, str | int | float | bool]
 
 _MIN_ERROR_STATUS: Final = 400
-_PORTS: Final = {"https": 443, "http": 80}
 
 
 def request_attributes(config: ClientConfig, name: str | None = None) -> Attributes:
@@ -29,7 +29,7 @@ def request_attributes(config: ClientConfig, name: str | None = None) -> Attribu
         **({} if name is None else {CLIENT: name}),
         "http.request.method": "GET",
         "server.address": url.hostname or "",
-        "server.port": url.port or _PORTS.get(url.scheme, 443),
+        "server.port": port_of(url),
         "url.scheme": url.scheme,
         "url.template": f"{url.path}{PATHS[config.api]}",
     }

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._config.clusters import INDIAN_TIME
-from capillary_interactions._config.endpoint import is_loopback
+from capillary_interactions._config.endpoint import DEFAULT_PORTS, is_loopback
 from capillary_interactions._config.time_zones import cluster_zone, named_zone
 from capillary_interactions._errors import ConfigurationError
 from capillary_interactions._model.vocabulary import (
@@ -22,7 +22,6 @@ from capillary_interactions.jobs._lists.customer_list import CustomerList, ident
 from capillary_interactions.jobs._lists.query_template import QueryTemplate
 from capillary_interactions.jobs._lists.source_file import may_be_modified
 
-_PORTS: Final = {"http": 80, "https": 443}
 # How the list is read: these may differ and still give the same rows.
 _READING: Final = frozenset({"column", "delimiter", "encoding"})
 # The zone that the cluster has by default; not stored by versions whose default was always UTC.
@@ -88,7 +87,7 @@ def endpoint_identity(base_url: str) -> str:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     name = f"[{host}]" if ":" in host else host
-    ignored = is_loopback(host) or parts.port in {None, _PORTS[parts.scheme]}
+    ignored = is_loopback(host) or parts.port in {None, DEFAULT_PORTS[parts.scheme]}
     return f"{parts.scheme}://{name}{'' if ignored else f':{parts.port}'}{parts.path}"
 
 
