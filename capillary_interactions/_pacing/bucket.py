@@ -82,6 +82,12 @@ def first_after_pause(rate: float) -> float:
     return min(1 / rate, MAX_FIRST_INTERVAL)
 
 
+def delay_in_pause(limits: AdaptiveRate, now: float, ahead: int) -> float:
+    """Seconds until there is a slot, during a pause: at its end the first waits for its slot."""
+    rate = limits.rate_after_pause(now)
+    return limits.pause(now) + first_after_pause(rate) + ahead / rate
+
+
 @define
 class Bucket:
     """A leaky bucket of `rate` requests a second; the clock's readings are arguments."""
@@ -101,6 +107,10 @@ class Bucket:
         """Seconds until there is room for one more, with `ahead` others before it."""
         excess = self.level(now) + ahead + 1 - self.capacity
         return 0.0 if excess <= _EPSILON else excess / self.rate
+
+    def slots(self, now: float) -> int:
+        """How many may pass at once."""
+        return max(0, int(self.capacity - self.level(now) + _EPSILON))
 
     def consume(self, now: float) -> float:
         """Let one through and return 0.0; if there is no room, only the seconds until there is."""
@@ -209,18 +219,16 @@ class AdaptiveBucket(Bucket):
 
     def delay(self, now: float, ahead: int = 0) -> float:
         """See `Bucket.delay`; in a cool-down, from its end on. Changes nothing."""
-        pause = self.limits.pause(now)
-        if pause:
-            # It will be full then: the first one waits for its slot like the others.
-            rate = self.limits.current_rate(self.limits.blocked_until)
-            return pause + first_after_pause(rate) + ahead / rate
+        if now < self.limits.blocked_until:
+            # It will be full then.
+            return delay_in_pause(self.limits, now, ahead)
         return Bucket.delay(self._at_present(now), now, ahead)
 
     def slots(self, now: float) -> int:
         """How many may pass at once. Changes nothing."""
         if now < self.limits.blocked_until:
             return 0
-        return max(0, int(self.capacity - self._at_present(now).level(now) + _EPSILON))
+        return Bucket.slots(self._at_present(now), now)
 
     def _at_present(self, now: float) -> "AdaptiveBucket":
         if now < self._synchronised_until:

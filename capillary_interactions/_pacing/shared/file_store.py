@@ -87,7 +87,7 @@ class FileStore:
 
     def _check(self, path: str | os.PathLike[str]) -> None:
         if os.path.isdir(path):  # noqa: PTH112 - as it was given
-            raise ConfigurationError(f"shared must name a file, and {self._path} is a directory")
+            raise ConfigurationError(f"shared must name a file, and {path} is a directory")
         try:
             # With nothing wanted it shows whether the file can be read, locked and written.
             self.exchange_now(Demand())

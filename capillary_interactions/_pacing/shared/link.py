@@ -30,8 +30,6 @@ class StoreLink:
         timeout: See above.
         outage: Why the store is out of order, or None.
         busy: Whether an exchange is in progress.
-        must_fill: Whether an exchange has failed since the last one that succeeded: the store may
-            have lost its state.
         retry_at: No exchange begins before this time of the loop.
         round_trip: Seconds that an exchange usually takes.
         lateness: Seconds by which the last one took longer.
@@ -42,7 +40,7 @@ class StoreLink:
     ) -> None:
         self.timeout = timeout
         self.outage: str | None = None
-        self.busy = self.must_fill = False
+        self.busy = False
         self.retry_at = -math.inf
         self.round_trip = self.lateness = 0.0
         self._store = store
@@ -52,6 +50,11 @@ class StoreLink:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._probe: Callable[[], None] = lambda: None
+
+    @property
+    def must_fill(self) -> bool:
+        """Whether the last exchange has failed: the store may have lost its state."""
+        return self._failures > 0
 
     def attach(self, loop: asyncio.AbstractEventLoop, probe: Callable[[], None]) -> None:
         """Serve a loop that runs now; a previous one is gone, with what was in progress there.
@@ -146,14 +149,13 @@ class StoreLink:
         return f"no answer within {self.timeout:g} s"
 
     def _succeed(self) -> None:
-        self._failures, self.must_fill = 0, False
+        self._failures = 0
         if self.outage is not None:
             self.outage = None
             self._on_outage(None)
 
     def _fail(self, reason: str) -> None:
         self._failures += 1
-        self.must_fill = True
         began = self.outage is None
         if self._failures >= _MAX_FAILURES or isinstance(reason, SettingsReason):
             self.outage = reason

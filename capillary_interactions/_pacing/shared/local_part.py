@@ -39,8 +39,7 @@ class LocalPart:
 
     def slots(self, now: float) -> int:
         """How many may pass at once."""
-        bucket = self._current(now)
-        return max(0, int(bucket.capacity - bucket.level(now) + 1e-9))
+        return self._current(now).slots(now)
 
     def consume(self, now: float) -> None:
         """Count one that is sent."""

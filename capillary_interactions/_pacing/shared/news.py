@@ -26,6 +26,11 @@ class News:
     ceiling: float | None = None
     ceiling_until: float = -math.inf
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether other processes must know at once: of a refusal, or of a pause."""
+        return max(self.refused_at, self.blocked_until) > -math.inf
+
     def merge(self, later: Self) -> Self:
         """These and later ones."""
         latest = self if later.ceiling is None else later

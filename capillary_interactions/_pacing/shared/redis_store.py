@@ -80,7 +80,8 @@ class RedisStore(SlotStore):
         if node is None:
             raise error
         host, port = node
-        self._node = {"host": host or self._host(), "port": port}
+        # Without a host it is the one that has redirected.
+        self._node |= {"host": host, "port": port} if host else {"port": port}
         await self._disconnect()
 
     async def _step(self, demand: Demand) -> Reply:
@@ -118,10 +119,6 @@ class RedisStore(SlotStore):
         )
         client.connection_pool.connection_kwargs.update(self._node)
         return client
-
-    def _host(self) -> str:
-        client = self._client or self._new_client()
-        return str(client.connection_pool.connection_kwargs["host"])
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None

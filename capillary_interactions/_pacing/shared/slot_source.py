@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from capillary_interactions._pacing.adaptive_limits import AdaptiveRate
-from capillary_interactions._pacing.bucket import first_after_pause
+from capillary_interactions._pacing.bucket import delay_in_pause
 from capillary_interactions._pacing.shared.held_slots import HeldSlots
 from capillary_interactions._pacing.shared.link import StoreLink
 from capillary_interactions._pacing.shared.news import News
@@ -83,7 +83,6 @@ class SlotSource:
         self._on_reply = on_reply
         self._held = HeldSlots(quota.keep, quota.early)
         self._news = _NO_NEWS
-        self._urgent = False
         self._refused = 0
         self._revision = 0
         self._born: float | None = None
@@ -118,11 +117,9 @@ class SlotSource:
 
         Other processes take what they have taken already, and nothing beyond: no wait is shorter.
         """
-        limits, held = self._limits, len(self._held)
-        pause = limits.pause(now)
-        if pause:
-            rate = limits.current_rate(limits.blocked_until)
-            return pause + first_after_pause(rate) + ahead / rate
+        held = len(self._held)
+        if now < self._limits.blocked_until:
+            return delay_in_pause(self._limits, now, ahead)
         if ahead < held:
             return max(0.0, self._held.at(ahead) - now)
         return max(0.0, self._delay_of_next(now) + (ahead - held) * self.interval(now))
@@ -145,7 +142,7 @@ class SlotSource:
     def throttled(self, now: float, sent_at: float) -> None:
         """The server has refused a request that was sent at `sent_at`: all processes must know."""
         blocked_until = self._limits.blocked_until
-        self._tell(now, News(refused_at=sent_at, blocked_until=blocked_until), urgent=True)
+        self._tell(now, News(refused_at=sent_at, blocked_until=blocked_until))
 
     def rate_gained(self, now: float, gain: float) -> None:
         """The rate has risen."""
@@ -157,10 +154,8 @@ class SlotSource:
         ceiling, until = limits.ceiling, limits.ceiling_until
         if ceiling is None:
             ceiling, until = limits.rate, now
-        paused = limits.pause(now) > 0
-        blocked_until = limits.blocked_until if paused else -math.inf
-        news = News(ceiling=ceiling, ceiling_until=until, blocked_until=blocked_until)
-        self._tell(now, news, urgent=paused)
+        blocked_until = limits.blocked_until if limits.pause(now) > 0 else -math.inf
+        self._tell(now, News(ceiling=ceiling, ceiling_until=until, blocked_until=blocked_until))
 
     def give_back(self, now: float) -> None:
         """Give the slots back that are held, for no request waits for them."""
@@ -179,7 +174,7 @@ class SlotSource:
     def probe(self) -> None:
         """Exchange something, to see whether the store works again."""
         if not self._link.busy:
-            self._exchange(self._clock(), Demand(revision=self._revision))
+            self._exchange(self._clock(), Demand())
 
     @property
     def _ahead(self) -> float:
@@ -195,20 +190,18 @@ class SlotSource:
         free = 1 - int((self._delay_of_next(now) - ahead) / interval)
         most = _MAX_WANT + int(self._link.round_trip / interval)
         want = max(1, min(self._wanted(), free, most))
-        self._exchange(now, Demand(want=want, ahead=ahead, revision=self._revision))
+        self._exchange(now, Demand(want=want, ahead=ahead))
 
-    def _tell(self, now: float, news: News, *, urgent: bool = False) -> None:
+    def _tell(self, now: float, news: News) -> None:
         self._news = self._news.merge(news)
-        self._urgent |= urgent
         self._tell_urgent(now)
 
     def _tell_urgent(self, now: float) -> None:
-        if self._urgent and not self._link.busy and now >= self._link.retry_at:
-            self._exchange(now, Demand(revision=self._revision))
+        if self._news.is_urgent and not self._link.busy and now >= self._link.retry_at:
+            self._exchange(now, Demand())
 
     def _exchange(self, now: float, demand: Demand) -> None:
-        news, urgent = self._news, self._urgent
-        self._news, self._urgent = _NO_NEWS, False
+        news, self._news = self._news, _NO_NEWS
         if news is not _NO_NEWS:
             demand = news.add_to(demand, now)
         if self._link.must_fill:
@@ -217,7 +210,7 @@ class SlotSource:
 
         def done(reply: Reply | None) -> None:
             if reply is None:
-                self._news, self._urgent = news.merge(self._news), self._urgent or urgent
+                self._news = news.merge(self._news)
             self._take_in(reply, demand.want, at_once=at_once)
 
         self._link.exchange(demand, done)
