@@ -25,11 +25,12 @@ class AnswerTime:
 
     def add(self, seconds: float) -> None:
         """Learn from an answer."""
-        mean = self._mean
+        mean, deviation = self._mean, self._deviation
         if mean is None:
-            self._mean, self._deviation = seconds, seconds / 2
+            mean, deviation = seconds, seconds / 2
         else:
             error = seconds - mean
-            self._mean = mean + _MEAN_WEIGHT * error
-            self._deviation += _DEVIATION_WEIGHT * (abs(error) - self._deviation)
-        self.expected = (self._mean or 0.0) + _DEVIATIONS * self._deviation
+            mean += _MEAN_WEIGHT * error
+            deviation += _DEVIATION_WEIGHT * (abs(error) - deviation)
+        self._mean, self._deviation = mean, deviation
+        self.expected = mean + _DEVIATIONS * deviation

@@ -76,7 +76,6 @@ class InteractionsClient:
             config, self._transport, self._pool, self._observers, request_headers
         )
         self._single_flight = self._calls.single_flight
-        self._endings = self._calls.endings
         self._lifecycle = self._calls.lifecycle
         self._streams: WeakSet[OutcomeStream[Any]] = WeakSet()
         self._is_view = False
@@ -323,4 +322,4 @@ class InteractionsClient:
 
     def snapshot(self) -> Snapshot:
         """What the client looks like now."""
-        return snapshot_of(self._pool.all, with_all_endings(self._endings.counts))
+        return snapshot_of(self._pool.all, with_all_endings(self._calls.endings.counts))

@@ -24,6 +24,7 @@ from capillary_interactions._model.response_headers import (
     MAX_HEADERS,
     NO_HEADERS,
     ResponseHeaders,
+    without_surrogates,
 )
 from capillary_interactions._model.vocabulary import ApiVersion
 from capillary_interactions._pacing.pace import WaiterEvictedError
@@ -85,7 +86,7 @@ class Exchange:
             self._begin(state, credential)
             if not self.transport.calls_before_send:
                 await self._before_send(state, credential)
-            own = None if self.own_headers is None else self._own(state, credential, url)
+            own = self._own(state, credential, url)
             request = self._request(state, credential, url, own)
             response = await self.transport.send(request, timeout=self._timeout(state))
             long = is_long(response.body)
@@ -120,7 +121,7 @@ class Exchange:
     def _own(
         self, state: LookupState, credential: CredentialState, url: str
     ) -> Mapping[str, str] | None:
-        """The headers of this request alone; none of its kind is sent where a hook fails."""
+        """The headers of this request alone, if any; it is not sent where a hook fails."""
         if self.own_headers is None:
             return None
         headers = state.sent_headers or {}
@@ -253,10 +254,7 @@ def _undo(state: LookupState, credential: CredentialState) -> None:
 def _request_id(response: Response) -> str | None:
     headers = response.headers
     text = headers.get(_REQUEST_ID) or headers.get(_NEWER_REQUEST_ID)
-    if text is None or text.isascii():
-        return text
-    # aiohttp decodes bytes that are not UTF-8 to lone surrogates, which JSON cannot hold.
-    return text.encode("utf-8", "replace").decode()
+    return None if text is None else without_surrogates(text)
 
 
 def _failure(error: TransportError) -> AttemptResult:

@@ -66,10 +66,10 @@ class LookupCalls:
 
     Attributes:
         config: How they behave.
-        runner: Runs them like that; a view shares everything but these two with its client.
+        runner: Runs them like that; a view shares everything else but its variant with its client.
         shared: The settings of the client itself.
         cache: Answers that are returned again for `config.cache_ttl`.
-        variant: What sets a view's lookups apart, or None if they can be shared with the client's.
+        variant: What sets a view's lookups apart; nothing, where the client's may be shared.
         shares_by_url: Whether equal lookups are those with the same URL.
     """
 
@@ -81,10 +81,10 @@ class LookupCalls:
     cache: Cache[LookupState]
     endings: LookupEndings
     lifecycle: ClientLifecycle
-    variant: _Variant | None = None
+    variant: _Variant = _Variant()
     shares_by_url: bool = field(
         default=Factory(
-            lambda self: self.config.single_flight and self.variant is None, takes_self=True
+            lambda self: self.config.single_flight and self.variant == _Variant(), takes_self=True
         ),
         init=False,
     )
@@ -94,18 +94,16 @@ class LookupCalls:
 
         Args:
             config: The view's settings; what belongs to connections and credentials is not read.
-            headers: Those of them that the client, or the view that this is made from, has not.
+            headers: Those that were given for it, on top of the ones that this has.
         """
-        inherited = () if self.variant is None else self.variant.headers
-        added = merge_headers(dict(inherited), headers)
+        added = merge_headers(dict(self.variant.headers), headers)
         run = config.retry, config.timeouts.attempt
         same = run == (self.shared.retry, self.shared.timeouts.attempt)
-        variant = _Variant(tuple(sorted(added.items())), None if same else run)
         return evolve(
             self,
             config=config,
             runner=self.runner.with_config(config, added),
-            variant=None if variant == _Variant() else variant,
+            variant=_Variant(tuple(sorted(added.items())), None if same else run),
         )
 
     async def look_up(
@@ -135,7 +133,7 @@ class LookupCalls:
             loop = self.lifecycle.bind_running_loop()
         number, started_at = self.observers.start_lookup(), loop.time()
         url, ttl = self.runner.url(sent), self.config.cache_ttl
-        ended = self.cache.get(self._answer_key(url), started_at, ttl) if ttl else None
+        ended = self.cache.get(self.variant.answer_key(url), started_at, ttl) if ttl else None
         if ended is None:
             deadline = Deadline(None if limit is None else started_at + limit, interactive, share)
             state = LookupState(sent, url, deadline, loop, lookup=number, tolerated=tolerated)
@@ -149,7 +147,7 @@ class LookupCalls:
                 raise
             if ttl and ended.result.kind in _CACHED:
                 entry = ended.without_attempts()
-                self.cache.put(self._answer_key(url), entry, loop.time(), ttl)
+                self.cache.put(self.variant.answer_key(url), entry, loop.time(), ttl)
         outcome = to_outcome(ended, query, item, loop.time() - started_at, sent)
         return self.endings.record(outcome, number)
 
@@ -177,13 +175,10 @@ class LookupCalls:
         """The outcome of a lookup that cannot be sent."""
         return self.endings.record(rejected, self.observers.start_lookup())
 
-    def _answer_key(self, url: str) -> Hashable:
-        return url if self.variant is None else self.variant.answer_key(url)
-
     def _call_key(self, state: LookupState) -> Hashable:
         if not self.config.single_flight:
             return state
-        return state.url if self.variant is None else self.variant.call_key(state.url)
+        return self.variant.call_key(state.url)
 
     def _without_answer(
         self, state: LookupState, error: WaiterTimeoutError | SharedCallCancelledError

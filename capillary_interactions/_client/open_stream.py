@@ -6,7 +6,12 @@ from typing import Any
 from capillary_interactions._client.credential_pool import CredentialPool
 from capillary_interactions._client.fan_out import Source
 from capillary_interactions._client.lookup_calls import LookupCalls
-from capillary_interactions._client.stream import OutcomeStream, parse_timeout, to_query
+from capillary_interactions._client.stream import (
+    OutcomeStream,
+    parse_in_flight,
+    parse_timeout,
+    to_query,
+)
 from capillary_interactions._config.validation import check_count
 from capillary_interactions._model.outcome import Outcome, Rejected
 from capillary_interactions._model.query import Identifier, Query
@@ -27,8 +32,7 @@ def open_stream(
 ) -> OutcomeStream[Any]:
     """A stream of lookups; see `InteractionsClient.stream` for the arguments and what is raised."""
     config = calls.config
-    concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
-    check_count("in_flight", concurrency)
+    concurrency = parse_in_flight(in_flight, config)
     if give_up_after is not None:
         check_count("give_up_after", give_up_after)
     limit = None if timeout is None else parse_timeout(timeout)

@@ -16,7 +16,8 @@ from capillary_interactions._client.refusal_evidence import (
     is_page,
 )
 from capillary_interactions._client.refused_settings import RefusedSettings
-from capillary_interactions._config.validation import check_seconds
+from capillary_interactions._config.client_config import ClientConfig
+from capillary_interactions._config.validation import check_count, check_seconds
 from capillary_interactions._errors import CapillaryError, EndpointDownError, SettingsReason
 from capillary_interactions._model.outcome import (
     ItemT_co,
@@ -184,6 +185,16 @@ def rejected_mobile(error: InvalidMobileError, item: Any) -> Rejected:
     if error.identifier is None:
         raise error
     return Rejected(query=Query(error.identifier), item=item, reason=str(error))
+
+
+def parse_in_flight(in_flight: int | None, config: ClientConfig) -> int:
+    """Lookups in progress at once: as given, or by default `config.in_flight` a credential.
+
+    Raises:
+        ConfigurationError: It is no whole number of 1 or more.
+    """
+    default = config.in_flight * len(config.credentials)
+    return check_count("in_flight", default if in_flight is None else in_flight)
 
 
 def parse_timeout(timeout: float) -> float | None:

@@ -31,14 +31,16 @@ def view_config(
     Raises:
         ConfigurationError: One of them cannot work, or asks for another one of these two.
     """
-    given: dict[str, Any] = {"cache_ttl": cache_ttl}
+    given: dict[str, Any] = {}
     if timeouts is not None:
         given["timeouts"] = _with_connect(timeouts, config.timeouts.connect)
     if retry is not None:
         given["retry"] = _with_budget(retry, config.retry.budget)
     if headers is not None:
         given["headers"] = merge_headers(config.headers, check_headers("headers", headers))
-    return evolve(config, **{name: value for name, value in given.items() if value is not None})
+    if cache_ttl is not None:
+        given["cache_ttl"] = cache_ttl
+    return evolve(config, **given)
 
 
 def _with_connect(timeouts: Timeouts, connect: float) -> Timeouts:

@@ -32,11 +32,17 @@ class ResponseHeaders(FrozenMapping[str]):
         return super().__getitem__(key.lower())
 
 
+def without_surrogates(text: str) -> str:
+    """The text of a header, with a replacement for what JSON cannot hold.
+
+    aiohttp decodes bytes that are not UTF-8 to lone surrogates.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _fields(content: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, text in content.items():
-        # aiohttp decodes bytes that are not UTF-8 to lone surrogates, which JSON cannot hold.
-        shown = text if text.isascii() else text.encode("utf-8", "replace").decode()
-        yield name.lower(), shown
+        yield name.lower(), without_surrogates(text)
 
 
 NO_HEADERS: Final = ResponseHeaders({})

@@ -222,7 +222,7 @@ class SqsEvents(PrefetchingSource[SqsEvent]):
     async def give_back(self, event: SqsEvent, delay: float) -> None:
         """Let a message come again after some seconds."""
         self._pending.discard(event)
-        wait = min(math.ceil(min(delay, _MAX_VISIBILITY_TIMEOUT)), self._time_left(event))
+        wait = math.ceil(min(delay, self._time_left(event)))
         async with self._extending:
             try:
                 await self._client.change_message_visibility(

@@ -69,10 +69,11 @@ class Binding:
 
     def close(self, drain: float) -> None:
         """Close the client, and let go of the thread; nothing in a fork of its process."""
-        if self._thread is not None:
-            if self._thread.process != os.getpid():
+        thread = self._thread
+        if thread is not None:
+            if thread.process != os.getpid():
                 return  # and its locks may be held by threads that are not here
-            self._thread.check_caller()
+            thread.check_caller()
         with self._closing:
             with self._lock:
                 self._closed = True

@@ -45,7 +45,7 @@ class InteractionsClient:
         transport: What gets requests to the API: a session pool of its own by default, or anything
             with the two methods of `Transport`, which are called in the loop's thread.
         pace: When requests may leave: for every credential the same, and shared by all of them;
-            by default each has one of its own by `config.rate`.
+            by default each has one of its own by `config.rate`. Not with `config.shared`.
         observers: Called with each event, in the loop's thread; see
             `capillary_interactions.events`.
         request_headers: Called in the loop's thread before each request to the API, with what is to

@@ -95,8 +95,9 @@ class JobResults:
         return self._job.record_batches(mask_codes=mask_codes)
 
     def _check(self) -> None:
-        if self._thread is not None:
-            self._thread.check_process()
+        thread = self._thread
+        if thread is not None:
+            thread.check_process()
 
     @contextmanager
     def _used(self) -> Iterator[LoopThread]:

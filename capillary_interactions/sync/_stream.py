@@ -8,8 +8,7 @@ from typing import Any, Final, Self
 
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.stream import OutcomeStream as AsyncOutcomeStream
-from capillary_interactions._client.stream import to_query
-from capillary_interactions._config.validation import check_count
+from capillary_interactions._client.stream import parse_in_flight, to_query
 from capillary_interactions._model.outcome import ItemT_co, Outcome
 from capillary_interactions._model.query import Identifier, InvalidMobileError, Query
 from capillary_interactions.sync._call import END, Call
@@ -144,9 +143,7 @@ def stream_opener(
     """A function that opens a stream in a thread, its arguments checked now."""
     if isinstance(queries, AsyncIterable):
         raise TypeError("a synchronous stream reads a plain iterable, not an asynchronous one")
-    config = client.config
-    concurrency = config.in_flight * len(config.credentials) if in_flight is None else in_flight
-    check_count("in_flight", concurrency)
+    concurrency = parse_in_flight(in_flight, client.config)
 
     def make(feed: Feed) -> AsyncOutcomeStream[Any]:
         feed_key = to_query if key is None else feed.key

@@ -14,7 +14,8 @@ from typing import Final, Generic, TypedDict, TypeVar
 from capillary_interactions._client.client import InteractionsClient
 from capillary_interactions._client.lifecycle import running_loop
 from capillary_interactions._client.refusal_evidence import MAX_TOLERATED
-from capillary_interactions._config.validation import check_count, check_seconds
+from capillary_interactions._client.stream import parse_in_flight
+from capillary_interactions._config.validation import check_seconds
 from capillary_interactions._errors import CapillaryError
 from capillary_interactions._model.outcome import Outcome
 from capillary_interactions._model.query import Identifier, Query
@@ -103,10 +104,9 @@ class Consumer(Generic[_M]):
         distrust_after: int | None = 10,
     ) -> None:
         config = client.config
-        default = config.in_flight * len(config.credentials)
         if timeout is not None:
             check_seconds("timeout", timeout)
-        self._in_flight = check_count("in_flight", default if in_flight is None else in_flight)
+        self._in_flight = parse_in_flight(in_flight, config)
         self._drain = check_seconds("drain", drain, zero=True)
         self._processor: MessageProcessor[_M] = MessageProcessor(
             client,
