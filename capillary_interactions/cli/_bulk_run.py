@@ -61,17 +61,14 @@ class BulkRun(ABC):
         """The first Ctrl-C: send nothing more, and wait for what is in progress."""
 
     def _abort(self) -> None:
-        """The second Ctrl-C: leave a terminal with a cursor."""
-        with suppress(Exception):
-            self._console.rich.show_cursor()
+        """The second Ctrl-C."""
+        restore_cursor(self._console)
 
     @abstractmethod
     def _state(self) -> ProgressState: ...
 
     def _announce_drain(self, awaited: str) -> None:
-        self._console.info(
-            f"stopping: waiting up to {DRAIN:.0f} s for {awaited}; Ctrl-C again stops at once"
-        )
+        announce_drain(self._console, awaited)
 
     @contextmanager
     def _stop_reason(self) -> Iterator[None]:
@@ -108,6 +105,16 @@ class BulkRun(ABC):
         finally:
             for task in tasks:
                 await cancel(task)
+
+
+def announce_drain(console: Console, awaited: str) -> None:
+    console.info(f"stopping: waiting up to {DRAIN:.0f} s for {awaited}; Ctrl-C again stops at once")
+
+
+def restore_cursor(console: Console) -> None:
+    """Leave a terminal with a cursor."""
+    with suppress(Exception):
+        console.rich.show_cursor()
 
 
 async def cancel(task: asyncio.Task[Any]) -> None:

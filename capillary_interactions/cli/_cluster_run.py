@@ -4,14 +4,14 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
 from capillary_interactions._config.client_config import ClientConfig
 from capillary_interactions._errors import AuthenticationError, CapillaryError
 from capillary_interactions._text.wording import pluralise
-from capillary_interactions.cli._bulk_run import DRAIN, cancel
+from capillary_interactions.cli._bulk_run import DRAIN, announce_drain, cancel, restore_cursor
 from capillary_interactions.cli._console import Console
 from capillary_interactions.cli._exit_codes import (
     INTERRUPTED,
@@ -60,7 +60,7 @@ async def run_cluster(options: ClusterOptions, console: Console) -> int:
 
     Raises:
         CannotStartError: Nothing has been asked.
-        StoppedEarlyError: The host's name does not resolve.
+        StoppedEarlyError: The host's name does not resolve, or the list looks wrong.
     """
     return await _ClusterCommand(options, console).run()
 
@@ -144,10 +144,7 @@ class _ClusterCommand:
             await cancel(task)
 
     def _drain(self) -> None:
-        self._console.info(
-            f"stopping: waiting up to {DRAIN:.0f} s for what is under way; Ctrl-C again stops at "
-            "once"
-        )
+        announce_drain(self._console, "what is under way")
         if self._run is not None:
             self._run.stop()
         asyncio.get_running_loop().call_later(DRAIN, self._give_up)
@@ -158,9 +155,7 @@ class _ClusterCommand:
         os._exit(INTERRUPTED)
 
     def _abort(self) -> None:
-        """Leave a terminal with a cursor."""
-        with suppress(Exception):
-            self._console.rich.show_cursor()
+        restore_cursor(self._console)
 
 
 def _error_text(error: CapillaryError) -> str:

@@ -39,14 +39,13 @@ class DoneStore:
         question: A name for the question.
 
     Raises:
-        JobStoreError: The folder cannot be made.
-        ListError: pyarrow is not installed.
+        JobStoreError: The folder cannot be made, or pyarrow is not installed.
     """
 
     def __init__(self, folder: Path, question: str) -> None:
         self._arrow, _ = import_arrow(JobStoreError)
         self._folder = folder / question
-        with _store_errors(self._folder):
+        with folder_errors(self._folder):
             self._folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
             self._opened = _identity(self._folder)
         self._index = KeyIndex(self._arrow)
@@ -70,7 +69,7 @@ class DoneStore:
         """
         asked = set(customers)
         found: dict[str, ResultRow] = {}
-        with self._lock, _store_errors(self._folder):
+        with self._lock, folder_errors(self._folder):
             self._refresh()
             for row in self._rows(asked):
                 customer, result = row.pop("customer"), evolve(_NOWHERE, **row)
@@ -90,7 +89,7 @@ class DoneStore:
         Raises:
             JobStoreError: It cannot be written.
         """
-        with self._lock, _store_errors(self._folder):
+        with self._lock, folder_errors(self._folder):
             while self._unwritten:
                 part = self._unwritten[:_MAX_ROWS]
                 batch = _batch(self._arrow, self._schema, part)
@@ -187,7 +186,7 @@ class DoneCounter:
 
     def refresh(self) -> None:
         """Count what has been written since the last call."""
-        with _store_errors(self._folder):
+        with folder_errors(self._folder):
             for _, _, batch in _new_batches(self._arrow, self._folder, self._readers, "*/"):
                 for ending in batch.column("ending").value_counts().to_pylist():
                     self.endings[ending["values"]] += ending["counts"]
@@ -259,7 +258,8 @@ def _to_dict(customer: str, outcome: Outcome, at: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _store_errors(folder: Path) -> Iterator[None]:
+def folder_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of the file system into `JobStoreError`."""
     try:
         yield
     except OSError as error:

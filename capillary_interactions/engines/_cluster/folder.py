@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from attrs import frozen
 
-from capillary_interactions.jobs._errors import ExportError, JobStoreError
+from capillary_interactions.engines._done_store import folder_errors
+from capillary_interactions.jobs._errors import ExportError
 
 # Tables of a folder are read without files that begin so.
 _OWN: Final = "_run"
@@ -77,20 +78,20 @@ class ClusterFolder:
             ExportError: It holds something else.
             JobStoreError: It cannot be made.
         """
-        with _errors(self.path):
+        with folder_errors(self.path):
             if self.path.exists() and not self.own.is_dir() and any(self.path.iterdir()):
                 raise ExportError(f"{self.path} holds something else: give a new folder")
             self.own.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
 
     def clear(self) -> None:
         """Remove what an earlier run has left behind of its own end."""
-        with _errors(self.path):
+        with folder_errors(self.path):
             self._remove(self.path.glob(".part-*.parquet"))
             self._remove([self._stop, self.path / _COMPLETE])
 
     def begin_parts(self) -> None:
         """Make room for the parts of a list that is being read."""
-        with _errors(self.path):
+        with folder_errors(self.path):
             shutil.rmtree(self._new_parts, ignore_errors=True)
             self._new_parts.mkdir(mode=_PRIVATE)
 
@@ -100,7 +101,7 @@ class ClusterFolder:
         Args:
             outcomes: Whether what has ended is removed, too.
         """
-        with _errors(self.path):
+        with folder_errors(self.path):
             self._remove([self._settings])
             self._remove(self.path.glob("part-*.parquet"))
             for name in ("parts", *(["done"] if outcomes else [])):
@@ -109,7 +110,7 @@ class ClusterFolder:
 
     def settings(self) -> dict[str, Any] | None:
         """What the parts were made with, or None if there are none, or not all of them."""
-        with _errors(self.path):
+        with folder_errors(self.path):
             try:
                 settings: dict[str, Any] = json.loads(self._settings.read_text("utf-8"))
             except FileNotFoundError:
@@ -123,7 +124,7 @@ class ClusterFolder:
 
     def state(self, number: int) -> PartState | None:
         """The state of a part, if its result is there."""
-        with _errors(self.path):
+        with folder_errors(self.path):
             try:
                 text = self._state(number).read_text("utf-8")
             except FileNotFoundError:
@@ -137,12 +138,12 @@ class ClusterFolder:
 
     def reopen(self, number: int) -> None:
         """Let a part be done again; its result is there until then."""
-        with _errors(self.path):
+        with folder_errors(self.path):
             self._state(number).unlink(missing_ok=True)
 
     def complete(self) -> None:
         """Say to who reads the results that they are all there, as Hadoop does."""
-        with _errors(self.path):
+        with folder_errors(self.path):
             (self.path / _COMPLETE).touch()
 
     def stop(self) -> None:
@@ -159,7 +160,7 @@ class ClusterFolder:
         """A file beside `path`, which replaces it when the block ends without an error."""
         # Two workers may write the same part, if the engine has taken one of them for lost.
         part = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
-        with _errors(path):
+        with folder_errors(path):
             try:
                 yield part
                 with part.open("rb+") as file:
@@ -175,11 +176,3 @@ class ClusterFolder:
     def _remove(paths: Iterable[Path]) -> None:
         for path in paths:
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise JobStoreError(f"{path} cannot be used: {error.strerror or error}") from None

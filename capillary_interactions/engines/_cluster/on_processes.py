@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from capillary_interactions.engines._cluster.engine import MAX_LOST, EngineError, Work
@@ -30,9 +30,8 @@ class ProcessEngine:
         """See `Engine`."""
         open_, lost = dict.fromkeys(parts), Counter[int]()
         while open_:
-            running: dict[Future[PartResult], int] = {}
             try:
-                running.update((self._pool.submit(work, part), part) for part in open_)
+                running = {self._pool.submit(work, part): part for part in open_}
                 for future in as_completed(running):
                     result = future.result()
                     del open_[running[future]]

@@ -24,7 +24,7 @@ from capillary_interactions.jobs._export.parquet_writer import write_parquet
 from capillary_interactions.jobs._lists.arrow_rows import import_arrow
 from capillary_interactions.jobs._store.records import ResultRow
 
-_Ended = dict[int, tuple[ResultRow, CustomerInteractions | None]]
+_Ended = dict[str, tuple[ResultRow, CustomerInteractions | None]]
 
 
 @frozen(kw_only=True)
@@ -101,11 +101,12 @@ class PartWork:
         question = question_of(question_settings(self._config, self.options.template))
         client = worker_client(self._config).client
         before = client.snapshot()
+        customers = _customers(rows)
         complete = look_up_once(
-            _customers(rows),
+            customers,
             self.options,
             process_store(self.folder.done, question),
-            lambda key, result, answer: ended.update({key: (result, answer)}),
+            lambda key, result, answer: ended.update({customers[key]: (result, answer)}),
             since=self.since,
             is_stopped=self.folder.is_stopped,
         )
@@ -158,7 +159,6 @@ def _sent(rows: PartRows) -> Iterator[tuple[int, str]]:
 def _results(
     rows: PartRows, ended: _Ended
 ) -> Iterator[tuple[ResultRow, CustomerInteractions | None]]:
-    by_customer = {sent: ended[index] for index, sent in _customers(rows).items()}
     sent_values = dict(_sent(rows))
     for index, number in enumerate(rows.number):
         place: dict[str, Any] = {
@@ -167,7 +167,7 @@ def _results(
             "cells": rows.cells[index],
         }
         if index in sent_values:
-            result, answer = by_customer[sent_values[index]]
+            result, answer = ended[sent_values[index]]
             yield evolve(result, **place, sent_value=rows.sent[index]), answer
         else:
             reason = rows.reason[index]

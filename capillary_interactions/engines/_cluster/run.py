@@ -113,6 +113,7 @@ class ClusterRun:
         self._settings = self._request_settings(config)
         self._stopped = False
         self._saved: dict[str, Any] = {}
+        self._open: list[int] = []
         self._progress = DoneCounter(request.folder.done)
         self._lock = FileLock(request.folder.own)
 
@@ -146,12 +147,14 @@ class ClusterRun:
         self._folder.clear()
         self._saved = saved
         self.counts = counts = ClusterCounts(**saved["counts"])
+        self._open = []
         for part in range(counts.parts):
             state = self._folder.state(part)
             if state is None:
-                continue
-            if self._request.retry and state.endings.get("unavailable"):
+                self._open.append(part)
+            elif self._request.retry and state.endings.get("unavailable"):
                 self._folder.reopen(part)
+                self._open.append(part)
             else:
                 counts.endings.update(state.endings)
         counts.done_before = counts.done
@@ -164,11 +167,10 @@ class ClusterRun:
             EngineError: The engine cannot be used, or has failed.
         """
         assert self.counts is not None  # noqa: S101 - it is prepared before
-        open_ = [part for part in range(self.counts.parts) if self._folder.state(part) is None]
-        if open_ and not self._stopped:
+        if self._open and not self._stopped:
             engine = start()
             try:
-                for result in engine.results(self._work(), open_):
+                for result in engine.results(self._work(), self._open):
                     self.counts.endings.update(result.endings)
                     self.counts.requests += result.requests
                     self.counts.retries += result.retries

@@ -30,10 +30,6 @@ _DIGEST_SIZE: Final = 16
 _ROWS: Final = (
     "SELECT number, first, row.value, sent.value, cells FROM row LEFT JOIN sent USING (number)"
 )
-_ADD_FORGOTTEN: Final = (
-    "INSERT INTO tally VALUES ('forgotten', ?) "
-    "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count"
-)
 _COUNTS: Final = (
     "INSERT OR REPLACE INTO tally "
     "SELECT 'duplicates', count(*) FROM row WHERE first <> number "
@@ -86,7 +82,7 @@ class _Matches:
 
 
 def erase(connection: sqlite3.Connection, customer: SameCustomer) -> tuple[int, int]:
-    """Delete all that is stored of a customer, within a transaction.
+    """Delete all that is stored of a customer, within a transaction; the caller counts the rows.
 
     Returns:
         How many rows that were, and how many other rows mention them in their cells or answers.
@@ -104,7 +100,6 @@ def erase(connection: sqlite3.Connection, customer: SameCustomer) -> tuple[int, 
     connection.executemany("DELETE FROM row WHERE number = ?", rows)
     recount(connection)
     connection.execute(_COUNTS)
-    connection.execute(_ADD_FORGOTTEN, (len(rows),))
     _remember(connection, customer)
     return len(rows), found.mentions + _mentions_in_answers(connection, customer)
 
@@ -121,7 +116,8 @@ def _find(connection: sqlite3.Connection, customer: SameCustomer) -> _Matches:
         is_misplaced = is_rejected and mentioned and customer.may_stand_elsewhere(value)
         if customer.is_spelled(value, known) or is_misplaced:
             rows.append(number)
-            firsts.update(() if first is None else (first,))
+            if not is_rejected:
+                firsts.add(first)
         else:
             mentions += mentioned
     return _Matches(rows, firsts, mentions)

@@ -22,10 +22,6 @@ _STALE_OF: Final = (
     "SELECT stale.first, ending FROM json_each(?) AS asked "
     "JOIN stale ON stale.first = asked.value LEFT JOIN outcome USING (first)"
 )
-_ENDINGS_OF_FIRST: Final = (
-    "SELECT ending, count(*) FROM json_each(?) AS asked "
-    "JOIN outcome ON outcome.first = asked.value GROUP BY ending"
-)
 _ENDINGS_OF_OTHERS: Final = (
     "SELECT ending, count(*) FROM json_each(?) AS asked "
     "JOIN row ON row.first = asked.value AND row.first <> row.number "
@@ -83,22 +79,15 @@ def replace_stale(connection: sqlite3.Connection, batch: OutcomeBatch) -> Refres
     earlier = {first: ending for first, ending in marked.items() if ending is not None}
     kept = {first for first, ending in earlier.items() if keeps_earlier(ending, newer[first])}
     replaced = [first for first in earlier if first not in kept]
-    removed = rows_by_ending(connection, replaced)
+    removed = Counter(earlier[first] for first in replaced)
+    removed.update(other_rows_by_ending(connection, replaced))
     connection.executemany("DELETE FROM stale WHERE first = ?", [(first,) for first in marked])
     connection.executemany("DELETE FROM outcome WHERE first = ?", [(first,) for first in replaced])
     return Refreshed(batch.without(kept), len(marked), len(replaced), len(kept), removed)
 
 
-def rows_by_ending(connection: sqlite3.Connection, numbers: Sequence[int]) -> Counter[str]:
-    """The rows of customers, given by their first ones, counted by how they have ended."""
-    text = _to_json(numbers)
-    counted = Counter(dict(connection.execute(_ENDINGS_OF_FIRST, (text,)).fetchall()))
-    counted.update(other_rows_by_ending(connection, numbers))
-    return counted
-
-
 def other_rows_by_ending(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[str, int]:
-    """The same without the first rows themselves."""
+    """The further rows of customers, given by their first ones, by how they have ended."""
     return dict(connection.execute(_ENDINGS_OF_OTHERS, (_to_json(numbers),)).fetchall())
 
 

@@ -155,6 +155,7 @@ class Store:
         self._connection.execute("PRAGMA secure_delete = ON")
         with transaction(self._connection):
             erased = erase(self._connection, customer)
+            self._add_counts({FORGOTTEN: erased[0]})
         self._forgotten_loaded = False
         clear_deleted(self._connection, self.path)
         return erased
