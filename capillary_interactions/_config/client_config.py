@@ -247,4 +247,4 @@ class ClientConfig:
             raise ConfigurationError("profile must be a name that is not empty")
         if file is not None:
             named[CONFIG_FILE] = os.fspath(file)
-        return cls(**gather(cls, named, overrides, named_profile(cls, named)).arguments)
+        return cls.from_env(named, **overrides)

@@ -44,7 +44,7 @@ def gather(
     type_: type,
     environ: Mapping[str, str],
     given: Mapping[str, Any],
-    profile: "Profile | None" = None,
+    profile: "Profile | None",
 ) -> Layered:
     """The settings of a configuration: those given, else of the environment, else of a profile.
 

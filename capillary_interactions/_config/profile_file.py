@@ -6,7 +6,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from capillary_interactions._config.profiles import Profile, find_profile
 from capillary_interactions._errors import ConfigurationError
@@ -51,22 +51,18 @@ def _default_file() -> Path:
     try:
         from platformdirs import user_config_path  # noqa: PLC0415 - of the extra `cli`
     except ImportError:
-        path = None
-    else:
-        path = user_config_path(_PROGRAM, appauthor=False) / _FILE
-    if path is None:
         raise ConfigurationError(
             "a profile needs CAPILLARY_CONFIG_FILE, the name of its file, or the extra cli, which "
             "knows where yours is: pip install 'capillary_interactions[cli]'"
-        )
-    return path
+        ) from None
+    return user_config_path(_PROGRAM, appauthor=False) / _FILE
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:
     try:
         with path.open("rb") as file:
             # Of the file that is open, which cannot be exchanged any more.
-            return _content(file), os.fstat(file.fileno())
+            return file.read(_MAX_BYTES + 1), os.fstat(file.fileno())
     except FileNotFoundError:
         reason = (
             "there is no such file of profiles: CAPILLARY_CONFIG_FILE (--config-file) names another"
@@ -74,10 +70,6 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
     except OSError as error:
         reason = f"it cannot be read: {error.strerror}"
     raise ConfigurationError(f"{path}: {reason}")
-
-
-def _content(file: IO[bytes]) -> bytes:
-    return file.read(_MAX_BYTES + 1)
 
 
 def _parse(content: bytes) -> dict[str, Any] | str:

@@ -203,9 +203,9 @@ def readers_of(type_: type) -> dict[str, _Read]:
         TypeError: A field is of a type that no value of TOML is read as: extend `_reader`.
     """
     readers: dict[str, _Read] = {}
-    groups = groups_of(type_)
+    groups, fields = groups_of(type_), fields_dict(type_)
     for name, hint in field_types(type_).items():
-        field = fields_dict(type_)[name]
+        field = fields[name]
         if name in groups:
             inner = fields_dict(groups[name])
             for key, type_of_key in field_types(groups[name]).items():
@@ -218,10 +218,11 @@ def readers_of(type_: type) -> dict[str, _Read]:
 
 def _whole(name: str, group: type, field: "Attribute[Any]") -> _Read:
     """The reader of a group that is written in one text, such as a rate; else of none."""
+    is_parsed = hasattr(group, "parse")
+    kind = "a text in quotes or a table" if is_parsed else "a table"
 
     def read(value: Any) -> Any:
-        if not isinstance(value, str) or not hasattr(group, "parse"):
-            kind = "a table" if not hasattr(group, "parse") else "a text in quotes or a table"
+        if not is_parsed or not isinstance(value, str):
             raise ConfigurationError(f"{name} must be {kind}, not {_type_of(value)}")
         return _checked(field, value)
 

@@ -72,9 +72,9 @@ def choose_proxy(setting: str | None, base_url: str, environ: Mapping[str, str])
     if setting is None:
         return None
     if setting != ENVIRONMENT:
-        return _proxy(setting, "proxy")
+        return _proxy(setting)
     variable = variable_of_proxy(base_url, environ)
-    return None if variable is None else _proxy(environ[variable], variable, variable)
+    return None if variable is None else _proxy(environ[variable], variable)
 
 
 def variable_of_proxy(base_url: str, environ: Mapping[str, str]) -> str | None:
@@ -115,8 +115,9 @@ def _exempting(base_url: str, environ: Mapping[str, str]) -> str | None:
     return name if exempt else None
 
 
-def _proxy(value: str, name: str, variable: str = "") -> Proxy:
-    parts = _parts(value, name, "; proxy=None (--proxy none) ignores it" if variable else "")
+def _proxy(value: str, variable: str = "") -> Proxy:
+    otherwise = "; proxy=None (--proxy none) ignores it" if variable else ""
+    parts = _parts(value, variable or "proxy", otherwise)
     authorization = None
     if "@" in parts.netloc:
         pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"

@@ -153,7 +153,7 @@ def bad_answer(message: str) -> tuple[str, bool]:
 
 
 def proxy_refusal(
-    status: int, proxy: str, *, authorised: bool, schemes: frozenset[str] = frozenset()
+    status: int, proxy: str, *, authorised: bool, schemes: frozenset[str]
 ) -> tuple[str, bool]:
     """Why a forward proxy does not connect, and whether it will refuse each time.
 

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from capillary_interactions.cli._options import Read
-from capillary_interactions.cli._sections import in_section
+from capillary_interactions.cli._sections import section
 
 CONNECTION_SETTINGS: Final = ("proxy", "ca_file", "client_cert", "client_key")
 
@@ -27,7 +27,7 @@ def check_typed_proxy(value: str) -> None:
         )
 
 
-CONNECTION_OPTIONS: Final = in_section(
+CONNECTION_OPTIONS: Final = section(
     "Network",
     click.option(
         "--proxy",

@@ -7,7 +7,7 @@ import click
 from capillary_interactions._model.vocabulary import IdentifierName
 from capillary_interactions.cli._exit_codes import usage_errors
 from capillary_interactions.cli._options import AGE, COUNT, NAME, SECONDS, option_group
-from capillary_interactions.cli._sections import in_section
+from capillary_interactions.cli._sections import section
 from capillary_interactions.cli._standard_streams import unbuffered
 from capillary_interactions.jobs import FORMATS, JobError
 
@@ -19,7 +19,7 @@ _READING: Final = ("column", "format", "header", "delimiter", "encoding")
 _LATENCY: Final = 0.2
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
 
-(identifier_option,) = in_section(
+identifier_option: Final = section(
     "Which customers",
     click.option(
         "--identifier",
@@ -28,7 +28,7 @@ _DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
         help=f"Kind of identifier that the list holds: {', '.join(IdentifierName)}.",
     ),
 )
-_LIST_OPTIONS: Final = in_section(
+_LIST_OPTIONS: Final = section(
     "Which customers",
     click.option(
         "--column",
@@ -60,7 +60,7 @@ _LIST_OPTIONS: Final = in_section(
     ),
 )
 
-_OPEN_OPTIONS: Final = in_section(
+_OPEN_OPTIONS: Final = section(
     "Going on",
     click.option(
         "--refresh",
@@ -76,7 +76,7 @@ _OPEN_OPTIONS: Final = in_section(
     ),
 )
 
-_STOP_OPTIONS: Final = in_section(
+_STOP_OPTIONS: Final = section(
     "Stopping",
     click.option(
         "--give-up-after",
@@ -102,7 +102,7 @@ _STOP_OPTIONS: Final = in_section(
     ),
 )
 
-_PLAN_OPTIONS: Final = in_section(
+_PLAN_OPTIONS: Final = section(
     "Planning",
     click.option(
         "--dry-run",
@@ -153,10 +153,10 @@ def _collect_planning(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "planning": PlanningOptions(dry_run, latency or _LATENCY, as_json)}
 
 
-list_options: Final = option_group(_LIST_OPTIONS, _collect_reading)
-plan_options: Final = option_group(_PLAN_OPTIONS, _collect_planning)
-stop_options: Final = option_group((*_OPEN_OPTIONS, *_STOP_OPTIONS), _collect_stopping)
-cluster_stop_options: Final = option_group(_STOP_OPTIONS, _collect_stopping)
+list_options: Final = option_group((_LIST_OPTIONS,), _collect_reading)
+plan_options: Final = option_group((_PLAN_OPTIONS,), _collect_planning)
+stop_options: Final = option_group((_OPEN_OPTIONS, _STOP_OPTIONS), _collect_stopping)
+cluster_stop_options: Final = option_group((_STOP_OPTIONS,), _collect_stopping)
 
 
 def customers_of(list_: str, identifier: IdentifierName, reading: dict[str, Any]) -> "CustomerList":

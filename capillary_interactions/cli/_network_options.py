@@ -15,7 +15,7 @@ from capillary_interactions.cli._connection_options import (
     check_typed_proxy,
 )
 from capillary_interactions.cli._options import COUNT, RATE, SECONDS, Read, Word, option_group
-from capillary_interactions.cli._sections import in_section
+from capillary_interactions.cli._sections import section
 
 # Paths of settings that have another name than their option.
 _PATHS: Final = {
@@ -40,7 +40,7 @@ _SETTINGS: Final = (
 )
 
 _NETWORK_OPTIONS: Final = (
-    *in_section(
+    section(
         "Which customers",
         click.option(
             "--phone-region",
@@ -51,7 +51,7 @@ _NETWORK_OPTIONS: Final = (
             "00 or without the country code (needs the extra phone).",
         ),
     ),
-    *in_section(
+    section(
         "Server",
         click.option(
             "--base-url",
@@ -99,7 +99,7 @@ _NETWORK_OPTIONS: Final = (
             "credentials.",
         ),
     ),
-    *in_section(
+    section(
         "Pace",
         click.option(
             "--rate",
@@ -133,7 +133,7 @@ _NETWORK_OPTIONS: Final = (
             "(default: lookup 60, bulk no limit).",
         ),
     ),
-    *CONNECTION_OPTIONS,
+    CONNECTION_OPTIONS,
 )
 
 

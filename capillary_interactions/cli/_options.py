@@ -17,7 +17,7 @@ from capillary_interactions._model.vocabulary import (
 )
 from capillary_interactions._text.masking import describe_value
 from capillary_interactions.cli._console import LEVELS, Console
-from capillary_interactions.cli._sections import in_section
+from capillary_interactions.cli._sections import section
 
 if TYPE_CHECKING:
     from capillary_interactions._config.limits import RateLimit
@@ -110,7 +110,7 @@ COUNT: Final = Read("N", _count)
 AGE: Final = Read("AGE", _age)
 NAME: Final = Word([name.value for name in IdentifierName], case_sensitive=False)
 
-_CONSOLE_OPTIONS: Final = in_section(
+_CONSOLE_OPTIONS: Final = section(
     "Messages",
     click.option(
         "--quiet",
@@ -131,7 +131,7 @@ _CONSOLE_OPTIONS: Final = in_section(
 )
 
 _FILTERS: Final = (
-    *in_section(
+    section(
         "Which interactions",
         click.option(
             "--type",
@@ -152,7 +152,7 @@ _FILTERS: Final = (
             help=f"Only interactions of this network: {', '.join(Network)}.",
         ),
     ),
-    *in_section(
+    section(
         "Results",
         click.option(
             "--mask-codes",
@@ -216,10 +216,10 @@ def _collect_filters(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "type": type_}
 
 
-console_options: Final = option_group(_CONSOLE_OPTIONS, _collect_console)
+console_options: Final = option_group((_CONSOLE_OPTIONS,), _collect_console)
 filter_options: Final = option_group(_FILTERS, _collect_filters)
 
-(custom_identifier_option,) = in_section(
+custom_identifier_option: Final = section(
     "Which customers",
     click.option(
         "--custom-identifier",
@@ -232,7 +232,7 @@ filter_options: Final = option_group(_FILTERS, _collect_filters)
 )
 """The option of the commands that say whom to ask for."""
 
-(spreadsheet_option,) = in_section(
+spreadsheet_option: Final = section(
     "Results",
     click.option(
         "--for-spreadsheets",

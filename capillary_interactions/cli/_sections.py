@@ -11,27 +11,14 @@ _OTHERS: Final = "Options"
 _SECTION: Final = "_section"
 
 
-def in_section(title: str, *options: Decorator) -> tuple[Decorator, ...]:
-    """The same options; the help of a `SectionedCommand` lists them under the title."""
-    return tuple(_titled(title, option) for option in options)
-
-
-def _titled(title: str, option: Decorator) -> Decorator:
-    def decorate(function: Any) -> Any:
-        decorated = option(function)
-        # The last one is that which the decorator has added.
-        setattr(decorated.__click_params__[-1], _SECTION, title)
-        return decorated
-
-    return decorate
-
-
 def section(title: str, *options: Decorator) -> Decorator:
-    """One decorator for a section of options."""
+    """One decorator for options, which the help of a `SectionedCommand` lists under the title."""
 
     def decorate(function: Any) -> Any:
-        for option in reversed(in_section(title, *options)):
+        for option in reversed(options):
             function = option(function)
+            # The last one is that which the decorator has added.
+            setattr(function.__click_params__[-1], _SECTION, title)
         return function
 
     return decorate

@@ -108,8 +108,7 @@ def network_config(
     environ = settings.environ(environ)
     profile = named_profile(ClientConfig, environ)
     # Without an address there is nothing to have a password for.
-    has_address = profile is not None and profile.has_address()
-    if ask is not None and (has_address or settings.base_url or environ.get("CAPILLARY_BASE_URL")):
+    if ask is not None and _has_address(settings, environ, profile):
         environ = with_secrets(environ, ask, profile)
     layered = gather(ClientConfig, environ, settings.given(), profile)
     return NetworkConfig(ClientConfig(**layered.arguments), layered.origins, profile)
@@ -122,11 +121,16 @@ def planned_config(settings: ClientOptions, environ: Mapping[str, str]) -> Clien
     given = {**settings.given(), "auth": BasicAuth("not used", "not used")}
     if settings.sandbox:
         given.setdefault("rate", SANDBOX_RATE)
-    if profile is None or not profile.has_address():
-        # Of no host: nothing is sent.
-        address = environ.get("CAPILLARY_BASE_URL") or "https://localhost"
-        given.setdefault("base_url", address)
+    if not _has_address(settings, environ, profile):
+        given["base_url"] = "https://localhost"  # of no host: nothing is sent
     return ClientConfig(**gather(ClientConfig, environ, given, profile).arguments)
+
+
+def _has_address(
+    settings: ClientOptions, environ: Mapping[str, str], profile: "Profile | None"
+) -> bool:
+    in_profile = profile is not None and profile.has_address()
+    return bool(in_profile or settings.base_url or environ.get("CAPILLARY_BASE_URL"))
 
 
 def with_secrets(

@@ -116,9 +116,7 @@ def job_summary(
     run, status_ = report.run, report.status
     rows = status_.done - done_before
     refreshed_only = run.asked and not rows
-    pace = _pace(
-        run.asked if refreshed_only else rows, run.seconds, "lookup" if refreshed_only else "row"
-    )
+    pace = _pace(run.asked, run.seconds, "lookup") if refreshed_only else _pace(rows, run.seconds)
     only_run = not done_before and report.complete
     endings = format_endings(status_.endings) or "none ended"
     return (
