@@ -1,10 +1,13 @@
 """Servers that the runs of the program ask."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from capillary_interactions.sandbox import SandboxProcess
+
+from .workspace import Workspace
 
 
 @pytest.fixture(scope="package")
@@ -25,3 +28,9 @@ def settings(server: SandboxProcess) -> Iterator[dict[str, str]]:
     }
     server.change(faults=0.0, answers=None)
     server.reset_counts()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, settings: dict[str, str]) -> Workspace:
+    """A list of ten customers, and an environment that names the server."""
+    return Workspace(tmp_path, settings)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from capillary_interactions.sandbox import SandboxProcess
 from tests.tables import table
 
@@ -11,12 +9,6 @@ from .program import invoke, json_lines
 from .workspace import Workspace
 
 _FOURTH = "919000000004"
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, settings: dict[str, str]) -> Workspace:
-    """A list of ten customers, and an environment that names the server."""
-    return Workspace(tmp_path, settings)
 
 
 def _forget(workspace: Workspace, *arguments: str) -> tuple[int, str]:

@@ -5,9 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from copy import copy
 from pathlib import Path
-
-import pytest
 
 from benchmarks._results import answers, recorded
 from capillary_interactions.sandbox import SandboxProcess
@@ -17,12 +16,6 @@ from .workspace import Workspace
 
 _ALL = [919_000_000_000 + number for number in range(1, 101)]
 _DAYS = 8
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, settings: dict[str, str]) -> Workspace:
-    """A list, and an environment that names the server."""
-    return Workspace(tmp_path, settings)
 
 
 def _killed(workspace: Workspace, is_time: Callable[[], bool], *options: str) -> None:
@@ -96,8 +89,7 @@ def _make_older(job: Path, customers: set[str]) -> None:
 
 
 def _fresh(workspace: Workspace) -> list[dict[str, object]]:
-    out = workspace.out.with_name("fresh.jsonl")
-    fresh = Workspace.__new__(Workspace)
-    fresh.list, fresh.out, fresh.settings = workspace.list, out, workspace.settings
+    fresh = copy(workspace)
+    fresh.out = workspace.out.with_name("fresh.jsonl")
     assert fresh.bulk().code == 0
-    return answers(out)
+    return answers(fresh.out)

@@ -17,12 +17,6 @@ from .program import invoke, json_lines
 from .workspace import Workspace
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, settings: dict[str, str]) -> Workspace:
-    """A list of ten customers, and an environment that names the server."""
-    return Workspace(tmp_path, settings)
-
-
 def test_keeps_a_job_beside_its_file(workspace: Workspace, server: SandboxProcess) -> None:
     """The same command again sends nothing, and writes the file again."""
     first = workspace.bulk()

@@ -1,7 +1,6 @@
 """`--refresh AGE` of `bulk`, and `--older-than AGE` of `jobs retry`."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import click
 import orjson
@@ -13,12 +12,6 @@ from tests.tables import table
 
 from .program import invoke
 from .workspace import Workspace
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, settings: dict[str, str]) -> Workspace:
-    """A list of ten customers, and an environment that names the server."""
-    return Workspace(tmp_path, settings)
 
 
 @table(

@@ -3,12 +3,9 @@
 import asyncio
 import re
 import shutil
-import socket
 import ssl
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -16,11 +13,10 @@ from typing import Final
 import pytest
 from attrs import frozen
 
-from benchmarks.servers.nginx import free_port
+from benchmarks.servers.brokers import free_port, running
 
 from .byte_server import TASK
 
-_START: Final = 10.0
 USER: Final = "branch-7"
 PASSWORD: Final = "hush-91"
 
@@ -115,34 +111,8 @@ def _started(name: str, settings: str, further: str, *arguments: str) -> Iterato
         (home / "knows").write_text(_KNOWS)
         conf = home / "conf"
         conf.write_text(settings.format(port=port, home=home, further=further))
-        with _listening([binary, *arguments, str(conf)], port):
+        with running([binary, *arguments, str(conf)], home, port):
             yield ForwardProxy(f"127.0.0.1:{port}", home / "log")
-
-
-@contextmanager
-def _listening(command: list[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: S603 - a proxy of Debian's
-    try:
-        wait_for_port(port, process)
-        yield
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until a process listens.
-
-    Raises:
-        RuntimeError: It has ended, or does not in time.
-    """
-    ends = time.monotonic() + _START
-    while time.monotonic() < ends and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.01)
-    said = b"" if process.poll() is None or process.stdout is None else process.stdout.read()
-    raise RuntimeError(f"it does not listen (exit code {process.poll()}): {said!r}")
 
 
 @asynccontextmanager

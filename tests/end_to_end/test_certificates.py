@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,13 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
-from benchmarks.servers.nginx import binary, free_port
+from benchmarks.servers.brokers import free_port, running
+from benchmarks.servers.nginx import binary
 from capillary_interactions import Found, Outcome, Rejected, Tls, Unavailable
 
 from .authorities import Authority
 from .byte_server import KNOWN, ByteServer, Received, always, answer
 from .clients import CUSTOMER, client_for
-from .forward_proxies import wait_for_port
 
 _NGINX: Final = """\
 daemon off;
@@ -138,12 +137,8 @@ def asking_nginx(home: Path, authority: Authority) -> Iterator[str]:
     settings = _NGINX.format(home=home, port=port, answer=KNOWN.decode())
     (home / "nginx.conf").write_text(settings)
     command = [program, "-c", str(home / "nginx.conf"), "-e", str(home / "error.log")]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - nginx
-        try:
-            wait_for_port(port, process)
-            yield f"https://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with running(command, home, port):
+        yield f"https://127.0.0.1:{port}"
 
 
 async def test_shows_its_certificate_to_nginx(
@@ -185,9 +180,11 @@ def alerting(tls: ssl.SSLContext) -> Iterator[str]:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield f"https://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"https://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def test_reads_what_a_server_says_as_it_breaks_off(
